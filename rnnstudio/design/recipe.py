@@ -1,0 +1,233 @@
+"""What a design remembers about its data: file, reader, options, split, and the fields they make.
+
+A recipe is a value, saved inside the `.rnn` file. It holds everything a trained model needs to treat new data as it
+treated its own (vocabulary, means, standard deviations) and nothing that must be looked up again; the data package
+fills it in (`rnnstudio.data.open`), everybody else only reads it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, cast
+
+from rnnstudio.design.errors import StudioError
+
+JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+Content: TypeAlias = Literal["tokens", "real"]
+Reader: TypeAlias = Literal["text", "csv"]
+
+CONTENTS: tuple[Content, ...] = ("tokens", "real")
+READERS: tuple[Reader, ...] = ("text", "csv")
+DEFAULT_SPLIT = (0.9, 0.05, 0.05)
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One signal the data offers to the drawing's inputs and losses.
+
+    name: what an Input or a loss node refers to.
+    content: "tokens" (whole numbers below `size`) or "real" (`size` features a step).
+    size: vocabulary size or number of features; 0 while the file has not been read.
+    axis: the name of the axis it runs along, or None for one value per example.
+    vocabulary: token number -> text; empty for real fields.
+    columns: the file's column of each feature, for real fields.
+    mean, std: per feature, of the training part; the model sees (x - mean) / std.
+    shift_of, shift: this field is the field `shift_of` read `shift` steps later; "" when it is independent.
+    """
+
+    name: str
+    content: Content
+    size: int = 0
+    axis: str | None = "time"
+    vocabulary: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    shift_of: str = ""
+    shift: int = 0
+
+    def __post_init__(self) -> None:
+        where = f"data field {self.name!r}"
+        if not self.name:
+            raise StudioError("a data field has no name", where="data recipe", remedy="Give the field a name.")
+        if self.content not in CONTENTS:
+            raise StudioError(f"unknown content {self.content!r}", where=where, remedy='Use "tokens" or "real".')
+        if self.size < 0:
+            raise StudioError(f"the size {self.size} is negative", where=where, remedy="Sizes count from 0.")
+        for label, values in (("columns", self.columns), ("mean", self.mean), ("std", self.std)):
+            if values and len(values) != self.size:
+                raise StudioError(f"{len(values)} values of {label} for {self.size} features", where=where)
+        if self.vocabulary and len(self.vocabulary) != self.size:
+            raise StudioError(f"{len(self.vocabulary)} vocabulary entries for {self.size} tokens", where=where)
+        if not all(math.isfinite(value) for value in (*self.mean, *self.std)) or any(s <= 0 for s in self.std):
+            raise StudioError("the scaling is not finite, or a standard deviation is not above 0", where=where)
+
+    def to_json(self) -> dict[str, JSON]:
+        """As a JSON object; what equals the default is left out, so that a saved design stays short."""
+        written: dict[str, JSON] = {"name": self.name, "content": self.content, "size": self.size, "axis": self.axis}
+        for label in ("vocabulary", "columns", "mean", "std"):
+            values = getattr(self, label)
+            if values:
+                written[label] = list(values)
+        if self.shift_of:
+            written["shift_of"] = self.shift_of
+            written["shift"] = self.shift
+        return written
+
+    @classmethod
+    def from_json(cls, value: JSON) -> FieldSpec:
+        """The inverse of to_json. Raises StudioError naming the entry that is missing or of the wrong type."""
+        entry = _Reader(value, "data field")
+        return cls(
+            name=entry.text("name"),
+            content=cast(Content, entry.text("content")),
+            size=entry.integer("size", 0),
+            axis=None if "axis" in entry.object and entry.object["axis"] is None else entry.text("axis", "time"),
+            vocabulary=entry.texts("vocabulary"),
+            columns=entry.texts("columns"),
+            mean=entry.numbers("mean"),
+            std=entry.numbers("std"),
+            shift_of=entry.text("shift_of", ""),
+            shift=entry.integer("shift", 0),
+        )
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """Where a design's data comes from and what is made of it.
+
+    reader: "text" or "csv"; options: the reader's (see rnnstudio.data.options).
+    path: the file, absolute or relative to the design's folder.
+    split: fractions of the file for training, validation and test; they sum to 1.
+    fields: what the file offers; empty while it has not been read.
+    digest: SHA-256 (hexadecimal) of the file's bytes when the fields were made; "" = unknown.
+    """
+
+    reader: Reader
+    path: str
+    options: Mapping[str, JSON] = dataclasses.field(default_factory=dict)
+    split: tuple[float, float, float] = DEFAULT_SPLIT
+    fields: tuple[FieldSpec, ...] = ()
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        where = "data recipe"
+        if self.reader not in READERS:
+            raise StudioError(
+                f"unknown data reader {self.reader!r}", where=where, remedy=f"Use one of: {', '.join(READERS)}."
+            )
+        object.__setattr__(self, "options", {key: _json(self.options[key], key) for key in sorted(self.options)})
+        ok = len(self.split) == 3 and all(math.isfinite(part) and part >= 0 for part in self.split)
+        if not ok or self.split[0] <= 0 or abs(sum(self.split) - 1.0) > 1e-6:
+            raise StudioError(
+                f"the split {tuple(self.split)} is not three fractions that sum to 1",
+                where=where,
+                remedy="Give fractions for training (above 0), validation and test, for example 0.9, 0.05, 0.05.",
+            )
+        names = [spec.name for spec in self.fields]
+        for name in names:
+            if names.count(name) > 1:
+                raise StudioError(f"two data fields are called {name!r}", where=where)
+
+    def field(self, name: str) -> FieldSpec:
+        """The field of that name. Raises StudioError listing the fields there are."""
+        for spec in self.fields:
+            if spec.name == name:
+                return spec
+        known = ", ".join(spec.name for spec in self.fields) or "none"
+        raise StudioError(f"the data has no field {name!r}", where=self.path, remedy=f"Fields: {known}.")
+
+    def replace(self, **changes: Any) -> DataRecipe:
+        """A copy with the given attributes changed."""
+        return dataclasses.replace(self, **changes)
+
+    def to_json(self) -> dict[str, JSON]:
+        """As a JSON object, the same bytes for equal recipes."""
+        return {
+            "reader": self.reader,
+            "path": self.path,
+            "options": dict(self.options),
+            "split": list(self.split),
+            "fields": [spec.to_json() for spec in self.fields],
+            "digest": self.digest,
+        }
+
+    @classmethod
+    def from_json(cls, value: JSON) -> DataRecipe:
+        """The inverse of to_json. Raises StudioError naming the entry that is missing or of the wrong type."""
+        entry = _Reader(value, "data recipe")
+        split = entry.numbers("split") or DEFAULT_SPLIT
+        if len(split) != 3:
+            raise StudioError(f"the split has {len(split)} fractions, not 3", where="data recipe")
+        options = entry.object.get("options", {})
+        fields = entry.object.get("fields", [])
+        if not isinstance(options, dict):
+            raise StudioError("'options' is not an object", where="data recipe")
+        if not isinstance(fields, list):
+            raise StudioError("'fields' is not a list", where="data recipe")
+        return cls(
+            reader=cast(Reader, entry.text("reader")),
+            path=entry.text("path"),
+            options=options,
+            split=(split[0], split[1], split[2]),
+            fields=tuple(FieldSpec.from_json(item) for item in fields),
+            digest=entry.text("digest", ""),
+        )
+
+
+def _json(value: object, key: str) -> JSON:
+    """The value in JSON's own types (tuples become lists), copied, so that a recipe shares nothing mutable."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _json(inner, key) for name, inner in value.items()}
+    if isinstance(value, Sequence):
+        return [_json(inner, key) for inner in value]
+    raise StudioError(f"the option {key!r} cannot be saved: {value!r}", where="data recipe")
+
+
+class _Reader:
+    """Typed look-ups in one JSON object, with an error that names the entry."""
+
+    def __init__(self, value: JSON, what: str) -> None:
+        if not isinstance(value, dict):
+            raise StudioError(f"the {what} is not a JSON object", where=what)
+        self.object: dict[str, JSON] = value
+        self.what = what
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self.object.get(name, default)
+        if not isinstance(value, str):
+            raise StudioError(f"{name!r} is {'missing' if value is None else 'not a text'}", where=self.what)
+        return value
+
+    def integer(self, name: str, default: int) -> int:
+        value = self.object.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise StudioError(f"{name!r} is not a whole number", where=self.what)
+        return value
+
+    def _list(self, name: str) -> list[JSON]:
+        value = self.object.get(name, [])
+        if not isinstance(value, list):
+            raise StudioError(f"{name!r} is not a list", where=self.what)
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        values = self._list(name)
+        if not all(isinstance(value, str) for value in values):
+            raise StudioError(f"{name!r} holds something that is not a text", where=self.what)
+        return tuple(cast("list[str]", values))
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        numbers = []
+        for value in self._list(name):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise StudioError(f"{name!r} holds something that is not a number", where=self.what)
+            numbers.append(float(value))
+        return tuple(numbers)
