@@ -1,0 +1,1 @@
+"""From a design to a printable program: check, flatten, schedule, source. No torch, no Qt."""

@@ -1,0 +1,1 @@
+"""Readers, vocabularies, splits and batches. Only `batches` imports torch."""

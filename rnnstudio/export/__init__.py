@@ -1,0 +1,1 @@
+"""Takes a trained network away: Python source, and its proof."""

@@ -1,0 +1,1 @@
+"""Runs a compiled program on torch: primitives, loops and their lowerings, probes."""

@@ -1,0 +1,1 @@
+"""The window: canvas, gestures, panels, plots. The only package that imports Qt."""

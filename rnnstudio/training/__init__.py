@@ -1,0 +1,1 @@
+"""The trainer, its settings, events, checkpoints and runs."""
