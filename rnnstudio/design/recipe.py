@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from rnnstudio.design.errors import StudioError
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Content: TypeAlias = Literal["tokens", "real"]
 Reader: TypeAlias = Literal["text", "csv"]
 
