@@ -1,3 +1,3 @@
-"""rnnstudio: draw a recurrent network, train it, look inside it. This file stays light: the version and nothing heavy."""
+"""rnnstudio: draw a recurrent network, train it, look inside it. Kept light: importing this loads nothing heavy."""
 
 __version__ = "0.1.0"
