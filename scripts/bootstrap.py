@@ -106,7 +106,8 @@ class Apt:
             self._update()
         chosen = [self._choose(names) for names in wanted]
         if None in chosen:  # apt refuses the whole line for one name it does not know
-            say("apt does not know " + ", ".join(names[-1] for names, name in zip(wanted, chosen, strict=True) if not name))
+            unknown = [names[-1] for names, name in zip(wanted, chosen, strict=True) if not name]
+            say("apt does not know " + ", ".join(unknown))
         names = list(dict.fromkeys(name for name in chosen if name))
         if not names:
             return False

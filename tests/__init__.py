@@ -1,0 +1,1 @@
+"""The tests mirror rnnstudio/; `make test` runs them."""

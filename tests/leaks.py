@@ -1,0 +1,172 @@
+"""A pytest plugin that fails a test which leaves a thread, process, timer, animation or top-level widget behind.
+
+What a test leaves behind runs on inside the tests after it, and they fail for it, at random. So after each test (and
+its fixtures) this looks at what is alive, compares with before, gives it a moment and a garbage collection to end, and
+then names what is left. A test that failed by itself is not looked at: its traceback keeps its objects alive.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Internals of libraries that live as long as the process, by name, each with the reason why it may.
+ALLOWED_THREADS = {
+    "pydevd": "a debugger's own threads",
+    "SubprocPool": "torch.compile keeps its pool of compiler processes for the next compilation",
+    "pytest_timeout": "watches this very test",
+}
+ALLOWED_PROCESSES = {
+    "multiprocessing.resource_tracker": "Python's own, one for the whole session, ends with it",
+    "multiprocessing.forkserver": "Python's own, one for the whole session, ends with it",
+    "torch/_inductor/compile_worker": "torch.compile keeps its compilers for the next compilation",
+}
+ALLOWED_WIDGETS = {
+    "QTipLabel": "Qt's one tool tip, which it hides and shows again",
+}
+
+Found = dict[Any, str]  # identity -> what to tell
+
+
+def threads() -> Found:
+    """Python's threads, and foreign ones (a QThread) that run Python code just now or did and are alive."""
+    found: Found = {}
+    for thread in threading.enumerate():
+        if thread is threading.main_thread() or any(name in thread.name for name in ALLOWED_THREADS):
+            continue
+        if isinstance(thread, threading._DummyThread) and not _is_running(thread.native_id):
+            continue  # Python's record of a foreign thread outlives the thread
+        found["thread", thread.ident, thread.name] = f"thread {thread.name!r}{' (daemon)' if thread.daemon else ''}"
+    known = {thread.ident for thread in threading.enumerate()}
+    for ident in sys._current_frames().keys() - known:
+        found["thread", ident, ""] = f"a foreign thread running Python code (ident {ident})"
+    return found
+
+
+def _is_running(native_id: int | None) -> bool:
+    return native_id is not None and Path(f"/proc/self/task/{native_id}").exists()
+
+
+def processes() -> Found:
+    """Child processes that have not ended, whoever started them."""
+    multiprocessing.active_children()  # collects those that have
+    found: Found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # pid (name with any characters) state parent ...
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            if int(parent) != os.getpid() or state == "Z":
+                continue
+            words = (stat.parent / "cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # ended while we looked
+        command = b" ".join(words).decode(errors="replace").strip()
+        if not any(name in command for name in ALLOWED_PROCESSES):
+            found["process", stat.parent.name] = f"process {stat.parent.name}: {command[:100]}"
+    return found
+
+
+def qt_objects() -> Found:
+    """Running timers, threads and animations that Python holds, and parentless widgets, which Qt lists itself."""
+    found: Found = {}
+    core = sys.modules.get("PySide6.QtCore")
+    if core is None:
+        return found
+    import shiboken6
+
+    running: dict[type, Callable[[Any], bool]] = {
+        core.QTimer: lambda timer: timer.isActive(),
+        core.QThread: lambda thread: thread.isRunning() and thread is not core.QThread.currentThread(),
+        core.QAbstractAnimation: lambda animation: animation.state() == core.QAbstractAnimation.State.Running,
+    }
+    kinds = _Kinds(tuple(running))
+    for candidate in gc.get_objects():
+        kind = kinds[type(candidate)]
+        if kind is not None and shiboken6.isValid(candidate) and running[kind](candidate):
+            found[kind.__name__, id(candidate)] = f"running {_name(candidate)}"
+    del candidate
+    widgets = sys.modules.get("PySide6.QtWidgets")
+    if widgets is not None and widgets.QApplication.instance() is not None:
+        for widget in widgets.QApplication.topLevelWidgets():
+            # One with a parent is listed with its window, and goes with it.
+            if widget.parent() is None and widget.metaObject().className() not in ALLOWED_WIDGETS:
+                found["widget", shiboken6.getCppPointer(widget)[0]] = f"top-level widget {_name(widget)}"
+    return found
+
+
+class _Kinds(dict[type, type | None]):
+    """Which of a few classes a class derives from. Remembered, as gc.get_objects() has half a million candidates."""
+
+    def __init__(self, kinds: tuple[type, ...]) -> None:
+        super().__init__()
+        self.kinds = kinds
+
+    def __missing__(self, candidate: type) -> type | None:
+        self[candidate] = next((kind for kind in self.kinds if kind in candidate.__mro__), None)
+        return self[candidate]
+
+
+def _name(thing: Any) -> str:
+    title = thing.windowTitle() if hasattr(thing, "windowTitle") else ""
+    named = thing.objectName() or title
+    return f"{type(thing).__module__}.{type(thing).__qualname__}" + (f" {named!r}" if named else "")
+
+
+def alive() -> Found:
+    return threads() | processes() | qt_objects()
+
+
+def _let_end() -> None:
+    """Gives what is ending its chance: reference cycles, deleteLater, queued signals."""
+    gc.collect()
+    core = sys.modules.get("PySide6.QtCore")
+    if core is not None and core.QCoreApplication.instance() is not None:
+        core.QCoreApplication.processEvents()
+        core.QCoreApplication.sendPostedEvents(None, core.QEvent.Type.DeferredDelete.value)
+    time.sleep(0.02)
+
+
+def left_behind(before: Found, grace: float) -> list[str]:
+    """What is alive now, was not before, and does not end within `grace` seconds."""
+    deadline = time.monotonic() + grace
+    while True:
+        extra = alive()
+        left = [text for key, text in extra.items() if key not in before]
+        if not left or time.monotonic() > deadline:
+            return left
+        _let_end()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini("leak_grace", "seconds a test's threads and processes have to end in", default="3")
+
+
+_failed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    item.stash[_failed] = item.stash.get(_failed, False) or report.failed
+    return report
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Set up first of the function's fixtures and so ended last, when they have closed what they opened."""
+    before = alive()
+    yield
+    if request.node.stash.get(_failed, False):
+        return
+    left = left_behind(before, grace=float(request.config.getini("leak_grace")))
+    if left:
+        pytest.fail("the test left behind:\n  " + "\n  ".join(left), pytrace=False)
