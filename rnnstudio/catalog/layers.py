@@ -1,0 +1,152 @@
+"""Layers with parameters, and dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+
+from ..design.signals import Real, Signal
+from .node import Context, NodeKind, Param, Params, Port, Signals, counted, joint_axes, need_real, need_tokens
+from .primitives import Builder, Init, Value
+
+WEIGHT_INITS = ("uniform", "xavier", "he", "orthogonal", "identity", "normal", "zero")
+
+
+def weight_init(name: str, fan_in: int, gain: float = 1.0) -> Init:
+    """The initialiser of a matrix. "uniform" is torch's own for a linear layer: U(−1/√n, 1/√n), n inputs."""
+    return Init("uniform", (gain / sqrt(fan_in),)) if name == "uniform" else Init(name, (gain,))
+
+
+class Linear(NodeKind):
+    name = "Linear"
+    title = "Linear"
+    family = "Layers"
+    doc = "A weighted sum of each input's features, plus a bias. With several inputs: one matrix each, added."
+    formula = "y = W x + b\nwith more inputs: y = W x + W₂ x₂ + … + b"
+    params = (
+        Param("units", "int", 128, "width of the output", minimum=1, maximum=65536),
+        Param("terms", "int", 1, "number of inputs, each with a matrix of its own", minimum=1, maximum=8),
+        Param("bias", "bool", True, "add a trained bias"),
+        Param("bias_value", "float", 0.0, "what the bias starts at (a forget gate: 1)"),
+        Param("init", "choice", "uniform", "how the matrix of the first input starts", WEIGHT_INITS),
+        Param("init2", "choice", "uniform", "how the matrices of the other inputs start", WEIGHT_INITS),
+        Param("fan", "int", 0, "n of “uniform”; 0: the input's width (torch's recurrent cells: units)", minimum=0),
+        Param("frozen", "bool", False, "never trained"),
+    )
+    words = ("dense", "fully connected", "affine", "projection", "matrix", "readout")
+
+    def input_ports(self, params: Params) -> tuple[Port, ...]:
+        terms = counted(params.get("terms"), 1, 8)
+        return tuple(Port("input" if i == 0 else f"input{i + 1}", "features") for i in range(terms))
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        known = {port: s for port, s in inputs.items() if s is not None}
+        for port, signal in known.items():
+            need_real(signal, port)
+        if not known:
+            return {"out": None}
+        return {"out": Signal(joint_axes(known), Real(params["units"]))}
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        units = params["units"]
+        total: Value | None = None
+        for i, value in enumerate(inputs.values()):
+            suffix = "" if i == 0 else str(i + 1)
+            width = value.signal.width
+            init = weight_init(params["init"] if i == 0 else params["init2"], params["fan"] or width)
+            trainable = not params["frozen"]
+            weight = builder.parameter(f"weight{suffix}", (units, width), init, trainable=trainable)
+            bias = None
+            if i == 0 and params["bias"]:
+                start = Init("constant", (float(params["bias_value"]),))
+                bias = builder.parameter("bias", (units,), start, trainable=trainable)
+            signal = Signal(value.signal.axes, Real(units))
+            term = builder.op("linear", (value,), signal, name=f"term{suffix}", weight=weight, bias=bias)
+            if total is None:
+                total = term
+            else:
+                axes, both = builder.broadcast((total, term))
+                total = builder.op("add", both, Signal(axes, Real(units)), name=f"sum{suffix}")
+        assert total is not None
+        return {"out": total}
+
+
+class Embedding(NodeKind):
+    name = "Embedding"
+    title = "Embedding"
+    family = "Layers"
+    doc = "A trained vector for each token."
+    formula = "y_t = E[x_t],  E ∈ ℝ^(V×n)"
+    inputs = (Port("input", "tokens", "tokens"),)
+    params = (
+        Param("units", "int", 64, "width of a token's vector", minimum=1, maximum=65536),
+        Param("init", "choice", "normal", "how the vectors start", ("normal", "uniform", "xavier", "zero")),
+    )
+    words = ("lookup", "word vectors", "table")
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        signal = inputs["input"]
+        if signal is None:
+            return {"out": None}
+        need_tokens(signal, "input")
+        return {"out": Signal(signal.axes, Real(params["units"]))}
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        value = inputs["input"]
+        units = params["units"]
+        size = need_tokens(value.signal, "input").size
+        weight = builder.parameter("weight", (size, units), weight_init(params["init"], units))
+        return {"out": builder.op("embed", (value,), Signal(value.signal.axes, Real(units)), weight=weight)}
+
+
+class Weights(NodeKind):
+    name = "Weights"
+    title = "Weights"
+    family = "Layers"
+    doc = "A trained vector, the same at every step and for every example: a peephole, a time constant, a bias."
+    formula = "y = p,  p ∈ ℝⁿ"
+    params = (
+        Param("units", "int", 128, "length of the vector", minimum=1, maximum=65536),
+        Param("value", "float", 0.0, "what it starts at"),
+        Param("spread", "float", 0.0, "starts within value ± spread, uniformly", minimum=0.0),
+        Param("frozen", "bool", False, "never trained"),
+    )
+    words = ("vector", "peephole", "constant", "parameter", "bias")
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        return {"out": Signal((), Real(params["units"]))}
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        start = Init("around", (float(params["value"]), float(params["spread"])))
+        weight = builder.parameter("weight", (params["units"],), start, trainable=not params["frozen"])
+        return {"out": builder.op("parameter", (), Signal((), Real(params["units"])), weight=weight)}
+
+
+class Dropout(NodeKind):
+    name = "Dropout"
+    title = "Dropout"
+    family = "Layers"
+    doc = "While training, zeroes features at random and scales up the rest; otherwise passes everything."
+    formula = "y = x ⊙ m / (1 − p),  m ~ Bernoulli(1 − p)"
+    source = "Srivastava et al. 2014; one mask for all steps: Gal and Ghahramani 2016"
+    inputs = (Port("input", "features"),)
+    params = (
+        Param("rate", "float", 0.2, "probability p of a zero", minimum=0.0, maximum=0.99),
+        Param("every_step", "bool", True, "a new mask at every step; off: one mask for all steps"),
+    )
+    words = ("regularisation", "variational")
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        signal = inputs["input"]
+        if signal is not None:
+            need_real(signal, "input")
+        return {"out": signal}
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        value = inputs["input"]
+        rate = float(params["rate"])
+        every = bool(params["every_step"])
+        return {"out": builder.op("dropout", (value,), value.signal, rate=rate, every_step=every)}
+
+
+KINDS: tuple[NodeKind, ...] = (Linear(), Embedding(), Weights(), Dropout())

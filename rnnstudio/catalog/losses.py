@@ -1,0 +1,103 @@
+"""What training makes small. A loss is the mean over all valid places of the batch; padding never counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..design.signals import Real, Signal, Tokens
+from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real, need_tokens
+from .primitives import Builder, Value
+
+SCALAR = Signal((), Real(1))
+
+
+class _Loss(NodeKind):
+    family = "Losses"
+    outputs = ()
+    params = (Param("weight", "float", 1.0, "factor of this loss in the sum of all losses", minimum=0.0),)
+    primitive = ""
+
+    def _pair(self, inputs: Signals) -> tuple[Signal, Signal] | None:
+        prediction, target = inputs["prediction"], inputs["target"]
+        if prediction is None or target is None:
+            return None
+        if set(prediction.axes) != set(target.axes):
+            raise Mistake(
+                "MixedAxes",
+                f"the prediction is {prediction.text()} but the target {target.text()}: "
+                "both need the same axes (Last or Mean turns a sequence into a vector)",
+                "target",
+            )
+        return prediction, target
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        prediction, target = inputs["prediction"], inputs["target"]
+        axes, (p, t) = builder.broadcast((prediction, target))
+        each = builder.op(self.primitive, (p, t), Signal(axes, Real(1)), name="each")
+        value = builder.op("average", (each,), SCALAR, name="loss")
+        builder.loss(value, float(params["weight"]), prediction, target)
+        return {}
+
+
+class CrossEntropy(_Loss):
+    name = "CrossEntropy"
+    title = "Cross-entropy"
+    doc = "How surprised the prediction is by the true token: the loss of classifiers and language models."
+    formula = "L = −(1/τ) Σ_t log softmax(o_t)[y_t];  perplexity e^L, bits L / ln 2"
+    inputs = (
+        Port("prediction", "a score for each token (logits)"),
+        Port("target", "the true tokens", "tokens"),
+    )
+    primitive = "cross_entropy"
+    words = ("nll", "softmax", "classification", "language model", "perplexity")
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        if (pair := self._pair(inputs)) is None:
+            return {}
+        width = need_real(pair[0], "prediction").width
+        size = need_tokens(pair[1], "target").size
+        if width != size:
+            raise Mistake(
+                "WidthClash",
+                f"the prediction scores {width} tokens but the target has {size}: set the readout's units to {size}",
+                "prediction",
+            )
+        return {}
+
+
+class _Regression(_Loss):
+    inputs = (Port("prediction", "features"), Port("target", "the true features"))
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        if (pair := self._pair(inputs)) is None:
+            return {}
+        prediction, target = pair
+        if isinstance(target.content, Tokens):
+            raise Mistake("TokensWhereFeaturesBelong", "the target holds tokens: use a Cross-entropy loss", "target")
+        width = need_real(prediction, "prediction").width
+        if width != target.width:
+            raise Mistake(
+                "WidthClash", f"the prediction has width {width} but the target {target.width}", "prediction"
+            )
+        return {}
+
+
+class MeanSquaredError(_Regression):
+    name = "MeanSquaredError"
+    title = "Mean squared error"
+    doc = "The loss of forecasts: the average squared distance from the truth."
+    formula = "L = (1/τ) Σ_t mean((ŷ_t − y_t)²)"
+    primitive = "squared_error"
+    words = ("mse", "l2", "regression", "forecast")
+
+
+class MeanAbsoluteError(_Regression):
+    name = "MeanAbsoluteError"
+    title = "Mean absolute error"
+    doc = "Like the squared error, but calmer about outliers."
+    formula = "L = (1/τ) Σ_t mean(|ŷ_t − y_t|)"
+    primitive = "absolute_error"
+    words = ("mae", "l1", "regression", "forecast")
+
+
+KINDS: tuple[NodeKind, ...] = (CrossEntropy(), MeanSquaredError(), MeanAbsoluteError())

@@ -1,0 +1,163 @@
+"""What a kind of node is: ports, parameters, shape rule, formula, and its meaning in primitives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..design.recipe import FieldSpec
+from ..design.signals import Axis, Real, Signal, Tokens
+from .primitives import Builder, Value
+
+Params = Mapping[str, Any]
+"""A node's parameters with variables replaced by numbers and defaults filled in."""
+
+Signals = Mapping[str, Signal | None]
+"""Signals by port; None where it is not known (yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a node. content: "real", "tokens", "any" or "loss" (a scalar)."""
+
+    name: str
+    doc: str = ""
+    content: str = "real"
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A parameter people set in the inspector.
+
+    type: "int", "float", "bool", "choice", "text", "field" (a data field), "axis", "cell" or "ints" / "floats" (lists).
+    An int or float takes a variable of the design instead of a number.
+    """
+
+    name: str
+    type: str
+    default: Any
+    doc: str = ""
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def problem(self, value: Any) -> str | None:
+        """What is wrong with a value (variables already replaced), or None."""
+        if self.type == "int" and (isinstance(value, bool) or not isinstance(value, int)):
+            return f"“{self.name}” must be a whole number, not {value!r}"
+        if self.type == "float" and (isinstance(value, bool) or not isinstance(value, int | float)):
+            return f"“{self.name}” must be a number, not {value!r}"
+        if self.type == "bool" and not isinstance(value, bool):
+            return f"“{self.name}” must be on or off, not {value!r}"
+        if self.type in ("text", "field", "axis", "cell") and not isinstance(value, str):
+            return f"“{self.name}” must be a text, not {value!r}"
+        if self.type == "choice" and value not in self.choices:
+            return f"“{self.name}” must be one of {', '.join(self.choices)}, not {value!r}"
+        if self.type in ("int", "float"):
+            if value != value:
+                return f"“{self.name}” must be a number"
+            if self.minimum is not None and value < self.minimum:
+                return f"“{self.name}” must be at least {self.minimum:g}, not {value:g}"
+            if self.maximum is not None and value > self.maximum:
+                return f"“{self.name}” must be at most {self.maximum:g}, not {value:g}"
+        return None
+
+
+class Mistake(Exception):  # noqa: N818 - diagnostics are nouns
+    """A shape rule says no. Becomes a diagnostic at the node (and port), with `code` as its kind."""
+
+    def __init__(self, code: str, message: str, port: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.port = port
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a shape rule may know besides its inputs: the data's fields and the axes' settings."""
+
+    fields: Mapping[str, FieldSpec]
+    axes: Mapping[str, Axis]
+
+
+class NodeKind:
+    """Base of all kinds. A kind has no state: one instance serves every node of that kind."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    family: ClassVar[str]
+    doc: ClassVar[str]
+    formula: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    inputs: ClassVar[tuple[Port, ...]] = ()
+    outputs: ClassVar[tuple[Port, ...]] = (Port("out"),)
+    params: ClassVar[tuple[Param, ...]] = ()
+    symbol: ClassVar[str] = ""
+    """One or two characters drawn on a small node (σ, ×, +); "" draws a box with its title."""
+    late_ports: ClassVar[tuple[str, ...]] = ()
+    """Inputs read at an earlier or later step, so that a loop through them can run."""
+    words: ClassVar[tuple[str, ...]] = ()
+    """Other names people search for."""
+
+    def input_ports(self, params: Params) -> tuple[Port, ...]:
+        """The input ports a node with these parameters has. Must work with defaults and with wrong values."""
+        return self.inputs
+
+    def output_ports(self, params: Params) -> tuple[Port, ...]:
+        return self.outputs
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        """Output signals from input signals. Called with None for what is not known yet. Raises Mistake."""
+        raise NotImplementedError
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        """Write the meaning in primitives; all signals have been checked. Returns a value for each output port."""
+        raise NotImplementedError
+
+
+def counted(value: Any, low: int = 1, high: int = 16) -> int:
+    """A number of ports from a parameter that may hold nonsense while it is being typed."""
+    return min(max(value, low), high) if isinstance(value, int) and not isinstance(value, bool) else low
+
+
+def need_real(signal: Signal, port: str) -> Real:
+    if isinstance(signal.content, Tokens):
+        raise Mistake(
+            "TokensWhereFeaturesBelong",
+            f"“{port}” needs features but gets tokens {signal.text()}: put an Embedding in between",
+            port,
+        )
+    return signal.content
+
+
+def need_tokens(signal: Signal, port: str) -> Tokens:
+    if isinstance(signal.content, Real):
+        raise Mistake(
+            "FeaturesWhereTokensBelong", f"“{port}” needs tokens but gets features {signal.text()}", port
+        )
+    return signal.content
+
+
+def joint_axes(signals: Mapping[str, Signal]) -> tuple[str, ...]:
+    """The axes of a pointwise result: those of the first input with most axes, then any it lacks."""
+    axes: tuple[str, ...] = max((s.axes for s in signals.values()), key=len, default=())
+    for signal in signals.values():
+        axes += tuple(a for a in signal.axes if a not in axes)
+    return axes
+
+
+def joint_width(signals: Mapping[str, Signal]) -> int:
+    """The width of a pointwise result; a width of 1 broadcasts. Raises Mistake when widths clash."""
+    width = 1
+    first = ""
+    for port, signal in signals.items():
+        here = need_real(signal, port).width
+        if here == 1 or here == width:
+            continue
+        if width != 1:
+            raise Mistake("WidthClash", f"“{first}” has width {width} but “{port}” has width {here}", port)
+        width, first = here, port
+    return width

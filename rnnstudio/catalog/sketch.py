@@ -1,0 +1,56 @@
+"""A small pen for drawing graphs in Python: cells of the library, examples and tests are drawn with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..design.design import CellDefinition, Graph, Node, Pin, Value, Wire, frozen
+
+
+class Sketch:
+    """Collects nodes and wires. A node is placed on a grid: `at=(column, row)`.
+
+    >>> s = Sketch()
+    >>> x = s.add("x", "CellInput", at=(0, 0))
+    >>> s.add("y", "CellOutput", at=(1, 0), input=x)
+    'y.out'
+    """
+
+    COLUMN, ROW = 190.0, 92.0
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, Node] = {}
+        self._wires: list[Wire] = []
+
+    def add(
+        self,
+        name: str,
+        kind: str,
+        *,
+        at: tuple[float, float],
+        params: dict[str, Value] | None = None,
+        title: str = "",
+        shared: str = "",
+        **inputs: str,
+    ) -> str:
+        """Draw a node and wire its inputs: `port="node.port"`, or `port="node"` for its output "out".
+
+        Returns "name.out".
+        """
+        x, y = at[0] * self.COLUMN, at[1] * self.ROW
+        self._nodes[name] = Node(name, kind, frozen(params or {}), x, y, title, shared)
+        for port, source in inputs.items():
+            self.wire(source, f"{name}.{port}")
+        return f"{name}.out"
+
+    def wire(self, source: str, target: str) -> None:
+        """Connect two ports. The nodes may be added later."""
+        node, _, port = source.partition(".")
+        to, _, entry = target.partition(".")
+        self._wires.append(Wire(Pin(node, port or "out"), Pin(to, entry or "input")))
+
+    def graph(self) -> Graph:
+        return Graph(frozen(self._nodes), tuple(self._wires))
+
+    def cell(self, name: str, params: dict[str, Any], doc: str, formula: str, source: str = "") -> CellDefinition:
+        return CellDefinition(name, self.graph(), frozen(params), doc, formula, source)

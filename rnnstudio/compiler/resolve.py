@@ -1,0 +1,77 @@
+"""A node's parameters as numbers: variables replaced, defaults filled in, values checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..catalog.catalog import CELL
+from ..catalog.node import NodeKind, Param, Port
+from ..design.design import CellDefinition, Design, Node, Var
+
+Variables = Mapping[str, Any]
+
+
+def variables_of(design: Design) -> Variables:
+    """The design's variables, and one the data gives for each of its fields: `next_size` is the size of “next”."""
+    if design.data is None:
+        return design.variables
+    return {**{f"{spec.name}_size": spec.size for spec in design.data.fields}, **design.variables}
+
+
+def resolve(node: Node, params: tuple[Param, ...], variables: Variables) -> tuple[dict[str, Any], list[str]]:
+    """The node's parameters by name, and a sentence for each value that does not fit (its default stands in then)."""
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for param in params:
+        value = node.params.get(param.name, param.default)
+        if isinstance(value, Var):
+            if value.name not in variables:
+                problems.append(f"“{param.name}” reads the variable “{value.name}”, which does not exist")
+                values[param.name] = param.default
+                continue
+            value = variables[value.name]
+        if param.type == "float" and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        problem = param.problem(value)
+        if problem:
+            problems.append(problem)
+            value = param.default
+        values[param.name] = value
+    known = {param.name for param in params}
+    for name in node.params:
+        if name not in known:
+            problems.append(f"there is no parameter called “{name}”")
+    return values, problems
+
+
+def cell_params(cell: CellDefinition) -> tuple[Param, ...]:
+    """A cell's own variables as parameters of the nodes that use it."""
+    found = [Param("cell", "cell", cell.name, "the definition this node stands for")]
+    for name, default in cell.params.items():
+        kind = "bool" if isinstance(default, bool) else "int" if isinstance(default, int) else "float"
+        kind = "text" if isinstance(default, str) else kind
+        found.append(Param(name, kind, default, minimum=1 if kind == "int" else None))
+    return tuple(found)
+
+
+def cell_ports(cell: CellDefinition) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """Input and output ports of a cell, from top to bottom and left to right as they are drawn inside."""
+    order = sorted(cell.graph.nodes.values(), key=lambda n: (n.y, n.x, n.id))
+    inputs = tuple(
+        Port(n.id, n.title, "any", bool(n.params.get("optional", False))) for n in order if n.kind == "CellInput"
+    )
+    outputs = tuple(Port(n.id, n.title, "any") for n in order if n.kind == "CellOutput")
+    main = [p for p in inputs if not p.optional] + [p for p in inputs if p.optional]
+    return tuple(main), outputs
+
+
+def ports(node: Node, design: Design, kind: NodeKind | None) -> tuple[tuple[Port, ...], tuple[Port, ...]] | None:
+    """Input and output ports of a node as drawn; None when its kind or cell is not known."""
+    if node.kind == CELL:
+        cell = design.cells.get(str(node.params.get("cell", "")))
+        return cell_ports(cell) if cell is not None else None
+    if kind is None:
+        return None
+    values, _ = resolve(node, kind.params, variables_of(design))
+    return kind.input_ports(values), kind.output_ports(values)

@@ -1,0 +1,61 @@
+"""What travels on a wire: named axes beside the batch, and a content of real features or tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """Real features; `width` numbers at every place of the axes."""
+
+    width: int
+
+    def text(self) -> str:
+        return str(self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Integers 0 … size−1. `field` names the data field whose vocabulary they index ("" when unknown)."""
+
+    size: int
+    field: str = ""
+
+    def text(self) -> str:
+        return f"tokens({self.size})"
+
+
+Content = Real | Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A named axis of a design. Its length differs from example to example; padding never counts.
+
+    kind: "sequence" (ordered steps) or "tree" (the nodes of a tree).
+    carry: the loop state at the end of a chunk is the initial state of the next one (truncated BPTT).
+    """
+
+    name: str
+    kind: str = "sequence"
+    carry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """The type of a wire: [batch, *axes, content]."""
+
+    axes: tuple[str, ...]
+    content: Content
+
+    def text(self) -> str:
+        """As people write it: "[batch, time, 128]"."""
+        return "[" + ", ".join(("batch", *self.axes, self.content.text())) + "]"
+
+    @property
+    def width(self) -> int:
+        """Number of real features. Raises TypeError for tokens."""
+        if isinstance(self.content, Real):
+            return self.content.width
+        raise TypeError(f"{self.text()} holds tokens, not features")

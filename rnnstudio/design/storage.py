@@ -1,0 +1,266 @@
+"""A design as a file: sorted, diff-friendly JSON (`.rnn`). Data, never code: nothing in it is evaluated or imported."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .design import CellDefinition, Design, Frame, Graph, Node, Pin, Value, Var, Wire, frozen
+from .errors import StudioError
+from .recipe import DataRecipe
+from .signals import Axis
+
+FORMAT = 1
+SUFFIX = ".rnn"
+
+_NODE_KEYS = {"kind", "params", "x", "y", "title", "shared"}
+_DESIGN_KEYS = {"format", "name", "doc", "variables", "graph", "cells", "axes", "data", "training"}
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""format number → function that turns a file of that format into the next one."""
+
+
+def dumps(design: Design) -> str:
+    """The text of a design file. Equal designs give equal bytes, whatever the order they were drawn in."""
+    body: dict[str, Any] = {
+        **design.extra,
+        "format": FORMAT,
+        "name": design.name,
+        "doc": design.doc,
+        "variables": dict(design.variables),
+        "graph": _graph_to_json(design.graph),
+        "cells": {name: _cell_to_json(cell) for name, cell in design.cells.items()},
+        "axes": {a.name: {"kind": a.kind, "carry": a.carry} for a in design.axes.values()},
+        "data": design.data.to_json() if design.data is not None else None,
+        "training": _plain(design.training),
+    }
+    return json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def loads(text: str, where: str = "") -> Design:
+    """The design in `text`. Raises StudioError naming the place in the file when it is damaged."""
+    try:
+        body = json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"{where or 'design'}, line {error.lineno}, column {error.colno}"
+        raise StudioError(
+            f"The design file is damaged: {error.msg}", where=place, remedy="Open a backup or repair that line."
+        ) from None
+    if not isinstance(body, dict) or "format" not in body:
+        raise StudioError("This is not a rnnstudio design", where=where, remedy="Open a .rnn file.")
+    number = body["format"]
+    if not isinstance(number, int) or number > FORMAT:
+        raise StudioError(
+            f"The design has format {number}, this studio reads up to {FORMAT}", where=where, remedy="Update rnnstudio."
+        )
+    while number < FORMAT:
+        body = MIGRATIONS[number](body)
+        number += 1
+    return _Reader(where).design(body)
+
+
+def load(path: Path) -> Design:
+    """Read a design file. Raises StudioError when it is missing, unreadable or damaged."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise StudioError("There is no such design file", where=str(path), remedy="Check the name.") from None
+    except UnicodeDecodeError as error:
+        raise StudioError(
+            f"The design file is damaged: byte {error.start} is not UTF-8 text",
+            where=str(path),
+            remedy="Open a .rnn file or a backup of this one.",
+        ) from None
+    except OSError as error:
+        raise StudioError(f"The design file cannot be read: {error.strerror}", where=str(path)) from None
+    return loads(text, str(path))
+
+
+def save(design: Design, path: Path) -> None:
+    """Write a design file so that a crash at any moment leaves the old file or the new one, never half of one."""
+    write_atomically(path, dumps(design).encode("utf-8"))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write to a temporary name beside `path`, sync, rename. Raises StudioError; the old file then stands."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise StudioError(
+            f"Cannot write here: {error.strerror}", where=str(path), remedy="Choose another folder."
+        ) from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft = Path(name)
+        draft.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        draft.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise StudioError(
+            f"Cannot write the file: {error.strerror}", where=str(path), remedy="Choose another folder."
+        ) from None
+
+
+def value_to_json(value: Value) -> Any:
+    if isinstance(value, Var):
+        return {"variable": value.name}
+    return _plain(value)
+
+
+def value_from_json(value: Any) -> Value:
+    if isinstance(value, dict) and set(value) == {"variable"} and isinstance(value["variable"], str):
+        return Var(value["variable"])
+    if isinstance(value, list):
+        return tuple(value_from_json(v) for v in value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{value!r} is not a parameter value")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [value_to_json(v) for v in value]
+    return value
+
+
+def _graph_to_json(graph: Graph) -> dict[str, Any]:
+    return {
+        "nodes": {n.id: _node_to_json(n) for n in graph.nodes.values()},
+        "wires": sorted([str(w.source), str(w.target)] for w in graph.wires),
+        "frames": {
+            f.id: {"title": f.title, "x": f.x, "y": f.y, "width": f.width, "height": f.height} for f in graph.frames
+        },
+    }
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    body: dict[str, Any] = {**node.extra, "kind": node.kind, "x": round(node.x, 2), "y": round(node.y, 2)}
+    if node.params:
+        body["params"] = {k: value_to_json(v) for k, v in node.params.items()}
+    if node.title:
+        body["title"] = node.title
+    if node.shared:
+        body["shared"] = node.shared
+    return body
+
+
+def _cell_to_json(cell: CellDefinition) -> dict[str, Any]:
+    return {
+        "graph": _graph_to_json(cell.graph),
+        "params": {k: value_to_json(v) for k, v in cell.params.items()},
+        "doc": cell.doc,
+        "formula": cell.formula,
+        "source": cell.source,
+    }
+
+
+class _Reader:
+    """Turns parsed JSON into a design; every complaint names the place in the file."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def fail(self, place: str, what: str) -> StudioError:
+        where = f"{self.where}: {place}" if self.where else place
+        return StudioError(
+            f"The design file is damaged: {what}", where=where, remedy="Open a backup or repair that place."
+        )
+
+    def take(self, body: Any, key: str, kind: type | tuple[type, ...], default: Any, place: str) -> Any:
+        if not isinstance(body, dict):
+            raise self.fail(place, "an object is expected")
+        value = body.get(key, default)
+        wrong_bool = isinstance(value, bool) and kind in ((int, float), int)
+        if not isinstance(value, kind) or wrong_bool:
+            raise self.fail(f"{place}.{key}" if place else key, f"{value!r} cannot stand there")
+        return value
+
+    def design(self, body: dict[str, Any]) -> Design:
+        variables = self.take(body, "variables", dict, {}, "")
+        for name, value in variables.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise self.fail(f"variables.{name}", f"{value!r} is not a number")
+        axes = {}
+        for name, axis in self.take(body, "axes", dict, {}, "").items():
+            place = f"axes.{name}"
+            kind = self.take(axis, "kind", str, "sequence", place)
+            axes[name] = Axis(name, kind, self.take(axis, "carry", bool, False, place))
+        cells = {n: self.cell(n, c) for n, c in self.take(body, "cells", dict, {}, "").items()}
+        data = body.get("data")
+        try:
+            recipe = DataRecipe.from_json(data) if data is not None else None
+        except (KeyError, TypeError, ValueError) as error:
+            raise self.fail("data", f"the data recipe does not fit ({error})") from None
+        return Design(
+            name=self.take(body, "name", str, "untitled", ""),
+            doc=self.take(body, "doc", str, "", ""),
+            variables=frozen(variables),
+            graph=self.graph(self.take(body, "graph", dict, {}, ""), "graph"),
+            cells=frozen(cells),
+            axes=frozen(axes),
+            data=recipe,
+            training=frozen(self.take(body, "training", dict, {}, "")),
+            extra=frozen({k: v for k, v in body.items() if k not in _DESIGN_KEYS}),
+        )
+
+    def cell(self, name: str, body: Any) -> CellDefinition:
+        place = f"cells.{name}"
+        params = self.take(body, "params", dict, {}, place)
+        return CellDefinition(
+            name=name,
+            graph=self.graph(self.take(body, "graph", dict, {}, place), f"{place}.graph"),
+            params=self.params(params, f"{place}.params"),
+            doc=self.take(body, "doc", str, "", place),
+            formula=self.take(body, "formula", str, "", place),
+            source=self.take(body, "source", str, "", place),
+        )
+
+    def graph(self, body: dict[str, Any], place: str) -> Graph:
+        nodes = {n: self.node(n, b, f"{place}.nodes.{n}") for n, b in self.take(body, "nodes", dict, {}, place).items()}
+        wires = []
+        for i, pair in enumerate(self.take(body, "wires", list, [], place)):
+            if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, str) and "." in p for p in pair)):
+                raise self.fail(f"{place}.wires[{i}]", f"{pair!r} is not [“node.port”, “node.port”]")
+            ends = [Pin(*p.split(".", 1)) for p in pair]
+            for end in ends:
+                if end.node not in nodes:
+                    raise self.fail(f"{place}.wires[{i}]", f"there is no node “{end.node}”")
+            wires.append(Wire(*ends))
+        frames = []
+        for name, f in self.take(body, "frames", dict, {}, place).items():
+            at = f"{place}.frames.{name}"
+            size = [float(self.take(f, key, (int, float), 0.0, at)) for key in ("x", "y", "width", "height")]
+            frames.append(Frame(name, self.take(f, "title", str, "", at), *size))
+        return Graph(frozen(nodes), tuple(wires), tuple(frames))
+
+    def node(self, name: str, body: Any, place: str) -> Node:
+        return Node(
+            id=name,
+            kind=self.take(body, "kind", str, None, place),
+            params=self.params(self.take(body, "params", dict, {}, place), f"{place}.params"),
+            x=float(self.take(body, "x", (int, float), 0.0, place)),
+            y=float(self.take(body, "y", (int, float), 0.0, place)),
+            title=self.take(body, "title", str, "", place),
+            shared=self.take(body, "shared", str, "", place),
+            extra=frozen({k: v for k, v in body.items() if k not in _NODE_KEYS}),
+        )
+
+    def params(self, body: dict[str, Any], place: str) -> Mapping[str, Value]:
+        values = {}
+        for key, value in body.items():
+            try:
+                values[key] = value_from_json(value)
+            except TypeError as error:
+                raise self.fail(f"{place}.{key}", str(error)) from None
+        return frozen(values)

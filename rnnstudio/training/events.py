@@ -1,0 +1,151 @@
+"""What a trainer says while it works: immutable records that cross threads and processes. No torch, no Qt here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events. `seconds`: training time since the run began, pauses not counted."""
+
+    step: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Event):
+    """The network stands and the first step comes next. `parameters`: path → number of values.
+
+    `lowerings`: one line a loop: what it runs on, and why.
+    """
+
+    run_folder: str
+    device: str
+    threads: int
+    steps_total: int
+    steps_per_epoch: int
+    parameters: dict[str, int]
+    lowerings: tuple[str, ...]
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone(Event):
+    """One optimiser step. `loss`: nats (or the loss's own unit) a place, before the step; `tokens`: places trained on.
+
+    `gradient_norm`: of all parameters together, before clipping; `clipped`: whether it was cut to the limit.
+    """
+
+    epoch: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    clipped: bool
+    tokens: int
+    tokens_per_second: float
+    carried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterNorms(Event):
+    """Of each parameter: norm of its gradient, norm of its value, and size of its last update relative to it."""
+
+    gradient: dict[str, float]
+    value: dict[str, float]
+    update_ratio: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Validated(Event):
+    """The loss over a whole split. `perplexity`, `accuracy`: None where they do not apply. `best`: lowest so far."""
+
+    split: str
+    epoch: int
+    loss: float
+    perplexity: float | None
+    accuracy: float | None
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Probed(Event):
+    """One example seen from inside.
+
+    values: path of a node → [time, unit] of what it gave (gates, states, candidates).
+    gates: the paths among them whose values are gates (0 … 1).
+    state_gradients: path of a state → [time] of ‖∂L/∂h_t‖, total: through all later steps.
+    tokens: what the example reads, a text a step ("" for features).
+    """
+
+    values: dict[str, Array]
+    gates: tuple[str, ...]
+    state_gradients: dict[str, Array]
+    tokens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled(Event):
+    """Text the model wrote by itself."""
+
+    prompt: str
+    text: str
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast(Event):
+    """A stretch of the validation split: truth and one-step prediction, [time, column], in the file's own units."""
+
+    truth: Array
+    prediction: Array
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSaved(Event):
+    path: str
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Paused(Event):
+    """Training waits; parameters and place are as they were after `step`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """Training goes on after a pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChanged(Event):
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Event):
+    """The run is over. reason: "done" (all steps), "stopped" (by a person), "early" (no progress in validation)."""
+
+    reason: str
+    loss: float
+    validation_loss: float | None
+    best_validation_loss: float | None
+    tokens_per_second: float
+    summary: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Event):
+    """The run broke off. `what`, `where`, `remedy` as in StudioError; `details`: a traceback for a bug report."""
+
+    what: str
+    where: str = ""
+    remedy: str = ""
+    details: str = ""

@@ -1,0 +1,64 @@
+"""How a design is trained: one checked record, saved in the design and in every run. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..design.errors import StudioError
+
+
+class TrainingSettings(BaseModel):
+    """Every setting with its unit and default. `title` and `description` are what the settings form shows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    epochs: int = Field(10, ge=1, title="Epochs", description="passes over the training split")
+    steps: int = Field(0, ge=0, title="Steps", description="optimiser steps in all; 0: as many as the epochs have")
+    batch_size: int = Field(32, ge=1, title="Batch size", description="examples (or streams of one text) in a step")
+    chunk: int = Field(100, ge=1, title="Chunk length", description="steps of an axis that back-propagation sees")
+    carry: bool = Field(True, title="Carry state", description="the state goes on from chunk to chunk of one long text")
+    optimiser: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad"] = Field("adam", title="Optimiser")
+    learning_rate: float = Field(2e-3, gt=0, le=100, title="Learning rate")
+    momentum: float = Field(0.9, ge=0, lt=1, title="Momentum", description="of SGD and RMSprop")
+    weight_decay: float = Field(0.0, ge=0, title="Weight decay")
+    schedule: Literal["constant", "linear", "cosine", "step"] = Field(
+        "constant", title="Schedule", description="how the learning rate falls over the run"
+    )
+    warmup: int = Field(0, ge=0, title="Warm-up", description="steps over which the learning rate rises from 0")
+    clip_norm: float = Field(
+        1.0, ge=0, title="Clip gradients", description="largest norm of all gradients together; 0: never clip"
+    )
+    seed: int = Field(0, ge=0, title="Seed")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", title="Device")
+    threads: int = Field(0, ge=0, title="CPU threads", description="0: all but one while the window is open, else all")
+    patience: int = Field(
+        0, ge=0, title="Patience", description="stop after so many validations without progress; 0: never"
+    )
+    validate_every: int = Field(0, ge=0, title="Validate every", description="steps; 0: once an epoch")
+    checkpoint_every: int = Field(0, ge=0, title="Checkpoint every", description="steps; 0: at each validation")
+    sample_every: int = Field(0, ge=0, title="Sample every", description="steps; 0: at each validation")
+    sample_length: int = Field(300, ge=0, title="Sample length", description="tokens; 0: no samples")
+    sample_prompt: str = Field("", title="Prompt", description="what samples begin with")
+    temperature: float = Field(0.8, ge=0, title="Temperature", description="0: always the most likely token")
+    probe_seconds: float = Field(
+        1.0, ge=0, title="Probe every", description="seconds between looks inside (at most 5 % of the time); 0: never"
+    )
+
+
+def settings_from(values: Mapping[str, Any], **overrides: Any) -> TrainingSettings:
+    """Settings from a design's plain values. Raises StudioError naming every setting that is wrong."""
+    try:
+        return TrainingSettings(**{**values, **overrides})
+    except ValidationError as error:
+        problems = []
+        for item in error.errors():
+            name = ".".join(str(part) for part in item["loc"])
+            problems.append(f"{name}: {item['msg'][:1].lower()}{item['msg'][1:]}, not {item.get('input')!r}")
+        raise StudioError(
+            "These training settings do not fit: " + "; ".join(problems),
+            where="training settings",
+            remedy="Change them in the training panel or with --set name=value.",
+        ) from None
