@@ -1,0 +1,274 @@
+"""The run that trains, seen from the window: starts it, drains its events, keeps its curves, tells the panels.
+
+Lives in the window's thread. The training client does the work elsewhere; one timer here asks it for news while a run
+is alive and rests otherwise. No torch in this process.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import platformdirs
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from rnnstudio.design.errors import StudioError
+from rnnstudio.training.client import TrainingClient
+from rnnstudio.training.events import (
+    CheckpointSaved,
+    Event,
+    Failed,
+    Finished,
+    Forecast,
+    ParameterNorms,
+    Paused,
+    Probed,
+    Resumed,
+    Sampled,
+    SettingChanged,
+    Started,
+    StepDone,
+    Validated,
+)
+from rnnstudio.training.settings import settings_from
+
+from .plots.curves import Curves
+from .session import Session
+
+DRAIN_MILLISECONDS = 40
+DRAW_SECONDS = 0.12
+"""Plots are drawn at most this often; the curves they draw from are always complete."""
+
+LIVE_SETTINGS = ("learning_rate", "clip_norm")
+"""What may be changed while a run is alive."""
+
+
+class Live(QObject):
+    """The one owner of the training client.
+
+    state: "idle", "starting" (the worker loads and compiles), "running", "pausing", "paused", "stopping".
+    curves: of the run that trains or trained last. compared: stored runs shown beside it, by folder.
+    """
+
+    stateChanged = Signal(str)
+    runStarted = Signal(object)  # Started
+    stepsArrived = Signal(list)  # list[StepDone], in order
+    validated = Signal(object)  # Validated
+    normsArrived = Signal(object)  # ParameterNorms, the newest
+    probed = Signal(object)  # Probed, the newest
+    sampled = Signal(object)  # Sampled
+    forecast = Signal(object)  # Forecast
+    checkpointSaved = Signal(object)  # CheckpointSaved
+    settingChanged = Signal(object)  # SettingChanged
+    finished = Signal(object)  # Finished
+    failed = Signal(object)  # Failed
+    problemsWanted = Signal()  # the drawing has errors: show the list of problems
+    dataWanted = Signal()  # there is no data yet: show the data panel
+    curvesReplaced = Signal()  # another run's curves, or other runs beside them
+    drawn = Signal()  # time to draw what is new; never while nothing is new
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.curves = Curves()
+        self.compared: dict[Path, Curves] = {}
+        self.run_folder: Path | None = None
+        self.state = "idle"
+        self._client = TrainingClient()
+        self._timer = QTimer(self, interval=DRAIN_MILLISECONDS)
+        self._timer.timeout.connect(self._drain)
+        self._drawn_at = 0.0
+        self._fresh = False
+        self._closed = False
+
+    # --- what people ask for
+
+    def prepare(self) -> None:
+        """Let the worker process start and import torch, so that the first Train does not wait for it."""
+        if not self._closed:
+            self._client.prepare()
+
+    @property
+    def alive(self) -> bool:
+        return self.state != "idle"
+
+    def train(self, resume: Path | None = None) -> bool:
+        """Start a run of the session's design, or go on with the run in the folder `resume`.
+
+        False when it cannot start; the person has been told why then.
+        """
+        if self.alive or self._closed:
+            return False
+        try:
+            self._start(resume)
+        except StudioError as error:
+            self.session.failed.emit(error)
+            return False
+        return True
+
+    def _start(self, resume: Path | None) -> None:
+        design = self.session.design
+        errors = self.session.errors
+        if errors:
+            self.problemsWanted.emit()
+            more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+            raise StudioError(
+                f"The drawing cannot be trained yet: {errors[0].message.rstrip('.')}{more}",
+                where=", ".join(errors[0].nodes),
+                remedy="The list of problems shows each one and its place.",
+            )
+        if design.data is None:
+            self.dataWanted.emit()
+            raise StudioError("There is no data to train on", remedy="Choose a file in the data panel.")
+        settings = settings_from(design.training)
+        folder = resume or new_run_folder(self.session.path, design.name)
+        self.curves = Curves(folder.name, folder)
+        self.run_folder = folder
+        self._client.start(design, self.session.base_folder, settings, folder, resume=resume is not None)
+        self._become("starting")
+        self._timer.start()
+        self.curvesReplaced.emit()
+
+    def pause(self) -> None:
+        if self.state == "running":
+            self._client.pause()
+            self._become("pausing")
+
+    def resume(self) -> None:
+        if self.state in ("paused", "pausing"):
+            self._client.resume()
+
+    def stop(self) -> None:
+        if self.alive and self.state != "stopping":
+            self._client.stop()
+            self._become("stopping")
+
+    def step(self) -> None:
+        """One optimiser step, then wait."""
+        if self.state in ("running", "paused"):
+            self._client.step()
+
+    def set(self, name: str, value: float) -> None:
+        """Change a setting of the run while it runs. The design's own setting is the caller's to edit."""
+        if name not in LIVE_SETTINGS:
+            raise ValueError(f"{name} cannot be changed while a run is alive")
+        if self.alive:
+            self._client.set(name, value)
+
+    def close(self) -> None:
+        """End everything: the run is asked to stop and save, the worker process ends. Safe to call twice."""
+        self._timer.stop()
+        if not self._closed:
+            self._closed = True
+            self._client.close()
+        self.state = "idle"
+
+    # --- runs beside each other
+
+    def compare(self, curves: Curves) -> None:
+        """Show a stored run beside the live one."""
+        if curves.folder is not None:
+            self.compared[curves.folder] = curves
+            self.curvesReplaced.emit()
+
+    def forget(self, folder: Path) -> None:
+        """No longer show that run; the last run too, when it is that one and is over."""
+        gone = self.compared.pop(folder, None) is not None
+        if not self.alive and self.curves.folder == folder:
+            self.curves, gone = Curves(), True
+        if gone:
+            self.curvesReplaced.emit()
+
+    # --- what the worker says
+
+    def _drain(self) -> None:
+        events = self._client.drain()
+        if events:
+            self._take(events)
+        now = time.monotonic()
+        if self._fresh and now - self._drawn_at >= DRAW_SECONDS:
+            self._draw(now)
+
+    def _draw(self, now: float) -> None:
+        self._fresh = False
+        self.drawn.emit()
+        # Slow drawing (a large window, many runs) leaves the event loop two thirds of the time.
+        self._drawn_at = max(now, time.monotonic() + 2 * (time.monotonic() - now) - DRAW_SECONDS)
+
+    def _take(self, events: list[Event]) -> None:
+        steps: list[StepDone] = []
+        newest: dict[type, Event] = {}
+        for event in events:
+            self.curves.take(event)
+            if isinstance(event, StepDone):
+                steps.append(event)
+            elif isinstance(event, (ParameterNorms, Probed)):
+                newest[type(event)] = event
+            else:
+                if steps:
+                    self.stepsArrived.emit(steps)
+                    steps = []
+                self._tell(event)
+        if steps:
+            self.stepsArrived.emit(steps)
+        if norms := newest.get(ParameterNorms):
+            self.normsArrived.emit(norms)
+        if probe := newest.get(Probed):
+            self.probed.emit(probe)
+        self._fresh = True
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Started):
+            if self.state == "starting":
+                self._become("running")
+            self.runStarted.emit(event)
+        elif isinstance(event, Validated):
+            self.validated.emit(event)
+        elif isinstance(event, Sampled):
+            self.sampled.emit(event)
+        elif isinstance(event, Forecast):
+            self.forecast.emit(event)
+        elif isinstance(event, CheckpointSaved):
+            self.checkpointSaved.emit(event)
+        elif isinstance(event, SettingChanged):
+            self.settingChanged.emit(event)
+        elif isinstance(event, Paused):
+            if self.state != "stopping":
+                self._become("paused")
+        elif isinstance(event, Resumed):
+            if self.state != "stopping":
+                self._become("running")
+        elif isinstance(event, Finished):
+            self._end()
+            self.finished.emit(event)
+        elif isinstance(event, Failed):
+            self._end()
+            self.failed.emit(event)
+            self.session.failed.emit(StudioError(event.what, where=event.where, remedy=event.remedy))
+
+    def _end(self) -> None:
+        self._timer.stop()
+        self._become("idle")
+        self._draw(time.monotonic())
+
+    def _become(self, state: str) -> None:
+        if state != self.state:
+            self.state = state
+            self.stateChanged.emit(state)
+
+
+def runs_folder(design_path: Path | None) -> Path:
+    """Where a design's runs are kept: beside its file, or in the user's data folder when it was never saved."""
+    if design_path is not None:
+        return design_path.parent / "runs"
+    return Path(platformdirs.user_data_dir("rnnstudio", appauthor=False)) / "runs"
+
+
+def new_run_folder(design_path: Path | None, name: str) -> Path:
+    """`<name>-<number>`, with the first number above those that are there. The folder is not made."""
+    folder = runs_folder(design_path)
+    stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+    pattern = re.compile(re.escape(stem) + r"-(\d+)")
+    there = [pattern.fullmatch(entry.name) for entry in folder.iterdir()] if folder.is_dir() else []
+    return folder / f"{stem}-{max((int(match[1]) for match in there if match), default=0) + 1}"
