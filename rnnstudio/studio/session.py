@@ -1,0 +1,204 @@
+"""What all panels of one window share: the document, its check, where the person looks, and the state of training.
+
+A panel is a QWidget that takes a Session: it reads `session.design` and `session.checked`, changes things with
+`session.do(edit)`, and follows the signals. It never holds a design of its own. All of this lives on the window's
+thread and imports no torch.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from ..catalog.catalog import Catalog, standard
+from ..compiler.check import Checked, Checker
+from ..design import storage
+from ..design.design import Design
+from ..design.edits import Edit, SetData
+from ..design.errors import StudioError
+from ..design.history import Change, Document
+from .focus import Focus
+
+IDLE, STARTING, RUNNING, PAUSED, STOPPING = "idle", "starting", "running", "paused", "stopping"
+"""The states of training the tool bar knows; whoever drives the training announces them with set_training_state."""
+
+
+class Session(QObject):
+    """Owner of the Document and the Checker.
+
+    Signals:
+    - designChanged(Change): after every edit, undo, redo, and after another document was opened (edit is None then);
+    - opened(): another document took the place of the old one (sent before designChanged);
+    - checkedChanged(Checked): a new check is ready, once after a burst of changes; `checked` is always up to date;
+    - pathChanged(), dirtyChanged(bool), message(str), failed(StudioError);
+    - trainRequested, pauseRequested, stopRequested, exportRequested: a tool bar button or menu entry was used;
+    - trainingStateChanged(str): one of "idle", "starting", "running", "paused", "stopping".
+    """
+
+    designChanged = Signal(object)
+    opened = Signal()
+    checkedChanged = Signal(object)
+    pathChanged = Signal()
+    dirtyChanged = Signal(bool)
+    message = Signal(str)
+    failed = Signal(object)
+    trainRequested = Signal()
+    pauseRequested = Signal()
+    stopRequested = Signal()
+    exportRequested = Signal()
+    trainingStateChanged = Signal(str)
+
+    CHECK_AFTER_MS = 15
+
+    def __init__(self, catalog: Catalog | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.catalog = catalog or standard()
+        self.focus = Focus(self)
+        self.document = Document()
+        self.base = Path.cwd()
+        """The folder against which the data's path is read: the design file's own, or the gallery's."""
+        self.training: Any = None
+        """Whatever drives the training; set by the training panel, closed by the window when it closes."""
+        self._training_state = IDLE
+        self._checker = Checker(self.catalog)
+        self._checked = self._checker.check(self.document.design)
+        self._was_dirty = False
+        self._end_watch = self.document.subscribe(self._follow)
+        self._check_timer = QTimer(self, singleShot=True, interval=self.CHECK_AFTER_MS)
+        self._check_timer.timeout.connect(self._announce_check)
+
+    # What is there
+
+    @property
+    def design(self) -> Design:
+        return self.document.design
+
+    @property
+    def path(self) -> Path | None:
+        return self.document.path
+
+    @property
+    def dirty(self) -> bool:
+        return self.document.dirty
+
+    @property
+    def checked(self) -> Checked:
+        """The check of the design as it is now."""
+        if self._checked.design is not self.document.design:
+            self._checked = self._checker.check(self.document.design)
+        return self._checked
+
+    @property
+    def training_state(self) -> str:
+        return self._training_state
+
+    def set_training_state(self, state: str) -> None:
+        """Announce what the training does: IDLE, STARTING, RUNNING, PAUSED or STOPPING."""
+        if state != self._training_state:
+            self._training_state = state
+            self.trainingStateChanged.emit(state)
+
+    # Changes
+
+    def do(self, edit: Edit, merge: str = "") -> bool:
+        """Apply an edit. A StudioError is sent as `failed`, nothing has changed then, and False is returned."""
+        try:
+            self.document.do(edit, merge=merge)
+        except StudioError as error:
+            self.failed.emit(error)
+            return False
+        return True
+
+    def undo(self) -> None:
+        self.document.undo()
+
+    def redo(self) -> None:
+        self.document.redo()
+
+    # Files
+
+    def new(self, design: Design | None = None) -> None:
+        """Start an unnamed document, empty or with `design`. Unsaved changes are the caller's care."""
+        self._become(Document(design), Path.cwd())
+
+    def open(self, path: Path) -> bool:
+        """Open a design file. When it is damaged the document stays as it was, and `failed` says why."""
+        try:
+            design = storage.load(Path(path))
+        except StudioError as error:
+            self.failed.emit(error)
+            return False
+        path = Path(path).resolve()
+        self._become(Document(design, path), path.parent)
+        return True
+
+    def open_example(self, path: Path) -> bool:
+        """Open a design as a template: unnamed, so that saving asks where; its data is found beside the template."""
+        try:
+            design = storage.load(Path(path))
+        except StudioError as error:
+            self.failed.emit(error)
+            return False
+        self._become(Document(design), Path(path).resolve().parent)
+        return True
+
+    def save(self) -> bool:
+        """Write to the design's own file. False when it has none or it cannot be written."""
+        return self.path is not None and self.save_as(self.path)
+
+    def save_as(self, path: Path) -> bool:
+        path = Path(path).resolve()
+        try:
+            self._follow_data_to(path.parent)
+            storage.save(self.design, path)
+        except StudioError as error:
+            self.failed.emit(error)
+            return False
+        self.document.saved(path)
+        self.base = path.parent
+        self.pathChanged.emit()
+        self._announce_dirty()
+        self.message.emit(f"Saved {path.name}")
+        return True
+
+    def _follow_data_to(self, folder: Path) -> None:
+        """A relative data path stays true when the design moves to another folder."""
+        recipe = self.design.data
+        if recipe is None or folder == self.base or not recipe.path or Path(recipe.path).is_absolute():
+            return
+        file = (self.base / recipe.path).resolve()
+        inside = file.is_relative_to(folder)
+        self.document.do(SetData(recipe.replace(path=os.path.relpath(file, folder) if inside else str(file))))
+
+    def _become(self, document: Document, base: Path) -> None:
+        before = self.document.design
+        self._end_watch()
+        self.document = document
+        self.base = base
+        self._end_watch = document.subscribe(self._follow)
+        self._checker = Checker(self.catalog)
+        self.focus.reset()
+        self.opened.emit()
+        self.pathChanged.emit()
+        self._follow(Change(before, document.design, None))
+
+    def _follow(self, change: Change) -> None:
+        self.focus.prune(change.after)
+        self.designChanged.emit(change)
+        self._announce_dirty()
+        self._check_timer.start()
+
+    def _announce_dirty(self) -> None:
+        if self.dirty != self._was_dirty:
+            self._was_dirty = self.dirty
+            self.dirtyChanged.emit(self._was_dirty)
+
+    def _announce_check(self) -> None:
+        self.checkedChanged.emit(self.checked)
+
+    def close(self) -> None:
+        """Stop following the document; the window closes."""
+        self._check_timer.stop()
