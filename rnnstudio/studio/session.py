@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ..catalog.catalog import Catalog, standard
 from ..compiler.check import Checked, Checker
+from ..compiler.diagnostics import Diagnostic
 from ..design import storage
 from ..design.design import Design
 from ..design.edits import Edit, SetData
 from ..design.errors import StudioError
 from ..design.history import Change, Document
 from .focus import Focus
-
-IDLE, STARTING, RUNNING, PAUSED, STOPPING = "idle", "starting", "running", "paused", "stopping"
-"""The states of training the tool bar knows; whoever drives the training announces them with set_training_state."""
 
 
 class Session(QObject):
@@ -33,9 +30,9 @@ class Session(QObject):
     - designChanged(Change): after every edit, undo, redo, and after another document was opened (edit is None then);
     - opened(): another document took the place of the old one (sent before designChanged);
     - checkedChanged(Checked): a new check is ready, once after a burst of changes; `checked` is always up to date;
-    - pathChanged(), dirtyChanged(bool), message(str), failed(StudioError);
-    - trainRequested, pauseRequested, stopRequested, exportRequested: a tool bar button or menu entry was used;
-    - trainingStateChanged(str): one of "idle", "starting", "running", "paused", "stopping".
+    - pathChanged(), dirtyChanged(bool), message(str), failed(StudioError).
+
+    Training is not its business: `live.Live` owns that.
     """
 
     designChanged = Signal(object)
@@ -45,11 +42,6 @@ class Session(QObject):
     dirtyChanged = Signal(bool)
     message = Signal(str)
     failed = Signal(object)
-    trainRequested = Signal()
-    pauseRequested = Signal()
-    stopRequested = Signal()
-    exportRequested = Signal()
-    trainingStateChanged = Signal(str)
 
     CHECK_AFTER_MS = 15
 
@@ -58,11 +50,8 @@ class Session(QObject):
         self.catalog = catalog or standard()
         self.focus = Focus(self)
         self.document = Document()
-        self.base = Path.cwd()
+        self.base_folder = Path.cwd()
         """The folder against which the data's path is read: the design file's own, or the gallery's."""
-        self.training: Any = None
-        """Whatever drives the training; set by the training panel, closed by the window when it closes."""
-        self._training_state = IDLE
         self._checker = Checker(self.catalog)
         self._checked = self._checker.check(self.document.design)
         self._was_dirty = False
@@ -92,14 +81,9 @@ class Session(QObject):
         return self._checked
 
     @property
-    def training_state(self) -> str:
-        return self._training_state
-
-    def set_training_state(self, state: str) -> None:
-        """Announce what the training does: IDLE, STARTING, RUNNING, PAUSED or STOPPING."""
-        if state != self._training_state:
-            self._training_state = state
-            self.trainingStateChanged.emit(state)
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """What keeps the design from being trained."""
+        return self.checked.errors
 
     # Changes
 
@@ -158,7 +142,7 @@ class Session(QObject):
             self.failed.emit(error)
             return False
         self.document.saved(path)
-        self.base = path.parent
+        self.base_folder = path.parent
         self.pathChanged.emit()
         self._announce_dirty()
         self.message.emit(f"Saved {path.name}")
@@ -167,9 +151,9 @@ class Session(QObject):
     def _follow_data_to(self, folder: Path) -> None:
         """A relative data path stays true when the design moves to another folder."""
         recipe = self.design.data
-        if recipe is None or folder == self.base or not recipe.path or Path(recipe.path).is_absolute():
+        if recipe is None or folder == self.base_folder or not recipe.path or Path(recipe.path).is_absolute():
             return
-        file = (self.base / recipe.path).resolve()
+        file = (self.base_folder / recipe.path).resolve()
         inside = file.is_relative_to(folder)
         self.document.do(SetData(recipe.replace(path=os.path.relpath(file, folder) if inside else str(file))))
 
@@ -177,7 +161,7 @@ class Session(QObject):
         before = self.document.design
         self._end_watch()
         self.document = document
-        self.base = base
+        self.base_folder = base
         self._end_watch = document.subscribe(self._follow)
         self._checker = Checker(self.catalog)
         self.focus.reset()
