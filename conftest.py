@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,11 @@ for _kind in ("CONFIG", "CACHE", "DATA", "STATE"):
 
 
 @pytest.fixture(autouse=True)
-def fresh_user_folders() -> Iterator[Path]:
+def fresh_user_folders() -> Path:
     """The folder that holds the user's config, cache, data and state: empty when a test begins."""
     for folder in _home.iterdir():
         shutil.rmtree(folder)
-    yield _home
+    return _home
 
 
 def pytest_unconfigure() -> None:

@@ -130,7 +130,7 @@ def test_each_kind_of_leak_fails_its_test_and_no_other(
     monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
     pytester.makepyfile(test_plants=PLANTS)
     pytester.makeconftest(END)
-    result = pytester.runpytest_subprocess("-p", "tests.leaks", "-p", "no:cacheprovider", "-v", "-o", "leak_grace=1", timeout=90)
+    result = pytester.runpytest_subprocess("-p", "tests.leaks", "-o", "leak_grace=1", timeout=90)
 
     # Each reports from its teardown: the test itself passed, its leftovers are an error.
     for name, text in LEAKS.items():

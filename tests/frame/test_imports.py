@@ -1,0 +1,84 @@
+"""The contracts of pyproject.toml hold, and each of them bites: a planted violation is found and named."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LINT = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+
+# (module to plant the line in, what it imports). A module that does not exist is made.
+VIOLATIONS = [
+    # design <- catalog <- compiler <- runtime <- training <- studio
+    ("design.planted", "rnnstudio.catalog"),
+    ("catalog.planted", "rnnstudio.compiler"),
+    ("compiler.planted", "rnnstudio.runtime"),
+    ("runtime.planted", "rnnstudio.training"),
+    ("training.planted", "rnnstudio.studio"),
+    # data and export beside training
+    ("data.planted", "rnnstudio.catalog"),
+    ("data.planted", "rnnstudio.compiler"),
+    ("data.planted", "rnnstudio.runtime"),
+    ("runtime.planted", "rnnstudio.data"),
+    ("training.planted", "rnnstudio.export"),
+    ("export.planted", "rnnstudio.studio"),
+    # Qt
+    ("design.planted", "PySide6.QtCore"),
+    ("catalog.planted", "PySide6.QtGui"),
+    ("compiler.planted", "pyqtgraph"),
+    ("runtime.planted", "PySide6"),
+    ("data.planted", "PySide6.QtCore"),
+    ("training.planted", "shiboken6"),
+    ("export.planted", "pyqtgraph"),
+    ("system", "PySide6.QtCore"),
+    # torch
+    ("design.planted", "torch"),
+    ("catalog.planted", "torch.nn"),
+    ("compiler.planted", "torch"),
+    ("data.planted", "torch"),
+    ("studio.planted", "torch.nn"),
+    ("system", "torch"),
+]
+ALLOWED = ["data.batches", "runtime.planted", "training.planted", "export.planted"]
+
+
+@pytest.fixture
+def copy(tmp_path: Path, pytestconfig: pytest.Config) -> Path:
+    """A folder with the project's code and its contracts, to plant in."""
+    compiled = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(pytestconfig.rootpath / "rnnstudio", tmp_path / "rnnstudio", ignore=compiled)
+    shutil.copy(pytestconfig.rootpath / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def plant(folder: Path, module: str, imported: str) -> None:
+    with (folder / "rnnstudio" / f"{module.replace('.', '/')}.py").open("a", encoding="utf-8") as file:
+        file.write(f"\ndef planted_{imported.replace('.', '_')}():\n    import {imported}\n")
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", LINT, "--no-cache"], cwd=folder, capture_output=True, text=True)
+
+
+def test_the_code_keeps_the_contracts(copy: Path) -> None:
+    result = lint(copy)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_each_planted_violation_is_named(copy: Path) -> None:
+    for module, imported in VIOLATIONS:
+        plant(copy, module, imported)
+    result = lint(copy)
+    assert result.returncode == 1, result.stdout + result.stderr
+    for module, imported in VIOLATIONS:
+        target = imported if imported.startswith("rnnstudio") else imported.split(".")[0]
+        assert f"rnnstudio.{module} -> {target} (l." in result.stdout, f"{module} may import {imported}"
+
+
+def test_what_may_import_torch_may(copy: Path) -> None:
+    for module in ALLOWED:
+        plant(copy, module, "torch")
+    result = lint(copy)
+    assert result.returncode == 0, result.stdout + result.stderr
