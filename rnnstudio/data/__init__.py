@@ -1,1 +1,39 @@
-"""Readers, vocabularies, splits and batches. Only `batches` imports torch."""
+"""Readers, vocabularies, splits and batches. Only `batches` imports torch.
+
+recipe = guess("shakespeare.txt")
+dataset = open(recipe, base=Path("."))      # dataset.recipe is complete now
+batches = Batches(dataset, "train", batch_size=32, chunk=100, carry=True, seed=1)   # from rnnstudio.data.batches
+"""
+
+from __future__ import annotations
+
+from rnnstudio.data.dataset import Dataset, Split, Track
+from rnnstudio.data.files import outside, resolve
+from rnnstudio.data.guess import guess
+from rnnstudio.data.opening import open_dataset
+from rnnstudio.data.preview import Preview, inspect, preview_of
+from rnnstudio.data.problems import Problem
+from rnnstudio.data.split import PARTS, Part
+from rnnstudio.data.vocabulary import UNKNOWN, Vocabulary, vocabulary_of
+
+open = open_dataset
+
+__all__ = [
+    "PARTS",
+    "UNKNOWN",
+    "Dataset",
+    "Part",
+    "Preview",
+    "Problem",
+    "Split",
+    "Track",
+    "Vocabulary",
+    "guess",
+    "inspect",
+    "open",
+    "open_dataset",
+    "outside",
+    "preview_of",
+    "resolve",
+    "vocabulary_of",
+]

@@ -1,0 +1,261 @@
+"""Reads a person's file as text, or says why it cannot be: missing, a folder, empty, binary, wrongly encoded.
+
+Everything here works block by block, so that a file of 100 MB costs the memory of a few blocks.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnstudio.design.errors import StudioError
+
+BLOCK_BYTES = 1 << 22
+
+# The beginnings of files that people drop in by mistake, and what to do instead.
+_SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
+    (b"PK\x03\x04", "a ZIP archive (Excel, Word and LibreOffice files are)", "Save it as CSV or plain text first."),
+    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file", "Save it as CSV or plain text first."),
+    (b"%PDF", "a PDF", "Save its text as a plain text file first."),
+    (b"\x1f\x8b", "a gzip archive", "Unpack it first."),
+    (b"BZh", "a bzip2 archive", "Unpack it first."),
+    (b"\xfd7zXZ", "an xz archive", "Unpack it first."),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "Unpack it first."),
+    (b"\x89PNG", "a PNG picture", "Choose a text or CSV file."),
+    (b"\xff\xd8\xff", "a JPEG picture", "Choose a text or CSV file."),
+    (b"GIF8", "a GIF picture", "Choose a text or CSV file."),
+    (b"SQLite format 3", "an SQLite database", "Export the table as CSV first."),
+    (b"PAR1", "a Parquet file", "Save it as CSV first."),
+    (b"\x7fELF", "a program", "Choose a text or CSV file."),
+)
+_BOMS: tuple[tuple[bytes, str], ...] = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+_CONTROL = bytes(set(range(32)) - {0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x1B})
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What one pass over a readable text file found: size in bytes, SHA-256, number of lines, number of characters."""
+
+    size: int
+    digest: str
+    lines: int
+    characters: int
+
+
+def resolve(path: str, base: Path) -> Path:
+    """The file a recipe means: absolute as it is, `~` expanded, anything else relative to `base`."""
+    wanted = Path(path).expanduser()
+    return wanted if wanted.is_absolute() else base / wanted
+
+
+def outside(path: str, base: Path) -> bool:
+    """Whether a recipe's path leaves the folder `base`: such a file is opened only after asking the person."""
+    return not resolve(path, base).resolve().is_relative_to(base.resolve())
+
+
+def check_encoding(name: str) -> str:
+    """The name again if Python knows it as a text encoding. Raises StudioError otherwise."""
+    try:
+        "".encode(name)
+        codecs.getincrementaldecoder(name)
+    except (LookupError, ValueError) as error:
+        raise StudioError(
+            f"there is no text encoding called {name!r}",
+            where="option encoding",
+            remedy="Use for example utf-8, utf-16, cp1252 (Windows) or latin-1.",
+        ) from error
+    return name
+
+
+def _wide(encoding: str) -> bool:
+    return codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
+
+
+def _open(path: Path, shown: str) -> io.BufferedReader:
+    if not path.exists():
+        raise StudioError("the file does not exist", where=shown, remedy="Check the path, or choose another file.")
+    if path.is_dir():
+        raise StudioError("this is a folder, not a file", where=shown, remedy="Choose a file in it.")
+    try:
+        return path.open("rb")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise StudioError(
+            f"the file cannot be opened: {why}", where=shown, remedy="Check its permissions, or copy it elsewhere."
+        ) from error
+
+
+def head_of(path: Path, shown: str, size: int = 1 << 16) -> bytes:
+    """The file's first bytes. Raises StudioError for a file that is missing, a folder, unreadable or empty."""
+    with _open(path, shown) as stream:
+        head = stream.read(size)
+    if not head:
+        raise StudioError("the file is empty", where=shown, remedy="Choose a file with data in it.")
+    return head
+
+
+def _alternating_nul(head: bytes) -> str | None:
+    """The UTF-16 order whose zero bytes these would be (Latin text has one in every pair), or None."""
+    pairs = max(len(head) // 2, 1)
+    odd, even = head[1::2].count(0) / pairs, head[0::2].count(0) / pairs
+    if odd > 0.4 and even < 0.1:
+        return "utf-16-le"
+    if even > 0.4 and odd < 0.1:
+        return "utf-16-be"
+    return None
+
+
+def check_text(head: bytes, shown: str, encoding: str) -> None:
+    """Raises StudioError when a file that begins with `head` is binary, or is in UTF-16 or UTF-32 unlike `encoding`."""
+    for signature, what, remedy in _SIGNATURES:
+        if head.startswith(signature):
+            raise StudioError(f"this is {what}, not a text file", where=shown, remedy=remedy)
+    if _wide(encoding):
+        return
+    for bom, name in _BOMS:
+        if head.startswith(bom) and name != "utf-8":
+            raise StudioError(
+                f"the file is not in {encoding}: it begins with the mark of {name}",
+                where=f"{shown}, line 1, column 1",
+                remedy=f'Set the encoding option to "{name}".',
+            )
+    if 0 in head:
+        wide = _alternating_nul(head)
+        if wide is not None:
+            raise StudioError(
+                f"the file is not in {encoding}: every second byte is zero, as in {wide}",
+                where=f"{shown}, line 1, column 1",
+                remedy=f'Set the encoding option to "{wide}".',
+            )
+    if 0 in head or len(head) - len(head.translate(None, _CONTROL)) > 0.02 * len(head):
+        raise StudioError("the file is binary, not text", where=shown, remedy="Choose a plain text or CSV file.")
+
+
+def detect_encoding(path: Path, shown: str) -> str:
+    """The first of UTF-8, UTF-16, UTF-32, cp1252, latin-1 that reads the whole file.
+
+    Raises StudioError for a missing, empty or binary file.
+    """
+    head = head_of(path, shown)
+    for bom, name in _BOMS:
+        if head.startswith(bom):
+            return name
+    wide = _alternating_nul(head) if 0 in head else None
+    check_text(head, shown, wide or "utf-8")
+    return wide or _working_encoding(path, shown, ("utf-8", "cp1252", "latin-1")) or "latin-1"
+
+
+def _working_encoding(path: Path, shown: str, candidates: tuple[str, ...]) -> str | None:
+    for name in candidates:
+        decoder = codecs.getincrementaldecoder(name)()
+        with _open(path, shown) as stream:
+            try:
+                while block := stream.read(BLOCK_BYTES):
+                    decoder.decode(block)
+                decoder.decode(b"", True)
+            except UnicodeDecodeError:
+                continue
+        return name
+    return None
+
+
+def blocks(path: Path, shown: str, encoding: str) -> Iterator[str]:
+    """The file's text, some megabytes at a time, without a byte-order mark, every line end as "\\n".
+
+    shown: the path as the person knows it, for messages. Raises StudioError with line and column.
+    """
+    yield from _Pass(path, shown, encoding)
+
+
+def survey(path: Path, shown: str, encoding: str) -> FileFacts:
+    """Reads the file once, only to know that it can be read as `encoding`. Raises StudioError with line and column."""
+    reading = _Pass(path, shown, encoding)
+    for _ in reading:
+        pass
+    return reading.facts()
+
+
+class _Pass:
+    """One pass over a file: iterate for its text, then ask for `facts()`."""
+
+    def __init__(self, path: Path, shown: str, encoding: str) -> None:
+        self.path = path
+        self.shown = shown
+        self.encoding = check_encoding(encoding)
+        self._sha = hashlib.sha256()
+        self._size = 0
+        self._line = 1
+        self._column = 1
+        self._characters = 0
+
+    def facts(self) -> FileFacts:
+        """The facts of the part read so far."""
+        lines = self._line - 1 + (self._column > 1)
+        return FileFacts(self._size, self._sha.hexdigest(), lines, self._characters)
+
+    def __iter__(self) -> Iterator[str]:
+        check_text(head_of(self.path, self.shown), self.shown, self.encoding)
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        newlines = io.IncrementalNewlineDecoder(None, translate=True)
+        with _open(self.path, self.shown) as stream:
+            while True:
+                raw = stream.read(BLOCK_BYTES)
+                self._sha.update(raw)
+                try:
+                    piece = decoder.decode(raw, not raw)
+                except UnicodeDecodeError as error:
+                    raise self._undecodable(error, newlines) from error
+                piece = newlines.decode(piece, final=not raw)
+                if not self._size:
+                    piece = piece.removeprefix("\ufeff")
+                self._size += len(raw)
+                if "\x00" in piece:
+                    self._advance(piece[: piece.index("\x00")])
+                    raise StudioError(
+                        "there is a zero character: the file is binary or damaged",
+                        where=self._place(),
+                        remedy="Choose a plain text or CSV file.",
+                    )
+                if piece:
+                    self._advance(piece)
+                    yield piece
+                if not raw:
+                    return
+
+    def _advance(self, piece: str) -> None:
+        self._characters += len(piece)
+        self._line += piece.count("\n")
+        last = piece.rfind("\n")
+        self._column = self._column + len(piece) if last < 0 else len(piece) - last
+
+    def _place(self) -> str:
+        return f"{self.shown}, line {self._line}, column {self._column}"
+
+    def _undecodable(self, error: UnicodeDecodeError, newlines: io.IncrementalNewlineDecoder) -> StudioError:
+        good = error.object[: error.start].decode(self.encoding, "ignore")
+        self._advance(newlines.decode(good, final=True))
+        works = _working_encoding(self.path, self.shown, ("utf-8", "cp1252", "latin-1"))
+        found = " ".join(f"0x{byte:02x}" for byte in error.object[error.start : error.end][:4])
+        remedy = f'Set the encoding option to "{works}", which reads the whole file' if works else "Save it as UTF-8"
+        return StudioError(
+            f"the file is not in {self.encoding}: it has the byte {found}",
+            where=self._place(),
+            remedy=f"{remedy}, or save the file as UTF-8." if works else f"{remedy}.",
+        )
+
+
+def read_all(path: Path, shown: str, encoding: str) -> tuple[list[str], FileFacts]:
+    """The text in blocks, and the facts of the same pass."""
+    reading = _Pass(path, shown, encoding)
+    pieces = list(reading)
+    return pieces, reading.facts()

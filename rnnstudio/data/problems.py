@@ -1,0 +1,61 @@
+"""What is wrong with a file, cell by cell: collected while reading, shown in the preview, raised as one error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rnnstudio.design.errors import StudioError
+
+KEPT = 50
+"""Problems kept with their place; past these only their number is counted."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing found in a file. line: from 1, 0 = the whole file. column: its name or number, "" = the row."""
+
+    what: str
+    line: int = 0
+    column: str = ""
+    remedy: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+    def place(self, shown: str) -> str:
+        line = f", line {self.line}" if self.line else ""
+        column = f", column {self.column}" if self.column else ""
+        return f"{shown}{line}{column}"
+
+    def __str__(self) -> str:
+        where = self.place("").removeprefix(", ")
+        return f"{where + ': ' if where else ''}{self.what}.{' ' + self.remedy if self.remedy else ''}"
+
+
+@dataclass
+class Problems:
+    """The problems of one reading. Owner: the reader that fills it; everybody else gets tuples."""
+
+    shown: str
+    found: list[Problem] = field(default_factory=list)
+    errors: int = 0
+
+    def error(self, what: str, *, line: int = 0, column: str = "", remedy: str = "") -> None:
+        self.errors += 1
+        if self.errors <= KEPT:
+            self.found.append(Problem(what, line, column, remedy))
+
+    def warn(self, what: str, *, line: int = 0, column: str = "", remedy: str = "") -> None:
+        self.found.append(Problem(what, line, column, remedy, "warning"))
+
+    def raise_first(self) -> None:
+        """Raises the first error, in file order, as a StudioError that says how many more there are."""
+        errors = sorted((problem for problem in self.found if problem.severity == "error"), key=lambda item: item.line)
+        if errors:
+            first = errors[0]
+            more = f"; {self.errors - 1} more like this" if self.errors > 1 else ""
+            raise StudioError(first.what, where=first.place(self.shown) + more, remedy=first.remedy)
+
+
+def from_error(error: StudioError) -> Problem:
+    """The problem that a StudioError describes, for a list beside others."""
+    return Problem(f"{error.what} ({error.where})" if error.where else error.what, remedy=error.remedy)

@@ -1,0 +1,188 @@
+"""The CSV reader: a table of numbers becomes sequences laid end to end, with their labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnstudio.data.files import FileFacts
+from rnnstudio.data.options import CsvOptions
+from rnnstudio.data.problems import Problems
+from rnnstudio.data.table import MISSING_REMEDY, MISSING_VALUE, Floats, Table, find_columns, read_table
+from rnnstudio.design.errors import StudioError
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+STEP_COLUMN = "value"
+"""What the one feature of a sequence is called when each row is a sequence and each column a step."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Unscaled sequences. values: [rows, columns] of all sequences, end to end; offsets: [sequences + 1].
+
+    inputs, targets: columns of `values` (targets may be none of them: see static).
+    static: [sequences, n] values per sequence, when each row of the file is one. names: of the groups, or row numbers.
+    steps: the order column's text for each row of `values`, empty without one. lines: the file's line of each row.
+    """
+
+    values: Floats
+    offsets: Ints
+    columns: tuple[str, ...]
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    static: Floats | None
+    names: tuple[str, ...]
+    steps: tuple[str, ...]
+    lines: Ints
+    options: CsvOptions
+    facts: FileFacts
+
+
+def read_series(path: Path, shown: str, options: CsvOptions, problems: Problems) -> Series:
+    """Reads the file. Bad cells go to `problems`; raises StudioError when there is nothing to make sequences of."""
+    table, settled, facts = read_table(path, shown, options, problems)
+    if len(table.numbers) == 0:
+        header = "only a header line" if table.layout.header else "no row of data"
+        problems.raise_first()  # what was found in the rows explains best why none is left
+        raise StudioError(f"the file has {header}", where=shown, remedy="Add rows of numbers below it.")
+    if len(table.numbers) == 1 and settled.mode == "row_is_step" and not problems.errors:
+        raise StudioError(
+            "the file has one row of numbers, and one step is no sequence",
+            where=f"{shown}, line {int(table.lines[0])}",
+            remedy='Add rows, or set the mode option to "row_is_sequence".',
+        )
+    inputs, targets = find_columns(table.layout, settled, shown)
+    if settled.mode == "row_is_sequence":
+        return _rows_as_sequences(table, inputs, targets, settled, facts, problems)
+    return _rows_as_steps(table, inputs, targets, settled, facts, problems)
+
+
+def _rows_as_steps(
+    table: Table,
+    inputs: tuple[str, ...],
+    targets: tuple[str, ...],
+    options: CsvOptions,
+    facts: FileFacts,
+    problems: Problems,
+) -> Series:
+    order, offsets, names = _arranged(table, options, problems)
+    values, lines = table.numbers[order], table.lines[order]
+    labels = table.labels.get(options.order, [])
+    steps = tuple(labels[row] for row in order.tolist()) if labels else ()
+    if options.missing != "error" and np.isnan(values).any():
+        kept = np.ones(len(values), bool)
+        for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
+            if options.missing == "previous":
+                _repeat_previous(values[start:stop])
+            kept[start:stop] = ~np.isnan(values[start:stop]).any(axis=1)
+        dropped = int((~kept).sum())
+        if dropped:
+            problems.warn(f"{dropped} rows with missing values were left out", line=int(lines[~kept].min()))
+            counted = np.concatenate(([0], np.cumsum(kept)))
+            offsets = counted[offsets]
+            values, lines = values[kept], lines[kept]
+            steps = tuple(step for step, keep in zip(steps, kept.tolist(), strict=True) if keep) if steps else ()
+    return Series(values, offsets, table.columns, inputs, targets, None, names, steps, lines, options, facts)
+
+
+def _arranged(table: Table, options: CsvOptions, problems: Problems) -> tuple[Ints, Ints, tuple[str, ...]]:
+    """Which row comes where, the first row of each sequence, and the sequences' names in order of appearance."""
+    rows = len(table.numbers)
+    order = np.arange(rows)
+    if options.order:
+        keys = _sortable(table.labels[options.order])
+        if keys is None:
+            problems.warn(
+                f"the order column {options.order!r} has neither numbers nor ISO dates: rows stay in the file's order"
+            )
+        else:
+            order = np.argsort(keys, kind="stable")
+            if not options.group and (np.diff(order) < 0).any():
+                problems.warn(f"rows were put in the order of the column {options.order!r}")
+    if not options.group:
+        return order, np.array([0, rows], np.int64), ("",)
+    numbers: dict[str, int] = {}
+    groups = np.array([numbers.setdefault(label, len(numbers)) for label in table.labels[options.group]], np.int64)
+    order = order[np.argsort(groups[order], kind="stable")]
+    offsets = np.concatenate(([0], np.cumsum(np.bincount(groups, minlength=len(numbers)))))
+    return order, offsets.astype(np.int64), tuple(numbers)
+
+
+def _sortable(labels: list[str]) -> Floats | None:
+    """The labels as numbers, or as seconds when they are ISO dates; None when they are neither."""
+    try:
+        return np.array(list(map(float, labels)))
+    except ValueError:
+        pass
+    try:
+        moments = [datetime.fromisoformat(label) for label in labels]
+        return np.array([(moment - datetime(1, 1, 1, tzinfo=moment.tzinfo)).total_seconds() for moment in moments])
+    except ValueError:
+        return None
+
+
+def _repeat_previous(values: Floats) -> None:
+    """Fills each NaN, in place, with the value above it; those at the top stay."""
+    rows = np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
+    filled = np.take_along_axis(values, np.maximum(last, 0), axis=0)
+    values[:] = np.where(last < 0, np.nan, filled)
+
+
+def _report_missing(table: Table, missing: npt.NDArray[np.bool_], names: tuple[str, ...], problems: Problems) -> None:
+    for row, column in np.argwhere(missing).tolist():
+        problems.error(MISSING_VALUE, line=int(table.lines[row]), column=repr(names[column]), remedy=MISSING_REMEDY)
+
+
+def _rows_as_sequences(
+    table: Table,
+    inputs: tuple[str, ...],
+    targets: tuple[str, ...],
+    options: CsvOptions,
+    facts: FileFacts,
+    problems: Problems,
+) -> Series:
+    places = [table.columns.index(name) for name in inputs]
+    cells = table.numbers[:, places]
+    missing = np.isnan(cells)
+    # Cells that are missing at the right end of a row are not missing: the sequence ends there.
+    lengths = np.where(missing.all(axis=1), 0, missing.shape[1] - np.argmin(missing[:, ::-1], axis=1))
+    inside = np.arange(cells.shape[1]) < lengths[:, None]
+    if options.missing == "previous":
+        filled = cells.T.copy()
+        _repeat_previous(filled)
+        cells = filled.T
+    used = inside & ~np.isnan(cells)
+    static = None
+    kept = used.any(axis=1)
+    if targets:
+        static = table.numbers[:, [table.columns.index(name) for name in targets]]
+        if options.missing != "error":
+            kept &= ~np.isnan(static).any(axis=1)
+    if options.missing == "error" and not problems.errors:
+        _report_missing(table, inside & missing, inputs, problems)
+        if static is not None:
+            _report_missing(table, np.isnan(static), targets, problems)
+    if not kept.all():
+        problems.warn(f"{int((~kept).sum())} rows without values were left out", line=int(table.lines[~kept][0]))
+    used, cells = used[kept], cells[kept]
+    counts = used.sum(axis=1)
+    return Series(
+        values=cells[used][:, None],
+        offsets=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        columns=(STEP_COLUMN,),
+        inputs=inputs,
+        targets=targets,
+        static=None if static is None else static[kept],
+        names=tuple(f"line {line}" for line in table.lines[kept].tolist()),
+        steps=(),
+        lines=np.repeat(table.lines[kept], counts),
+        options=options,
+        facts=facts,
+    )

@@ -1,0 +1,158 @@
+"""How a CSV file is written, from its first lines: delimiter, decimal mark, header, which columns hold numbers."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rnnstudio.data.options import CsvOptions
+
+SAMPLE_LINES = 400
+MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "?", "#n/a", "#na", "."))
+_DELIMITERS = (",", ";", "\t", "|", "whitespace")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the file is written. numeric: for each column, whether most of its cells are numbers."""
+
+    delimiter: str
+    decimal: str
+    header: bool
+    names: tuple[str, ...]
+    numeric: tuple[bool, ...]
+
+    def options(self, options: CsvOptions) -> CsvOptions:
+        """The options with everything that was "auto" settled."""
+        return replace(options, delimiter=self.delimiter, decimal=self.decimal, header=self.header)
+
+
+def is_missing(cell: str) -> bool:
+    return cell.strip().lower() in MISSING
+
+
+def number(cell: str, decimal: str) -> float | None:
+    """The cell as a number; None when it is not one. A missing cell is not a number here."""
+    text = cell.strip()
+    if decimal == ",":
+        if "." in text:
+            return None
+        text = text.replace(",", ".")
+    if "_" in text or is_missing(text):
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _is_number(cell: str) -> bool:
+    return number(cell, ".") is not None or _DECIMAL_COMMA.fullmatch(cell.strip()) is not None
+
+
+def rows_of(lines: Iterable[str], delimiter: str, strict: bool) -> Iterator[list[str]]:
+    """The cells of each row; an empty list for a blank line. Quotes are the CSV module's; "whitespace" knows none."""
+    if delimiter == "whitespace":
+        return (line.split() for line in lines)
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=strict)
+
+
+def trimmed(rows: Iterable[list[str]]) -> list[list[str]]:
+    """Without blank rows and without the empty cells that hang on the right."""
+    kept = []
+    for row in rows:
+        end = len(row)
+        while end and not row[end - 1].strip():
+            end -= 1
+        if end:
+            kept.append(row[:end])
+    return kept
+
+
+def sample_rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """The rows of a sample, blank ones left out; broken quoting in it is for the reader to report."""
+    try:
+        return [row for row in rows_of(lines, delimiter, strict=False) if any(cell.strip() for cell in row)]
+    except csv.Error:
+        return []
+
+
+def find_delimiter(lines: Sequence[str]) -> tuple[str, float]:
+    """The delimiter that cuts the lines into equally many cells, most of them numbers; and the share of numbers then.
+
+    ("", 0.0) when every delimiter leaves one column.
+    """
+    best: tuple[bool, float, int, str] = (False, 0.0, 1, "")
+    for delimiter in _DELIMITERS:
+        rows = trimmed(sample_rows(lines, delimiter))
+        if not rows:
+            continue
+        width, same = Counter(len(row) for row in rows[1:] or rows).most_common(1)[0]
+        if width < 2 or (len(rows) > 1 and len(rows[0]) == 1):
+            continue
+        cells = [cell for row in rows[1:] or rows for cell in row if not is_missing(cell)]
+        share = sum(map(_is_number, cells)) / max(len(cells), 1)
+        consistent = same >= 0.8 * len(rows[1:] or rows)
+        if (consistent, round(share, 2), width) > best[:3]:
+            best = (consistent, round(share, 2), width, delimiter)
+    return best[3], best[1]
+
+
+def _for_one_column(lines: Sequence[str]) -> str:
+    """A delimiter that leaves one column whole: not the comma when the numbers are written as 3,5."""
+    return ";" if any(_DECIMAL_COMMA.fullmatch(line.strip()) for line in lines[1:]) else ","
+
+
+def find_decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
+    cells = [cell.strip() for row in rows for cell in row]
+    commas = sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
+    points = sum("." in cell and number(cell, ".") is not None for cell in cells)
+    return "," if delimiter != "," and commas > points else "."
+
+
+def find_layout(lines: Sequence[str], options: CsvOptions) -> Layout:
+    """What the first lines show, where the options leave it open. lines: with their line ends."""
+    delimiter = options.delimiter
+    if delimiter == "auto":
+        delimiter = find_delimiter(lines)[0] or _for_one_column(lines)
+    rows = sample_rows(lines, delimiter)
+    decimal = options.decimal if options.decimal != "auto" else find_decimal(rows, delimiter)
+    tail = rows[1:]
+    # A delimiter at the end of every line makes an empty last column, which is none.
+    width = max((len(row) for row in trimmed(rows)), default=0)
+    numeric = tuple(_mostly_numbers([row[i] for row in tail if i < len(row)], decimal) for i in range(width))
+    header = options.header
+    if not isinstance(header, bool):
+        header = bool(rows) and _looks_like_header(rows[0], numeric, decimal)
+    if not header:
+        numeric = tuple(_mostly_numbers([row[i] for row in rows if i < len(row)], decimal) for i in range(width))
+    if header and rows:
+        cells = trimmed(rows[:1])[0]
+        names = [" ".join(cell.split()) for cell in cells]
+        # Rows wider than the header are the reader's to report; unnamed columns in between get their number.
+        names = [name or f"column{place + 1}" for place, name in enumerate(names)]
+        numeric = (numeric + (False,) * len(names))[: len(names)]
+    else:
+        names = [f"column{place + 1}" for place in range(width)]
+        if rows:
+            common = Counter(len(row) for row in trimmed(rows)).most_common(1)[0][0]
+            names, numeric = (
+                (names, numeric) if options.mode == "row_is_sequence" else (names[:common], numeric[:common])
+            )
+    return Layout(delimiter, decimal, header, tuple(names), numeric)
+
+
+def _mostly_numbers(cells: Sequence[str], decimal: str) -> bool:
+    present = [cell for cell in cells if not is_missing(cell)]
+    return bool(present) and sum(number(cell, decimal) is not None for cell in present) > len(present) / 2
+
+
+def _looks_like_header(first: Sequence[str], numeric: Sequence[bool], decimal: str) -> bool:
+    text = [not is_missing(cell) and number(cell, decimal) is None for cell in first]
+    if any(is_text and is_number for is_text, is_number in zip(text, numeric, strict=False)):
+        return True
+    return all(text) and not any(numeric)

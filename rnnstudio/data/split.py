@@ -1,0 +1,126 @@
+"""Where training, validation and test lie. Targets of one part are never targets of another.
+
+A step t reads the input of row t and predicts the target of row t + shift. A part owns rows, and its steps are those
+whose *target* row it owns: so each row is predicted exactly once in the whole file, and the first steps of a part may
+look back at rows of the part before, as a model in use would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnstudio.design.errors import StudioError
+
+Part: TypeAlias = Literal["train", "validation", "test"]
+PARTS: tuple[Part, Part, Part] = ("train", "validation", "test")
+TITLES: Mapping[Part, str] = {"train": "training", "validation": "validation", "test": "test"}
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+_SHUFFLE_SEED = 20231
+"""Whole sequences are dealt out in an order that depends on their number only, the same on every machine."""
+
+
+@dataclass(frozen=True)
+class Spans:
+    """The steps of one part: for each sequence in it, one run of steps. All arrays are [sequences], rows are global.
+
+    sequence: which sequence. origin: its first row (steps back to it may serve as context).
+    first, end: steps first ≤ t < end are predicted.
+    """
+
+    sequence: Ints
+    origin: Ints
+    first: Ints
+    end: Ints
+
+    @property
+    def lengths(self) -> Ints:
+        return self.end - self.first
+
+    @property
+    def steps(self) -> int:
+        return int(self.lengths.sum())
+
+
+@dataclass(frozen=True)
+class Division:
+    """The three parts. rows: which rows each owns (what statistics may look at), as [n, 2] (first, end) runs."""
+
+    spans: Mapping[Part, Spans]
+    rows: Mapping[Part, Ints]
+
+
+def boundaries(rows: int, fractions: tuple[float, float, float]) -> tuple[int, int]:
+    """Where validation and test begin in `rows` rows; a part with a fraction above 0 gets a row if there is one."""
+    train, validation, test = fractions
+    wanted = [1, int(validation > 0), int(test > 0)]
+    first = min(max(round(rows * train), wanted[0]), max(rows - wanted[1] - wanted[2], 1))
+    second = min(max(round(rows * (train + validation)), first + wanted[1]), max(rows - wanted[2], first))
+    if test <= 0:
+        second = rows
+    if validation <= 0:
+        first = second
+    return min(first, rows), min(second, rows)
+
+
+def by_time(offsets: Ints, shift: int, fractions: tuple[float, float, float]) -> Division:
+    """Every sequence is cut in three along time. offsets: [sequences + 1], the first row of each and the end."""
+    owned: dict[Part, list[tuple[int, int, int, int]]] = {part: [] for part in PARTS}
+    rows: dict[Part, list[tuple[int, int]]] = {part: [] for part in PARTS}
+    for sequence, (start, stop) in enumerate(zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)):
+        one, two = boundaries(stop - start, fractions)
+        edges = (start, start + one, start + two, stop)
+        for part, low, high in zip(PARTS, edges[:-1], edges[1:], strict=True):
+            if high > low:
+                rows[part].append((low, high))
+            first, end = max(low - shift, start), high - shift
+            if end > first:
+                owned[part].append((sequence, start, first, end))
+    return _division(owned, rows)
+
+
+def by_sequence(offsets: Ints, shift: int, fractions: tuple[float, float, float]) -> Division:
+    """Whole sequences are dealt to the parts at random (the same way every time)."""
+    number = len(offsets) - 1
+    order = np.random.default_rng(_SHUFFLE_SEED).permutation(number)
+    one, two = boundaries(number, fractions)
+    owned: dict[Part, list[tuple[int, int, int, int]]] = {part: [] for part in PARTS}
+    rows: dict[Part, list[tuple[int, int]]] = {part: [] for part in PARTS}
+    for part, low, high in zip(PARTS, (0, one, two), (one, two, number), strict=True):
+        for sequence in np.sort(order[low:high]).tolist():
+            start, stop = int(offsets[sequence]), int(offsets[sequence + 1])
+            rows[part].append((start, stop))
+            if stop - shift > start:
+                owned[part].append((sequence, start, start, stop - shift))
+    return _division(owned, rows)
+
+
+def _division(
+    owned: Mapping[Part, list[tuple[int, int, int, int]]], rows: Mapping[Part, list[tuple[int, int]]]
+) -> Division:
+    spans = {}
+    for part in PARTS:
+        table = np.array(owned[part], np.int64).reshape(-1, 4)
+        spans[part] = Spans(*(np.ascontiguousarray(table[:, column]) for column in range(4)))
+    return Division(spans, {part: np.array(rows[part], np.int64).reshape(-1, 2) for part in PARTS})
+
+
+def require_steps(
+    division: Division, fractions: tuple[float, float, float], rows: int, unit: str, shift: int, shown: str
+) -> None:
+    """Raises StudioError when a part that should have data has no step at all."""
+    for part, fraction in zip(PARTS, fractions, strict=True):
+        if fraction > 0 and division.spans[part].steps == 0:
+            ahead = f" that predict {shift} ahead" if shift else ""
+            raise StudioError(
+                f"{rows:,} {unit} are too few: the {TITLES[part]} part ({fraction:.0%}) has no steps{ahead}",
+                where=shown,
+                remedy="Use a longer file"
+                + (", a smaller horizon" if shift > 1 else "")
+                + f", or change the {TITLES[part]} fraction.",
+            )
