@@ -1,4 +1,4 @@
-"""Where the person looks: the cell that is entered and what is selected in it: shared by canvas, inspector, problems."""
+"""Where the person looks: the cell that is entered and what is selected in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Step:
 
 
 class Focus(QObject):
-    """Signals: trailChanged() when another graph is shown; selectionChanged(); revealRequested(): frame the selection."""
+    """Signals: trailChanged(), another graph is shown; selectionChanged(); revealRequested(), frame the selection."""
 
     trailChanged = Signal()
     selectionChanged = Signal()
