@@ -42,7 +42,7 @@ class _Pool(NodeKind):
         value = inputs["input"]
         axis = crossed_axis(value.signal, params)
         signal = Signal(tuple(a for a in value.signal.axes if a != axis), value.signal.content)
-        return {"out": builder.op("pool", (value,), signal, axis=axis, how=self.how)}
+        return {"out": builder.op("pool", (value,), signal, axis=axis, how=self.how, axes=value.signal.axes)}
 
 
 class Last(_Pool):

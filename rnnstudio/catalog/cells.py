@@ -82,9 +82,7 @@ def gru() -> CellDefinition:
     s.add("h0", "CellInput", at=(0, 4), params={"optional": True})
     update = _gate(s, "update", 2, 0)
     reset = _gate(s, "reset", 2, 1)
-    from_x = s.add(
-        "from_x", "Linear", at=(2, 2), params={"units": UNITS, "fan": UNITS}, title="W x + b", input="x"
-    )
+    from_x = s.add("from_x", "Linear", at=(2, 2), params={"units": UNITS, "fan": UNITS}, title="W x + b", input="x")
     from_h = s.add(
         "from_h",
         "Linear",

@@ -34,7 +34,7 @@ class _Loss(NodeKind):
         prediction, target = inputs["prediction"], inputs["target"]
         axes, (p, t) = builder.broadcast((prediction, target))
         each = builder.op(self.primitive, (p, t), Signal(axes, Real(1)), name="each")
-        value = builder.op("average", (each,), SCALAR, name="loss")
+        value = builder.op("average", (each,), SCALAR, name="loss", axes=axes)
         builder.loss(value, float(params["weight"]), prediction, target)
         return {}
 
@@ -76,9 +76,7 @@ class _Regression(_Loss):
             raise Mistake("TokensWhereFeaturesBelong", "the target holds tokens: use a Cross-entropy loss", "target")
         width = need_real(prediction, "prediction").width
         if width != target.width:
-            raise Mistake(
-                "WidthClash", f"the prediction has width {width} but the target {target.width}", "prediction"
-            )
+            raise Mistake("WidthClash", f"the prediction has width {width} but the target {target.width}", "prediction")
         return {}
 
 

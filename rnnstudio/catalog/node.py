@@ -135,9 +135,7 @@ def need_real(signal: Signal, port: str) -> Real:
 
 def need_tokens(signal: Signal, port: str) -> Tokens:
     if isinstance(signal.content, Real):
-        raise Mistake(
-            "FeaturesWhereTokensBelong", f"“{port}” needs tokens but gets features {signal.text()}", port
-        )
+        raise Mistake("FeaturesWhereTokensBelong", f"“{port}” needs tokens but gets features {signal.text()}", port)
     return signal.content
 
 

@@ -1,1 +1,8 @@
-"""From a design to a printable program: check, flatten, schedule, source. No torch, no Qt."""
+"""From drawing to program: check, flatten, schedule, print, and readable source. No torch, no Qt."""
+
+from .check import Checked, Checker, check
+from .compile import compile_design
+from .diagnostics import Diagnostic
+from .program import Program
+
+__all__ = ["Checked", "Checker", "Diagnostic", "Program", "check", "compile_design"]

@@ -244,9 +244,7 @@ class _Run:
         self._mixed_directions(graph_name, drawn)
         return order
 
-    def _loop_without_delay(
-        self, graph_name: str, graph: Graph, drawn: dict[str, _Drawn], group: list[str]
-    ) -> None:
+    def _loop_without_delay(self, graph_name: str, graph: Graph, drawn: dict[str, _Drawn], group: list[str]) -> None:
         members = set(group)
         wires = [w for w in graph.wires if w.source.node in members and w.target.node in members]
         wires = [w for w in wires if w.target.port not in drawn[w.target.node].late]
@@ -339,9 +337,7 @@ class _Run:
                 self.signals.setdefault((graph, key, port), signal)
         self._shapeless(graph, drawn, found)
 
-    def _shapeless(
-        self, graph: str, drawn: dict[str, _Drawn], found: dict[tuple[str, str], Signal | None]
-    ) -> None:
+    def _shapeless(self, graph: str, drawn: dict[str, _Drawn], found: dict[tuple[str, str], Signal | None]) -> None:
         """A node without a shape is reported where the trouble begins, and only when nothing upstream explains it."""
         unknown = {k for k, item in drawn.items() if any(found.get((k, p.name)) is None for p in item.outputs)}
         known_trouble = any(d.severity == "error" for d in self.diagnostics)

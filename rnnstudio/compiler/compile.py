@@ -1,0 +1,43 @@
+"""The whole way from a design to its program."""
+
+from __future__ import annotations
+
+from ..catalog.catalog import Catalog
+from ..design.design import Design
+from ..design.errors import StudioError
+from .check import check
+from .flatten import Flat, flatten
+from .program import Program
+from .schedule import schedule
+
+
+def compile_design(design: Design, catalog: Catalog) -> Program:
+    """The program of a design. Raises StudioError naming the first problems when the design does not pass check."""
+    errors = check(design, catalog).errors
+    if errors:
+        first = errors[0]
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        place = ", ".join(first.nodes)
+        where = f"cell {first.graph}: {place}" if first.graph else place
+        remedy = f"{first.fix_title}." if first.fix_title else "Change the drawing there."
+        raise StudioError(f"The design cannot be compiled: {first.message}{more}", where=where, remedy=remedy)
+    flat = flatten(design, catalog)
+    if not flat.outputs:
+        raise StudioError(
+            "The design cannot be compiled: nothing leads to a loss or an output",
+            remedy="Connect the network to a loss, or to an Output node.",
+        )
+    axes = _data_axes(design, flat)
+    carried = [name for name in axes if design.axis(name).carry]
+    return schedule(design.name, flat, axes, carried)
+
+
+def _data_axes(design: Design, flat: Flat) -> dict[str, str]:
+    """The drawing's axes, each with the data's axis that gives its lengths."""
+    specs = {spec.name: spec for spec in design.data.fields} if design.data is not None else {}
+    axes: dict[str, str] = {}
+    for item in flat.inputs:
+        spec = specs.get(item.field)
+        for axis in item.signal.axes:
+            axes.setdefault(axis, (spec.axis if spec is not None and spec.axis else axis))
+    return axes

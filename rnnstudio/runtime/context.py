@@ -1,0 +1,110 @@
+"""What one run of a program shares among its operations: sizes, lengths, masks, joined weights, dropout masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+Weights = Mapping[str, Tensor]
+
+
+class Context:
+    """Lives for one forward pass.
+
+    sizes: length of each axis in this batch; lengths: valid steps of each example, [batch] int64 on the CPU (so that
+    asking whether a batch is ragged never waits for a GPU); an axis without lengths is full.
+    keep_state: whether the loops' final states are wanted.
+    record: in a probe, values by op name: a tensor, or one a step for what is inside a loop.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        sizes: Mapping[str, int],
+        lengths: Mapping[str, Tensor],
+        batch: int,
+        *,
+        training: bool,
+        state: Mapping[str, Tensor],
+        device: torch.device,
+        dtype: torch.dtype,
+        keep_state: bool = True,
+        record: dict[str, list[Tensor]] | None = None,
+    ) -> None:
+        self.weights = weights
+        self.sizes = dict(sizes)
+        self.lengths = lengths
+        self.batch = batch
+        self.training = training
+        self.state = state
+        self.keep_state = keep_state
+        self.final: dict[str, Tensor] = {}
+        self.device = device
+        self.dtype = dtype
+        self.record = record
+        self.dropout_masks: dict[str, Tensor] = {}
+        self._joined: dict[tuple[str, ...], Tensor] = {}
+        self._masks: dict[str, Tensor] = {}
+        self._ragged: dict[str, bool] = {}
+
+    def weight(self, paths: str | Sequence[str]) -> Tensor:
+        """A parameter, or several stacked along their rows (once a run)."""
+        if isinstance(paths, str):
+            return self.weights[paths]
+        key = tuple(paths)
+        if key not in self._joined:
+            self._joined[key] = torch.cat([self.weights[path] for path in key])
+        return self._joined[key]
+
+    def bias(self, paths: str | Sequence[str | None] | None, rows: Sequence[int]) -> Tensor | None:
+        """A bias, or several side by side with zeros (`rows` of them) where a map has none."""
+        if paths is None or isinstance(paths, str):
+            return None if paths is None else self.weights[paths]
+        if all(path is None for path in paths):
+            return None
+        key = ("bias", *(str(path) for path in paths))
+        if key not in self._joined:
+            parts = [
+                self.weights[path] if path is not None else torch.zeros(n, device=self.device, dtype=self.dtype)
+                for path, n in zip(paths, rows, strict=True)
+            ]
+            self._joined[key] = torch.cat(parts)
+        return self._joined[key]
+
+    def ragged(self, axis: str) -> bool:
+        """Whether some example is shorter than the axis is long."""
+        if axis not in self._ragged:
+            lengths = self.lengths.get(axis)
+            self._ragged[axis] = lengths is not None and bool((lengths < self.sizes[axis]).any())
+        return self._ragged[axis]
+
+    def mask(self, axis: str) -> Tensor:
+        """[axis, batch] bool: whether a step is the example's own."""
+        if axis not in self._masks:
+            steps = torch.arange(self.sizes[axis], device=self.device)
+            self._masks[axis] = steps[:, None] < self.lengths_of(axis)[None, :]
+        return self._masks[axis]
+
+    def lengths_of(self, axis: str) -> Tensor:
+        """[batch] int64 on the device."""
+        lengths = self.lengths.get(axis)
+        if lengths is None:
+            return torch.full((self.batch,), self.sizes[axis], device=self.device)
+        return lengths.to(self.device)
+
+    def mask_like(self, axis: str, axes: Sequence[str], *, content: bool = True) -> Tensor:
+        """The mask of `axis` shaped to broadcast over a value with these axes, [*axes, batch, width]."""
+        shape = [1] * len(axes) + [self.batch]
+        shape[list(axes).index(axis)] = self.sizes[axis]
+        return self.mask(axis).reshape([*shape, 1] if content else shape)
+
+    def flipped_index(self, axis: str) -> Tensor:
+        """[axis, batch] int64: for each step the step to read so that each example's own steps run backward."""
+        size = self.sizes[axis]
+        steps = torch.arange(size, device=self.device)[:, None]
+        if not self.ragged(axis):
+            return (size - 1 - steps).expand(size, self.batch)
+        lengths = self.lengths_of(axis)[None, :]
+        return torch.where(steps < lengths, lengths - 1 - steps, steps)

@@ -1,0 +1,77 @@
+"""How parameters start. Every initialiser fills a tensor in place, from a generator of its own seed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+
+from ..catalog.primitives import Parameter
+
+
+def _uniform(w: Tensor, g: Generator, bound: float = 0.1) -> None:
+    w.uniform_(-bound, bound, generator=g)
+
+
+def _normal(w: Tensor, g: Generator, spread: float = 1.0) -> None:
+    w.normal_(0.0, spread, generator=g)
+
+
+def _zero(w: Tensor, g: Generator, *_: float) -> None:
+    w.zero_()
+
+
+def _constant(w: Tensor, g: Generator, value: float = 0.0) -> None:
+    w.fill_(value)
+
+
+def _around(w: Tensor, g: Generator, value: float = 0.0, spread: float = 0.0) -> None:
+    w.fill_(value)
+    if spread:
+        w.add_(torch.empty_like(w).uniform_(-spread, spread, generator=g))
+
+
+def _xavier(w: Tensor, g: Generator, gain: float = 1.0) -> None:
+    """Glorot and Bengio 2010: U(−a, a), a = gain √(6 / (fan_in + fan_out))."""
+    bound = gain * (6.0 / (w.shape[0] + w.shape[-1])) ** 0.5
+    w.uniform_(-bound, bound, generator=g)
+
+
+def _he(w: Tensor, g: Generator, gain: float = 1.0) -> None:
+    """He et al. 2015: N(0, 2 / fan_in)."""
+    w.normal_(0.0, gain * (2.0 / w.shape[-1]) ** 0.5, generator=g)
+
+
+def _orthogonal(w: Tensor, g: Generator, gain: float = 1.0) -> None:
+    """Saxe et al. 2014: orthonormal rows or columns, from the QR decomposition of a Gaussian matrix."""
+    torch.nn.init.orthogonal_(w, gain, generator=g)
+
+
+def _identity(w: Tensor, g: Generator, gain: float = 1.0) -> None:
+    """Le et al. 2015 (IRNN)."""
+    w.zero_()
+    w.fill_diagonal_(gain)
+
+
+INITIALISERS: dict[str, Callable[..., None]] = {
+    "uniform": _uniform,
+    "normal": _normal,
+    "zero": _zero,
+    "constant": _constant,
+    "around": _around,
+    "xavier": _xavier,
+    "he": _he,
+    "orthogonal": _orthogonal,
+    "identity": _identity,
+}
+
+
+def initialise(parameter: Parameter, seed: int) -> Tensor:
+    """A new float32 tensor. Depends on the seed and the parameter's path alone, not on what else is in the network."""
+    digest = hashlib.sha256(f"{seed}:{parameter.path}".encode()).digest()
+    generator = Generator().manual_seed(int.from_bytes(digest[:7], "little"))
+    tensor = torch.empty(parameter.shape)
+    INITIALISERS[parameter.init.name](tensor, generator, *parameter.init.args)
+    return tensor

@@ -1,0 +1,376 @@
+"""The network of a program: parameters, one run over a batch, losses, and a look inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from ..compiler.program import Loss, Map, Program, Region, Scan, State, region_ops
+from ..design.errors import StudioError
+from ..design.signals import Tokens
+from .context import Context
+from .initialise import initialise
+from .kernels import declines, run_kernel
+from .reference import run_map, run_scan
+
+Fields = Mapping[str, Tensor]
+"""Data by field: tokens [batch, *axes] int64, features [batch, *axes, width]."""
+
+Lengths = Mapping[str, Tensor]
+"""[batch] int64 by the data's axis, on the CPU; an axis without lengths is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Outputs by name, batch first ([batch, *axes, width]), and the loops' final states, to go on from."""
+
+    outputs: dict[str, Tensor]
+    state: dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """One batch's losses.
+
+    total: scalar with its graph, the weighted sum of mean losses; places: what the first loss is a mean over.
+    parts: each loss by its node; correct: right argmax predictions at valid places (None without a cross-entropy).
+    state: final states, detached; predictions: by loss node, batch first.
+    """
+
+    total: Tensor
+    places: int
+    parts: dict[str, Tensor]
+    correct: Tensor | None
+    state: dict[str, Tensor]
+    predictions: dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The first example of a batch from inside.
+
+    values: node path → [time, unit]; gates: the paths of sigmoids; state_gradients: path of a state → [time] of
+    ‖∂L/∂h_t‖, the total through all later steps.
+    """
+
+    values: dict[str, Tensor]
+    gates: tuple[str, ...]
+    state_gradients: dict[str, Tensor]
+    loss: float = float("nan")
+    order: tuple[str, ...] = field(default=())
+
+
+class Network(nn.Module):
+    """Runs a program. Parameters start from `seed`; each depends on its own path alone.
+
+    `reference=True` runs every loop step by step under autograd instead of by a kernel.
+    """
+
+    def __init__(self, program: Program, seed: int = 0, *, reference: bool = False) -> None:
+        super().__init__()
+        self.program = program
+        self.reference = reference
+        self._attributes: dict[str, str] = {}
+        for parameter in program.parameters:
+            name = parameter.path.replace(".", "__")
+            self._attributes[parameter.path] = name
+            tensor = initialise(parameter, seed)
+            if parameter.trainable:
+                self.register_parameter(name, nn.Parameter(tensor))
+            else:
+                self.register_buffer(name, tensor)
+        self._pruned: dict[tuple[str, ...], tuple[Region, ...]] = {}
+        self._targets = {loss.node: program.signals[loss.target] for loss in program.losses}
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Every parameter by its path in the drawing, frozen ones too."""
+        return {path: getattr(self, name) for path, name in self._attributes.items()}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Copy values in by path. Raises StudioError when names or shapes do not fit."""
+        own = self.weights
+        missing, extra = sorted(set(own) - set(weights)), sorted(set(weights) - set(own))
+        if missing or extra:
+            what = f"it lacks “{missing[0]}”" if missing else f"it has “{extra[0]}”, which the design has not"
+            raise StudioError(f"These weights belong to another design: {what}", remedy="Train it again.")
+        with torch.no_grad():
+            for path, tensor in own.items():
+                if tensor.shape != weights[path].shape:
+                    raise StudioError(
+                        f"“{path}” has shape {list(weights[path].shape)} in the file but {list(tensor.shape)} here",
+                        remedy="Train the changed design again.",
+                    )
+                tensor.copy_(weights[path])
+
+    def lowerings(self) -> tuple[str, ...]:
+        """One line a loop: what it runs on, and why."""
+        lines = []
+        for scan in self.program.scans():
+            if scan.kernel is not None and not self.reference:
+                name = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN (tanh)", "rnn_relu": "RNN (ReLU)"}
+                lines.append(f"{scan.name}: torch.nn's {name[scan.kernel.kind]} kernel (recognised by its structure)")
+            else:
+                why = "asked for" if self.reference else scan.why_not
+                lines.append(f"{scan.name}: reference loop ({why})")
+        return tuple(lines)
+
+    def forward(self, fields: Fields, lengths: Lengths | None = None, state: Fields | None = None) -> Result:
+        """Outputs of the network. `state`: final states of the steps before, to go on from (one step at a time too)."""
+        names = self.program.outputs
+        values, context = self._run(fields, lengths, state, tuple(names.values()))
+        outputs = {name: self._batch_first(value, values) for name, value in names.items()}
+        return Result(outputs, context.final)
+
+    def losses(
+        self,
+        fields: Fields,
+        lengths: Lengths | None = None,
+        state: Fields | None = None,
+        *,
+        keep_state: bool = True,
+    ) -> Losses:
+        """Losses of a batch. Raises StudioError when the drawing has none or a field is missing.
+
+        keep_state: whether the final states are wanted (without them examples of different lengths run faster).
+        """
+        if not self.program.losses:
+            raise StudioError(
+                "The design has no loss", remedy="Connect the prediction to a Cross-entropy or other loss."
+            )
+        wanted = tuple(name for loss in self.program.losses for name in (loss.value, loss.prediction))
+        values, context = self._run(fields, lengths, state, wanted, keep_state=keep_state)
+        total = self._total(values)
+        return Losses(
+            total=total,
+            places=self._places(self.program.losses[0], context),
+            parts={loss.node: values[loss.value].detach() for loss in self.program.losses},
+            correct=self._correct(values, context),
+            state=context.final,
+            predictions={n.node: self._batch_first(n.prediction, values).detach() for n in self.program.losses},
+        )
+
+    def probe(self, fields: Fields, lengths: Lengths | None = None, state: Fields | None = None) -> Probe:
+        """Look inside one example. Changes no parameter, no gradient and no random state; dropout is off."""
+        fields = {name: value[:1] for name, value in fields.items()}
+        lengths = {axis: value[:1] for axis, value in (lengths or {}).items()}
+        state = {name: value.narrow(value.dim() - 2, 0, 1) for name, value in (state or {}).items()}
+        for item in self.program.inputs:
+            for place, axis in enumerate(item.signal.axes):
+                own = lengths.get(self.program.axes[axis])
+                if own is not None and item.field in fields:
+                    fields[item.field] = fields[item.field].narrow(place + 1, 0, int(own[0]))
+        record: dict[str, list[Tensor]] = {}
+        wanted = tuple(loss.value for loss in self.program.losses) or tuple(self.program.outputs.values())
+        with torch.enable_grad():
+            values, _ = self._run(fields, {}, state, wanted, record=record, training=False)
+            total = self._total(values) if self.program.losses else None
+            gradients = self._state_gradients(total, record)
+        found: dict[str, Tensor] = {}
+        gates: list[str] = []
+        for scan in self.program.regions:
+            if not isinstance(scan, Scan):
+                continue
+            sources = {s.source for s in scan.states}
+            for op in scan.ops():
+                if (op.kind in ("sigmoid", "tanh", "relu") or op.name in sources) and not op.signal.axes:
+                    found[op.node] = _in_time(record[op.name], scan)
+                    if op.kind == "sigmoid":
+                        gates.append(op.node)
+        loss = float(total.detach()) if total is not None else float("nan")
+        return Probe(found, tuple(gates), gradients, loss, tuple(record))
+
+    def first_non_finite(self, fields: Fields, lengths: Lengths | None = None) -> str:
+        """Where a run first gives NaN or infinity: "lstm.forget, step 12", or "" when everything is finite."""
+        record: dict[str, list[Tensor]] = {}
+        wanted = tuple(loss.value for loss in self.program.losses)
+        with torch.no_grad():
+            for path, tensor in self.weights.items():
+                if not bool(torch.isfinite(tensor).all()):
+                    return f"the parameter {path}"
+            self._run(fields, lengths, None, wanted, record=record, training=False)
+        ops = {op.name: op for op in region_ops(self.program.regions)}
+        looped = {op.name: scan for scan in self.program.scans() for op in scan.ops()}
+        for name, steps in record.items():
+            for i, value in enumerate(steps):
+                if not bool(torch.isfinite(value).all()):
+                    if name not in looped:
+                        return ops[name].node
+                    step = i if looped[name].forward else len(steps) - 1 - i
+                    return f"{ops[name].node}, step {step + 1}"
+        return ""
+
+    def _run(
+        self,
+        fields: Fields,
+        lengths: Lengths | None,
+        state: Fields | None,
+        wanted: tuple[str, ...],
+        *,
+        record: dict[str, list[Tensor]] | None = None,
+        training: bool | None = None,
+        keep_state: bool = True,
+    ) -> tuple[dict[str, Tensor], Context]:
+        regions = self._needed(wanted)
+        values, sizes, batch = self._inputs(fields, wanted)
+        own = {axis: lengths[data] for axis, data in self.program.axes.items() if lengths and data in lengths}
+        weights = self.weights
+        some = next((w for w in weights.values()), None)
+        context = Context(
+            weights,
+            sizes,
+            own,
+            batch,
+            training=self.training if training is None else training,
+            state=state or {},
+            device=some.device if some is not None else torch.device("cpu"),
+            dtype=some.dtype if some is not None else torch.get_default_dtype(),
+            keep_state=keep_state,
+            record=record,
+        )
+        for region in regions:
+            if isinstance(region, Map):
+                run_map(region, values, context)
+            elif region.kernel is not None and not self.reference and not declines(region, context):
+                run_kernel(region, region.kernel, values, context)
+            else:
+                run_scan(region, values, context)
+        return values, context
+
+    def _inputs(self, fields: Fields, wanted: tuple[str, ...]) -> tuple[dict[str, Tensor], dict[str, int], int]:
+        """Fields as values [*axes, batch, …], and the axes' sizes. Raises StudioError for a field that does not fit."""
+        needed = self._needs_inputs(wanted)
+        values: dict[str, Tensor] = {}
+        sizes: dict[str, int] = {}
+        batch = 0
+        for item in self.program.inputs:
+            if item.name not in needed and item.field not in fields:
+                continue
+            if item.field not in fields:
+                raise StudioError(
+                    f"The data lacks the field “{item.field}”", where=item.name, remedy="Load data that has it."
+                )
+            x = fields[item.field]
+            axes = item.signal.axes
+            tokens = isinstance(item.signal.content, Tokens)
+            if x.dim() != 1 + len(axes) + (0 if tokens else 1):
+                raise StudioError(
+                    f"The field “{item.field}” has shape {list(x.shape)} but {item.signal.text()} is expected",
+                    where=item.name,
+                    remedy="Load data that fits, or change the input node.",
+                )
+            batch = x.shape[0]
+            for place, axis in enumerate(axes):
+                if sizes.setdefault(axis, x.shape[place + 1]) != x.shape[place + 1]:
+                    raise StudioError(
+                        f"The axis “{axis}” is {sizes[axis]} long in one field and {x.shape[place + 1]} in another",
+                        where=item.name,
+                        remedy="Give the inputs axes of different names.",
+                    )
+            x = x.movedim(0, len(axes)) if axes else x
+            if not tokens:
+                x = x.to(next(iter(self.parameters())).dtype) if self._attributes else x
+            values[item.name] = x
+        return values, sizes, batch
+
+    def _needed(self, wanted: tuple[str, ...]) -> tuple[Region, ...]:
+        """The regions (and of a Map the operations) that `wanted` depends on."""
+        if wanted not in self._pruned:
+            self._pruned[wanted] = prune(self.program.regions, wanted)
+        return self._pruned[wanted]
+
+    def _needs_inputs(self, wanted: tuple[str, ...]) -> set[str]:
+        regions = self._needed(wanted)
+        read = {name for op in region_ops(regions) for name in op.inputs}
+        read |= {s.given for scan in _all_scans(regions) for s in scan.states if s.given}
+        return read | set(wanted)
+
+    def _total(self, values: Mapping[str, Tensor]) -> Tensor:
+        total: Tensor | None = None
+        for loss in self.program.losses:
+            part = values[loss.value] * loss.weight if loss.weight != 1.0 else values[loss.value]
+            total = part if total is None else total + part
+        assert total is not None
+        return total
+
+    def _places(self, loss: Loss, context: Context) -> int:
+        axes = self.program.signals[loss.target].axes
+        if not axes:
+            return context.batch
+        count = torch.ones(context.batch, dtype=torch.int64)
+        for axis in axes:
+            lengths = context.lengths.get(axis)
+            count *= lengths if lengths is not None else context.sizes[axis]
+        return int(count.sum())
+
+    def _correct(self, values: Mapping[str, Tensor], context: Context) -> Tensor | None:
+        for loss in self.program.losses:
+            signal = self.program.signals[loss.target]
+            if not isinstance(signal.content, Tokens):
+                continue
+            right = values[loss.prediction].detach().argmax(-1) == values[loss.target]
+            for axis in signal.axes:
+                if context.ragged(axis):
+                    right = right & context.mask_like(axis, signal.axes, content=False)
+            return right.sum()
+        return None
+
+    def _batch_first(self, name: str, values: Mapping[str, Tensor]) -> Tensor:
+        return values[name].movedim(len(self.program.signals[name].axes), 0)
+
+    def _state_gradients(self, total: Tensor | None, record: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:
+        """‖∂L/∂h_t‖ of every state of the outer loops, [time]: through all later steps, because h_t is a graph node."""
+        if total is None or not total.requires_grad:
+            return {}
+        states: list[tuple[Scan, State]] = []
+        for scan in self.program.regions:
+            if isinstance(scan, Scan):
+                states += [(scan, state) for state in scan.states]
+        leaves = [x for _, state in states for x in record[state.source]]
+        grads = iter(torch.autograd.grad(total, leaves, allow_unused=True))
+        nodes = {op.name: op.node for op in region_ops(self.program.regions)}
+        found: dict[str, Tensor] = {}
+        for scan, state in states:
+            norms = []
+            for x in record[state.source]:
+                grad = next(grads)
+                norms.append(grad.norm() if grad is not None else x.new_zeros(()))
+            found[nodes[state.source]] = torch.stack(norms if scan.forward else norms[::-1]).detach()
+        return found
+
+
+def _in_time(steps: Iterable[Tensor], scan: Scan) -> Tensor:
+    """[time, unit] of one example from what each step of a loop recorded."""
+    rows = [x[0].detach() for x in steps]
+    return torch.stack(rows if scan.forward else rows[::-1])
+
+
+def prune(regions: tuple[Region, ...], wanted: Iterable[str]) -> tuple[Region, ...]:
+    """What of some regions is needed for some values. A loop is needed as a whole."""
+    live = set(wanted)
+    kept: list[Region] = []
+    for region in reversed(regions):
+        if isinstance(region, Map):
+            ops = []
+            for op in reversed(region.ops):
+                if op.name in live:
+                    ops.append(op)
+                    live.update(op.inputs)
+            if ops:
+                kept.append(replace(region, ops=tuple(reversed(ops))))
+        elif live & set(region.yields):
+            kept.append(region)
+            for op in (*region.projections, *region.ops()):
+                live.update(op.inputs)
+            live.update(state.given for state in region.states if state.given)
+    return tuple(reversed(kept))
+
+
+def _all_scans(regions: tuple[Region, ...]) -> Iterable[Scan]:
+    for region in regions:
+        if isinstance(region, Scan):
+            yield region
+            yield from _all_scans(region.body)

@@ -1,0 +1,244 @@
+"""The torch operation of each primitive. Values are [*axes, batch, width]; tokens [*axes, batch]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name every torch program uses
+from torch import Tensor
+
+from ..catalog.primitives import Op
+from .context import Context
+
+Operation = Callable[[Op, tuple[Tensor, ...], Context], Tensor]
+
+
+def run_op(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    """Apply one primitive. `inputs` in the op's order; `op.signal` gives the axes of the result."""
+    return OPERATIONS[op.kind](op, inputs, context)
+
+
+def _elementwise(function: Callable[..., Tensor]) -> Operation:
+    return lambda op, inputs, context: function(*inputs)
+
+
+def _parameter(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    return context.weight(op.attrs["weight"]).expand(context.batch, -1)
+
+
+def _embed(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    return F.embedding(inputs[0], context.weight(op.attrs["weight"]))
+
+
+def _linear(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    paths, biases = op.attrs["weight"], op.attrs["bias"]
+    weight = context.weight(paths)
+    rows = () if isinstance(paths, str) else [context.weights[path].shape[0] for path in paths]
+    return F.linear(inputs[0], weight, context.bias(biases, rows))
+
+
+def _affine(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    scale: float = op.attrs["scale"]
+    offset: float = op.attrs["offset"]
+    if scale == -1.0:
+        return offset - inputs[0]
+    return inputs[0] * scale + offset
+
+
+def _concat(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    dims = len(op.signal.axes) + 1
+    whole = [x.reshape((1,) * (dims + 1 - x.dim()) + x.shape) for x in inputs]
+    shape = [max(x.shape[i] for x in whole) for i in range(dims)]
+    return torch.cat([x.expand(*shape, x.shape[-1]) for x in whole], -1)
+
+
+def _slice(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    return inputs[0][..., op.attrs["start"] : op.attrs["stop"]]
+
+
+def _align(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    """Put the axes that are present into the wanted order, and axes of length 1 where one is missing."""
+    x = inputs[0]
+    wanted = op.signal.axes
+    present = [axis for axis in op.attrs["present"] if axis in wanted]
+    inner = list(range(len(present), x.dim()))
+    x = x.permute([present.index(axis) for axis in wanted if axis in present] + inner)
+    for place, axis in enumerate(wanted):
+        if axis not in present:
+            x = x.unsqueeze(place)
+    return x
+
+
+def _dropout(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    x, rate = inputs[0], op.attrs["rate"]
+    if not context.training or rate == 0:
+        return x
+    if op.attrs["every_step"]:
+        return F.dropout(x, rate)
+    if op.name not in context.dropout_masks:
+        ones = x.new_ones((*(1 for _ in op.signal.axes), *x.shape[-2:]))
+        context.dropout_masks[op.name] = F.dropout(ones, rate)
+    return x * context.dropout_masks[op.name]
+
+
+def _softmax(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    return torch.softmax(inputs[0], -1)
+
+
+def _reverse(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    return flip(inputs[0], op.attrs["axis"], op.signal.axes, context)
+
+
+def flip(x: Tensor, axis: str, axes: tuple[str, ...], context: Context) -> Tensor:
+    """Each example's own steps in the opposite order; padding stays where it is."""
+    dim = axes.index(axis)
+    if not context.ragged(axis):
+        return x.flip(dim)
+    shape = [1] * x.dim()
+    shape[dim], shape[len(axes)] = x.shape[dim], x.shape[len(axes)]
+    index = context.flipped_index(axis).reshape(shape).expand_as(x)
+    return x.gather(dim, index)
+
+
+def _delay(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    """A delay outside of every loop: the whole sequence, moved by k steps."""
+    x, axis, k = inputs[0], op.attrs["axis"], op.attrs["k"]
+    dim, size = op.signal.axes.index(axis), context.sizes[axis]
+    first = initial_state(op, inputs[1:], x, dim, context)
+    if k > 0:
+        before = context.state.get(op.name)
+        start = before.movedim(0, dim) if before is not None else torch.cat([first.unsqueeze(dim)] * k, dim)
+        everything = torch.cat([start.to(x.dtype), x], dim)
+        context.final[op.name] = _last_steps(everything, axis, op.signal.axes, k, context)
+        return everything.narrow(dim, 0, size)
+    ahead = min(-k, size)
+    moved = torch.cat([x.narrow(dim, ahead, size - ahead), torch.cat([first.unsqueeze(dim)] * ahead, dim)], dim)
+    if not context.ragged(axis):
+        return moved
+    steps = torch.arange(size, device=x.device)[:, None]
+    shape = [1] * len(op.signal.axes) + [context.batch, 1]
+    shape[dim] = size
+    own = (steps - k < context.lengths_of(axis)[None, :]).reshape(shape)
+    return torch.where(own, moved, first.unsqueeze(dim))
+
+
+def _last_steps(x: Tensor, axis: str, axes: tuple[str, ...], k: int, context: Context) -> Tensor:
+    """[k, …]: the k values before each example's own end; `x` has k more steps in front than the axis."""
+    dim = axes.index(axis)
+    if not context.ragged(axis):
+        return x.narrow(dim, context.sizes[axis], k).movedim(dim, 0).detach()
+    shape = [1] * x.dim()
+    shape[dim], shape[len(axes)] = k, context.batch
+    places = torch.arange(k, device=x.device)[:, None] + context.lengths_of(axis)[None, :]
+    wanted = list(x.shape)
+    wanted[dim] = k
+    return x.gather(dim, places.reshape(shape).expand(wanted)).movedim(dim, 0).detach()
+
+
+def initial_state(op: Op, given: tuple[Tensor, ...], like: Tensor, dim: int, context: Context) -> Tensor:
+    """One step of the state before the first: zero, learned, or from a wire. `dim`: the axis's place in `like`."""
+    shape = [n for i, n in enumerate(like.shape) if i != dim]
+    if op.attrs["initial"] == "wire":
+        return given[0].expand(shape)
+    if op.attrs["initial"] == "learned":
+        return context.weight(op.attrs["weight"]).expand(shape)
+    return like.new_zeros(shape)
+
+
+def _pool(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    x, axis, how = inputs[0], op.attrs["axis"], op.attrs["how"]
+    axes: tuple[str, ...] = op.attrs["axes"]
+    dim = axes.index(axis)
+    ragged = context.ragged(axis)
+    if how == "first":
+        return x.select(dim, 0)
+    if how == "last":
+        if not ragged:
+            return x.select(dim, x.shape[dim] - 1)
+        shape = [1] * x.dim()
+        shape[len(axes)] = context.batch
+        wanted = list(x.shape)
+        wanted[dim] = 1
+        index = (context.lengths_of(axis) - 1).reshape(shape).expand(wanted)
+        return x.gather(dim, index).squeeze(dim)
+    if how == "max":
+        if ragged:
+            x = x.masked_fill(~context.mask_like(axis, axes), float("-inf"))
+        return x.amax(dim)
+    if ragged:
+        x = x.masked_fill(~context.mask_like(axis, axes), 0.0)
+    total = x.sum(dim)
+    if how == "sum":
+        return total
+    if not ragged:
+        return total / x.shape[dim]
+    return total / context.lengths_of(axis).to(x.dtype)[:, None]
+
+
+def _repeat(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    x = inputs[0]
+    return x.unsqueeze(0).expand(context.sizes[op.attrs["axis"]], *x.shape)
+
+
+def _cross_entropy(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    logits, target = inputs
+    flat = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), target.reshape(-1), reduction="none")
+    return flat.reshape(*target.shape, 1)
+
+
+def _squared_error(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    return (inputs[0] - inputs[1]).square().mean(-1, keepdim=True)
+
+
+def _absolute_error(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    return (inputs[0] - inputs[1]).abs().mean(-1, keepdim=True)
+
+
+def _average(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    x = inputs[0]
+    axes: tuple[str, ...] = op.attrs["axes"]
+    mask: Tensor | None = None
+    for axis in axes:
+        if context.ragged(axis):
+            here = context.mask_like(axis, axes)
+            mask = here if mask is None else mask & here
+    if mask is None:
+        return x.mean()
+    mask = mask.expand(x.shape)
+    return x.masked_fill(~mask, 0.0).sum() / mask.sum()
+
+
+OPERATIONS: dict[str, Operation] = {
+    "parameter": _parameter,
+    "embed": _embed,
+    "linear": _linear,
+    "sigmoid": _elementwise(torch.sigmoid),
+    "tanh": _elementwise(torch.tanh),
+    "relu": _elementwise(torch.relu),
+    "softplus": _elementwise(F.softplus),
+    "exp": _elementwise(torch.exp),
+    "log": _elementwise(torch.log),
+    "abs": _elementwise(torch.abs),
+    "square": _elementwise(torch.square),
+    "add": _elementwise(torch.add),
+    "subtract": _elementwise(torch.sub),
+    "multiply": _elementwise(torch.mul),
+    "divide": _elementwise(torch.div),
+    "maximum": _elementwise(torch.maximum),
+    "minimum": _elementwise(torch.minimum),
+    "affine": _affine,
+    "concat": _concat,
+    "slice": _slice,
+    "align": _align,
+    "dropout": _dropout,
+    "softmax": _softmax,
+    "delay": _delay,
+    "reverse": _reverse,
+    "pool": _pool,
+    "repeat": _repeat,
+    "cross_entropy": _cross_entropy,
+    "squared_error": _squared_error,
+    "absolute_error": _absolute_error,
+    "average": _average,
+}

@@ -1,0 +1,82 @@
+"""A loop step by step under autograd: the oracle that every faster lowering is compared with."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..compiler.program import Map, Region, Scan, State
+from .context import Context
+from .primitives import run_op
+
+
+def run_regions(regions: tuple[Region, ...], values: dict[str, Tensor], context: Context) -> None:
+    """Run regions in order by the reference; results are added to `values`."""
+    for region in regions:
+        if isinstance(region, Map):
+            run_map(region, values, context)
+        else:
+            run_scan(region, values, context)
+
+
+def run_map(region: Map, values: dict[str, Tensor], context: Context) -> None:
+    for op in region.ops:
+        values[op.name] = run_op(op, tuple(values[name] for name in op.inputs), context)
+        if context.record is not None:
+            context.record.setdefault(op.name, []).append(values[op.name])
+
+
+def run_scan(scan: Scan, values: dict[str, Tensor], context: Context) -> None:
+    """The loop: every step reads its slices and the states, runs the body, and moves the states on.
+
+    At padded steps a state stays what it was, so that a forward loop ends with each example's own last state and a
+    backward loop begins at each example's own last step.
+    """
+    run_map(Map(scan.projections), values, context)
+    size = context.sizes[scan.axis]
+    slices = {read.name: values[read.name].unbind(read.dim) for read in scan.reads}
+    history = {state.delay: _start(state, values, context, scan) for state in scan.states}
+    valid = context.mask(scan.axis) if context.ragged(scan.axis) else None
+    collected: dict[str, list[Tensor]] = {name: [] for name in scan.yields}
+    step_values = dict(values)
+    for t in range(size) if scan.forward else range(size - 1, -1, -1):
+        for name, parts in slices.items():
+            step_values[name] = parts[t]
+        for state in scan.states:
+            step_values[state.delay] = history[state.delay][0]
+        run_regions(scan.body, step_values, context)
+        for name in scan.yields:
+            collected[name].append(step_values[name])
+        for state in scan.states:
+            old = history[state.delay]
+            new = [*old[1:], step_values[state.source]]
+            if valid is not None:
+                own = valid[t].reshape([1] * len(state.signal.axes) + [context.batch, 1])
+                new = [torch.where(own, a, b) for a, b in zip(new, old, strict=True)]
+            history[state.delay] = new
+    for name, steps in collected.items():
+        if not scan.forward:
+            steps.reverse()
+        values[name] = torch.stack(steps, scan.dims[name])
+    for state in scan.states:
+        if scan.forward:
+            context.final[state.delay] = torch.stack(history[state.delay]).detach()
+
+
+def _start(state: State, values: dict[str, Tensor], context: Context, scan: Scan) -> list[Tensor]:
+    """The |k| values before the first step, the oldest first."""
+    steps = abs(state.k)
+    carried = context.state.get(state.delay)
+    if carried is not None and scan.forward:
+        return list(carried.unbind(0))
+    return [first_state(state, values, context)] * steps
+
+
+def first_state(state: State, values: dict[str, Tensor], context: Context) -> Tensor:
+    """The initial state of one step, [*axes, batch, width]."""
+    shape = (*(context.sizes[a] for a in state.signal.axes), context.batch, state.signal.width)
+    if state.given is not None:
+        return values[state.given].expand(shape)
+    if state.weight is not None:
+        return context.weight(state.weight).expand(shape)
+    return torch.zeros(shape, device=context.device, dtype=context.dtype)
