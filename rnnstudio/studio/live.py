@@ -14,6 +14,7 @@ import platformdirs
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from rnnstudio.design.errors import StudioError
+from rnnstudio.design.history import Change
 from rnnstudio.training.client import TrainingClient
 from rnnstudio.training.events import (
     CheckpointSaved,
@@ -31,7 +32,7 @@ from rnnstudio.training.events import (
     StepDone,
     Validated,
 )
-from rnnstudio.training.settings import settings_from
+from rnnstudio.training.settings import TrainingSettings, settings_from
 
 from .plots.curves import Curves
 from .session import Session
@@ -81,6 +82,7 @@ class Live(QObject):
         self._drawn_at = 0.0
         self._fresh = False
         self._closed = False
+        session.designChanged.connect(self._follow_settings)
 
     # --- what people ask for
 
@@ -150,11 +152,21 @@ class Live(QObject):
             self._client.step()
 
     def set(self, name: str, value: float) -> None:
-        """Change a setting of the run while it runs. The design's own setting is the caller's to edit."""
+        """Change a setting of the run while it runs. Edits of the design's settings come here by themselves."""
         if name not in LIVE_SETTINGS:
             raise ValueError(f"{name} cannot be changed while a run is alive")
         if self.alive:
             self._client.set(name, value)
+
+    def _follow_settings(self, change: Change) -> None:
+        """An edit (or its undo) of what may change while a run is alive reaches the run at once."""
+        if not self.alive or change.edit is None:
+            return
+        for name in LIVE_SETTINGS:
+            default = TrainingSettings.model_fields[name].default
+            value = change.after.training.get(name, default)
+            if value != change.before.training.get(name, default):
+                self.set(name, value)
 
     def close(self) -> None:
         """End everything: the run is asked to stop and save, the worker process ends. Safe to call twice."""

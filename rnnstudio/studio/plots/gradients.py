@@ -1,15 +1,340 @@
-"""How large gradients are: per parameter over the run, and per time step of one example."""
+"""How large gradients are: of each parameter over the run, and of the state at each step of one example."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QWidget
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QSizePolicy,
+    QSplitter,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rnnstudio.training.events import Probed
 
 from ..live import Live
+from .chart import Chart, LivePlot, number
+from .look import Look, mixed
+
+TOTAL = "all parameters together"
+VANISHED, EXPLODED = 1e-3, 1e3
+"""‖∂L/∂h‖ early in the example over that late in it: it vanishes below the first, explodes above the second."""
+STRIP_BINS = 300
 
 
 class GradientPlot(QWidget):
-    """Two views: norms of parameters, and the gradient of the loss by the state at each step."""
+    """Two views: norms of parameters over the steps of the run, and ‖∂L/∂h_t‖ against t."""
 
     def __init__(self, live: Live, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.live = live
+        self.parameters = ParameterPlot(live)
+        self.through_time = TimePlot(live)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self.parameters, "Parameters")
+        self.tabs.addTab(self.through_time, "Through time")
+        self.tabs.setTabToolTip(0, "Norm of each parameter's gradient over the steps of the run")
+        self.tabs.setTabToolTip(1, "Norm of the loss's gradient by the state at each step t of an example")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.tabs)
+
+
+class ParameterPlot(LivePlot):
+    """One line a parameter, on a logarithmic axis; a strip on top marks where gradients were clipped."""
+
+    empty_text = "Press Train to see how large the gradient of each parameter is."
+
+    MEASURES = (
+        ("Gradient norm", 1, "norm of the gradient"),
+        ("Update ÷ weight", 3, "size of an update relative to the weight"),
+        ("Weight norm", 2, "norm of the weight"),
+    )
+
+    def __init__(self, live: Live, parent: QWidget | None = None) -> None:
+        super().__init__(live, parent)
+        self.measure = QComboBox()
+        for title, _, _ in self.MEASURES:
+            self.measure.addItem(title)
+        self.measure.currentIndexChanged.connect(self._measure_chosen)
+        self.facts = QLabel()
+        self.facts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        header = QHBoxLayout()
+        header.addWidget(self.measure)
+        header.addWidget(self.facts, 1)
+        self.rows.addLayout(header)
+        self.strip = Chart()
+        self.strip.setFixedHeight(12)
+        for side in ("left", "bottom"):
+            self.strip.hideAxis(side)
+        self.strip.setMouseEnabled(False, False)
+        self.strip.hideButtons()
+        self.strip.getViewBox().setDefaultPadding(0.0)
+        self.strip.setToolTip("Where gradients were clipped: the brighter, the more of the steps")
+        self.marks = pg.ImageItem(axisOrder="row-major")
+        self.strip.addItem(self.marks)
+        self.chart = Chart("norm of the gradient", "step")
+        self.chart.setLogMode(y=True)
+        self.strip.setXLink(self.chart)
+        charts = QWidget()
+        column = QVBoxLayout(charts)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.strip)
+        column.addWidget(self.chart, 1)
+        self.legend = QListWidget()
+        self.legend.setToolTip("Untick a parameter to hide its line; select it to bring it forward")
+        self.legend.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.legend.setFrameShape(QListWidget.Shape.NoFrame)
+        self.legend.itemChanged.connect(self._ticked)
+        self.legend.currentItemChanged.connect(self._emphasise)
+        self.splitter = QSplitter()
+        self.splitter.addWidget(charts)
+        self.splitter.addWidget(self.legend)
+        self.splitter.setStretchFactor(0, 3)
+        self.splitter.setStretchFactor(1, 1)
+        self.splitter.setSizes([600, 190])
+        self.rows.addWidget(self.splitter, 1)
+        self._lines: dict[str, pg.PlotDataItem] = {}
+        self._hidden: set[str] = set()
+        self._known: tuple[object, ...] = ()
+        self.chart.follow_look(self._set_look)
+        self.chart.getViewBox().sigResized.connect(self._align)
+
+    def _align(self) -> None:
+        left = self.chart.getAxis("left").width()
+        self.strip.getPlotItem().setContentsMargins(left, 1, 1, 1)
+
+    def has_something(self) -> bool:
+        return len(self.live.curves) > 0
+
+    def draw(self) -> None:
+        curves = self.live.curves
+        known = (curves, curves.parameters)
+        if known != self._known:
+            self._known = known
+            self._rebuild(curves.parameters)
+        column = self.MEASURES[self.measure.currentIndex()][1]
+        for path, line in self._lines.items():
+            if path in self._hidden:
+                continue
+            if path == TOTAL:
+                values = curves.gradient_norm if column == 1 else np.empty(0)
+                steps = curves.step if column == 1 else np.empty(0)
+            else:
+                series = curves.norms(path)
+                steps, values = series[0], series[column]
+            line.setData(steps, positive(values))
+        self._draw_strip()
+
+    def _draw_strip(self) -> None:
+        curves = self.live.curves
+        clipped = curves.clipped
+        bins = min(STRIP_BINS, len(clipped))
+        edges = np.linspace(0, len(clipped), bins + 1).astype(np.int64)[:-1]
+        share = np.add.reduceat(clipped, edges) / np.maximum(np.diff(np.append(edges, len(clipped))), 1)
+        self.marks.setImage(share[None, :].astype(np.float32), autoLevels=False, levels=(0.0, 1.0))
+        first, last = float(curves.step[0]), float(curves.step[-1])
+        self.marks.setRect(QRectF(first, 0, max(last - first, 1.0), 1))
+        self.strip.setYRange(0, 1, padding=0)
+        times = int(clipped.sum())
+        self.facts.setText(
+            f"clipped in {times:,} of {len(clipped):,} steps ({times / len(clipped):.0%})"
+            if times
+            else f"never clipped in {len(clipped):,} steps"
+        )
+
+    def _rebuild(self, parameters: tuple[str, ...]) -> None:
+        for line in self._lines.values():
+            self.chart.removeItem(line)
+        self._lines = {path: self.chart.line() for path in (TOTAL, *parameters)}
+        self._hidden &= set(self._lines)
+        self.legend.blockSignals(True)
+        self.legend.clear()
+        for path in self._lines:
+            item = QListWidgetItem(path)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+            item.setCheckState(Qt.CheckState.Unchecked if path in self._hidden else Qt.CheckState.Checked)
+            item.setToolTip(path)
+            self.legend.addItem(item)
+        self.legend.blockSignals(False)
+        self._set_look(self.chart.look)
+
+    def _set_look(self, look: Look) -> None:
+        never, seldom = mixed(look.text, look.background, 0.06), mixed(look.bad, look.background, 0.35)
+        self.marks.setLookupTable(pg.ColorMap([0.0, 0.001, 1.0], [never, seldom, look.bad]).getLookupTable(nPts=256))
+        current = self.legend.currentItem()
+        chosen = current.text() if current is not None else ""
+        self.legend.blockSignals(True)
+        for place, (path, line) in enumerate(self._lines.items()):
+            colour = look.text if path == TOTAL else look.colour(place - 1)
+            # Past the colours there are, the same ones come again, dashed and then dotted.
+            styles = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
+            style = styles[max(place - 1, 0) // len(look.series) % 3]
+            strong = path == chosen or (path == TOTAL and not chosen)
+            line.setPen(pg.mkPen(colour, width=2.4 if strong else 1.2, style=style))
+            line.setZValue(10 if strong else 0)
+            line.setVisible(path not in self._hidden)
+            self.legend.item(place).setIcon(swatch(colour))
+        self.legend.blockSignals(False)
+
+    def _ticked(self, item: QListWidgetItem) -> None:
+        if item.checkState() == Qt.CheckState.Checked:
+            self._hidden.discard(item.text())
+        else:
+            self._hidden.add(item.text())
+        self._set_look(self.chart.look)
+        self.refresh()
+
+    def _emphasise(self) -> None:
+        self._set_look(self.chart.look)
+
+    def _measure_chosen(self, index: int) -> None:
+        self.chart.title_axis("left", self.MEASURES[index][2])
+        self.chart.show_all()
+        self.refresh()
+
+
+class TimePlot(LivePlot):
+    """‖∂L/∂h_t‖, total through all later steps, against t: the newest example strong, the last few fading."""
+
+    empty_text = "Press Train to see whether gradients vanish or explode on their way back through time."
+
+    def __init__(self, live: Live, parent: QWidget | None = None) -> None:
+        super().__init__(live, parent)
+        self.chooser = QComboBox()
+        self.chooser.setToolTip("The state h whose gradient is shown")
+        self.chooser.activated.connect(self._chosen)
+        self.verdict = QLabel()
+        self.verdict.setTextFormat(Qt.TextFormat.RichText)
+        self.verdict.setWordWrap(True)
+        self.verdict.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        header = QHBoxLayout()
+        header.addWidget(self.chooser)
+        header.addWidget(self.verdict, 1)
+        self.rows.addLayout(header)
+        self.chart = Chart("‖∂L/∂h_t‖", "step t")
+        self.chart.setLogMode(y=True)
+        self.rows.addWidget(self.chart, 1)
+        self._lines: list[pg.PlotDataItem] = []
+        self._drawn: tuple[Probed, ...] = ()
+        self._cursor: QPointF | None = None
+        self.chart.follow_look(self._set_look)
+        self.chart.follow_cursor(self._point)
+
+    def _probes(self) -> tuple[Probed, ...]:
+        return tuple(probe for probe in self.live.curves.probes if probe.state_gradients)
+
+    def has_something(self) -> bool:
+        return bool(self._probes())
+
+    @property
+    def state(self) -> str:
+        return self.chooser.currentText()
+
+    def draw(self) -> None:
+        probes = self._probes()
+        if probes == self._drawn:
+            return
+        self._drawn = probes
+        states = list(probes[-1].state_gradients)
+        if [self.chooser.itemText(place) for place in range(self.chooser.count())] != states:
+            before = self.state
+            self.chooser.clear()
+            self.chooser.addItems(states)
+            self.chooser.setCurrentIndex(max(self.chooser.findText(before), 0))
+        self._draw_state()
+
+    def _chosen(self) -> None:
+        self._draw_state()
+        self.chart.show_all()
+
+    def _draw_state(self) -> None:
+        series = [probe.state_gradients[self.state] for probe in self._drawn if self.state in probe.state_gradients]
+        while len(self._lines) < len(series):
+            self._lines.append(self.chart.line())
+            self._set_look(self.chart.look)
+        # Line 0 is the newest.
+        for place, line in enumerate(self._lines):
+            values = series[-1 - place] if place < len(series) else np.empty(0, np.float32)
+            line.setData(np.arange(len(values)), positive(values))
+        self._tell()
+
+    def _set_look(self, look: Look) -> None:
+        for place, line in enumerate(self._lines):
+            share = 1.0 if place == 0 else max(0.55 - 0.07 * place, 0.12)
+            line.setPen(pg.mkPen(mixed(look.colour(0), look.background, share), width=2.4 if place == 0 else 1.0))
+            line.setZValue(-place)
+        self._tell()
+
+    def _point(self, place: QPointF | None) -> None:
+        self._cursor = place
+        self._tell()
+
+    def _tell(self) -> None:
+        if not self._drawn:
+            return
+        probe = self._drawn[-1]
+        norms = probe.state_gradients.get(self.state)
+        if norms is None:
+            return
+        if self._cursor is not None and 0 <= round(self._cursor.x()) < len(norms):
+            step = round(self._cursor.x())
+            self.verdict.setText(f"t = {step} · ‖∂L/∂h_t‖ = <b>{number(float(norms[step]))}</b>")
+            return
+        kind, text = verdict(norms)
+        look = self.chart.look
+        colour = look.good if kind == "steady" else look.bad
+        self.verdict.setText(f'<b style="color:{colour.name()}">{text[0]}</b> {text[1]}')
+
+
+def positive(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """What can stand on a logarithmic axis; the rest is a gap."""
+    return np.where(np.isfinite(values) & (values > 0), values, np.nan).astype(np.float64)
+
+
+def verdict(norms: npt.NDArray[np.floating]) -> tuple[str, tuple[str, str]]:
+    """What ‖∂L/∂h_t‖ [time] does from the last step back to the first: "vanishes", "explodes" or "steady", in words.
+
+    The first twentieth of the steps is compared with the last twentieth (geometric means), so that one odd step does
+    not decide.
+    """
+    steps = len(norms)
+    if steps < 2 or not np.isfinite(norms).all():
+        if steps and not np.isfinite(norms).all():
+            return "explodes", ("Not finite:", "the gradient has overflowed.")
+        return "steady", ("One step:", "there is no way back through time to follow.")
+    part = max(steps // 20, 1)
+    early = float(np.exp(np.log(np.maximum(norms[:part], 1e-38)).mean()))
+    late = float(np.exp(np.log(np.maximum(norms[-part:], 1e-38)).mean()))
+    if late <= 1e-37:
+        return "steady", ("No gradient:", "the loss does not depend on this state at its last steps.")
+    ratio = early / late
+    a_step = ratio ** (1 / max(steps - part, 1))
+    told = f"first ÷ last = {number(ratio)} over {steps} steps, a factor of {a_step:.3f} a step."
+    if ratio < VANISHED:
+        return "vanishes", ("The gradient vanishes:", told)
+    if ratio > EXPLODED:
+        return "explodes", ("The gradient explodes:", told)
+    return "steady", ("The gradient arrives:", told)
+
+
+def swatch(colour: QColor) -> QIcon:
+    """A small square of one colour for lists."""
+    pixmap = QPixmap(24, 24)
+    pixmap.setDevicePixelRatio(2)
+    pixmap.fill(QColor(0, 0, 0, 0))
+    painter = QPainter(pixmap)
+    painter.fillRect(1, 4, 10, 4, QBrush(colour))
+    painter.end()
+    return QIcon(pixmap)

@@ -1,0 +1,119 @@
+"""The form of the training settings, made from the settings record itself: a field added there appears here."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args, get_origin
+
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+
+from rnnstudio.design.edits import SetTraining
+from rnnstudio.design.errors import StudioError
+from rnnstudio.training.settings import TrainingSettings, settings_from
+
+from ..live import LIVE_SETTINGS, Live
+from ..session import Session
+from .forms import Combo, Entry, Fold, form_of, note
+
+ESSENTIALS = ("epochs", "batch_size", "chunk", "carry", "optimiser", "learning_rate", "clip_norm", "seed")
+
+
+class SettingsForm(QWidget):
+    """One input a setting. An edit is a SetTraining, undone like any; a wrong value shows why and changes nothing."""
+
+    def __init__(self, session: Session, live: Live, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.live = live
+        self.inputs: dict[str, QWidget] = {}
+        self.reasons: dict[str, QLabel] = {}
+        self.hint = note("Learning rate and clipping change at once, everything else with the next run.", "faint")
+        self.hint.hide()
+        essentials = QWidget()
+        self.advanced = Fold("More settings")
+        form = form_of(essentials)
+        for name in ESSENTIALS:
+            self._add(form, name)
+        for name in TrainingSettings.model_fields:
+            if name not in ESSENTIALS:
+                self._add(self.advanced.form, name)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(note("Settings", "section"))
+        layout.addWidget(self.hint)
+        layout.addWidget(essentials)
+        layout.addWidget(self.advanced)
+        session.designChanged.connect(self.show_design)
+        live.stateChanged.connect(lambda state: self.hint.setVisible(state != "idle"))
+        self.show_design()
+
+    def _add(self, form: QFormLayout, name: str) -> None:
+        info = TrainingSettings.model_fields[name]
+        kind = info.annotation
+        title = info.title or name
+        tip = f"{info.description or title} (default: {_shown(info.default)})"
+        field: QWidget
+        if kind is bool:
+            field = QCheckBox()
+            field.clicked.connect(lambda on: self._set(name, on))
+        elif get_origin(kind) is Literal:
+            field = Combo(*((str(choice), choice) for choice in get_args(kind)), tip=tip)
+            field.activated.connect(lambda _place: self._set(name, field.currentData()))
+        else:
+            field = Entry(lambda text: _problem(name, text, kind), tip=tip)
+            field.entered.connect(lambda text: self._set(name, _parsed(text, kind)))
+            reason = note("", "problem")
+            reason.hide()
+            field.wrong.connect(lambda why: (reason.setText(why), reason.setVisible(bool(why))))
+            self.reasons[name] = reason
+        field.setToolTip(tip)
+        field.setObjectName(name)
+        label = QLabel(title)
+        label.setToolTip(tip)
+        label.setBuddy(field)
+        self.inputs[name] = field
+        form.addRow(label, field)
+        if name in self.reasons:
+            form.addRow(self.reasons[name])
+
+    def _set(self, name: str, value: Any) -> None:
+        default = TrainingSettings.model_fields[name].default
+        self.session.do(SetTraining({name: None if value == default else value}))
+
+    def show_design(self, change: object = None) -> None:
+        """Show the design's settings; what stands in a damaged file is shown as it is, with the reason."""
+        training = self.session.design.training
+        for name, field in self.inputs.items():
+            value = training.get(name, TrainingSettings.model_fields[name].default)
+            if isinstance(field, QCheckBox):
+                field.setChecked(bool(value))
+            elif isinstance(field, Combo):
+                field.put(value)
+            elif isinstance(field, Entry):
+                field.put(_shown(value))
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _parsed(text: str, kind: Any) -> Any:
+    if kind is str:
+        return text
+    return int(text.replace(",", "").replace("_", "")) if kind is int else float(text.replace(",", "."))
+
+
+def _problem(name: str, text: str, kind: Any) -> str:
+    """Why a text does not fit the setting, "" when it does."""
+    try:
+        value = _parsed(text.strip(), kind)
+    except ValueError:
+        return f"“{text}” is not a {'whole ' if kind is int else ''}number"
+    try:
+        settings_from({name: value})
+    except StudioError as error:
+        reason = error.what.split(f"{name}: ", 1)[-1]
+        return reason[:1].upper() + reason[1:]
+    return ""
+
+
+assert set(LIVE_SETTINGS) <= set(TrainingSettings.model_fields)

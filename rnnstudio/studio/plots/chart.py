@@ -1,0 +1,166 @@
+"""What all plots share: a chart in the window's colours, an empty state in words, drawing only while visible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QFont, QFontMetrics, QMouseEvent, QPen, QShowEvent
+from PySide6.QtWidgets import QLabel, QStackedLayout, QVBoxLayout, QWidget
+
+from ..live import Live
+from .look import Look, current_look
+
+
+class Chart(pg.PlotWidget):
+    """A pyqtgraph plot in the palette's colours. The wheel zooms, a drag moves, a double-click shows all again."""
+
+    def __init__(self, left: str = "", bottom: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent, enableMenu=False)
+        self._titles = {"left": left, "bottom": bottom}
+        self._on_look: list[Callable[[Look], None]] = []
+        self.look = current_look()
+        self.setFrameShape(self.Shape.NoFrame)
+        # pyqtgraph makes a menu of its own that nothing here opens; with a parent it goes when the chart goes.
+        menu = self.getPlotItem().ctrlMenu
+        menu.setParent(self, menu.windowFlags())
+        self._apply_look()
+
+    def follow_look(self, apply: Callable[[Look], None]) -> None:
+        """Call `apply` now and after every change of the palette."""
+        self._on_look.append(apply)
+        apply(self.look)
+
+    def line(self, colour: int | None = None, *, width: float = 1.6, name: str | None = None) -> pg.PlotDataItem:
+        """A curve that stays fast with very many points: only what is visible, its peaks kept, is drawn."""
+        item = pg.PlotDataItem(name=name, antialias=True, autoDownsample=True, downsampleMethod="peak", clipToView=True)
+        item.setSkipFiniteCheck(False)
+        self.addItem(item)
+        if colour is not None:
+            self.follow_look(lambda look: item.setPen(pg.mkPen(look.colour(colour), width=width)))
+        return item
+
+    def follow_cursor(self, told: Callable[[QPointF | None], None]) -> None:
+        """Call `told` with the place under the mouse in the plot's units, and with None when it leaves."""
+        self._cursor_told = told
+        self.scene().sigMouseMoved.connect(self._moved)
+
+    def _moved(self, place: QPointF) -> None:
+        box = self.getViewBox()
+        inside = box.sceneBoundingRect().contains(place)
+        self._cursor_told(box.mapSceneToView(place) if inside else None)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        if hasattr(self, "_cursor_told"):
+            self._cursor_told(None)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.show_all()
+        super().mouseDoubleClickEvent(event)
+
+    def show_all(self) -> None:
+        self.getPlotItem().enableAutoRange()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and hasattr(self, "look"):
+            self.look = current_look()
+            self._apply_look()
+            for apply in self._on_look:
+                apply(self.look)
+
+    def _apply_look(self) -> None:
+        look = self.look
+        self.setBackground(look.background)
+        small = QFont(self.font())
+        small.setPointSizeF(max(self.font().pointSizeF() - 1, 7.0))
+        metrics = QFontMetrics(small)
+        for side, title in self._titles.items():
+            axis = self.getAxis(side)
+            axis.setPen(QPen(look.grid, 1))
+            axis.setTextPen(look.faint)
+            axis.setTickFont(small)
+            axis.setStyle(tickLength=4, tickTextOffset=4, maxTickLevel=1, autoExpandTextSpace=True)
+            if title:
+                axis.setLabel(title, color=look.faint.name(), **{"font-size": f"{small.pointSizeF():.1f}pt"})
+        self.getAxis("left").setStyle(tickTextWidth=metrics.horizontalAdvance("0.0000"))
+        self.getAxis("left").setWidth(metrics.horizontalAdvance("0.00000") + 2 * metrics.height())
+        grid = 40 if look.dark else 30
+        for side in self._titles:
+            self.getAxis(side).setGrid(grid)
+
+    def title_axis(self, side: str, title: str) -> None:
+        """Write another title beside an axis; "" takes it away."""
+        self._titles[side] = title
+        if title:
+            self._apply_look()
+        else:
+            self.getAxis(side).showLabel(False)
+
+
+class LivePlot(QWidget):
+    """Base of the plots: says in words what will be here until there is something, and draws only while visible.
+
+    Subclasses lay themselves out in `self.body` and give `draw()` and `has_something()`.
+    """
+
+    empty_text = ""
+
+    def __init__(self, live: Live, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.live = live
+        self._stale = True
+        self._stack = QStackedLayout(self)
+        self._stack.setContentsMargins(0, 0, 0, 0)
+        self._empty = QLabel(self.empty_text)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setWordWrap(True)
+        self._empty.setMargin(24)
+        self._empty.setProperty("role", "muted")
+        self.body = QWidget()
+        self.rows = QVBoxLayout(self.body)
+        self.rows.setContentsMargins(6, 4, 6, 4)
+        self.rows.setSpacing(4)
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self.body)
+        live.drawn.connect(self.refresh)
+        live.curvesReplaced.connect(self.refresh)
+
+    def refresh(self) -> None:
+        """Draw what is new, now if it can be seen, else when it is next shown."""
+        if not self.isVisible():
+            self._stale = True
+            return
+        self._stale = False
+        something = self.has_something()
+        self._stack.setCurrentWidget(self.body if something else self._empty)
+        if something:
+            self.draw()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self.refresh()
+
+    def has_something(self) -> bool:
+        raise NotImplementedError
+
+    def draw(self) -> None:
+        raise NotImplementedError
+
+
+def number(value: float) -> str:
+    """A measured value in at most seven characters."""
+    if not np.isfinite(value):
+        return "–" if np.isnan(value) else ("∞" if value > 0 else "−∞")
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 1e5 or size < 1e-3:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", "−")
+    return f"{value:.{4 if size < 1 else 3 if size < 100 else 1 if size < 1000 else 0}f}".replace("-", "−")
