@@ -40,6 +40,11 @@ VIOLATIONS = [
     ("data.planted", "torch"),
     ("studio.planted", "torch.nn"),
     ("system", "torch"),
+    ("training.events", "torch"),
+    ("training.settings", "torch"),
+    ("training.runs", "torch.nn"),
+    ("training.history", "torch"),
+    ("training.outbox", "torch"),
 ]
 ALLOWED = ["data.batches", "runtime.planted", "training.planted", "export.planted"]
 
