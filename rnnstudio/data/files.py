@@ -169,24 +169,20 @@ def _working_encoding(path: Path, shown: str, candidates: tuple[str, ...]) -> st
     return None
 
 
-def blocks(path: Path, shown: str, encoding: str) -> Iterator[str]:
-    """The file's text, some megabytes at a time, without a byte-order mark, every line end as "\\n".
-
-    shown: the path as the person knows it, for messages. Raises StudioError with line and column.
-    """
-    yield from _Pass(path, shown, encoding)
-
-
 def survey(path: Path, shown: str, encoding: str) -> FileFacts:
     """Reads the file once, only to know that it can be read as `encoding`. Raises StudioError with line and column."""
-    reading = _Pass(path, shown, encoding)
+    reading = Reading(path, shown, encoding)
     for _ in reading:
         pass
     return reading.facts()
 
 
-class _Pass:
-    """One pass over a file: iterate for its text, then ask for `facts()`."""
+class Reading:
+    """One pass over a file: iterate for its text, then ask for `facts()`.
+
+    The text comes some megabytes at a time, without a byte-order mark, every line end as "\\n". shown: the path as the
+    person knows it, for messages. Iterating raises StudioError with line and column.
+    """
 
     def __init__(self, path: Path, shown: str, encoding: str) -> None:
         self.path = path
@@ -252,10 +248,3 @@ class _Pass:
             where=self._place(),
             remedy=f"{remedy}, or save the file as UTF-8." if works else f"{remedy}.",
         )
-
-
-def read_all(path: Path, shown: str, encoding: str) -> tuple[list[str], FileFacts]:
-    """The text in blocks, and the facts of the same pass."""
-    reading = _Pass(path, shown, encoding)
-    pieces = list(reading)
-    return pieces, reading.facts()

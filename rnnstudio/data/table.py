@@ -26,7 +26,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 MISSING_VALUE = "a value is missing in a column of numbers"
 MISSING_REMEDY = 'Fill it in, or set the missing option to "previous" (repeat the value before) or "drop".'
-_BLOCK_ROWS = 1 << 15
+_BLOCK_ROWS = 1 << 10
+"""Rows held as Python lists at a time: with 32 times as many, the garbage collector doubles the reading time."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +244,7 @@ class _Reader:
             values = np.array(list(map(float, plain)))
         except ValueError:
             values = None
-        if values is None or not np.isfinite(values).all() or any("_" in cell for cell in plain):
+        if values is None or not np.isfinite(values).all() or "_" in "".join(plain):
             values = np.array([self._cell(cell, name, line) for cell, line in zip(cells, lines, strict=True)])
         return values
 

@@ -6,20 +6,21 @@ Characters are handled as code points in numpy arrays of one to four bytes each:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
 
-from rnnstudio.data.files import FileFacts, read_all
+from rnnstudio.data.files import FileFacts, Reading
 from rnnstudio.data.options import TextOptions
 from rnnstudio.data.split import boundaries
 from rnnstudio.data.vocabulary import UNKNOWN, IntArray, Vocabulary, codepoints, compact, words_of
 from rnnstudio.design.errors import StudioError
 
 LEAST_TOKENS = 16
+EXCERPT = 2000
 _BLOCK = 1 << 22
 
 
@@ -45,15 +46,17 @@ def read_text(
     Raises StudioError for a file that cannot be read as text, is too short, or has characters that the given
     vocabulary lacks and cannot call unknown.
     """
-    pieces, facts = read_all(path, shown, options.encoding)
-    excerpt = pieces[0][:2000] if pieces else ""
+    reading = Reading(path, shown, options.encoding)
+    excerpt = ""
+    pieces = iter(reading)
+    for piece in pieces:
+        excerpt = piece[:EXCERPT]
+        pieces = chain((piece,), pieces)
+        break
     if options.lowercase:
-        pieces = [piece.lower() for piece in pieces]
-    if options.level == "words":
-        numbers, entries = _number_words(pieces)
-    else:
-        numbers, entries = _number_characters(pieces)
-    del pieces
+        pieces = map(str.lower, pieces)
+    numbers, entries = _number_words(pieces) if options.level == "words" else _number_characters(pieces)
+    facts = reading.facts()
     if len(numbers) < LEAST_TOKENS:
         lines = "on one line" if facts.lines < 2 else f"on {facts.lines} lines"
         raise StudioError(
@@ -67,7 +70,7 @@ def read_text(
     return Text(tokens, vocabulary, facts, excerpt)
 
 
-def _number_characters(pieces: list[str]) -> tuple[IntArray, tuple[str, ...]]:
+def _number_characters(pieces: Iterable[str]) -> tuple[IntArray, tuple[str, ...]]:
     """Numbers by rank of code point, and the character of each number."""
     codes: list[IntArray] = []
     points: IntArray
@@ -89,7 +92,7 @@ def _number_characters(pieces: list[str]) -> tuple[IntArray, tuple[str, ...]]:
     return numbers, tuple(map(chr, present.tolist()))
 
 
-def _number_words(pieces: list[str]) -> tuple[IntArray, tuple[str, ...]]:
+def _number_words(pieces: Iterable[str]) -> tuple[IntArray, tuple[str, ...]]:
     """Numbers in order of first appearance, and the word of each number."""
     ids: defaultdict[str, int] = defaultdict(count().__next__)
     numbers = []
@@ -99,7 +102,7 @@ def _number_words(pieces: list[str]) -> tuple[IntArray, tuple[str, ...]]:
     return (np.concatenate(numbers) if numbers else np.zeros(0, np.int32)), tuple(ids)
 
 
-def _whole_words(pieces: list[str]) -> Iterator[str]:
+def _whole_words(pieces: Iterable[str]) -> Iterator[str]:
     """The same text in pieces that end at a space or a line end."""
     rest = ""
     for piece in pieces:
@@ -150,4 +153,12 @@ def _renumber(numbers: IntArray, entries: Sequence[str], vocabulary: Vocabulary,
             where=f"{shown}, first at number {where:,} of {len(numbers):,}",
             remedy="Take these out of the text, or train a model on it.",
         )
-    return np.take(compact(table, len(vocabulary)), numbers)
+    return _looked_up(compact(table, len(vocabulary)), numbers)
+
+
+def _looked_up(table: IntArray, numbers: IntArray) -> IntArray:
+    """table[numbers], block by block: numpy makes eight bytes of each index."""
+    found = np.empty(len(numbers), table.dtype)
+    for low in range(0, len(numbers), _BLOCK):
+        np.take(table, numbers[low : low + _BLOCK], out=found[low : low + _BLOCK])
+    return found
