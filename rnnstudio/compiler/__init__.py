@@ -4,5 +4,6 @@ from .check import Checked, Checker, check
 from .compile import compile_design
 from .diagnostics import Diagnostic
 from .program import Program
+from .source import source
 
-__all__ = ["Checked", "Checker", "Diagnostic", "Program", "check", "compile_design"]
+__all__ = ["Checked", "Checker", "Diagnostic", "Program", "check", "compile_design", "source"]

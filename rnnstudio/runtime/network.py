@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from ..compiler.program import Loss, Map, Program, Region, Scan, State, region_ops
+from ..compiler.prune import prune
 from ..design.errors import StudioError
 from ..design.signals import Tokens
 from .context import Context
@@ -346,27 +347,6 @@ def _in_time(steps: Iterable[Tensor], scan: Scan) -> Tensor:
     """[time, unit] of one example from what each step of a loop recorded."""
     rows = [x[0].detach() for x in steps]
     return torch.stack(rows if scan.forward else rows[::-1])
-
-
-def prune(regions: tuple[Region, ...], wanted: Iterable[str]) -> tuple[Region, ...]:
-    """What of some regions is needed for some values. A loop is needed as a whole."""
-    live = set(wanted)
-    kept: list[Region] = []
-    for region in reversed(regions):
-        if isinstance(region, Map):
-            ops = []
-            for op in reversed(region.ops):
-                if op.name in live:
-                    ops.append(op)
-                    live.update(op.inputs)
-            if ops:
-                kept.append(replace(region, ops=tuple(reversed(ops))))
-        elif live & set(region.yields):
-            kept.append(region)
-            for op in (*region.projections, *region.ops()):
-                live.update(op.inputs)
-            live.update(state.given for state in region.states if state.given)
-    return tuple(reversed(kept))
 
 
 def _all_scans(regions: tuple[Region, ...]) -> Iterable[Scan]:

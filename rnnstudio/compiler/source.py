@@ -1,0 +1,581 @@
+"""A program as readable plain PyTorch: what the code panel shows and "Export Python" writes.
+
+The source needs torch alone. Its time loop is the reference that every faster lowering must equal.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from ..catalog.primitives import Op, Parameter
+from ..design.signals import Real, Signal, Tokens
+from .program import Input, Map, Program, Region, Scan, State, region_ops
+from .prune import prune
+
+_RESERVED = {"self", "torch", "F", "nn", "state", "lengths", "final", "batch", "forward", "loss", "size", "steps"}
+
+_INIT: dict[str, Callable[[tuple[float, ...]], str]] = {
+    "uniform": lambda a: f".uniform_({-a[0]:.6g}, {a[0]:.6g})",
+    "normal": lambda a: f".normal_(0.0, {a[0]:g})",
+    "zero": lambda a: ".zero_()",
+    "constant": lambda a: f".fill_({a[0]:g})",
+    "around": lambda a: f".uniform_({a[0] - a[1]:g}, {a[0] + a[1]:g})" if a[1] else f".fill_({a[0]:g})",
+}
+
+_INIT_CALLS = {
+    "xavier": "nn.init.xavier_uniform_({0}, {1:g})",
+    "he": "{0}.normal_(0.0, {1:g} * (2 / {2}) ** 0.5)",
+    "orthogonal": "nn.init.orthogonal_({0}, {1:g})",
+    "identity": "torch.eye({3}, {2}).mul_({1:g})",
+}
+
+_HELPERS = {
+    "valid_steps": '''\
+def valid_steps(lengths, axis, size, like):
+    """[size, batch] bool: which steps are an example's own; None when all are."""
+    if lengths is None or axis not in lengths or bool((lengths[axis] >= size).all()):
+        return None
+    return torch.arange(size, device=like.device)[:, None] < lengths[axis].to(like.device)[None, :]
+''',
+    "own_length": '''\
+def own_length(lengths, axis, size, batch, like):
+    """[batch]: how many steps of the axis each example has."""
+    if lengths is None or axis not in lengths:
+        return torch.full((batch,), size, device=like.device)
+    return lengths[axis].to(like.device)
+''',
+    "reversed_steps": '''\
+def reversed_steps(x, dim, batch_dim, length):
+    """Each example's own steps in the opposite order; padding stays."""
+    size = x.shape[dim]
+    step = torch.arange(size, device=x.device)[:, None]
+    index = torch.where(step < length[None, :], length[None, :] - 1 - step, step)
+    shape = [1] * x.dim()
+    shape[dim], shape[batch_dim] = index.shape
+    return x.gather(dim, index.reshape(shape).expand_as(x))
+''',
+    "side_by_side": '''\
+def side_by_side(*values):
+    """Features of several values joined; axes that one of them lacks are repeated."""
+    dims = max(x.dim() for x in values)
+    values = [x.reshape((1,) * (dims - x.dim()) + x.shape) for x in values]
+    shape = [max(x.shape[i] for x in values) for i in range(dims - 1)]
+    return torch.cat([x.expand(*shape, x.shape[-1]) for x in values], -1)
+''',
+    "take_steps": '''\
+def take_steps(x, dim, batch_dim, places):
+    """Of each example the steps `places` [n, batch] along dim."""
+    shape = [1] * x.dim()
+    shape[dim], shape[batch_dim] = places.shape
+    wanted = list(x.shape)
+    wanted[dim] = places.shape[0]
+    return x.gather(dim, places.reshape(shape).expand(wanted))
+''',
+}
+
+
+def identifier(path: str) -> str:
+    """The name of a parameter in the source: its path with underscores."""
+    return re.sub(r"\W", "_", path)
+
+
+def class_name(program: Program) -> str:
+    words = re.findall(r"[A-Za-z0-9]+", program.name) or ["network"]
+    name = "".join(word[:1].upper() + word[1:] for word in words)
+    return name if name[0].isalpha() else f"Net{name}"
+
+
+def parameter_names(program: Program) -> dict[str, str]:
+    """Path of each parameter → its attribute in the source (two paths never share one)."""
+    names: dict[str, str] = {}
+    for parameter in program.parameters:
+        name = identifier(parameter.path)
+        while name in names.values():
+            name += "_"
+        names[parameter.path] = name
+    return names
+
+
+def source(program: Program) -> str:
+    """The source of a module that computes the program's outputs (and its loss, from the outputs)."""
+    return _Writer(program).module()
+
+
+class _Writer:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.parameters = parameter_names(program)
+        self.names: dict[str, str] = {}
+        self.helpers: set[str] = set()
+        self.axes: dict[str, str] = {}
+        for axis in program.axes:
+            self.axes[axis] = self._name(f"axis {axis}", f"{axis}_size")
+        for item in program.inputs:
+            self._name(item.name, item.field)
+
+    def _name(self, value: str, wanted: str | None = None) -> str:
+        """The variable that holds a value."""
+        if value not in self.names:
+            name = identifier((wanted or value).replace("/", "_"))
+            name = name if not name[0].isdigit() else f"v{name}"
+            if keyword.iskeyword(name) or name in _RESERVED:
+                name += "_"
+            while name in self.names.values():
+                name += "_"
+            self.names[value] = name
+        return self.names[value]
+
+    def module(self) -> str:
+        forward = list(self._forward())
+        loss = list(self._loss())
+        lines = [
+            f'"""{self.program.name}: a network drawn in rnnstudio, as plain PyTorch."""',
+            "",
+            "import torch",
+            "import torch.nn.functional as F",
+            "from torch import nn",
+            "",
+            "",
+        ]
+        for name, text in _HELPERS.items():
+            if name in self.helpers:
+                lines += [*text.rstrip().splitlines(), "", ""]
+        lines += [
+            f"class {class_name(self.program)}(nn.Module):",
+            "    def __init__(self):",
+            "        super().__init__()",
+        ]
+        lines += [f"        {line}" for p in self.program.parameters for line in self._parameter(p)]
+        lines += ["", *(f"    {line}".rstrip() for line in forward)]
+        if loss:
+            lines += ["", *(f"    {line}".rstrip() for line in loss)]
+        return "\n".join(lines) + "\n"
+
+    def _parameter(self, p: Parameter) -> Iterator[str]:
+        name = self.parameters[p.path]
+        shape = ", ".join(map(str, p.shape))
+        empty = f"torch.empty({shape})"
+        if p.init.name in _INIT:
+            value = empty + _INIT[p.init.name](p.init.args or (0.1,))
+        else:
+            gain = p.init.args[0] if p.init.args else 1.0
+            value = _INIT_CALLS[p.init.name].format(empty, gain, p.shape[-1], p.shape[0])
+        if p.trainable:
+            yield f"self.{name} = nn.Parameter({value})"
+        else:
+            yield f'self.register_buffer("{name}", {value})'
+
+    def _forward(self) -> Iterator[str]:
+        outputs = self.program.outputs
+        regions = prune(self.program.regions, outputs.values())
+        read = {name for op in region_ops(regions) for name in op.inputs} | set(outputs.values())
+        inputs = [i for i in self.program.inputs if i.name in read]
+        arguments = ", ".join(self.names[i.name] for i in inputs)
+        yield f"def forward(self, {arguments}, lengths=None, state=None):"
+        yield f'    """{_describe(inputs)}'
+        yield ""
+        yield "    lengths: {axis: [batch] valid steps}, None: all."
+        yield "    state: what the call before returned, to go on from there; None: from the beginning."
+        yield f"    Returns ({_results(self.program)}, state)."
+        yield '    """'
+        body = ["state, final = state or {}, {}", *self._sizes(inputs), *self._regions(regions)]
+        yield from (f"    {line}" for line in body)
+        results = ", ".join(self._output(value) for value in outputs.values())
+        yield f"    return {results if len(outputs) == 1 else f'({results})'}, final"
+
+    def _sizes(self, inputs: Sequence[Input]) -> Iterator[str]:
+        known: set[str] = set()
+        for i, item in enumerate(inputs):
+            name = self.names[item.name]
+            dims = ["batch" if i == 0 else "_"]
+            for axis in item.signal.axes:
+                dims.append("_" if axis in known else self.axes[axis])
+                known.add(axis)
+            if any(d != "_" for d in dims):
+                yield f"{', '.join(dims)}{',' if len(dims) == 1 else ''} = {name}.shape[:{len(dims)}]"
+            if item.signal.axes:
+                yield f"{name} = {name}.movedim(0, {len(item.signal.axes)})  # {_layout(item.signal)}"
+
+    def _output(self, value: str) -> str:
+        axes = self.program.signals[value].axes
+        return f"{self._name(value)}.movedim({len(axes)}, 0)" if axes else self._name(value)
+
+    def _loss(self) -> Iterator[str]:
+        losses = self.program.losses
+        outputs = set(self.program.outputs.values())
+        fields = {i.name: i for i in self.program.inputs}
+        regions = prune(self.program.regions, [loss.value for loss in losses])
+        needed = [op for op in region_ops(regions) if op.node in {loss.node for loss in losses}]
+        made = {op.name for op in needed}
+        read = [name for op in needed for name in op.inputs if name not in made]
+        if not losses or any(name not in outputs and name not in fields for name in read):
+            return
+        results = list(dict.fromkeys(name for name in read if name in outputs))
+        targets = list(dict.fromkeys(name for name in read if name in fields))
+        yield f"def loss(self, {', '.join(map(self._name, (*results, *targets)))}, lengths=None):"
+        yield '    """The mean loss over all valid places; arguments batch first, as forward takes and gives them."""'
+        first = True
+        known: set[str] = set()
+        for name in (*results, *targets):
+            axes = self.program.signals[name].axes
+            for place, axis in enumerate(axes):
+                if axis not in known:
+                    known.add(axis)
+                    yield f"    {self.axes[axis]} = {self._name(name)}.shape[{place + 1}]"
+            if first:
+                yield f"    batch = {self._name(name)}.shape[0]"
+                first = False
+            if axes:
+                yield f"    {self._name(name)} = {self._name(name)}.movedim(0, {len(axes)})"
+        for op in needed:
+            yield from (f"    {line}" for line in self._op(op))
+        total = " + ".join(
+            (f"{loss.weight:g} * " if loss.weight != 1 else "") + self._name(loss.value) for loss in losses
+        )
+        yield f"    return {total}"
+
+    def _regions(self, regions: Sequence[Region]) -> Iterator[str]:
+        for i, region in enumerate(regions):
+            if isinstance(region, Map):
+                yield from self._ops(region.ops)
+            else:
+                yield ""
+                yield from self._scan(region)
+                if i + 1 < len(regions) and isinstance(regions[i + 1], Map):
+                    yield ""
+
+    def _ops(self, ops: Sequence[Op]) -> Iterator[str]:
+        i = 0
+        while i < len(ops):
+            run = _slices_of_one(ops[i:])
+            if len(run) > 1:
+                names = ", ".join(self._name(op.name) for op in run)
+                sizes = ", ".join(str(op.signal.width) for op in run)
+                yield f"{names} = {self._name(run[0].inputs[0])}.split([{sizes}], -1)"
+                i += len(run)
+                continue
+            yield from self._op(ops[i])
+            i += 1
+
+    def _scan(self, scan: Scan) -> Iterator[str]:
+        size = self.axes[scan.axis]
+        yield f"# the loop {scan.name} over {scan.axis}, {'forward' if scan.forward else 'backward'}"
+        yield from self._ops(scan.projections)
+        for op in region_ops(scan.body):
+            if op.kind == "linear" and isinstance(op.attrs["weight"], tuple):
+                yield from self._join(op)
+        some = self.names.get(scan.reads[0].name) if scan.reads else None
+        like = some or f"self.{next(iter(self.parameters.values()))}"
+        valid = self._name(f"valid {scan.name}", f"{scan.name}_valid")
+        self.helpers.add("valid_steps")
+        yield f'{valid} = valid_steps(lengths, "{self.program.axes[scan.axis]}", {size}, {like})'
+        for state in scan.states:
+            yield from self._start(scan, state, like)
+        for name in scan.yields:
+            yield f"{self._name(f'steps of {name}', f'{name}_steps')} = []"
+        t = self._name(f"step of {scan.axis}", "t" if not self._inner(scan) else f"t_{scan.axis}")
+        yield f"for {t} in {f'range({size})' if scan.forward else f'reversed(range({size}))'}:"
+        body = list(self._body(scan, t, valid))
+        yield from (f"    {line}".rstrip() for line in body)
+        for name in scan.yields:
+            steps = self._name(f"steps of {name}")
+            order = steps if scan.forward else f"{steps}[::-1]"
+            yield f"{self._name(name)} = torch.stack({order}, {scan.dims[name]})"
+        if scan.forward and not self._inner(scan):
+            for state in scan.states:
+                past = self._past(state)
+                value = f"torch.stack({past})" if abs(state.k) > 1 else f"{past}[None]"
+                yield f'final["{state.delay}"] = {value}'
+
+    def _inner(self, scan: Scan) -> bool:
+        return all(scan is not region for region in self.program.regions)
+
+    def _past(self, state: State) -> str:
+        """The variable of what a state remembers: the value one step back, or the list of the last k."""
+        return self._name(f"past of {state.delay}", state.delay if abs(state.k) == 1 else f"{state.delay}_past")
+
+    def _start(self, scan: Scan, state: State, like: str) -> Iterator[str]:
+        past = self._past(state)
+        shape = ", ".join((*(self.axes[a] for a in state.signal.axes), "batch", str(state.signal.width)))
+        if state.given is not None:
+            first = f"{self._name(state.given)}.expand({shape})"
+        elif state.weight is not None:
+            first = f"self.{self.parameters[state.weight]}.expand({shape})"
+        else:
+            first = f"torch.zeros({shape}, dtype={self._dtype()}, device={like}.device)"
+        k = abs(state.k)
+        value = first if k == 1 else f"[{first}] * {k}"
+        yield f"{past} = {value}"
+        if scan.forward and not self._inner(scan):
+            yield f'if "{state.delay}" in state:'
+            carried = f'state["{state.delay}"]'
+            yield f"    {past} = {carried + '[0]' if k == 1 else f'list({carried})'}"
+
+    def _dtype(self) -> str:
+        return f"self.{next(iter(self.parameters.values()))}.dtype" if self.parameters else "torch.get_default_dtype()"
+
+    def _body(self, scan: Scan, t: str, valid: str) -> Iterator[str]:
+        saved = dict(self.names)
+        for read in scan.reads:
+            outer = self.names[read.name]
+            inner = f"{outer}_t"
+            while inner in self.names.values():
+                inner += "_"
+            self.names[read.name] = inner
+            yield f"{inner} = {outer}[{t}]" if read.dim == 0 else f"{inner} = {outer}.select({read.dim}, {t})"
+        for state in scan.states:
+            past = self._past(state)
+            if abs(state.k) == 1:
+                self.names[state.delay] = past
+            else:
+                yield f"{self._name(state.delay)} = {past}[0]"
+        inside = {read.name for read in scan.reads}
+        yield from self._regions(scan.body)
+        for name in scan.yields:
+            yield f"{self.names[f'steps of {name}']}.append({self.names[name]})"
+        yield f"own = None if {valid} is None else {valid}[{t}][:, None]"
+        moves = [(self._past(s), self._name(s.source), abs(s.k)) for s in scan.states]
+        targets, values = [], []
+        for past, new, k in moves:
+            targets.append(past)
+            if k == 1:
+                values.append(f"{new} if own is None else torch.where(own, {new}, {past})")
+            else:
+                values.append(
+                    f"[new if own is None else torch.where(own, new, old) "
+                    f"for new, old in zip([*{past}[1:], {new}], {past})]"
+                )
+        if len(targets) == 1:
+            yield f"{targets[0]} = {values[0]}"
+        else:
+            yield f"{', '.join(targets)} = ("
+            yield from (f"    {value}," for value in values)
+            yield ")"
+        for name in inside:
+            self.names[name] = saved[name]
+
+    def _join(self, op: Op) -> Iterator[str]:
+        name = self._name(f"weight of {op.name}", f"{op.name}_weight")
+        yield f"{name} = torch.cat([{', '.join(f'self.{self.parameters[p]}' for p in op.attrs['weight'])}])"
+        if any(op.attrs["bias"]):
+            yield f"{self._name(f'bias of {op.name}', f'{op.name}_bias')} = {self._joined_bias(op)}"
+
+    def _joined_bias(self, op: Op) -> str:
+        parts = []
+        shapes = {p.path: p.shape for p in self.program.parameters}
+        for path, weight in zip(op.attrs["bias"], op.attrs["weight"], strict=True):
+            like = f"self.{self.parameters[weight]}"
+            parts.append(f"self.{self.parameters[path]}" if path else f"{like}.new_zeros({shapes[weight][0]})")
+        return f"torch.cat([{', '.join(parts)}])"
+
+    def _op(self, op: Op) -> Iterator[str]:
+        name = self._name(op.name)
+        args = [self._name(i) for i in op.inputs]
+        if op.kind == "linear" and isinstance(op.attrs["weight"], tuple):
+            if f"weight of {op.name}" not in self.names:
+                yield from self._join(op)
+            bias = self.names.get(f"bias of {op.name}")
+            weight = self.names[f"weight of {op.name}"]
+            yield f"{name} = F.linear({args[0]}, {weight}{f', {bias}' if bias else ''})"
+            return
+        if op.kind == "delay":
+            yield from self._shift(op, name, args)
+            return
+        if op.kind == "average":
+            yield from self._average(op, name, args[0])
+            return
+        if op.kind == "pool" and op.attrs["how"] in ("mean", "max", "sum"):
+            yield from self._pool(op, name, args[0])
+            return
+        yield f"{name} = {self._expression(op, args)}"
+
+    def _expression(self, op: Op, a: list[str]) -> str:
+        attrs = op.attrs
+        weight = f"self.{self.parameters[attrs['weight']]}" if isinstance(attrs.get("weight"), str) else ""
+        match op.kind:
+            case "sigmoid" | "tanh" | "relu" | "exp" | "log" | "abs" | "square":
+                return f"torch.{op.kind}({a[0]})"
+            case "softplus":
+                return f"F.softplus({a[0]})"
+            case "add" | "subtract" | "multiply" | "divide":
+                sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}[op.kind]
+                return f"{a[0]} {sign} {a[1]}"
+            case "maximum" | "minimum":
+                return f"torch.{op.kind}({a[0]}, {a[1]})"
+            case "affine":
+                return _affine(a[0], attrs["scale"], attrs["offset"])
+            case "parameter":
+                return f"{weight}.expand(batch, -1)"
+            case "embed":
+                return f"F.embedding({a[0]}, {weight})"
+            case "linear":
+                bias = f", self.{self.parameters[attrs['bias']]}" if attrs["bias"] else ""
+                return f"F.linear({a[0]}, {weight}{bias})"
+            case "concat":
+                if not self._uneven(op):
+                    return f"torch.cat([{', '.join(a)}], -1)"
+                self.helpers.add("side_by_side")
+                return f"side_by_side({', '.join(a)})"
+            case "slice":
+                return f"{a[0]}[..., {attrs['start']}:{attrs['stop']}]"
+            case "align":
+                return self._aligned(op, a[0])
+            case "dropout":
+                return self._dropout(op, a[0])
+            case "softmax":
+                return f"torch.softmax({a[0]}, -1)"
+            case "repeat":
+                return f"{a[0]}.unsqueeze(0).expand({self.axes[attrs['axis']]}, *{a[0]}.shape)"
+            case "reverse":
+                self.helpers |= {"reversed_steps", "own_length"}
+                dim = op.signal.axes.index(attrs["axis"])
+                return f"reversed_steps({a[0]}, {dim}, {len(op.signal.axes)}, {self._length(attrs['axis'], a[0])})"
+            case "pool":
+                dim = attrs["axes"].index(attrs["axis"])
+                if attrs["how"] == "first":
+                    return f"{a[0]}.select({dim}, 0)"
+                self.helpers |= {"take_steps", "own_length"}
+                places = f"{self._length(attrs['axis'], a[0])}[None, :] - 1"
+                return f"take_steps({a[0]}, {dim}, {len(attrs['axes'])}, {places}).squeeze({dim})"
+            case "cross_entropy":
+                flat = f'F.cross_entropy({a[0]}.flatten(0, -2), {a[1]}.flatten(), reduction="none")'
+                return f"{flat}.reshape(*{a[1]}.shape, 1)"
+            case "squared_error":
+                return f"({a[0]} - {a[1]}).square().mean(-1, keepdim=True)"
+            case "absolute_error":
+                return f"({a[0]} - {a[1]}).abs().mean(-1, keepdim=True)"
+        raise ValueError(f"the primitive {op.kind} has no printed form")
+
+    def _length(self, axis: str, like: str) -> str:
+        return f'own_length(lengths, "{self.program.axes[axis]}", {self.axes[axis]}, batch, {like})'
+
+    def _uneven(self, op: Op) -> bool:
+        axes = {self.program.signals[i].axes for i in op.inputs if i in self.program.signals}
+        return len(axes) > 1
+
+    def _aligned(self, op: Op, x: str) -> str:
+        wanted = op.signal.axes
+        present = [axis for axis in op.attrs["present"] if axis in wanted]
+        order = [present.index(axis) for axis in wanted if axis in present]
+        if order != sorted(order):
+            content = [len(order) + i for i in range(2 if isinstance(op.signal.content, Real) else 1)]
+            x = f"{x}.permute({', '.join(map(str, order + content))})"
+        for place, axis in enumerate(wanted):
+            if axis not in present:
+                x = f"{x}.unsqueeze({place})"
+        return x
+
+    def _dropout(self, op: Op, x: str) -> str:
+        rate = op.attrs["rate"]
+        if op.attrs["every_step"]:
+            return f"F.dropout({x}, {rate:g}, self.training)"
+        ones = f"{x}.new_ones({'1, ' * len(op.signal.axes)}*{x}.shape[-2:])"
+        return f"{x} * F.dropout({ones}, {rate:g}, self.training)  # one mask for all steps"
+
+    def _shift(self, op: Op, name: str, args: list[str]) -> Iterator[str]:
+        axis, k = op.attrs["axis"], op.attrs["k"]
+        dim, x = op.signal.axes.index(axis), args[0]
+        size = self.axes[axis]
+        first = self._name(f"first of {op.name}", f"{op.name}_first")
+        like = f"{x}.select({dim}, 0)"
+        if op.attrs["initial"] == "wire":
+            yield f"{first} = {args[1]}.expand_as({like})"
+        elif op.attrs["initial"] == "learned":
+            yield f"{first} = self.{self.parameters[op.attrs['weight']]}.expand_as({like})"
+        else:
+            yield f"{first} = torch.zeros_like({like})"
+        self.helpers |= {"own_length", "take_steps"}
+        length = self._length(axis, x)
+        if k > 0:
+            past = self._name(f"past of {op.name}", f"{op.name}_past")
+            yield f"{past} = torch.stack([{first}] * {k}, {dim})"
+            yield f'if "{op.name}" in state:'
+            yield f'    {past} = state["{op.name}"].movedim(0, {dim})'
+            yield f"{past} = torch.cat([{past}, {x}], {dim})"
+            places = f"torch.arange({k}, device={x}.device)[:, None] + {length}[None, :]"
+            batch_dim = len(op.signal.axes)
+            yield f'final["{op.name}"] = take_steps({past}, {dim}, {batch_dim}, {places}).movedim({dim}, 0)'
+            yield f"{name} = {past}.narrow({dim}, 0, {size})"
+            return
+        ahead = self._name(f"ahead of {op.name}", f"{op.name}_ahead")
+        own = self._name(f"own of {op.name}", f"{op.name}_own")
+        yield f"{ahead} = min({-k}, {size})"
+        yield f"{name} = torch.cat([{x}.narrow({dim}, {ahead}, {size} - {ahead}), " + (
+            f"torch.stack([{first}] * {ahead}, {dim})], {dim})"
+        )
+        yield f"{own} = torch.arange({size}, device={x}.device)[:, None] + {-k} < {length}[None, :]"
+        shape = ["1"] * len(op.signal.axes) + ["batch", "1"]
+        shape[dim] = size
+        yield f"{name} = torch.where({own}.reshape({', '.join(shape)}), {name}, {first}.unsqueeze({dim}))"
+
+    def _mask(self, axis: str, axes: Sequence[str], like: str) -> tuple[str, str]:
+        """The call that gives the mask of an axis, and the shape that lets it broadcast over a value with `axes`."""
+        self.helpers.add("valid_steps")
+        shape = ["1"] * len(axes) + ["batch", "1"]
+        shape[list(axes).index(axis)] = self.axes[axis]
+        return f'valid_steps(lengths, "{self.program.axes[axis]}", {self.axes[axis]}, {like})', ", ".join(shape)
+
+    def _pool(self, op: Op, name: str, x: str) -> Iterator[str]:
+        axis, how, axes = op.attrs["axis"], op.attrs["how"], op.attrs["axes"]
+        dim = axes.index(axis)
+        valid = self._name(f"valid of {op.name}", f"{op.name}_valid")
+        call, shape = self._mask(axis, axes, x)
+        yield f"{valid} = {call}"
+        yield f"{name} = {x}"
+        yield f"if {valid} is not None:"
+        blank = 'float("-inf")' if how == "max" else "0.0"
+        yield f"    {name} = {name}.masked_fill(~{valid}.reshape({shape}), {blank})"
+        if how == "max":
+            yield f"{name} = {name}.amax({dim})"
+            return
+        yield f"{name} = {name}.sum({dim})"
+        if how == "mean":
+            self.helpers.add("own_length")
+            yield f"{name} = {name} / {self._length(axis, x)}[:, None]"
+
+    def _average(self, op: Op, name: str, x: str) -> Iterator[str]:
+        axes = op.attrs["axes"]
+        mask = self._name(f"mask of {op.name}", f"{op.name}_mask")
+        yield f"{mask} = torch.ones_like({x}, dtype=torch.bool)"
+        for axis in axes:
+            valid = self._name(f"valid of {op.name} {axis}", f"{op.name}_{axis}_valid")
+            call, shape = self._mask(axis, axes, x)
+            yield f"{valid} = {call}"
+            yield f"if {valid} is not None:"
+            yield f"    {mask} = {mask} & {valid}.reshape({shape})"
+        yield f"{name} = {x}.masked_fill(~{mask}, 0.0).sum() / {mask}.sum()"
+
+
+def _affine(x: str, scale: float, offset: float) -> str:
+    if scale == -1.0:
+        return f"{offset:g} - {x}"
+    left = x if scale == 1.0 else f"{scale!r} * {x}"
+    return left if offset == 0.0 else f"{left} + {offset!r}"
+
+
+def _slices_of_one(ops: Sequence[Op]) -> list[Op]:
+    """The slices at the front of `ops` that cut one value into neighbours from its first column on."""
+    run: list[Op] = []
+    at = 0
+    for op in ops:
+        if op.kind != "slice" or (run and op.inputs != run[0].inputs) or op.attrs["start"] != at:
+            break
+        run.append(op)
+        at = op.attrs["stop"]
+    return run
+
+
+def _layout(signal: Signal) -> str:
+    tail = () if isinstance(signal.content, Tokens) else (str(signal.content.width),)
+    return "[" + ", ".join((*signal.axes, "batch", *tail)) + "]"
+
+
+def _describe(inputs: Sequence[Input]) -> str:
+    return "; ".join(f"{i.field}: {i.signal.text()}" for i in inputs) + "."
+
+
+def _results(program: Program) -> str:
+    shapes: Mapping[str, Signal] = program.signals
+    return ", ".join(f"{name} {shapes[value].text()}" for name, value in program.outputs.items())

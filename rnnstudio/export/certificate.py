@@ -1,0 +1,145 @@
+"""The proof that an export equals the trained model: the largest difference at several shapes of input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..compiler.program import Input, Program, Scan
+from ..design.errors import StudioError
+from ..design.signals import Tokens
+from ..runtime import Network
+
+SHAPES = ((1, 1), (1, 17), (3, 8), (4, 33))
+"""(batch, length) at which an export is compared."""
+
+TOLERANCE = 1e-5
+"""Largest difference allowed, relative to the largest output (float32)."""
+
+Answer = tuple[dict[str, Tensor], dict[str, Tensor]]
+"""Outputs by name and final states."""
+
+Run = Callable[[dict[str, Tensor], "dict[str, Tensor] | None", "dict[str, Tensor] | None"], Answer]
+"""Calls an exported model: fields, lengths, state → outputs, state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One comparison. what: "whole batch", "different lengths" or "in two parts"; difference: largest, absolute."""
+
+    batch: int
+    length: int
+    what: str
+    difference: float
+    scale: float
+
+    @property
+    def fits(self) -> bool:
+        return self.difference <= TOLERANCE * max(1.0, self.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """All comparisons of one export, with what was compared."""
+
+    format: str
+    files: tuple[str, ...]
+    design: str
+    tolerance: float
+    comparisons: tuple[Comparison, ...]
+    torch: str
+
+    @property
+    def largest(self) -> float:
+        return max(c.difference for c in self.comparisons)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def compare(network: Network, run: Run) -> tuple[Comparison, ...]:
+    """Compare an exported model with the live one. Raises StudioError at the first shape where they differ."""
+    program = network.program
+    network = network.eval()
+    found = []
+    for batch, length in SHAPES:
+        fields = dict(_fields(program, batch, length))
+        for what, lengths, state in _cases(program, fields, batch, length):
+            with torch.no_grad():
+                live = network(fields, lengths, state)
+                outputs, final = run(fields, lengths, state)
+            if set(outputs) != set(live.outputs):
+                raise StudioError(f"The export has the outputs {sorted(outputs)}, the model {sorted(live.outputs)}")
+            pairs = [
+                (_valid(outputs[n], n, program, lengths), _valid(v, n, program, lengths))
+                for n, v in live.outputs.items()
+            ]
+            pairs += [(final[name], value) for name, value in live.state.items()]
+            difference = max(float((a - b).abs().max()) for a, b in pairs)
+            scale = max(float(b.abs().max()) for _, b in pairs)
+            comparison = Comparison(batch, length, what, difference, scale)
+            if not comparison.fits or difference != difference:
+                raise StudioError(
+                    f"The export differs from the trained model by {difference:.2e} ({what})",
+                    where=f"batch {batch}, length {length}",
+                    remedy="Nothing was saved; please report this design.",
+                )
+            found.append(comparison)
+    return tuple(found)
+
+
+def _cases(
+    program: Program, fields: Mapping[str, Tensor], batch: int, length: int
+) -> Iterator[tuple[str, dict[str, Tensor] | None, dict[str, Tensor] | None]]:
+    yield "whole batch", None, None
+    if program.axes and batch > 1 and length > 1:
+        own = torch.arange(batch) * (length - 1) // (batch - 1) + 1
+        yield "different lengths", dict.fromkeys(set(program.axes.values()), own), None
+    if any(scan.forward for scan in program.scans()) and length > 1:
+        yield "going on from a state", None, _some_state(program, batch)
+
+
+def _some_state(program: Program, batch: int) -> dict[str, Tensor]:
+    """States as a run before might have left them, for loops whose state has no axis of its own."""
+    generator = torch.Generator().manual_seed(batch)
+    return {
+        state.delay: torch.rand(abs(state.k), batch, state.signal.width, generator=generator) - 0.5
+        for region in program.regions
+        if isinstance(region, Scan) and region.forward
+        for state in region.states
+        if not state.signal.axes
+    }
+
+
+def _fields(program: Program, batch: int, length: int) -> Iterator[tuple[str, Tensor]]:
+    generator = torch.Generator().manual_seed(batch * 1000 + length)
+    for item in inputs_of(program):
+        shape = (batch, *(length for _ in item.signal.axes))
+        if isinstance(item.signal.content, Tokens):
+            yield item.field, torch.randint(0, item.signal.content.size, shape, generator=generator)
+        else:
+            yield item.field, torch.randn(*shape, item.signal.content.width, generator=generator)
+
+
+def inputs_of(program: Program) -> tuple[Input, ...]:
+    """What the outputs are computed from: every input but the targets."""
+    return tuple(item for item in program.inputs if not item.target)
+
+
+def _valid(x: Tensor, name: str, program: Program, lengths: Mapping[str, Tensor] | None) -> Tensor:
+    """The values of an output at valid places; padding holds nothing that is promised."""
+    signal = program.signals[program.outputs[name]]
+    if not lengths or not signal.axes:
+        return x
+    mask = torch.ones(x.shape[: 1 + len(signal.axes)], dtype=torch.bool)
+    for place, axis in enumerate(signal.axes):
+        own = lengths[program.axes[axis]]
+        steps = torch.arange(x.shape[place + 1])
+        shape = [x.shape[0]] + [1] * len(signal.axes)
+        shape[place + 1] = x.shape[place + 1]
+        mask &= (steps[None, :] < own[:, None]).reshape(shape)
+    return x[mask]
