@@ -15,7 +15,7 @@ RADIUS = 7
 
 @dataclass(frozen=True)
 class Theme:
-    """Every colour by its role. `data`, `layers` … colour a family of nodes; `real`, `tokens`, `loss` a kind of signal."""
+    """Every colour by its role. `data`, `layers` … are families of nodes; `real`, `tokens`, `loss` kinds of signal."""
 
     name: str
     window: str
@@ -237,7 +237,8 @@ def _sheet(t: Theme) -> str:
 QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.border}; padding: 5px 7px; }}
 QMainWindow::separator {{ background: {t.window}; width: 5px; height: 5px; }}
 QMainWindow::separator:hover {{ background: {t.accent}; }}
-QToolBar {{ background: {t.window}; border: none; border-bottom: 1px solid {t.border}; padding: 4px 6px; spacing: 2px; }}
+QToolBar {{ background: {t.window}; border: none; border-bottom: 1px solid {t.border};
+  padding: 4px 6px; spacing: 2px; }}
 QToolBar::separator {{ background: {t.border}; width: 1px; margin: 5px 6px; }}
 QToolBar QToolButton {{ border: 1px solid transparent; border-radius: 6px; padding: 4px 7px; color: {t.text}; }}
 QToolBar QToolButton:hover {{ background: {t.raised}; border-color: {t.border}; }}

@@ -1,0 +1,1 @@
+"""The drawing on the screen: items for nodes and wires, the scene that follows the document, the view that zooms."""

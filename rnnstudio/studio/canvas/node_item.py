@@ -1,0 +1,280 @@
+"""One node on the canvas. It paints itself, ports and text included, and knows nothing of edits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from .. import theme
+from ..theme import RADIUS, Theme
+from .look import Look
+from .shape import HEADER, LABEL_SIZE, PORT, SYMBOL_SIZE, TITLE_SIZE, Shape, font, shape_of
+
+NO_TEXT_BELOW, NO_PORTS_BELOW = 0.3, 0.45
+"""Zoom below which a node is drawn without text, without ports."""
+FAINT = 0.28
+"""Opacity of what cannot take the wire being drawn."""
+
+
+class NodeItem(QGraphicsItem):
+    """Its position is the node's middle. Set a property, and it asks to be painted again."""
+
+    def __init__(self, key: str, look: Look) -> None:
+        super().__init__()
+        self.key = key
+        self.look = look
+        self.shape_: Shape = shape_of(look)
+        self.contents: Mapping[tuple[bool, str], str] = {}
+        """What each port carries, where it is known: (is input, name) → "real", "tokens" …"""
+        self.severity = ""
+        self.selected = False
+        self.hovered = False
+        self.hovered_port: tuple[bool, str] | None = None
+        self.refused: Mapping[tuple[bool, str], str] | None = None
+        """While a wire is drawn: the reason for each port that cannot take it; None otherwise."""
+        self.setZValue(2)
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemUsesExtendedStyleOption, False)
+
+    def take(self, look: Look) -> bool:
+        """Look different from now on. Returns whether ports or size changed, so that wires must follow."""
+        if look == self.look:
+            return False
+        self.prepareGeometryChange()
+        before = self.shape_
+        self.look = look
+        self.shape_ = shape_of(look)
+        self.update()
+        now = self.shape_
+        return (before.rect, before.inputs, before.outputs) != (now.rect, now.inputs, now.outputs)
+
+    def mark(self, **values: Any) -> None:
+        """Set `selected`, `hovered`, `severity` …; repaints only when something changed."""
+        changed = False
+        for name, value in values.items():
+            if getattr(self, name) != value:
+                setattr(self, name, value)
+                changed = True
+        if changed:
+            self.update()
+
+    # Geometry
+
+    def boundingRect(self) -> QRectF:
+        rect = self.shape_.rect.adjusted(-9, -11, 9, 9)
+        if self.shape_.caption:
+            middle = rect.center().x()
+            rect = rect.united(QRectF(middle - 62, rect.bottom() - 6, 124, 18))
+        return rect
+
+    def shape(self) -> QPainterPath:
+        path = QPainterPath()
+        path.addRect(self.shape_.rect.adjusted(-3, -3, 3, 3))
+        return path
+
+    def body(self) -> QRectF:
+        """The rectangle wires go around, in scene units; a caption counts."""
+        rect = self.shape_.rect.translated(self.pos())
+        return rect.adjusted(0, 0, 0, 14) if self.shape_.caption else rect
+
+    def port_at(self, at: QPointF, reach: float) -> tuple[bool, str] | None:
+        """The port within `reach` of a point in scene units: (is input, name)."""
+        best, distance = None, reach
+        here = at - self.pos()
+        for is_input, places in ((True, self.shape_.inputs), (False, self.shape_.outputs)):
+            for name, place in places.items():
+                apart = (here - place).manhattanLength()
+                if apart < distance * 1.3:
+                    best, distance = (is_input, name), apart / 1.3
+        return best
+
+    def port_place(self, is_input: bool, name: str) -> QPointF:
+        """Where a port is, in scene units; the node's edge for a port it does not have (any more)."""
+        rect = self.shape_.rect
+        places = self.shape_.inputs if is_input else self.shape_.outputs
+        edge = QPointF(rect.left() if is_input else rect.right(), 0.0)
+        return self.pos() + places.get(name, edge)
+
+    # Painting
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        t = theme.current()
+        zoom = painter.worldTransform().m11()
+        if self.refused is not None and not any(
+            (side, port) not in self.refused for side, ports in self._ports() for port in ports
+        ):
+            painter.setOpacity(FAINT)
+        family = t.family(self.look.family) if self.look.known else t.color("faint")
+        if self.shape_.compact:
+            self._paint_compact(painter, t, family, zoom)
+        else:
+            self._paint_box(painter, t, family, zoom)
+        if zoom >= NO_PORTS_BELOW:
+            self._paint_ports(painter, t)
+        if self.severity and zoom >= NO_TEXT_BELOW:
+            self._paint_badge(painter, t)
+
+    def _outline(self, t: Theme) -> QPen:
+        if self.selected:
+            return QPen(t.color("accent"), 2.2)
+        if self.severity in ("error", "warning"):
+            return QPen(t.severity(self.severity), 1.8)
+        if self.hovered:
+            return QPen(t.color("muted"), 1.4)
+        pen = QPen(t.color("node_border"), 1.1)
+        if not self.look.known:
+            pen.setStyle(Qt.PenStyle.DashLine)
+        return pen
+
+    def _glow(self, painter: QPainter, t: Theme, rect: QRectF, radius: float) -> None:
+        """What shows an error even on a node that is selected, and a selection at a distance."""
+        if self.severity in ("error", "warning") or self.selected:
+            color = t.severity(self.severity) if self.severity in ("error", "warning") else t.color("accent")
+            color.setAlphaF(0.24)
+            painter.setPen(QPen(color, 6.0))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(rect, radius, radius)
+
+    def _paint_box(self, painter: QPainter, t: Theme, family: QColor, zoom: float) -> None:
+        rect = self.shape_.rect
+        if zoom >= NO_TEXT_BELOW:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(t.color("shadow", 0.55 if t.dark else 0.45))
+            painter.drawRoundedRect(rect.adjusted(0.5, 2.0, -0.5, 3.0), RADIUS, RADIUS)
+        self._glow(painter, t, rect, RADIUS)
+        if self.look.cell:
+            painter.setPen(QPen(family, 1.2))
+            painter.setBrush(t.color("node"))
+            painter.drawRoundedRect(rect.adjusted(-3.5, -3.5, 3.5, 3.5), RADIUS + 3, RADIUS + 3)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(t.color("node"))
+        painter.drawRoundedRect(rect, RADIUS, RADIUS)
+        tint = QColor(family)
+        tint.setAlphaF(0.26 if t.dark else 0.16)
+        painter.setBrush(tint)
+        if zoom < NO_TEXT_BELOW:
+            painter.drawRoundedRect(rect, RADIUS, RADIUS)
+        else:
+            head = QPainterPath()
+            head.addRoundedRect(rect, RADIUS, RADIUS)
+            strip = QPainterPath()
+            strip.addRect(QRectF(rect.left(), rect.top(), rect.width(), HEADER))
+            painter.drawPath(head.intersected(strip))
+            painter.setBrush(family)
+            painter.drawRoundedRect(QRectF(rect.left() + 8, rect.top() + 8, 3, HEADER - 16), 1.5, 1.5)
+        painter.setPen(self._outline(t))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(rect, RADIUS, RADIUS)
+        if zoom < NO_TEXT_BELOW:
+            return
+        title = QRectF(rect.left() + 16, rect.top(), rect.width() - 22, HEADER)
+        painter.setFont(font(TITLE_SIZE, True))
+        painter.setPen(t.color("text"))
+        painter.drawText(title, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.shape_.title)
+        painter.setFont(font(LABEL_SIZE))
+        painter.setPen(t.color("muted"))
+        if self.shape_.title_value:
+            end = title.adjusted(0, 0, -3, 0)
+            painter.drawText(end, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, self.shape_.title_value)
+        if zoom >= NO_PORTS_BELOW:
+            self._paint_labels(painter, t)
+
+    def _paint_labels(self, painter: QPainter, t: Theme) -> None:
+        rect = self.shape_.rect
+        for name, place in self.shape_.inputs.items():
+            row = QRectF(rect.left() + 11, place.y() - 10, rect.width() / 2, 20)
+            painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
+        for name, place in self.shape_.outputs.items():
+            row = QRectF(rect.left(), place.y() - 10, rect.width() - 11, 20)
+            shown = self.shape_.output_value if len(self.shape_.outputs) == 1 and name == "out" else name
+            if shown and shown != name:
+                painter.setPen(t.color("text"))
+            painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, shown)
+            painter.setPen(t.color("muted"))
+
+    def _paint_compact(self, painter: QPainter, t: Theme, family: QColor, zoom: float) -> None:
+        rect = self.shape_.rect
+        radius = 5.0 if self.look.square else min(rect.width(), rect.height()) / 2
+        if zoom >= NO_TEXT_BELOW:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(t.color("shadow", 0.55 if t.dark else 0.45))
+            painter.drawRoundedRect(rect.adjusted(0.5, 1.5, -0.5, 2.5), radius, radius)
+        self._glow(painter, t, rect, radius)
+        painter.setPen(self._outline(t))
+        painter.setBrush(t.color("node"))
+        painter.drawRoundedRect(rect, radius, radius)
+        if self.look.square:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(t.color("text"))
+            painter.drawRoundedRect(rect.adjusted(6, 6, -6, -6), 2, 2)
+        else:
+            tint = QColor(family)
+            tint.setAlphaF(0.26 if t.dark else 0.16)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(tint)
+            painter.drawRoundedRect(rect.adjusted(2, 2, -2, -2), radius - 2, radius - 2)
+        if zoom < NO_TEXT_BELOW:
+            return
+        if not self.look.square:
+            painter.setFont(font(SYMBOL_SIZE if len(self.look.symbol) <= 2 else TITLE_SIZE, True))
+            painter.setPen(t.color("text"))
+            painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, self.look.symbol)
+        if zoom >= NO_PORTS_BELOW and self.shape_.caption:
+            painter.setFont(font(LABEL_SIZE))
+            painter.setPen(t.color("muted"))
+            below = QRectF(rect.center().x() - 60, rect.bottom() + 2, 120, 15)
+            painter.drawText(below, Qt.AlignmentFlag.AlignCenter, self.shape_.caption)
+
+    def _ports(self) -> tuple[tuple[bool, dict[str, QPointF]], tuple[bool, dict[str, QPointF]]]:
+        return (True, self.shape_.inputs), (False, self.shape_.outputs)
+
+    def _paint_ports(self, painter: QPainter, t: Theme) -> None:
+        opacity = painter.opacity()
+        optional = {p.name for p in self.look.inputs if p.optional}
+        for is_input, places in self._ports():
+            for name, place in places.items():
+                here = (is_input, name)
+                refused = self.refused is not None and here in self.refused
+                welcome = self.refused is not None and not refused
+                painter.setOpacity(FAINT if refused else opacity)
+                color = t.color(self.contents.get(here, "any"))
+                size = PORT + 1.5 if welcome or here == self.hovered_port else PORT
+                if welcome:
+                    halo = QColor(color)
+                    halo.setAlphaF(0.35)
+                    painter.setPen(Qt.PenStyle.NoPen)
+                    painter.setBrush(halo)
+                    painter.drawEllipse(place, size + 3.5, size + 3.5)
+                hollow = is_input and name in optional
+                painter.setPen(QPen(color if hollow else t.color("node"), 1.6))
+                painter.setBrush(t.color("node") if hollow else color)
+                draw_port(painter, place, size, self.contents.get(here, "any"))
+        painter.setOpacity(opacity)
+
+    def _paint_badge(self, painter: QPainter, t: Theme) -> None:
+        if self.severity not in ("error", "warning"):
+            return
+        corner = self.shape_.rect.topRight()
+        if self.shape_.compact:
+            corner += QPointF(-4, 4)
+        painter.setPen(QPen(t.color("canvas"), 1.5))
+        painter.setBrush(t.severity(self.severity))
+        painter.drawEllipse(corner, 7.5, 7.5)
+        painter.setFont(font(11, True))
+        painter.setPen(QColor("#ffffff" if not t.dark else "#1a1d23"))
+        painter.drawText(QRectF(corner.x() - 8, corner.y() - 8, 16, 16), Qt.AlignmentFlag.AlignCenter, "!")
+
+
+def draw_port(painter: QPainter, place: QPointF, size: float, content: str) -> None:
+    """Features are round, tokens square, a loss a diamond; what takes anything is a smaller ring."""
+    if content == "tokens":
+        half = size - 0.5
+        painter.drawRoundedRect(QRectF(place.x() - half, place.y() - half, 2 * half, 2 * half), 1.5, 1.5)
+    elif content == "loss":
+        points = [QPointF(0, -size - 1), QPointF(size + 1, 0), QPointF(0, size + 1), QPointF(-size - 1, 0)]
+        painter.drawPolygon(QPolygonF([place + p for p in points]))
+    else:
+        painter.drawEllipse(place, size, size)

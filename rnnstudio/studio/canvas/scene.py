@@ -1,0 +1,305 @@
+"""The items of the graph that is shown. It follows the document and the check, and never changes either.
+
+document → change → scene: nothing in here makes an edit. Gestures may preview a move or a wire; `settle` forgets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, QTimer
+from PySide6.QtWidgets import QGraphicsScene
+
+from ...compiler.check import Checked
+from ...compiler.diagnostics import Diagnostic
+from ...design.design import Graph, Node, Pin, Wire
+from ...design.history import Change, difference
+from ...design.signals import Signal
+from ..offers import content_of, why_not
+from ..session import Session
+from .look import look
+from .node_item import NodeItem
+from .routing import STUB, backward, forward, lane, runs_back
+from .wire_item import WireItem
+
+_RANK = {"": 0, "hint": 1, "warning": 2, "error": 3}
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What lies under the pointer: a port of a node, a node, a wire, or nothing."""
+
+    node: NodeItem | None = None
+    port: tuple[bool, str] | None = None
+    wire: WireItem | None = None
+
+    @property
+    def pin(self) -> Pin | None:
+        return Pin(self.node.key, self.port[1]) if self.node is not None and self.port is not None else None
+
+
+class CanvasScene(QGraphicsScene):
+    """Items by node id and by wire, for the graph the session's focus names."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.session = session
+        self.nodes: dict[str, NodeItem] = {}
+        self.wires: dict[Wire, WireItem] = {}
+        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
+        self._route_timer = QTimer(self, singleShot=True, interval=0)
+        self._route_timer.timeout.connect(self.route)
+        session.designChanged.connect(self.follow)
+        session.checkedChanged.connect(self.take)
+        session.focus.trailChanged.connect(self.rebuild)
+        session.focus.selectionChanged.connect(self.mark_selection)
+        self.rebuild()
+
+    @property
+    def graph_name(self) -> str:
+        return self.session.focus.graph
+
+    @property
+    def graph(self) -> Graph:
+        return self.session.design.graph_of(self.graph_name)
+
+    # Following the document
+
+    def rebuild(self) -> None:
+        """Show the focused graph from nothing."""
+        for item in (*self.wires.values(), *self.nodes.values()):
+            self.removeItem(item)
+        self.wires.clear()
+        self.nodes.clear()
+        graph = self.graph
+        for node in graph.nodes.values():
+            self._add_node(node, graph)
+        for wire in graph.wires:
+            self._add_wire(wire)
+        self.route()
+        self.take(self.session.checked)
+        self.mark_selection()
+
+    def follow(self, change: Change) -> None:
+        """Do what a change of the document did."""
+        name = self.graph_name
+        shown = change.before.graph if name == "" else getattr(change.before.cells.get(name), "graph", None)
+        if change.edit is None or shown is None:
+            self.rebuild()
+            return
+        graph = self.graph
+        found = difference(shown, graph)
+        for wire in found.wires_removed:
+            if (item := self.wires.pop(wire, None)) is not None:
+                self.removeItem(item)
+        for node in found.removed:
+            if (gone := self.nodes.pop(node.id, None)) is not None:
+                self.removeItem(gone)
+        for node in found.added:
+            self._add_node(node, graph)
+        for wire in found.wires_added:
+            self._add_wire(wire)
+        before, after = change.before, change.after
+        everywhere = before.cells is not after.cells or before.variables is not after.variables
+        everywhere = everywhere or before.data is not after.data
+        touched = {w.source.node for w in (*found.wires_added, *found.wires_removed)}
+        touched |= {w.target.node for w in (*found.wires_added, *found.wires_removed)}
+        stale = graph.nodes.values() if everywhere else found.changed
+        for node in (*stale, *(graph.nodes[k] for k in touched if k in graph.nodes)):
+            self._refresh(node, graph)
+        if not found.empty or everywhere:
+            self.route()
+        self.mark_selection()
+
+    def _add_node(self, node: Node, graph: Graph) -> None:
+        item = NodeItem(node.id, look(node, self.session.design, self.session.catalog, graph.wires))
+        item.setPos(node.x, node.y)
+        self.nodes[node.id] = item
+        self.addItem(item)
+        self._contents(item)
+
+    def _refresh(self, node: Node, graph: Graph) -> None:
+        item = self.nodes[node.id]
+        item.take(look(node, self.session.design, self.session.catalog, graph.wires))
+        item.setPos(node.x, node.y)
+        self._contents(item)
+
+    def _add_wire(self, wire: Wire) -> None:
+        if wire.source.node in self.nodes and wire.target.node in self.nodes:
+            item = WireItem(wire)
+            self.wires[wire] = item
+            self.addItem(item)
+
+    def settle(self) -> None:
+        """Put everything where the document says: the end of a preview."""
+        for key, node in self.graph.nodes.items():
+            self.nodes[key].setPos(node.x, node.y)
+        self.route()
+
+    def route(self) -> None:
+        """Find the path of every wire. Those that run back go around the nodes, each on a lane of its own."""
+        self._route_timer.stop()
+        obstacles = [item.body() for item in self.nodes.values()]
+        taken: list[tuple[float, float, float]] = []
+        back: list[tuple[float, WireItem, QPointF, QPointF]] = []
+        written: set[Pin] = set()
+        for wire, item in self.wires.items():
+            item.mark(first=wire.source not in written)
+            written.add(wire.source)
+            start = self.nodes[wire.source.node].port_place(False, wire.source.port)
+            end = self.nodes[wire.target.node].port_place(True, wire.target.port)
+            if runs_back(start, end):
+                back.append((start.x() - end.x(), item, start, end))
+            else:
+                item.route(forward(start, end))
+        for _, item, start, end in sorted(back, key=lambda entry: entry[0]):
+            y = lane(start, end, obstacles, taken)
+            left, right = end.x() - STUB, start.x() + STUB
+            taken.append((left, right, y))
+            item.route(backward(start, end, y), QPointF((left + right) / 2, y), right - left - 40)
+
+    def preview_move(self, places: dict[str, QPointF]) -> None:
+        for key, place in places.items():
+            if key in self.nodes:
+                self.nodes[key].setPos(place)
+        self._route_timer.start()
+
+    # Following the check
+
+    def take(self, checked: Checked) -> None:
+        """Write shapes on wires and mark what is wrong."""
+        name = self.graph_name
+        for item in self.nodes.values():
+            self._contents(item, checked)
+        worst: dict[str, str] = {}
+        bad: dict[Wire, str] = {}
+        for d in self.diagnostics(checked):
+            for key in d.nodes:
+                if _RANK.get(d.severity, 1) > _RANK[worst.get(key, "")]:
+                    worst[key] = d.severity
+            for wire in d.wires:
+                bad[wire] = d.severity
+        for key, item in self.nodes.items():
+            item.mark(severity=worst.get(key, ""))
+        for wire, line in self.wires.items():
+            signal = checked.signals.get((name, wire.source.node, wire.source.port))
+            line.mark(
+                content=content_of(signal, None),
+                text=signal.text() if signal is not None else "",
+                short=signal.content.text() if signal is not None else "",
+                severity=bad.get(wire, ""),
+            )
+
+    def diagnostics(self, checked: Checked | None = None) -> list[Diagnostic]:
+        """Those of the graph that is shown."""
+        found = (checked or self.session.checked).diagnostics
+        return [d for d in found if d.graph == self.graph_name]
+
+    def signal_at(self, pin: Pin, is_input: bool) -> Signal | None:
+        """What a port carries: an input carries what its wire's source gives."""
+        signals = self.session.checked.signals
+        if not is_input:
+            return signals.get((self.graph_name, pin.node, pin.port))
+        wire = next((w for w in self.wires if w.target == pin), None)
+        return signals.get((self.graph_name, wire.source.node, wire.source.port)) if wire is not None else None
+
+    def _contents(self, item: NodeItem, checked: Checked | None = None) -> None:
+        signals = checked.signals if checked is not None else {}
+        contents: dict[tuple[bool, str], str] = {(True, p.name): p.content for p in item.look.inputs}
+        for port in item.look.outputs:
+            contents[False, port.name] = content_of(signals.get((self.graph_name, item.key, port.name)), port)
+        for port in item.look.inputs:
+            if port.content == "any" and checked is not None:
+                signal = self.signal_at(Pin(item.key, port.name), True)
+                contents[True, port.name] = content_of(signal, port)
+        item.mark(contents=contents)
+
+    # Selection
+
+    def mark_selection(self) -> None:
+        focus = self.session.focus
+        nodes, wires = set(focus.nodes), set(focus.wires)
+        for key, item in self.nodes.items():
+            item.mark(selected=key in nodes)
+        for wire, line in self.wires.items():
+            line.mark(selected=wire in wires)
+
+    # Finding things
+
+    def hit(self, at: QPointF, reach: float) -> Hit:
+        """What is at a point: ports first (within `reach`), then nodes from the top, then wires."""
+        near = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
+        close = [n for n in self.nodes.values() if n.sceneBoundingRect().intersects(near)]
+        for item in reversed(close):
+            port = item.port_at(at, reach)
+            if port is not None:
+                return Hit(item, port)
+        for item in reversed(close):
+            if item.shape_.rect.translated(item.pos()).contains(at):
+                return Hit(item)
+        wire = self.wire_at(at)
+        return Hit(wire=wire) if wire is not None else Hit()
+
+    def wire_at(self, at: QPointF, besides: Iterable[str] = ()) -> WireItem | None:
+        """The wire under a point, not counting those of some nodes."""
+        apart = set(besides)
+        for wire, item in self.wires.items():
+            if wire.source.node in apart or wire.target.node in apart:
+                continue
+            if item.boundingRect().contains(at) and item.shape().contains(at):
+                return item
+        return None
+
+    def nodes_in(self, rect: QRectF) -> list[str]:
+        return [k for k, n in self.nodes.items() if rect.intersects(n.shape_.rect.translated(n.pos()))]
+
+    def wires_in(self, rect: QRectF) -> list[Wire]:
+        return [w for w, item in self.wires.items() if rect.contains(item.path.boundingRect())]
+
+    def bounds(self, keys: Iterable[str] = ()) -> QRectF:
+        """The rectangle around some nodes, or around everything; empty for an empty graph."""
+        wanted = [self.nodes[k] for k in keys if k in self.nodes]
+        rect = QRectF()
+        for item in wanted or self.nodes.values():
+            rect = rect.united(item.sceneBoundingRect())
+        if not wanted:
+            for line in self.wires.values():
+                rect = rect.united(line.path.controlPointRect())
+        return rect
+
+    # While a wire is drawn
+
+    def reasons(self, pin: Pin, is_input: bool) -> dict[str, dict[tuple[bool, str], str]]:
+        """For a wire that begins at `pin`: node → port → why it cannot end there. Ports left out can take it."""
+        begin = self.nodes[pin.node]
+        ports = begin.look.inputs if is_input else begin.look.outputs
+        here = next((p for p in ports if p.name == pin.port), None)
+        carried = content_of(self.signal_at(pin, is_input) if not is_input else None, here)
+        found: dict[str, dict[tuple[bool, str], str]] = {}
+        for key, item in self.nodes.items():
+            reasons: dict[tuple[bool, str], str] = {}
+            for port in item.look.inputs:
+                if is_input:
+                    reasons[True, port.name] = "" if key == pin.node and port.name == pin.port else _SAME[True]
+                elif reason := why_not(carried, port.content):
+                    reasons[True, port.name] = f"“{port.name}” of {item.look.title} {reason}"
+            for port in item.look.outputs:
+                if not is_input:
+                    reasons[False, port.name] = _SAME[False]
+                    continue
+                gives = content_of(self.signal_at(Pin(key, port.name), False), port)
+                if reason := why_not(gives, carried):
+                    reasons[False, port.name] = f"“{pin.port}” of {begin.look.title} {reason}"
+            found[key] = reasons
+        return found
+
+    def show_reasons(self, reasons: dict[str, dict[tuple[bool, str], str]] | None) -> None:
+        for key, item in self.nodes.items():
+            item.mark(refused=None if reasons is None else reasons.get(key, {}))
+
+
+_SAME = {
+    True: "an input is fed by an output, not by another input",
+    False: "an output feeds inputs, not another output",
+}

@@ -1,0 +1,118 @@
+"""How large a node is and where its ports are: from its look and the fonts. A node's x, y is its middle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from math import ceil
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QFont, QFontMetricsF
+from PySide6.QtWidgets import QApplication
+
+from .look import Look
+
+GRID = 10.0
+HEADER = 26.0
+ROW = 19.0
+SMALL = 40.0
+"""Diameter of a node drawn as a symbol."""
+PORT = 5.0
+"""Radius of a port."""
+
+
+@cache
+def font(pixels: float, bold: bool = False) -> QFont:
+    """The canvas's font; sizes are in scene units, so that text grows and shrinks with the drawing."""
+    made = QFont(QApplication.font())
+    made.setPixelSize(round(pixels))
+    made.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+    made.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
+    return made
+
+
+@cache
+def _metrics(pixels: float, bold: bool) -> QFontMetricsF:
+    return QFontMetricsF(font(pixels, bold))
+
+
+def text_width(text: str, pixels: float, bold: bool = False) -> float:
+    return _metrics(pixels, bold).horizontalAdvance(text)
+
+
+def elided(text: str, pixels: float, bold: bool, width: float) -> str:
+    return _metrics(pixels, bold).elidedText(text, Qt.TextElideMode.ElideRight, width)
+
+
+TITLE_SIZE, LABEL_SIZE, SYMBOL_SIZE = 12.0, 11.0, 15.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Geometry of a node around (0, 0)."""
+
+    rect: QRectF
+    inputs: dict[str, QPointF]
+    outputs: dict[str, QPointF]
+    compact: bool
+    caption: str = ""
+    """Written under a compact node."""
+    title: str = ""
+    title_value: str = ""
+    output_value: str = ""
+
+
+def shape_of(look: Look) -> Shape:
+    """Boxes grow with their text up to a limit; compact nodes with their number of ports."""
+    return _compact(look) if look.symbol else _box(look)
+
+
+def _compact(look: Look) -> Shape:
+    size = 34.0 if look.square else SMALL
+    height = max(size, 18.0 * max(len(look.inputs), len(look.outputs)))
+    width = size
+    if len(look.symbol) > 2:
+        width = max(size, GRID * 2 * ceil((text_width(look.symbol, TITLE_SIZE, True) + 16) / (GRID * 2)))
+    rect = QRectF(-width / 2, -height / 2, width, height)
+    caption = elided(look.title, LABEL_SIZE, False, 96.0)
+    if look.value and look.square:
+        caption = f"{caption} · {look.value}" if caption else look.value
+    return Shape(
+        rect,
+        _column(tuple(p.name for p in look.inputs), rect.left(), height),
+        _column(tuple(p.name for p in look.outputs), rect.right(), height),
+        True,
+        caption,
+    )
+
+
+def _column(names: tuple[str, ...], x: float, height: float) -> dict[str, QPointF]:
+    step = min(18.0, (height - 12.0) / max(len(names) - 1, 1))
+    top = -step * (len(names) - 1) / 2
+    return {name: QPointF(x, top + step * i) for i, name in enumerate(names)}
+
+
+def _box(look: Look) -> Shape:
+    one_output = len(look.outputs) == 1 and look.outputs[0].name == "out"
+    output_value = look.value if one_output else ""
+    title_value = "" if one_output else look.value
+    title = elided(look.title, TITLE_SIZE, True, 170.0)
+    title_width = text_width(title, TITLE_SIZE, True) + 22.0
+    if title_value:
+        title_value = elided(title_value, LABEL_SIZE, False, 80.0)
+        title_width += text_width(title_value, LABEL_SIZE) + 12.0
+    output_value = elided(output_value, LABEL_SIZE, False, 90.0)
+    left = max((text_width(p.name, LABEL_SIZE) for p in look.inputs), default=0.0)
+    if one_output:
+        right = text_width(output_value, LABEL_SIZE)
+    else:
+        right = max((text_width(p.name, LABEL_SIZE) for p in look.outputs), default=0.0)
+    rows = max(len(look.inputs), len(look.outputs), 1)
+    width = max(title_width, left + right + 40.0, 100.0)
+    width = 2 * GRID * ceil(width / (2 * GRID))
+    height = HEADER + rows * ROW + 9.0
+    rect = QRectF(-width / 2, -height / 2, width, height)
+    first = rect.top() + HEADER + 4.5 + ROW / 2
+    inputs = {p.name: QPointF(rect.left(), first + i * ROW) for i, p in enumerate(look.inputs)}
+    outputs = {p.name: QPointF(rect.right(), first + i * ROW) for i, p in enumerate(look.outputs)}
+    return Shape(rect, inputs, outputs, False, "", title, title_value, output_value)

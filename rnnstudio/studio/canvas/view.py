@@ -1,0 +1,521 @@
+"""The window onto the drawing: zoom, pan, the background grid, and the door through which hands reach the gestures."""
+
+from __future__ import annotations
+
+from math import ceil, floor
+
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QResizeEvent,
+    QShowEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QFrame, QGraphicsView, QToolTip, QWidget
+
+from ...compiler.diagnostics import Diagnostic
+from ...design.design import Pin, Wire
+from .. import theme
+from ..commands import Commands
+from ..gestures.base import Gesture, Press
+from ..gestures.connect import DrawWire
+from ..gestures.move import MoveNodes
+from ..gestures.pan import Pan
+from ..gestures.select import BoxSelect
+from ..offers import MIME, Offer, content_of, find, fitting, offer_ports, offers
+from ..session import Session
+from .quick_add import QuickAdd
+from .scene import CanvasScene, Hit
+from .shape import GRID
+from .wire_item import WireItem
+
+GESTURES: tuple[type[Gesture], ...] = (Pan, DrawWire, MoveNodes, BoxSelect)
+"""Asked in this order whether they begin at a press."""
+SMALLEST, LARGEST = 0.08, 4.0
+REACH = 11.0
+"""How near to a port a press takes hold of it, in pixels of the screen."""
+ARROWS = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
+
+
+class CanvasView(QGraphicsView):
+    """Signals: zoomChanged(float), hint(str) for the status bar, filesDropped(list of paths)."""
+
+    zoomChanged = Signal(float)
+    hint = Signal(str)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.commands = Commands(session)
+        self.canvas = CanvasScene(session)
+        self.setScene(self.canvas)
+        self.setObjectName("canvas")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
+        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.SmartViewportUpdate)
+        self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontSavePainterState, False)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self.setResizeAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAcceptDrops(True)
+        self.setMouseTracking(True)
+        self.viewport().setMouseTracking(True)
+        # Room to pan in every direction; nothing is drawn for it.
+        self.setSceneRect(-100_000, -100_000, 200_000, 200_000)
+        self.gesture: Gesture | None = None
+        self.quick_add: QuickAdd | None = None
+        self.space_held = False
+        self._pointer = QPoint(-1, -1)
+        self._hovered: Hit = Hit()
+        self._reframe = True
+        self._places: dict[str, tuple[float, QPointF]] = {}
+        self._shown = session.focus.graph
+        session.focus.trailChanged.connect(self._change_graph)
+        session.focus.revealRequested.connect(self.reveal)
+        session.opened.connect(self._opened)
+
+    # Where one looks
+
+    @property
+    def zoom(self) -> float:
+        return self.transform().m11()
+
+    def set_zoom(self, zoom: float, about: QPointF | None = None) -> None:
+        """Zoom with the point `about` (in the viewport, its middle by default) staying where it is."""
+        zoom = min(max(zoom, SMALLEST), LARGEST)
+        about = about if about is not None else QPointF(self.viewport().rect().center())
+        fixed = self.at(about)
+        self.resetTransform()
+        self.scale(zoom, zoom)
+        self._put(fixed, about)
+        self.zoomChanged.emit(zoom)
+
+    def _put(self, scene: QPointF, where: QPointF) -> None:
+        """Scroll so that a point of the scene is at a point of the viewport."""
+        now = self.viewportTransform().map(scene)
+        self.horizontalScrollBar().setValue(self.horizontalScrollBar().value() + round(now.x() - where.x()))
+        self.verticalScrollBar().setValue(self.verticalScrollBar().value() + round(now.y() - where.y()))
+
+    def at(self, where: QPoint | QPointF) -> QPointF:
+        """The point of the scene under a point of the viewport."""
+        inverse, _ = self.viewportTransform().inverted()
+        return inverse.map(QPointF(where))
+
+    def pan(self, by: QPoint) -> None:
+        self.horizontalScrollBar().setValue(self.horizontalScrollBar().value() - by.x())
+        self.verticalScrollBar().setValue(self.verticalScrollBar().value() - by.y())
+
+    def middle(self) -> QPointF:
+        return self.at(self.viewport().rect().center())
+
+    def pointer(self) -> QPointF:
+        """The scene point under the mouse, or the middle of the view when the mouse is elsewhere."""
+        inside = self.viewport().rect().contains(self._pointer)
+        return self.at(self._pointer) if inside else self.middle()
+
+    def frame(self, rect: QRectF, largest: float = 1.25) -> None:
+        """Show a rectangle of the scene, with a margin, no larger than `largest`."""
+        area = self.viewport().rect()
+        if rect.isEmpty() or area.width() < 40 or area.height() < 40:
+            self.set_zoom(1.0)
+            self._put(rect.center(), QPointF(area.center()))
+            return
+        rect = rect.adjusted(-40, -40, 40, 40)
+        zoom = min(area.width() / rect.width(), area.height() / rect.height(), largest)
+        self.set_zoom(zoom)
+        self._put(rect.center(), QPointF(area.center()))
+
+    def frame_all(self) -> None:
+        self.frame(self.canvas.bounds())
+
+    def frame_selection(self) -> None:
+        """The selected nodes, or everything when none is."""
+        self.frame(self.canvas.bounds(self.session.focus.nodes))
+
+    def reveal(self) -> None:
+        """Bring the selection into view, without moving when it is there already and readable."""
+        keys = self.session.focus.nodes
+        keys = keys or tuple({k for w in self.session.focus.wires for k in (w.source.node, w.target.node)})
+        rect = self.canvas.bounds(keys)
+        seen = QRectF(self.at(QPoint(0, 0)), self.at(self.viewport().rect().bottomRight()))
+        if keys and not (seen.contains(rect) and self.zoom >= 0.5):
+            self.frame(rect, largest=max(min(self.zoom, 1.25), 0.8))
+
+    def _opened(self) -> None:
+        self._places.clear()
+        self._shown = self.session.focus.graph
+        self._reframe = True
+        self.viewport().update()
+        self._frame_when_laid_out()
+
+    def _change_graph(self) -> None:
+        """Each drawing remembers where it was looked at."""
+        self.cancel()
+        self._places[self._shown] = (self.zoom, self.middle())
+        self._shown = self.session.focus.graph
+        if self._shown in self._places:
+            zoom, middle = self._places[self._shown]
+            self.set_zoom(zoom)
+            self._put(middle, QPointF(self.viewport().rect().center()))
+        else:
+            self.frame_all()
+
+    def _frame_when_laid_out(self) -> None:
+        if self._reframe and self.isVisible() and self.canvas.nodes:
+            self._reframe = False
+            self.frame_all()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._frame_when_laid_out()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        before = event.oldSize() if event.oldSize().isValid() else event.size()
+        middle = self.at(QPointF(before.width() / 2, before.height() / 2))
+        super().resizeEvent(event)
+        self._put(middle, QPointF(self.viewport().rect().center()))
+
+    # Background
+
+    def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        t = theme.current()
+        rect = QRectF(rect)
+        painter.fillRect(rect, t.color("canvas"))
+        zoom = self.zoom
+        step = GRID * 2
+        while step * zoom < 14:
+            step *= 5
+        pen = QPen(t.color("grid"), 0)
+        pen.setWidthF(max(1.0, 1.6 * min(zoom, 1.5)) / zoom)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        left, top = floor(rect.left() / step) * step, floor(rect.top() / step) * step
+        columns, rows = ceil(rect.width() / step) + 2, ceil(rect.height() / step) + 2
+        if columns * rows < 20_000:
+            painter.drawPoints([QPointF(left + i * step, top + j * step) for i in range(columns) for j in range(rows)])
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.canvas.update()
+            self.viewport().update()
+
+    # Mouse
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        if self.gesture is not None:
+            return
+        QToolTip.hideText()
+        press = self._press(event)
+        for kind in GESTURES:
+            gesture = kind.begin(self, press)
+            if gesture is not None:
+                self.gesture = gesture
+                self._cursor()
+                break
+        event.accept()
+
+    def _press(self, event: QMouseEvent) -> Press:
+        at = self.at(event.position())
+        hit = self.canvas.hit(at, REACH / self.zoom)
+        return Press(at, event.position().toPoint(), event.button(), event.modifiers(), hit)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._pointer = event.position().toPoint()
+        if self.gesture is not None:
+            self.gesture.move(self.at(event.position()), event)
+        else:
+            self._hover(self.canvas.hit(self.at(event.position()), REACH / self.zoom))
+        event.accept()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        gesture = self.gesture
+        if gesture is not None and event.button() == gesture.button:
+            self.gesture = None
+            gesture.finish(self.at(event.position()), event)
+            self._cursor()
+        event.accept()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        hit = self.canvas.hit(self.at(event.position()), REACH / self.zoom)
+        if hit.node is not None and hit.port is None:
+            self.enter(hit.node.key)
+        elif hit.node is None and hit.wire is None:
+            self.open_quick_add(event.position().toPoint())
+        event.accept()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._pointer = QPoint(-1, -1)
+        if self.gesture is None:
+            self._hover(Hit())
+        super().leaveEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom at the cursor; a touch pad's two fingers, which give pixels, pan. Shift scrolls sideways."""
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.pan(QPoint(event.angleDelta().y() or event.angleDelta().x(), 0))
+        elif not event.pixelDelta().isNull() and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.pan(event.pixelDelta())
+        else:
+            self.set_zoom(self.zoom * 1.0015 ** event.angleDelta().y(), event.position())
+        event.accept()
+
+    def _hover(self, hit: Hit) -> None:
+        if hit == self._hovered:
+            return
+        before, self._hovered = self._hovered, hit
+        if before.node is not None and before.node.scene() is not None:
+            before.node.mark(hovered=False, hovered_port=None)
+        if before.wire is not None and before.wire.scene() is not None:
+            before.wire.mark(hovered=False)
+        if hit.node is not None:
+            hit.node.mark(hovered=True, hovered_port=hit.port)
+        if hit.wire is not None:
+            hit.wire.mark(hovered=True)
+        self._cursor()
+
+    def _cursor(self) -> None:
+        if self.gesture is not None:
+            shape = self.gesture.cursor
+        elif self.space_held:
+            shape = Qt.CursorShape.OpenHandCursor
+        elif self._hovered.port is not None:
+            shape = Qt.CursorShape.CrossCursor
+        else:
+            shape = Qt.CursorShape.ArrowCursor
+        self.viewport().setCursor(shape)
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip:
+            if self.gesture is None:
+                position = event.globalPos()  # type: ignore[attr-defined]
+                QToolTip.showText(position, self.tool_tip(self._hovered), self.viewport())
+            return True
+        return super().viewportEvent(event)
+
+    def tool_tip(self, hit: Hit) -> str:
+        """What is wrong here, else what this is and carries."""
+        here = self.canvas.diagnostics()
+        if hit.wire is not None and hit.wire.wire is not None:
+            wrong = [d for d in here if hit.wire.wire in d.wires]
+            return _problems(wrong) or f"{hit.wire.wire}<br>{hit.wire.text or 'shape not known yet'}"
+        if hit.node is None:
+            return ""
+        node = hit.node
+        if hit.port is not None:
+            is_input, name = hit.port
+            port = next(p for p in (node.look.inputs if is_input else node.look.outputs) if p.name == name)
+            signal = self.canvas.signal_at(Pin(node.key, name), is_input)
+            wrong = [d for d in here if node.key in d.nodes and d.port == name]
+            about = (f" — {port.doc}" if port.doc else "") + (" (optional)" if port.optional else "")
+            lines = [f"<b>{name}</b>{about}"]
+            lines.append(signal.text() if signal is not None else f"takes {content_of(None, port)}" if is_input else "")
+            return "<br>".join(line for line in (*lines, _problems(wrong)) if line)
+        wrong = [d for d in here if node.key in d.nodes]
+        kind = self.session.catalog.of(self.canvas.graph.nodes[node.key])
+        about = kind.doc if kind is not None else ""
+        if node.look.cell:
+            about = "A cell: double-click opens its drawing."
+        return "<br>".join(line for line in (f"<b>{node.look.title}</b>", about, _problems(wrong)) if line)
+
+    # Keys
+
+    def focusNextPrevChild(self, _next: bool) -> bool:
+        return False  # Tab searches for a node
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key, held = Qt.Key(event.key()), event.modifiers()
+        plain = held in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        shift = held == Qt.KeyboardModifier.ShiftModifier
+        if key == Qt.Key.Key_Escape:
+            self.escape()
+        elif key == Qt.Key.Key_Backspace and plain:
+            self.session.focus.leave()
+        elif key == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self.space_held = True
+            self._cursor()
+        elif (key == Qt.Key.Key_Tab and plain) or (key == Qt.Key.Key_A and shift):
+            inside = self.viewport().rect().contains(self._pointer)
+            self.open_quick_add(self._pointer if inside else self.viewport().rect().center())
+        elif key == Qt.Key.Key_F and plain:
+            self.frame_selection()
+        elif key == Qt.Key.Key_Return and plain and len(self.session.focus.nodes) == 1:
+            self.enter(self.session.focus.nodes[0])
+        elif key in ARROWS and (plain or shift) and self.session.focus.nodes and self.gesture is None:
+            step = GRID * (5 if shift else 1)
+            dx, dy = ARROWS[key]
+            self.commands.nudge(dx * step, dy * step)
+        elif key in ARROWS and plain:
+            dx, dy = ARROWS[key]
+            self.pan(QPoint(-40 * dx, -40 * dy))
+        else:
+            super().keyPressEvent(event)
+            return
+        event.accept()
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self.space_held = False
+            self._cursor()
+        else:
+            super().keyReleaseEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self.space_held = False
+        super().focusOutEvent(event)
+
+    def escape(self) -> None:
+        """Cancel what is going on; else select nothing; else leave the cell."""
+        if self.gesture is not None:
+            self.cancel()
+        elif self.session.focus.nodes or self.session.focus.wires:
+            self.session.focus.select()
+        else:
+            self.session.focus.leave()
+
+    def cancel(self) -> None:
+        if self.gesture is not None:
+            gesture, self.gesture = self.gesture, None
+            gesture.cancel()
+            self._cursor()
+        if self.quick_add is not None:
+            self.quick_add.dismiss()
+
+    def enter(self, key: str) -> None:
+        """Open the drawing of a cell; for another node nothing happens."""
+        node = self.canvas.graph.nodes.get(key)
+        if node is None or node.kind != "cell":
+            return
+        name = str(node.params.get("cell", ""))
+        if name in self.session.design.cells and all(step.graph != name for step in self.session.focus.trail):
+            self.session.focus.enter(name, key)
+
+    # Adding
+
+    def open_quick_add(self, where: QPoint, pin: Pin | None = None, is_input: bool = False) -> QuickAdd:
+        """Search for a node to add at a point of the viewport; with `pin`, one that fits it, wired to it."""
+        if self.quick_add is not None:
+            self.quick_add.dismiss()
+        session = self.session
+        among = offers(session.catalog, session.design, session.focus.graph)
+        ports: dict[str, str] = {}
+        hint = ""
+        if pin is not None:
+            content = self.canvas.nodes[pin.node]
+            here = next(p for p in (content.look.inputs if is_input else content.look.outputs) if p.name == pin.port)
+            signal = self.canvas.signal_at(pin, is_input) if not is_input else None
+            carried = content_of(signal, here)
+            side = {"wanted": carried} if is_input else {"carried": carried}
+            ports = {o.key: port for o, port in fitting(among, session.catalog, session.design, **side)}
+            among = [o for o in among if o.key in ports]
+            shape = signal.text() if signal is not None else here.content
+            hint = f"What gives “{pin.port}” of {content.look.title} ({shape})" if is_input else f"What takes {shape}"
+        place = self.at(where)
+        popup = QuickAdd(self, among, hint, where)
+
+        def chosen(offer: Offer) -> None:
+            self._add_chosen(offer, place, pin, is_input, ports.get(offer.key, ""))
+
+        popup.chosen.connect(chosen)
+        popup.closed.connect(self._quick_add_closed)
+        self.quick_add = popup
+        return popup
+
+    def _add_chosen(self, offer: Offer, place: QPointF, pin: Pin | None, is_input: bool, port: str) -> None:
+        if pin is None:
+            self.commands.add(offer, place, wire=self._splice_target(offer, place))
+            return
+        # The port that was asked for comes to lie where the wire was let go.
+        shift = QPointF(-70, 0) if is_input else QPointF(70, 0)
+        if is_input:
+            self.commands.add(offer, place + shift, target=pin, port=port)
+        else:
+            self.commands.add(offer, place + shift, source=pin, port=port)
+
+    def _quick_add_closed(self) -> None:
+        self.quick_add = None
+        self.setFocus()
+
+    def add_offer(self, offer: Offer, at: QPointF | None = None) -> str | None:
+        """Add a node at a point of the scene, or in the middle of the view."""
+        key = self.commands.add(offer, self.commands.free_place(self.middle() if at is None else at))
+        self.setFocus()
+        return key
+
+    def _splice_target(self, offer: Offer, at: QPointF) -> Wire | None:
+        item = self.canvas.wire_at(at)
+        if item is None or item.wire is None:
+            return None
+        ports = offer_ports(offer, self.session.catalog, self.session.design)
+        return item.wire if self.commands.into_wire("new", ports, item.wire) is not None else None
+
+    # Drops from the palette
+
+    def _offer_in(self, event: QDropEvent) -> Offer | None:
+        if not event.mimeData().hasFormat(MIME):
+            return None
+        key = bytes(event.mimeData().data(MIME).data()).decode()
+        return find(key, self.session.catalog, self.session.design, self.session.focus.graph)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self._offer_in(event) is not None:
+            event.acceptProposedAction()
+        else:
+            event.ignore()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        offer = self._offer_in(event)
+        if offer is None:
+            event.ignore()
+            return
+        self.show_drop_target(self._splice_target(offer, self.at(event.position())))
+        event.acceptProposedAction()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.show_drop_target(None)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        offer = self._offer_in(event)
+        self.show_drop_target(None)
+        if offer is None:
+            event.ignore()
+            return
+        at = self.at(event.position())
+        self.commands.add(offer, at, wire=self._splice_target(offer, at))
+        self.setFocus()
+        event.acceptProposedAction()
+
+    def show_drop_target(self, wire: Wire | None) -> None:
+        """Light up the wire a node would be put into."""
+        for key, item in self.canvas.wires.items():
+            item.mark(target_of_drop=wire is not None and key == wire)
+
+    def temporary_wire(self) -> WireItem:
+        item = WireItem(None)
+        item.setZValue(4)
+        self.canvas.addItem(item)
+        return item
+
+
+def _problems(found: list[Diagnostic]) -> str:
+    marks = {"error": "✖", "warning": "▲"}
+    return "<br>".join(f"{marks.get(d.severity, '●')} {d.message}" for d in found)

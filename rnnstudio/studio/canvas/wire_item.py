@@ -1,0 +1,129 @@
+"""One wire on the canvas. Its path is kept until an end moves; its shape text is written where there is room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPainterPathStroker, QPen
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from ...design.design import Wire
+from .. import theme
+from .shape import LABEL_SIZE, font, text_width
+
+LABELS_FROM = 0.7
+"""Zoom from which shapes are written on wires; a wire under the pointer shows its own at any zoom."""
+GRASP = 14.0
+
+
+class WireItem(QGraphicsItem):
+    """`wire` is None for the one being drawn. `text` and `short` are its shape, in full and as the last number only."""
+
+    def __init__(self, wire: Wire | None) -> None:
+        super().__init__()
+        self.wire = wire
+        self.content = "any"
+        self.text = ""
+        self.short = ""
+        self.first = True
+        """Whether this is the wire of its source on which the shape is written; the others show it when hovered."""
+        self.selected = False
+        self.hovered = False
+        self.severity = ""
+        self.target_of_drop = False
+        self.path = QPainterPath()
+        self._grasp = QPainterPath()
+        self._middle = QPointF()
+        self._room = 0.0
+        self.setZValue(1)
+
+    def route(self, path: QPainterPath, label_at: QPointF | None = None, room: float | None = None) -> None:
+        """Run along `path` from now on. `label_at`, `room`: where the text goes and how wide it may be."""
+        if path == self.path:
+            return
+        self.prepareGeometryChange()
+        self.path = path
+        stroker = QPainterPathStroker()
+        stroker.setWidth(GRASP)
+        self._grasp = stroker.createStroke(path)
+        self._middle = label_at if label_at is not None else path.pointAtPercent(0.5)
+        ends = path.pointAtPercent(1.0) - path.pointAtPercent(0.0)
+        self._room = abs(ends.x()) - 16.0 if room is None else room
+        self.update()
+
+    def mark(self, **values: Any) -> None:
+        changed = False
+        for name, value in values.items():
+            if getattr(self, name) != value:
+                if name in ("text", "short"):
+                    self.prepareGeometryChange()
+                setattr(self, name, value)
+                changed = True
+        if changed:
+            self.setZValue(3 if self.hovered else 1.5 if self.selected else 1)
+            self.update()
+
+    def boundingRect(self) -> QRectF:
+        rect = self.path.controlPointRect().adjusted(-8, -8, 8, 8)
+        if self.text:
+            half = text_width(self.text, LABEL_SIZE) / 2 + 10
+            rect = rect.united(QRectF(self._middle.x() - half, self._middle.y() - 12, 2 * half, 24))
+        return rect
+
+    def shape(self) -> QPainterPath:
+        return self._grasp
+
+    def nearer_end_is_target(self, at: QPointF) -> bool:
+        start, end = self.path.pointAtPercent(0.0), self.path.pointAtPercent(1.0)
+        return (at - end).manhattanLength() <= (at - start).manhattanLength()
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        t = theme.current()
+        zoom = painter.worldTransform().m11()
+        color = t.color(self.content)
+        width = 2.0
+        if self.severity in ("error", "warning"):
+            color = t.severity(self.severity)
+            width = 2.6
+        if self.selected or self.target_of_drop:
+            color = t.color("accent")
+        if self.hovered or self.selected or self.target_of_drop:
+            width = 3.2
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if self.severity or self.selected or self.target_of_drop:
+            glow = t.color("accent") if not self.severity else t.severity(self.severity)
+            glow.setAlphaF(0.25)
+            painter.setPen(QPen(glow, width + 6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            painter.drawPath(self.path)
+        pen = QPen(color, max(width, 0.9 / max(zoom, 0.05)), Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)
+        if self.wire is None or (self.content == "any" and not self.severity):
+            pen.setDashPattern([3.0, 2.4])
+        painter.setPen(pen)
+        painter.drawPath(self.path)
+        label = self.label(zoom)
+        if label:
+            self._paint_label(painter, label, zoom)
+
+    def label(self, zoom: float) -> str:
+        """The text that is written at this zoom: the whole shape where it fits, else its last part, else nothing."""
+        if not self.text:
+            return ""
+        if self.hovered or self.selected:
+            return self.text
+        if zoom < LABELS_FROM or not self.first:
+            return ""
+        if text_width(self.text, LABEL_SIZE) + 12 <= self._room:
+            return self.text
+        return self.short if text_width(self.short, LABEL_SIZE) + 12 <= self._room else ""
+
+    def _paint_label(self, painter: QPainter, label: str, zoom: float) -> None:
+        t = theme.current()
+        painter.setFont(font(LABEL_SIZE))
+        width = text_width(label, LABEL_SIZE) + 10
+        box = QRectF(self._middle.x() - width / 2, self._middle.y() - 8.5, width, 17)
+        painter.setPen(QPen(t.color("border"), 0.8) if self.hovered else Qt.PenStyle.NoPen)
+        painter.setBrush(t.color("canvas", 0.94))
+        painter.drawRoundedRect(box, 5, 5)
+        painter.setPen(t.color("text") if self.hovered or self.selected else t.color("muted"))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, label)

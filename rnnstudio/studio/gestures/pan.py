@@ -1,0 +1,31 @@
+"""Pan: drag with the middle button, or with the left one while Space is held."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+
+from .base import Gesture, Press
+
+if TYPE_CHECKING:
+    from ..canvas.view import CanvasView
+
+
+class Pan(Gesture):
+    cursor = Qt.CursorShape.ClosedHandCursor
+
+    def __init__(self, view: CanvasView, press: Press) -> None:
+        super().__init__(view, press)
+        self._last = press.where
+
+    @classmethod
+    def begin(cls, view: CanvasView, press: Press) -> Self | None:
+        left = press.button == Qt.MouseButton.LeftButton and view.space_held
+        return cls(view, press) if left or press.button == Qt.MouseButton.MiddleButton else None
+
+    def move(self, at: QPointF, event: QMouseEvent) -> None:
+        now = event.position().toPoint()
+        self.view.pan(now - self._last)
+        self._last = now

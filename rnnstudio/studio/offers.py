@@ -1,0 +1,174 @@
+"""What can be added to a drawing: node kinds, library cells, the design's own cells; searching them, and making nodes.
+
+Palette, quick add and drops all go through here, so that a node is the same whichever way it came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ..catalog.catalog import CELL, FAMILIES, Catalog
+from ..catalog.node import Port
+from ..compiler.resolve import cell_ports, ports
+from ..design.design import MAIN, CellDefinition, Design, Node, Value, frozen
+from ..design.edits import AddNode, Edit, SetCell
+from ..design.signals import Signal, Tokens
+
+MIME = "application/x-rnnstudio-offer"
+"""What a drag from the palette carries: an offer's key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One thing to add. `key` is "kind:Linear" or "cell:LSTM"."""
+
+    key: str
+    title: str
+    family: str
+    doc: str = ""
+    formula: str = ""
+    source: str = ""
+    symbol: str = ""
+    words: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.key.partition(":")[2]
+
+
+def offers(catalog: Catalog, design: Design, graph: str = MAIN) -> list[Offer]:
+    """Everything that may be added to `graph`, in the palette's order."""
+    found: list[Offer] = []
+    families = [*FAMILIES, *sorted({k.family for k in catalog.kinds.values()} - set(FAMILIES))]
+    for family in families:
+        if family == "Cells":
+            found += [_cell_offer(cell) for cell in {**catalog.cells, **design.cells}.values() if cell.name != graph]
+        if family == "Cell" and graph == MAIN:
+            continue
+        found += [
+            Offer(f"kind:{k.name}", k.title, k.family, k.doc, k.formula, k.source, k.symbol, (k.name, *k.words))
+            for k in catalog.family(family)
+        ]
+    return found
+
+
+def _cell_offer(cell: CellDefinition) -> Offer:
+    words = ("recurrent", "cell", "layer")
+    return Offer(f"cell:{cell.name}", cell.name, "Cells", cell.doc, cell.formula, cell.source, "", words)
+
+
+def find(key: str, catalog: Catalog, design: Design, graph: str = MAIN) -> Offer | None:
+    return next((offer for offer in offers(catalog, design, graph) if offer.key == key), None)
+
+
+def search(text: str, among: Iterable[Offer]) -> list[Offer]:
+    """Those that match, best first: beginnings before word beginnings before letters in order; titles before words."""
+    wanted = text.strip().lower()
+    if not wanted:
+        return list(among)
+    scored = [(score, i, offer) for i, offer in enumerate(among) if (score := _score(wanted, offer)) > 0]
+    return [offer for _, _, offer in sorted(scored, key=lambda item: (-item[0], item[1]))]
+
+
+def _score(wanted: str, offer: Offer) -> float:
+    title = _match(wanted, offer.title.lower())
+    symbol = 1.0 if offer.symbol and wanted == offer.symbol.lower() else 0.0
+    words = max((_match(wanted, word.lower()) for word in offer.words), default=0.0)
+    family = 0.5 if offer.family.lower().startswith(wanted) else 0.0
+    return max(title, symbol, 0.8 * words, 0.4 * family)
+
+
+def _match(wanted: str, text: str) -> float:
+    if text == wanted:
+        return 1.0
+    if text.startswith(wanted):
+        return 0.9
+    if re.search(rf"\b{re.escape(wanted)}", text):
+        return 0.7
+    if wanted in text:
+        return 0.5
+    at, gaps = -1, 0
+    for letter in wanted.replace(" ", ""):
+        following = text.find(letter, at + 1)
+        if following < 0:
+            return 0.0
+        gaps += following - at - 1 if at >= 0 else 2 * following
+        at = following
+    return 0.3 / (1 + gaps) if gaps <= 3 else 0.0
+
+
+def make(offer: Offer, catalog: Catalog, design: Design, graph: str, x: float, y: float) -> tuple[Node, list[Edit]]:
+    """A new node for an offer, and the edits that add it: a library cell brings its definition along."""
+    taken = design.graph_of(graph)
+    if offer.key.startswith("kind:"):
+        params = _first_params(offer.name, catalog, design)
+        node = Node(taken.free_id(_id(offer.name)), offer.name, frozen(params), x, y)
+        return node, [AddNode(node, graph)]
+    edits: list[Edit] = []
+    name = offer.name
+    if name not in design.cells:
+        edits.append(SetCell(catalog.cells[name]))
+    node = Node(taken.free_id(_id(name)), CELL, frozen({"cell": name}), x, y)
+    return node, [*edits, AddNode(node, graph)]
+
+
+def _id(name: str) -> str:
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    spaced = re.sub(r"\W", "_", spaced).lower().strip("_")
+    return spaced if spaced.isidentifier() else f"node_{spaced}"
+
+
+def _first_params(kind: str, catalog: Catalog, design: Design) -> dict[str, Value]:
+    """An input or target begins at the field of the data that fits it, where the usual one does not exist."""
+    if design.data is None or kind not in ("TokenInput", "FeatureInput", "TokenTarget", "FeatureTarget"):
+        return {}
+    content = "tokens" if kind.startswith("Token") else "real"
+    fitting = [f for f in design.data.fields if f.content == content]
+    usual = next((p.default for p in catalog.kinds[kind].params if p.name == "field"), None)
+    if not fitting or any(f.name == usual for f in fitting):
+        return {}
+    target = kind.endswith("Target")
+    best = next((f for f in fitting if bool(f.shift_of) == target), fitting[-1 if target else 0])
+    return {"field": best.name}
+
+
+def offer_ports(offer: Offer, catalog: Catalog, design: Design) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """Input and output ports a node made from the offer will have."""
+    if offer.key.startswith("cell:"):
+        cell = design.cells.get(offer.name) or catalog.cells[offer.name]
+        return cell_ports(cell)
+    return ports(Node("new", offer.name), design, catalog.kinds[offer.name]) or ((), ())
+
+
+def content_of(signal: Signal | None, port: Port | None) -> str:
+    """ "real", "tokens", "loss" or "any": what a port carries, from its signal where that is known."""
+    if signal is not None:
+        return "tokens" if isinstance(signal.content, Tokens) else "real"
+    return port.content if port is not None else "any"
+
+
+def why_not(carried: str, wanted: str) -> str:
+    """Why something of content `carried` cannot enter a port that takes `wanted`; "" when it can."""
+    if "any" in (carried, wanted) or carried == wanted:
+        return ""
+    if carried == "tokens":
+        return "needs features, but this carries tokens: put an Embedding in between"
+    if wanted == "tokens":
+        return "needs tokens, but this carries features"
+    return f"takes {wanted}, but this carries {carried}"
+
+
+def fitting(
+    among: Iterable[Offer], catalog: Catalog, design: Design, *, carried: str = "", wanted: str = ""
+) -> Iterator[tuple[Offer, str]]:
+    """Offers with an input that takes `carried` (or an output that gives `wanted`), each with that port's name."""
+    for offer in among:
+        inputs, outputs = offer_ports(offer, catalog, design)
+        if carried:
+            port = next((p for p in inputs if not why_not(carried, p.content)), None)
+        else:
+            port = next((p for p in outputs if not why_not(p.content, wanted)), None)
+        if port is not None:
+            yield offer, port.name
