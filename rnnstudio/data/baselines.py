@@ -115,6 +115,8 @@ class _Level:
 
 def _find(kinds: Ints, wanted: Ints, values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """The value of each wanted kind (0 where there is none), and whether there is one. kinds: ascending."""
+    if len(kinds) == 0:
+        return np.zeros(len(wanted)), np.zeros(len(wanted), bool)
     place = np.minimum(np.searchsorted(kinds, wanted), len(kinds) - 1)
     known = kinds[place] == wanted
     return np.where(known, values[place], 0.0), known

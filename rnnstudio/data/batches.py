@@ -38,8 +38,9 @@ class Batch:
 
     lengths: axis -> [B] int64, every one at least 1.
     carries: the final state of the batch before is the initial state of this one.
-    tokens: how many steps the loss counts. skip: the first so many steps of every row are context that it leaves out
-    (0 in training). full: no row is padded, so nothing need be masked.
+    tokens: how many steps the loss counts (rows, where targets have no axis).
+    skip: the first so many steps of every row are context that the loss leaves out (0 in training).
+    full: no row is padded; with skip 0 nothing need be masked.
     """
 
     fields: Mapping[str, Tensor]
@@ -168,7 +169,7 @@ class Batches:
     @property
     def tokens(self) -> int:
         """Steps that the losses of one epoch count together."""
-        if self._windows is None:
+        if self._windows is None or self.dataset.statics:
             return self.split.steps
         return int((self._windows.length - self._windows.skip).sum())
 

@@ -107,10 +107,8 @@ class Dataset:
             much = f"{self.sequences:,} sequences of {lengths.min():,} to {lengths.max():,} steps"
         else:
             much = f"{self.rows:,} steps"
-        parts = ", ".join(
-            f"{TITLES[part]} {self.division.spans[part].steps:,}" for part in PARTS if self.division.spans[part].steps
-        )
-        return f"{much}; predicted steps: {parts}"
+        parts = ", ".join(f"{TITLES[part]} {self.split(part).steps:,}" for part in PARTS if self.split(part).steps)
+        return f"{much}; predicted {'sequences' if self.statics else 'steps'}: {parts}"
 
 
 @dataclass(frozen=True)
@@ -126,8 +124,11 @@ class Split:
 
     @property
     def steps(self) -> int:
-        """How many steps (tokens) this part predicts; an evaluation counts each exactly once."""
-        return self.spans.steps
+        """How many steps (tokens) this part predicts; an evaluation counts each exactly once.
+
+        Where each sequence has one target, how many sequences.
+        """
+        return len(self) if self.dataset.statics else self.spans.steps
 
     def __len__(self) -> int:
         return len(self.spans.sequence)

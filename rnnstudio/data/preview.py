@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ _MAX_SEQUENCE_CELLS = 24
 
 @dataclass(frozen=True)
 class Preview:
-    """columns, rows: a table of texts. problems: errors and warnings, in the order found.
+    """columns, rows: a table of texts. problems: errors and warnings, by line; those of the whole file last.
 
     summary: one line about the whole file; excerpt: the beginning of a text, as it is. recipe: completed, or as given
     when the file could not be read.
@@ -45,12 +46,13 @@ def inspect(recipe: DataRecipe, base: Path | str = ".", rows: int = 20) -> Previ
     try:
         dataset = build(recipe, Path(base), problems)
     except StudioError as error:
-        found = (*problems.found, from_error(error)) if not problems.errors else tuple(problems.found)
-        return Preview((), (), tuple(found), "", "", recipe)
+        shown_problems = problems.found if problems.errors else [*problems.found, from_error(error)]
+        return Preview((), (), tuple(shown_problems), "", "", recipe)
     if problems.errors > sum(problem.severity == "error" for problem in problems.found):
         problems.warn(f"{problems.errors:,} errors in all; the first are listed")
     shown = preview_of(dataset, rows)
-    return Preview(shown.columns, shown.rows, tuple(problems.found), shown.summary, shown.excerpt, dataset.recipe)
+    found = tuple(sorted(problems.found, key=lambda problem: problem.line or sys.maxsize))
+    return Preview(shown.columns, shown.rows, found, shown.summary, shown.excerpt, dataset.recipe)
 
 
 def preview_of(dataset: Dataset, rows: int = 20) -> Preview:

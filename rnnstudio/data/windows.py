@@ -172,8 +172,10 @@ def shuffled_batches(windows: Windows, batch_size: int, seed: int, epoch: int) -
 
 
 def ordered_batches(windows: Windows, batch_size: int) -> list[Ints]:
-    """The rows of each batch of an evaluation: windows of equal context together, of like length side by side."""
-    order = np.lexsort((windows.length, windows.skip))
+    """The rows of each batch of an evaluation: windows of equal context together, in order; where there are several
+    sequences, those of like length side by side, for little padding."""
+    several = len(windows) > 0 and (windows.sequence != windows.sequence[0]).any()
+    order = np.lexsort((windows.length if several else windows.start, windows.skip))
     skip = windows.skip[order]
     edges = [0, *(np.flatnonzero(np.diff(skip)) + 1).tolist(), len(order)]
     groups = (order[low:high] for low, high in itertools.pairwise(edges))
