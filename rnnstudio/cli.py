@@ -1,0 +1,259 @@
+"""The command line: `rnnstudio` opens the window; every other command works without one. Heavy imports wait."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .design.errors import StudioError
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 1 failed, 2 bad input (one clear line on stderr)."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    command: Command = options.command
+    try:
+        return command(options)
+    except StudioError as error:
+        print(f"rnnstudio: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("rnnstudio: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands with their options; what `rnnstudio --help` prints."""
+    parser = argparse.ArgumentParser(
+        prog="rnnstudio", description="Draw recurrent networks, train them, look inside them, take them away."
+    )
+    parser.add_argument("--version", action="version", version=f"rnnstudio {__version__}")
+    parser.set_defaults(command=_open, file=None, theme=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    def add(name: str, command: Command, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=command)
+        return sub
+
+    sub = add("open", _open, "open the studio (on a design)")
+    sub.add_argument("file", nargs="?", type=Path, help="a .rnn file, or the name of an example")
+
+    add("demo", _demo, "open the studio on the language model; without a display train and export it here")
+
+    sub = add("examples", _examples, "list the examples that ship with the studio")
+    _json(sub)
+
+    sub = add("new", _new, "copy an example with its data into a folder of your own")
+    sub.add_argument("example")
+    sub.add_argument("folder", type=Path)
+
+    sub = add("check", _check, "say what is wrong with a design")
+    sub.add_argument("file", help="a .rnn file, or the name of an example")
+    _json(sub)
+
+    sub = add("show", _show, "print what a design compiles to")
+    sub.add_argument("file", help="a .rnn file, or the name of an example")
+    which = sub.add_mutually_exclusive_group()
+    which.add_argument("--program", action="store_const", dest="what", const="program", help="regions and operations")
+    which.add_argument("--source", action="store_const", dest="what", const="source", help="plain PyTorch")
+    which.add_argument("--lowering", action="store_const", dest="what", const="lowering", help="what each loop runs on")
+    sub.set_defaults(what="program")
+
+    sub = add("train", _train, "train a design")
+    sub.add_argument("file", help="a .rnn file, or the name of an example")
+    sub.add_argument("--data", type=Path, help="another data file in place of the design's")
+    sub.add_argument("--run", type=Path, help="folder of the run (a new one beside the design by default)")
+    sub.add_argument("--resume", action="store_true", help="go on with the run in --run")
+    length = sub.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=int, help="passes over the training data")
+    length.add_argument("--steps", type=int, help="optimiser steps")
+    sub.add_argument("--seed", type=int)
+    sub.add_argument("--device", choices=("auto", "cpu", "cuda"))
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a variable of the design, a training setting, or NODE.PARAMETER",
+    )
+    _json(sub)
+
+    sub = add("evaluate", _evaluate, "measure a trained model, with baselines beside it")
+    sub.add_argument("run", type=Path)
+    sub.add_argument("--split", choices=("train", "validation", "test"), default="test")
+    sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
+    _json(sub)
+
+    sub = add("generate", _generate, "let a trained language model write")
+    sub.add_argument("run", type=Path)
+    sub.add_argument("--prompt", default="", help="what the text begins with")
+    sub.add_argument("--length", type=int, default=300, help="tokens to write")
+    sub.add_argument("--temperature", type=float, default=0.8, help="0: always the most likely token")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
+    _json(sub)
+
+    sub = add("export", _export, "write a trained model to files that run without the studio")
+    sub.add_argument("run", type=Path)
+    sub.add_argument("--format", choices=("python",), default="python")
+    sub.add_argument("--out", type=Path, required=True, help="file name or folder")
+    sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
+    _json(sub)
+    return parser
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
+
+
+def print_json(values: dict[str, Any]) -> None:
+    """The machine-readable last line. NaN and infinity become null."""
+    print(json.dumps(_finite(values), ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return value
+
+
+def _open(options: argparse.Namespace) -> int:
+    from .system import display, missing, needed, remedy
+
+    where = display()
+    absent = missing(needed(where))
+    if absent:
+        raise StudioError(
+            "The window needs libraries of the system that are missing: " + ", ".join(one.soname for one in absent),
+            remedy=f"Install them: {remedy(absent)}",
+        )
+    import os
+
+    if not where and os.environ.get("QT_QPA_PLATFORM") not in ("offscreen", "minimal", "vnc"):
+        raise StudioError(
+            "There is no display to open a window on",
+            remedy="Use `rnnstudio train`, or start a desktop session (or Xvfb) first.",
+        )
+    from .studio.app import main as open_window
+
+    return open_window([str(options.file)] if options.file else [])
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from .system import display
+
+    if display():
+        options.file = Path("char-lm")
+        return _open(options)
+    from .headless.demo import run_demo
+
+    return run_demo()
+
+
+def _examples(options: argparse.Namespace) -> int:
+    from .gallery import examples
+
+    found = examples()
+    width = max(len(item.name) for item in found)
+    for item in found:
+        print(f"{item.name:<{width}}  {item.doc}")
+    if options.json:
+        print_json({"examples": [{"name": e.name, "doc": e.doc, "path": str(e.path)} for e in found]})
+    else:
+        print("\nOpen one with `rnnstudio open NAME`, or copy it: `rnnstudio new NAME FOLDER`.")
+    return DONE
+
+
+def _new(options: argparse.Namespace) -> int:
+    from .gallery import copy_example
+
+    path = copy_example(options.example, options.folder)
+    print(f"{path}\nOpen it with `rnnstudio open {path}`, or train it with `rnnstudio train {path}`.")
+    return DONE
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .catalog.catalog import standard
+    from .compiler import check
+    from .headless.design_file import read_design
+
+    checked = check(read_design(options.file).design, standard())
+    for item in checked.diagnostics:
+        print(item.text() + (f" [fix: {item.fix_title}]" if item.fix_title else ""))
+    if not checked.diagnostics:
+        print("No problems.")
+    if options.json:
+        found = [
+            {
+                "code": d.code,
+                "severity": d.severity,
+                "message": d.message,
+                "graph": d.graph,
+                "nodes": list(d.nodes),
+                "wires": [str(w) for w in d.wires],
+                "port": d.port,
+                "fix": d.fix_title,
+            }
+            for d in checked.diagnostics
+        ]
+        print_json({"ok": checked.ok, "diagnostics": found})
+    return DONE if checked.ok else FAILED
+
+
+def _show(options: argparse.Namespace) -> int:
+    from .catalog.catalog import standard
+    from .compiler import compile_design, source
+    from .headless.design_file import read_design
+
+    program = compile_design(read_design(options.file).design, standard())
+    if options.what == "source":
+        print(source(program), end="")
+    elif options.what == "lowering":
+        from .runtime import Network
+
+        print("\n".join(Network(program).lowerings()) or "The design has no loop.")
+    else:
+        print(program.text(), end="")
+    return DONE
+
+
+def _train(options: argparse.Namespace) -> int:
+    from .headless.train import train
+
+    return train(options)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from .headless.trained import evaluate_run
+
+    return evaluate_run(options)
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from .headless.trained import generate_text
+
+    return generate_text(options)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from .headless.trained import export_run
+
+    return export_run(options)

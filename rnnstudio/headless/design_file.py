@@ -1,0 +1,118 @@
+"""A design as the command line names it: a file or an example, with other data and values put in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import data
+from ..catalog.catalog import CELL, standard
+from ..compiler.resolve import cell_params
+from ..data.dataset import Dataset
+from ..design.design import Design, Node
+from ..design.edits import SetParam, SetVariable
+from ..design.errors import StudioError
+from ..design.recipe import DataRecipe
+from ..design.storage import load
+from ..gallery import example
+from ..training.settings import TrainingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class DesignFile:
+    """A design and the folder its data's relative path starts from. `example`: it is one of the gallery's."""
+
+    design: Design
+    folder: Path
+    example: bool = False
+
+
+def read_design(name: str) -> DesignFile:
+    """The design of a .rnn file, or of the example called so. Raises StudioError."""
+    path = Path(name)
+    if not path.suffix and not path.exists():
+        found = example(name)
+        return DesignFile(load(found.path), found.path.parent, True)
+    return DesignFile(load(path), path.resolve().parent)
+
+
+def open_data(file: DesignFile, path: Path | None) -> Dataset:
+    """The design's data, or another file read in the design's way. Raises StudioError."""
+    recipe = file.design.data
+    if path is None:
+        if recipe is None:
+            raise StudioError(
+                f"The design “{file.design.name}” has no data",
+                remedy="Give a file with --data, or load one in the studio.",
+            )
+        return data.open(recipe, file.folder)
+    guessed = data.guess(path)
+    if recipe is not None and recipe.reader == guessed.reader:
+        guessed = _like(guessed, recipe)
+    return data.open(guessed.replace(path=str(path.resolve())), path.resolve().parent)
+
+
+def _like(guessed: DataRecipe, recipe: DataRecipe) -> DataRecipe:
+    """What was guessed for a new file, with the design's choices that do not depend on the file."""
+    kept = (
+        ("level", "lowercase", "min_count") if recipe.reader == "text" else ("horizon", "window", "stride", "missing")
+    )
+    options = {**guessed.options, **{k: v for k, v in recipe.options.items() if k in kept}}
+    return guessed.replace(options=options, split=recipe.split)
+
+
+def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, dict[str, Any]]:
+    """The design with each NAME=VALUE put in, and the training settings among them. Raises StudioError."""
+    settings: dict[str, Any] = {}
+    for text in assignments:
+        name, sign, written = text.partition("=")
+        name = name.strip()
+        if not sign or not name:
+            raise StudioError(f"“{text}” is not NAME=VALUE", where="--set", remedy="For example --set hidden=256.")
+        value = _value(written.strip())
+        if name in design.variables:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise StudioError(f"The variable “{name}” needs a number, not “{written}”", where="--set")
+            design = SetVariable(name, value).apply(design)
+        elif name in TrainingSettings.model_fields:
+            settings[name] = value
+        else:
+            design = _set_param(design, name, value)
+    return design, settings
+
+
+def _set_param(design: Design, name: str, value: Any) -> Design:
+    key, _, param = name.rpartition(".")
+    node = design.graph.nodes.get(key)
+    if node is None or param not in _params(design, node):
+        variables = ", ".join(design.variables) or "none"
+        params = f"; parameters of {key}: {', '.join(_params(design, node))}" if node is not None else ""
+        raise StudioError(
+            f"There is no “{name}” to set",
+            where="--set",
+            remedy=f"Variables: {variables}{params}; training settings: {', '.join(TrainingSettings.model_fields)}.",
+        )
+    return SetParam(key, param, value).apply(design)
+
+
+def _params(design: Design, node: Node) -> list[str]:
+    if node.kind == CELL:
+        cell = design.cells.get(str(node.params.get("cell")))
+        return [p.name for p in cell_params(cell)] if cell is not None else []
+    kind = standard().of(node)
+    return [p.name for p in kind.params] if kind is not None else []
+
+
+def _value(text: str) -> bool | int | float | str:
+    if text.lower() in ("true", "on", "yes"):
+        return True
+    if text.lower() in ("false", "off", "no"):
+        return False
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

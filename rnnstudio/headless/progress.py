@@ -1,0 +1,80 @@
+"""A training in a terminal: one bar that moves, and a line for what is worth keeping."""
+
+from __future__ import annotations
+
+import math
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from ..training import events as ev
+
+
+class Progress:
+    """Shows a trainer's events. Where there is no terminal, only the lines are printed."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.bar = Bar(
+            TextColumn("step {task.completed:,}/{task.total:,}"),
+            BarColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.task: TaskID | None = None
+        self._last_line = -math.inf
+
+    def __enter__(self) -> Progress:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def show(self, event: ev.Event) -> None:
+        match event:
+            case ev.Started():
+                self.task = self.bar.add_task("", total=event.steps_total, completed=event.step, state="")
+                count = sum(event.parameters.values())
+                self.console.print(f"{count:,} parameters on {event.device}, {event.threads} CPU threads")
+                for line in event.lowerings:
+                    self.console.print(f"  {line}", style="dim")
+            case ev.StepDone():
+                self._step(event)
+            case ev.Validated():
+                self._validated(event)
+            case ev.Sampled():
+                self.console.print(f"{event.prompt}{event.text}", style="italic", markup=False)
+            case ev.Failed():
+                self.console.print(f"{event.what}. {event.remedy}", style="red", markup=False)
+            case ev.Finished():
+                self.console.print(f"{_REASONS.get(event.reason, event.reason)} after {event.step:,} steps")
+            case _:
+                pass
+
+    def _step(self, event: ev.StepDone) -> None:
+        state = f"loss {event.loss:.4f}  {event.tokens_per_second:,.0f} tokens/s"
+        if self.task is not None and self.console.is_terminal:
+            self.bar.update(self.task, completed=event.step, state=state)
+        elif event.seconds - self._last_line >= 10:
+            self._last_line = event.seconds
+            self.console.print(f"step {event.step:,}: {state}")
+
+    def _validated(self, event: ev.Validated) -> None:
+        words = [f"step {event.step:,}: {event.split} loss {event.loss:.4f}"]
+        if event.perplexity is not None:
+            words.append(f"perplexity {event.perplexity:.2f}")
+            words.append(f"{event.loss / math.log(2):.3f} bits")
+        if event.accuracy is not None:
+            words.append(f"accuracy {event.accuracy:.1%}")
+        self.console.print(", ".join(words) + (" (best so far)" if event.best else ""))
+
+
+_REASONS = {"done": "Done", "stopped": "Stopped", "early": "Stopped early (no progress in validation)"}

@@ -1,0 +1,149 @@
+"""`rnnstudio train`: the trainer in this process, with a progress bar, and its result as words or JSON."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..cli import DONE, FAILED, print_json
+from ..data.baselines import series_baselines, text_baselines
+from ..data.dataset import Dataset
+from ..data.split import Part
+from ..design.design import Design
+from ..design.errors import StudioError
+from ..training import events as ev
+from ..training.runs import Run
+from ..training.settings import settings_from
+from .design_file import DesignFile, apply_values, open_data, read_design
+from .progress import Progress
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train as the options say. Returns the exit code."""
+    console = Console(stderr=True, highlight=False)
+    if options.resume:
+        if options.run is None:
+            raise StudioError("--resume needs the run to go on with", remedy="Give its folder with --run.")
+        run = Run.open(options.run)
+        file = DesignFile(run.design(), run.base_folder)
+        values: dict[str, Any] = run.settings().model_dump()
+    else:
+        file = read_design(options.file)
+        values = dict(file.design.training)
+    design, chosen = apply_values(file.design, options.set)
+    values |= chosen
+    for name in ("epochs", "steps", "seed", "device"):
+        value = getattr(options, name)
+        if value is not None:
+            values[name] = value
+    if options.epochs is not None:
+        values["steps"] = 0
+    settings = settings_from(values)
+    dataset = open_data(DesignFile(design, file.folder), options.data)
+    folder = options.run or new_run_folder(design, Path.cwd() if file.example else file.folder)
+
+    from ..training.trainer import Trainer
+
+    trainer = Trainer(
+        design,
+        dataset,
+        settings,
+        folder,
+        resume=options.resume,
+        base_folder=options.data.resolve().parent if options.data else file.folder,
+        command=sys.argv,
+    )
+    console.print(f"[bold]{design.name}[/]: {dataset.summary()}")
+    result = follow(trainer, console)
+    summary = _summary(result, dataset, folder)
+    _say(console, summary)
+    if options.json:
+        print_json(summary)
+    return DONE if isinstance(result, ev.Finished) else FAILED
+
+
+def follow(trainer: Any, console: Console) -> ev.Finished | ev.Failed:
+    """Run a trainer to its end, showing what it does; Ctrl+C asks it to stop and saves. Returns the last event."""
+    result: ev.Finished | ev.Failed | None = None
+    with Progress(console) as progress:
+        events = trainer.events()
+        while True:
+            try:
+                event = next(events, None)
+            except KeyboardInterrupt:
+                events.close()
+                raise
+            if event is None:
+                break
+            progress.show(event)
+            if isinstance(event, ev.Finished | ev.Failed):
+                result = event
+    if result is None:
+        raise StudioError("The training ended without a result", remedy="Please report this.")
+    return result
+
+
+def new_run_folder(design: Design, base: Path) -> Path:
+    """`runs/<design>-<n>` in `base`, with the first free number."""
+    number = 1
+    while (base / "runs" / f"{design.name}-{number}").exists():
+        number += 1
+    return base / "runs" / f"{design.name}-{number}"
+
+
+def baselines(dataset: Dataset, part: Part = "validation") -> dict[str, float]:
+    """What simple models reach on the same steps: n-grams in nats a token, or persistence and AR in squared error.
+
+    Empty where none of them applies.
+    """
+    if not dataset.split(part).steps:
+        return {}
+    if dataset.recipe.reader == "text":
+        text = text_baselines(dataset, part)
+        return {"unigram": text.unigram, "bigram": text.bigram, "trigram": text.trigram}
+    targets = dataset.recipe.field("targets")
+    if targets.axis is None or not targets.shift:
+        return {}
+    series = series_baselines(dataset, part)
+    return {"mean": series.mean, "persistence": series.persistence, f"AR({series.order})": series.autoregressive}
+
+
+def _summary(result: ev.Finished | ev.Failed, dataset: Dataset, folder: Path) -> dict[str, Any]:
+    run = Run.open(folder)
+    best = run.best()
+    body: dict[str, Any] = {
+        "state": run.state,
+        "steps": result.step,
+        "seconds": round(result.seconds, 3),
+        "run": str(folder.resolve()),
+        "loss": None,
+        "validation_loss": best.loss if best else None,
+        "perplexity": best.perplexity if best else None,
+        "accuracy": best.accuracy if best else None,
+        "tokens_per_second": None,
+        "baselines": baselines(dataset),
+    }
+    if isinstance(result, ev.Finished):
+        body |= {"reason": result.reason, "loss": result.loss, "tokens_per_second": result.tokens_per_second}
+    else:
+        body |= {"error": result.what, "where": result.where}
+    return body
+
+
+def _say(console: Console, summary: dict[str, Any]) -> None:
+    if "error" in summary:
+        console.print(f"[red]{summary['error']}[/] ({summary['where']})" if summary["where"] else summary["error"])
+    elif summary["validation_loss"] is not None:
+        words = [f"validation loss {summary['validation_loss']:.4f}"]
+        if summary["perplexity"] is not None:
+            words.append(f"perplexity {summary['perplexity']:.2f}")
+        if summary["accuracy"] is not None:
+            words.append(f"accuracy {summary['accuracy']:.1%}")
+        console.print("Best " + ", ".join(words))
+        for name, value in summary["baselines"].items():
+            console.print(f"  {name:<12} {value:.4f}", style="dim")
+    console.print(f"Run: {summary['run']}")

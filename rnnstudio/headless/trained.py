@@ -1,0 +1,75 @@
+"""Commands on a run's trained model: measure it, let it write, export it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..cli import DONE, print_json
+from ..training.evaluate import evaluate, load_trained
+from ..training.runs import Run
+
+
+def evaluate_run(options: argparse.Namespace) -> int:
+    """`rnnstudio evaluate`: the loss over a whole part of the data, and what simple models reach on it."""
+    from .. import data
+    from .train import baselines
+
+    run = Run.open(options.run)
+    result: dict[str, Any] = dict(evaluate(run, options.split, which=options.checkpoint))
+    recipe = run.design().data
+    assert recipe is not None
+    result["baselines"] = baselines(data.open(recipe, run.base_folder, fit=False), options.split)
+    result["run"] = str(run.folder.resolve())
+    for name, value in result.items():
+        if isinstance(value, float):
+            print(f"{name.replace('_', ' '):<16} {value:.4f}")
+        elif isinstance(value, str | int):
+            print(f"{name.replace('_', ' '):<16} {value}")
+    for name, value in result["baselines"].items():
+        print(f"  {name:<14} {value:.4f}")
+    if options.json:
+        print_json(result)
+    return DONE
+
+
+def generate_text(options: argparse.Namespace) -> int:
+    """`rnnstudio generate`: what a language model writes after a prompt."""
+    from ..design.errors import StudioError
+    from ..training.showing import Writer
+
+    if options.length < 1:
+        raise StudioError("There is nothing to write", where="--length", remedy="Ask for 1 token or more.")
+    if options.temperature < 0:
+        raise StudioError("The temperature is below 0", where="--temperature", remedy="Use 0 or more.")
+    if options.seed < 0:
+        raise StudioError("The seed is below 0", where="--seed", remedy="Use 0 or more.")
+    trained = load_trained(Run.open(options.run), options.checkpoint)
+    text = Writer(trained.network, trained.recipe).write(
+        options.prompt, options.length, options.temperature, options.seed
+    )
+    print(f"{options.prompt}{text}")
+    if options.json:
+        print_json({"prompt": options.prompt, "text": text, "seed": options.seed})
+    return DONE
+
+
+def export_run(options: argparse.Namespace) -> int:
+    """`rnnstudio export`: files that run without the studio, proved equal to the trained model."""
+    from ..export import export_python
+
+    trained = load_trained(Run.open(options.run), options.checkpoint)
+    certificate = export_python(trained.network, trained.recipe, options.out)
+    print(f"Saved {' and '.join(certificate.files)}; compared with the trained model:")
+    for item in certificate.comparisons:
+        print(
+            f"  batch {item.batch}, length {item.length:>3}, {item.what:<24} largest difference {item.difference:.1e}"
+        )
+    if options.json:
+        print_json(certificate.to_json() | {"folder": str(certificate_folder(options.out))})
+    return DONE
+
+
+def certificate_folder(out: Any) -> Any:
+    """The folder the files of an export lie in."""
+    return (out if out.is_dir() else out.parent).resolve()
