@@ -17,7 +17,12 @@ VIOLATIONS = [
     ("compiler.planted", "rnnstudio.runtime"),
     ("runtime.planted", "rnnstudio.training"),
     ("training.planted", "rnnstudio.studio"),
+    ("studio.planted", "rnnstudio.cli"),
+    ("studio.planted", "rnnstudio.headless"),
+    ("gallery", "rnnstudio.studio"),
+    ("system", "rnnstudio.design"),
     # data and export beside training
+    ("export.planted", "rnnstudio.training"),
     ("data.planted", "rnnstudio.catalog"),
     ("data.planted", "rnnstudio.compiler"),
     ("data.planted", "rnnstudio.runtime"),
@@ -33,6 +38,10 @@ VIOLATIONS = [
     ("training.planted", "shiboken6"),
     ("export.planted", "pyqtgraph"),
     ("system", "PySide6.QtCore"),
+    ("cli", "PySide6.QtWidgets"),
+    ("headless.planted", "PySide6.QtCore"),
+    ("gallery", "PySide6.QtCore"),
+    ("__main__", "pyqtgraph"),
     # torch
     ("design.planted", "torch"),
     ("catalog.planted", "torch.nn"),
@@ -40,11 +49,17 @@ VIOLATIONS = [
     ("data.planted", "torch"),
     ("studio.planted", "torch.nn"),
     ("system", "torch"),
+    ("cli", "torch"),
+    ("headless.planted", "torch"),
+    ("gallery", "torch"),
+    ("__main__", "torch"),
     ("training.events", "torch"),
     ("training.settings", "torch"),
     ("training.runs", "torch.nn"),
     ("training.history", "torch"),
     ("training.outbox", "torch"),
+    ("training.requests", "torch"),
+    ("training.client", "torch"),
 ]
 ALLOWED = ["data.batches", "runtime.planted", "training.planted", "export.planted"]
 
@@ -80,6 +95,14 @@ def test_each_planted_violation_is_named(copy: Path) -> None:
     for module, imported in VIOLATIONS:
         target = imported if imported.startswith("rnnstudio") else imported.split(".")[0]
         assert f"rnnstudio.{module} -> {target} (l." in result.stdout, f"{module} may import {imported}"
+
+
+def test_a_new_package_has_to_be_given_its_place(copy: Path) -> None:
+    (copy / "rnnstudio" / "newcomer").mkdir()
+    (copy / "rnnstudio" / "newcomer" / "__init__.py").touch()
+    result = lint(copy)
+    assert result.returncode == 1
+    assert "newcomer" in result.stdout
 
 
 def test_what_may_import_torch_may(copy: Path) -> None:
