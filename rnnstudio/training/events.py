@@ -100,11 +100,15 @@ class Sampled(Event):
 
 @dataclass(frozen=True, slots=True)
 class Forecast(Event):
-    """A stretch of the validation split: truth and one-step prediction, [time, column], in the file's own units."""
+    """A stretch of the validation split: truth and one-step prediction, [time, column], in the file's own units.
+
+    labels: of each step (its year, its date), () where the file has no order column.
+    """
 
     truth: Array
     prediction: Array
     columns: tuple[str, ...]
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,13 @@ class SettingChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Log(Event):
+    """Something worth a line that is no failure: a setting that could not be changed, a part that is left out."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished(Event):
     """The run is over. reason: "done" (all steps), "stopped" (by a person), "early" (no progress in validation)."""
 
@@ -149,3 +160,8 @@ class Failed(Event):
     where: str = ""
     remedy: str = ""
     details: str = ""
+
+
+Picture = Probed | ParameterNorms | Forecast
+PICTURES = (Probed, ParameterNorms, Forecast)
+"""Events of which only the newest matters to somebody who watches."""

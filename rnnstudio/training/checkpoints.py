@@ -1,0 +1,174 @@
+"""Checkpoints: everything a run needs to go on bit for bit, in one file that is there whole or not at all.
+
+The safetensors file holds the tensors and, in its header, the rest as JSON: one rename makes both true. The .json
+beside it is a copy of that rest for people and for readers without torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ..design.errors import StudioError
+from ..design.storage import write_atomically
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A moment of a training.
+
+    weights: parameter path → value, frozen ones too. optimiser: torch's state_dict. carried: loop states for the next
+    chunk, None when the next chunk starts afresh. body: place, best loss and so on, as plain JSON.
+    """
+
+    weights: dict[str, Tensor]
+    optimiser: dict[str, Any]
+    carried: dict[str, Tensor] | None
+    random: dict[str, Tensor]
+    body: dict[str, Any]
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write to a temporary name, sync, rename. Raises StudioError; an older checkpoint of that name then stands."""
+    tensors: dict[str, Tensor] = {}
+    for group in ("weights", "random", "carried"):
+        for name, tensor in (getattr(checkpoint, group) or {}).items():
+            tensors[f"{group}/{name}"] = tensor
+    plain: dict[str, Any] = {}
+    for index, values in checkpoint.optimiser["state"].items():
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimiser/{index}/{name}"] = value
+            else:
+                plain[f"{index}/{name}"] = value
+    body = {
+        **checkpoint.body,
+        "format": FORMAT,
+        "carried": checkpoint.carried is not None,
+        "optimiser": {"groups": checkpoint.optimiser["param_groups"], "plain": plain},
+    }
+    text = json.dumps(body, indent=1, ensure_ascii=False)
+    # Cloned, as the file format refuses tensors that share memory.
+    content = safetensors.torch.save(
+        {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()},
+        {"rnnstudio": text},
+    )
+    write_atomically(path, content)
+    write_atomically(path.with_suffix(".json"), text.encode("utf-8"))
+
+
+def copy(source: Path, target: Path) -> None:
+    """Make `target` the same checkpoint, as atomically as save; it costs no bytes where the disk knows hard links."""
+    for suffix in (".json", ".safetensors"):
+        draft = target.with_name(f".{target.stem}{suffix}.new")
+        draft.unlink(missing_ok=True)
+        try:
+            os.link(source.with_suffix(suffix), draft)
+        except OSError:
+            shutil.copyfile(source.with_suffix(suffix), draft)
+        draft.replace(target.with_suffix(suffix))
+
+
+def load(path: Path) -> Checkpoint:
+    """Raises StudioError when the file is missing or damaged."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("rnnstudio", "")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        body = json.loads(text)
+        described = body.pop("optimiser")
+        carried = body.pop("carried")
+        number = int(body["format"])
+    except FileNotFoundError:
+        raise StudioError("There is no such checkpoint", where=str(path), remedy="Train the run first.") from None
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
+        raise StudioError(
+            f"The checkpoint is damaged: {error}", where=str(path), remedy="Use the run's other checkpoint."
+        ) from error
+    if number > FORMAT:
+        raise StudioError(f"The checkpoint has format {number}", where=str(path), remedy="Update rnnstudio.")
+    groups: dict[str, dict[str, Tensor]] = {"weights": {}, "random": {}, "carried": {}}
+    state: dict[int, dict[str, Any]] = {}
+    for name, tensor in tensors.items():
+        group, _, rest = name.partition("/")
+        if group == "optimiser":
+            index, _, key = rest.partition("/")
+            state.setdefault(int(index), {})[key] = tensor
+        else:
+            groups[group][rest] = tensor
+    for name, value in described["plain"].items():
+        index, _, key = name.partition("/")
+        state.setdefault(int(index), {})[key] = value
+    return Checkpoint(
+        weights=groups["weights"],
+        optimiser={"state": state, "param_groups": [_group(group) for group in described["groups"]]},
+        carried=groups["carried"] if carried else None,
+        random=groups["random"],
+        body=body,
+    )
+
+
+def step_of(path: Path) -> int:
+    """The number of steps a checkpoint has behind it. Raises StudioError when it is damaged."""
+    return int(load(path).body["place"]["step"])
+
+
+def _group(values: dict[str, Any]) -> dict[str, Any]:
+    """As torch wrote it: JSON made lists of pairs such as Adam's betas."""
+    return {
+        key: tuple(value) if isinstance(value, list) and key != "params" else value for key, value in values.items()
+    }
+
+
+def seed_everything(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def random_state() -> dict[str, Tensor]:
+    """The state of every random source that training may use: Python's, numpy's, torch's on CPU and on each GPU."""
+    version, numbers, gauss = random.getstate()
+    assert version == 3
+    if gauss is not None:  # a spare normal number: as bits, so that it comes back exactly
+        numbers = (*numbers, int(np.float64(gauss).view(np.int64)))
+    found: Any = np.random.get_state(legacy=False)
+    inner = found["state"]
+    tail = [inner["pos"], found["has_gauss"], int(np.float64(found["gauss"]).view(np.int64))]
+    state = {
+        "python": torch.tensor(numbers, dtype=torch.int64),
+        "numpy": torch.tensor([*inner["key"].tolist(), *tail], dtype=torch.int64),
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available():
+        for device, tensor in enumerate(torch.cuda.get_rng_state_all()):
+            state[f"cuda/{device}"] = tensor
+    return state
+
+
+def restore_random(state: Mapping[str, Tensor]) -> None:
+    """Set every random source as random_state found it. GPUs that are not here are passed over."""
+    numbers = state["python"].tolist()
+    gauss = float(np.int64(numbers.pop()).view(np.float64)) if len(numbers) > 625 else None
+    random.setstate((3, tuple(numbers), gauss))
+    *keys, position, has_gauss, cached = state["numpy"].tolist()
+    spare = float(np.int64(cached).view(np.float64))
+    np.random.set_state(("MT19937", np.array(keys, np.uint32), position, has_gauss, spare))
+    torch.set_rng_state(state["torch"])
+    for name, tensor in state.items():
+        if name.startswith("cuda/") and torch.cuda.is_available() and int(name[5:]) < torch.cuda.device_count():
+            torch.cuda.set_rng_state(tensor, int(name[5:]))

@@ -1,0 +1,99 @@
+"""A trained run put to use again: its network with its weights, its score on a part of the data, text it writes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..catalog.catalog import Catalog, standard
+from ..compiler import Program, compile_design
+from ..data import open_dataset
+from ..data.dataset import Dataset
+from ..data.split import Part
+from ..design.design import Design
+from ..design.errors import StudioError
+from ..design.recipe import DataRecipe
+from ..runtime import Network
+from . import checkpoints
+from .machine import choose_device, set_threads
+from .runs import Run, Which
+from .showing import Writer
+from .validation import evaluation_batches, validate
+
+
+class Trained(NamedTuple):
+    """design, program, network (in evaluation mode, on the CPU) and the recipe with vocabulary and scaling."""
+
+    design: Design
+    program: Program
+    network: Network
+    recipe: DataRecipe
+
+
+def load_trained(run: Run | Path | str, which: Which = "best", catalog: Catalog | None = None) -> Trained:
+    """The network as it was at the run's best (or last) checkpoint. Raises StudioError when something is missing."""
+    run = run if isinstance(run, Run) else Run.open(run)
+    found = checkpoints.load(run.checkpoint(which))
+    design = run.design()
+    if design.data is None:
+        raise StudioError("The run's design has no data", where=str(run.folder))
+    program = compile_design(design, catalog or standard())
+    network = Network(program, run.settings().seed)
+    network.load_weights(found.weights)
+    network.eval()
+    return Trained(design, program, network, design.data)
+
+
+def open_data(run: Run) -> Dataset:
+    """The run's data as it was trained on: its vocabulary and scaling. Raises StudioError when the file changed."""
+    recipe = run.design().data
+    if recipe is None:
+        raise StudioError("The run's design has no data", where=str(run.folder))
+    dataset = open_dataset(recipe, run.base_folder, fit=False)
+    if recipe.digest and dataset.recipe.digest != recipe.digest:
+        raise StudioError(
+            "The data file is not the one this run was trained on",
+            where=str(dataset.recipe.path),
+            remedy="Bring back the old file.",
+        )
+    return dataset
+
+
+def evaluate(
+    run: Run | Path | str, split: Part = "validation", which: Which = "best", device: str = "cpu"
+) -> dict[str, Any]:
+    """The score on train, validation or test as plain values for `rnnstudio evaluate`.
+
+    Keys: split, loss, perplexity, accuracy, places, step (of the checkpoint), seconds, run, checkpoint.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    settings = run.settings()
+    set_threads(settings.threads, window=False)
+    where = choose_device(device)
+    trained = load_trained(run, which)
+    dataset = open_data(run)
+    network = trained.network.to(where)
+    start = time.perf_counter()
+    score = validate(network, evaluation_batches(dataset, split, settings, trained.program), where)
+    assert score is not None
+    path = run.checkpoint(which)
+    return {
+        "split": split,
+        "loss": score.loss,
+        "perplexity": score.perplexity,
+        "accuracy": score.accuracy,
+        "places": score.places,
+        "step": checkpoints.step_of(path),
+        "seconds": time.perf_counter() - start,
+        "run": str(run.folder),
+        "checkpoint": path.stem,
+    }
+
+
+def generate_text(
+    run: Run | Path | str, prompt: str, length: int, temperature: float = 0.8, seed: int = 0, which: Which = "best"
+) -> str:
+    """`length` tokens that follow `prompt`, as text. Raises StudioError when the model cannot write."""
+    trained = load_trained(run, which)
+    return Writer(trained.network, trained.recipe).write(prompt, length, temperature, seed)

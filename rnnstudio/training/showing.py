@@ -1,0 +1,72 @@
+"""What a model shows of itself at a validation: text it writes, or its forecast beside the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..data.dataset import Dataset
+from ..data.vocabulary import Vocabulary, vocabulary_of
+from ..design.errors import StudioError
+from ..design.recipe import DataRecipe
+from ..runtime import Network, generate
+from ..runtime.generate import why_not
+from .validation import Score
+
+PIECE = 32
+"""Tokens written between two looks at whether somebody wants to stop (a few hundredths of a second)."""
+
+
+class Writer:
+    """Writes text with a language model, in the letters or words of its recipe."""
+
+    def __init__(self, network: Network, recipe: DataRecipe) -> None:
+        self.network = network
+        self.why_not = why_not(network)
+        self.vocabulary: Vocabulary | None = None
+        if not self.why_not:
+            field = next(item.field for item in network.program.inputs if not item.target)
+            self.vocabulary = vocabulary_of(recipe, field)
+
+    def write(
+        self,
+        prompt: str,
+        length: int,
+        temperature: float,
+        seed: int,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> str:
+        """`length` tokens as text that follows `prompt`, shorter when `stop` said so. The same for the same seed.
+
+        An empty prompt stands for a line end, or the vocabulary's first entry. Raises StudioError when the network
+        cannot write, or the prompt has something unknown. Touches no random state but its own.
+        """
+        if self.vocabulary is None:
+            raise StudioError(f"This model cannot write text: {self.why_not.rstrip('.')}")
+        generator = torch.Generator().manual_seed(seed)
+        ids = self.vocabulary.encode(prompt)
+        if not len(ids):
+            ids = np.array([self.vocabulary.numbers.get("\n", 0)], np.int64)
+        read = torch.from_numpy(ids)[None]
+        written: list[int] = []
+        while len(written) < length and not stop():
+            piece = generate(self.network, read, min(PIECE, length - len(written)), temperature, generator)
+            written.extend(piece.tolist())
+            read = torch.cat([read, piece[None]], 1)
+        text = self.vocabulary.decode(written)
+        spaced = self.vocabulary.level == "words" and prompt and not prompt[-1].isspace()
+        return f" {text}" if spaced else text
+
+
+def forecast(score: Score, dataset: Dataset, labels: tuple[str, ...]) -> dict[str, Any] | None:
+    """The arguments of Forecast, in the file's units; None when nothing is forecast."""
+    for name, stretch in score.forecasts.items():
+        spec = dataset.recipe.field(name)
+        truth = dataset.unscale(name, stretch.truth).astype(np.float32)
+        prediction = dataset.unscale(name, stretch.prediction).astype(np.float32)
+        columns = spec.columns or tuple(f"{name} {i + 1}" for i in range(spec.size))
+        return {"truth": truth, "prediction": prediction, "columns": columns, "labels": labels[: len(truth)]}
+    return None

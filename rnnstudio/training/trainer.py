@@ -1,0 +1,345 @@
+"""The trainer: a plain object whose events are the whole training. It knows no window, no thread and no process.
+
+for event in Trainer(design, dataset, settings, folder).events():
+    print(event)
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..catalog.catalog import Catalog, standard
+from ..compiler import compile_design
+from ..data.batches import Batches
+from ..data.dataset import Dataset
+from ..design.design import Design
+from ..design.errors import StudioError
+from ..runtime import Network
+from . import events as ev
+from .checkpoints import seed_everything
+from .diverged import Diverged, explain, non_finite_weights
+from .keeper import Keeper, Place
+from .machine import choose_device, set_threads, versions
+from .optim import apply_settings, make_optimiser, norms
+from .requests import LIVE_SETTINGS, Request, Requests
+from .runs import RunFolder
+from .settings import TrainingSettings, settings_from
+from .showing import Writer, forecast
+from .timing import Budget, Stopwatch
+from .validation import State, evaluation_batches, validate
+from .watching import Watcher
+
+SHARE_OF_SAMPLES = 0.05
+"""Of the time, for what is written after validations. Samples wanted every N steps are written every N steps."""
+
+
+class Trainer:
+    """Trains one design on one dataset into one run folder. Owner of network, optimiser and place while it lives.
+
+    resume: go on from the folder's last checkpoint, bit for bit on the same machine with the same number of threads.
+    window: leave one processor core to the window. base_folder, command: noted in run.json.
+    Raises StudioError when design, data, settings or folder do not fit.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        dataset: Dataset,
+        settings: TrainingSettings,
+        run_folder: Path | str,
+        catalog: Catalog | None = None,
+        *,
+        resume: bool = False,
+        window: bool = False,
+        base_folder: Path | str = ".",
+        command: Sequence[str] = (),
+        requests: Requests | None = None,
+    ) -> None:
+        self.settings = settings
+        self.dataset = dataset
+        self.design = design.replace(data=dataset.recipe, training=settings.model_dump())
+        self.requests = requests or Requests()
+        self.resumed = resume
+        self.device = choose_device(settings.device)
+        self.threads = set_threads(settings.threads, window)
+        seed_everything(settings.seed)
+        self.network = Network(compile_design(self.design, catalog or standard()), settings.seed).to(self.device)
+        self.trained = {path: w for path, w in self.network.weights.items() if isinstance(w, torch.nn.Parameter)}
+        if not self.trained:
+            raise StudioError("The design has no parameter to train", remedy="Add a layer with weights.")
+        self.optimiser = make_optimiser(settings, self.trained.values())
+        self.batches = Batches(
+            dataset, "train", settings.batch_size, settings.chunk, carry=settings.carry, seed=settings.seed
+        )
+        self.validation: Batches | None = None
+        if dataset.split("validation").steps:
+            self.validation = evaluation_batches(dataset, "validation", settings, self.network.program)
+        self.writer = Writer(self.network, dataset.recipe)
+        self.watcher = Watcher(self.network, dataset.recipe, self.trained)
+        self.sampling = Budget(SHARE_OF_SAMPLES)
+        info = {
+            "base_folder": str(Path(base_folder).resolve()),
+            "command": list(command),
+            "versions": versions(),
+            "seed": settings.seed,
+            "device": str(self.device),
+            "threads": self.threads,
+            "data_digest": dataset.recipe.digest,
+        }
+        folder = Path(run_folder)
+        self.run = RunFolder.reopen(folder, info) if resume else RunFolder.create(folder, self.design, settings, info)
+        self.keeper = Keeper(self.run, self.network, self.optimiser, dataset.recipe.digest)
+        self.place = Place()
+        self.carried: State | None = None
+        if resume:
+            self.place, self.carried = self.keeper.restore(settings, self.device)
+            self.run.write_settings(settings)
+        self.clock = Stopwatch(self.place.seconds)
+        self._one_step = False
+        self._rate = 0.0
+
+    @property
+    def steps_total(self) -> int:
+        return self.settings.steps or self.settings.epochs * len(self.batches)
+
+    def request(self, request: Request) -> None:
+        """Ask for "pause", "resume", "stop", "step" or ("set", name, value). From any thread; taken between steps."""
+        self.requests.put(request)
+
+    def events(self) -> Iterator[ev.Event]:
+        """The training. Each event is in the run's history before it is given out. Raises StudioError (disk full …)."""
+        history = self.keeper.open_history()
+        self.run.mark("running")
+        ended = False
+        try:
+            for event in self._training():
+                history.record(event)
+                ended = isinstance(event, ev.Finished | ev.Failed)
+                yield event
+        finally:
+            history.close()
+            if not ended:
+                self.run.mark("interrupted", step=self.place.step)
+
+    def _training(self) -> Iterator[ev.Event]:
+        self.clock.start()
+        yield self._started()
+        try:
+            while True:
+                yield from self._obey()
+                if self.requests.stop_asked:
+                    yield from self._finish("stopped")
+                elif self._validation_is_due():
+                    yield from self._validate()
+                    continue
+                elif self.place.step >= self.steps_total:
+                    yield from self._finish("done")
+                elif 0 < self.settings.patience <= self.place.without_progress:
+                    yield from self._finish("early")
+                else:
+                    yield from self._step()
+                    continue
+                return
+        except Diverged as error:
+            yield from self._fail(error)
+
+    # --- one step
+
+    def _step(self) -> Iterator[ev.Event]:
+        """Forward, backward, look at the numbers, clip, update."""
+        start = time.perf_counter()
+        batch = self.batches.batch(self.place.epoch, self.place.index)
+        fields = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.fields.items()}
+        state = self.carried if batch.carries else None
+        watching = self._one_step or self.watcher.due(self.settings.probe_seconds)
+        inside = self.watcher.look(fields, batch.lengths, state) if watching else {}
+        rate = apply_settings(self.optimiser, self.settings, self.place.step, self.steps_total)
+        mixed = self.settings.precision == "mixed" and self.device.type == "cuda"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
+            losses = self.network.losses(fields, batch.lengths, state, keep_state=self.batches.carries)
+        self.optimiser.zero_grad()
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        loss, norm = self._loss_and_norm(losses.total)
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise explain(self.network, fields, batch.lengths, loss, self.place.step + 1, self.settings)
+        clipped = 0 < self.settings.clip_norm < norm
+        if watching:
+            self.watcher.before_update()
+        if clipped:
+            torch._foreach_mul_(self._gradients(), self.settings.clip_norm / norm)
+        self.optimiser.step()
+        self.carried = losses.state if self.batches.carries else None
+        changes = self.watcher.after_update() if watching else {}
+        epoch, seconds = self.place.epoch, time.perf_counter() - start
+        self.place.advance(loss, losses.places, seconds, len(self.batches))
+        speed = losses.places / seconds
+        self._rate = 0.9 * self._rate + 0.1 * speed if self._rate else speed
+        yield ev.StepDone(
+            *self._now(),
+            epoch=epoch + 1,
+            loss=loss,
+            learning_rate=rate,
+            gradient_norm=norm,
+            clipped=clipped,
+            tokens=losses.places,
+            tokens_per_second=self._rate,
+            carried=state is not None,
+        )
+        if watching:
+            yield ev.Probed(*self._now(), **inside)
+            yield ev.ParameterNorms(*self._now(), **changes)
+        if self.keeper.due(self.place, self.settings, validated=False):
+            yield from self._save()
+        every = self.settings.sample_every
+        if every and self.place.step % every == 0:
+            yield from self._sample()
+
+    def _loss_and_norm(self, total: Tensor) -> tuple[float, float]:
+        """Loss and norm of all gradients together; the one place of a step that waits for a GPU."""
+        norm = torch.linalg.vector_norm(torch.stack(norms(self._gradients())))
+        loss, length = torch.stack([total.detach().double(), norm.double()]).tolist()
+        return loss, length
+
+    def _gradients(self) -> list[Tensor]:
+        return [w.grad for w in self.trained.values() if w.grad is not None]
+
+    # --- between steps
+
+    def _validation_is_due(self) -> bool:
+        """Every N steps or after an epoch, and at the end. By the place alone, so that resuming changes nothing."""
+        place, every = self.place, self.settings.validate_every
+        if self.validation is None or place.step in (0, place.validated):
+            return False
+        return place.step >= self.steps_total or (place.step % every == 0 if every else place.index == 0)
+
+    def _validate(self) -> Iterator[ev.Event]:
+        assert self.validation is not None
+        score = validate(self.network, self.validation, self.device, stop=lambda: self.requests.stop_asked)
+        if score is None:
+            return
+        place = self.place
+        if not math.isfinite(score.loss):
+            wrong = non_finite_weights(self.network)
+            what = f"the parameter {wrong[0]} is infinite or NaN" if wrong else "some value overflows"
+            raise Diverged(
+                f"The validation loss is {score.loss}: {what}",
+                f"step {place.step}",
+                f"Train again with a learning rate below {self.settings.learning_rate:g}.",
+            )
+        best = place.best_loss is None or score.loss < place.best_loss
+        place.validated, place.validation_loss = place.step, score.loss
+        place.without_progress = 0 if best else place.without_progress + 1
+        if best:
+            place.best_loss, place.best_step = score.loss, place.step
+            self.keeper.improved(place, self.carried, self.settings)
+        epoch = place.epoch + (1 if place.index else 0)
+        yield ev.Validated(*self._now(), "validation", epoch, score.loss, score.perplexity, score.accuracy, best)
+        drawn = forecast(score, self.dataset, self.validation.split.labels(0))
+        if drawn is not None:
+            yield ev.Forecast(*self._now(), **drawn)
+        if not self.settings.sample_every and (self.sampling.due or place.step >= self.steps_total):
+            yield from self._sample()
+        if self.keeper.due(place, self.settings, validated=True):
+            yield from self._save()
+
+    def _sample(self) -> Iterator[ev.Event]:
+        settings = self.settings
+        if self.writer.why_not or not settings.sample_length:
+            return
+        with self.sampling.spending():
+            seed = settings.seed * 1_000_003 + self.place.step
+            stop = self.requests
+            text = self.writer.write(
+                settings.sample_prompt, settings.sample_length, settings.temperature, seed, lambda: stop.stop_asked
+            )
+        event = ev.Sampled(*self._now(), settings.sample_prompt, text, settings.temperature)
+        self.run.write_sample(event)
+        yield event
+
+    def _save(self) -> Iterator[ev.Event]:
+        self.place.seconds = self.clock.seconds
+        for path, best in self.keeper.save(self.place, self.carried, self.settings):
+            yield ev.CheckpointSaved(*self._now(), str(path), best)
+
+    def _obey(self) -> Iterator[ev.Event]:
+        """Take what was asked; after "pause" and "step" wait for more."""
+        waiting, self._one_step = self._one_step, False
+        if waiting:
+            yield from self._pause()
+        while (request := self.requests.take(wait=waiting)) is not None:
+            if request == "stop":
+                return
+            if isinstance(request, tuple):
+                yield from self._set(request[1], request[2])
+            elif request == "pause" and not waiting:
+                waiting = True
+                yield from self._pause()
+            elif request == "step":
+                self._one_step = True
+                self.clock.start()
+                return
+            elif request == "resume" and waiting:
+                waiting = False
+                self.clock.start()
+                self.run.mark("running")
+                yield ev.Resumed(*self._now())
+
+    def _pause(self) -> Iterator[ev.Event]:
+        self.clock.stop()
+        self.run.mark("paused", step=self.place.step)
+        yield ev.Paused(*self._now())
+
+    def _set(self, name: str, value: float) -> Iterator[ev.Event]:
+        """Change a setting from the next step on. What does not fit changes nothing and is said."""
+        try:
+            if name not in LIVE_SETTINGS:
+                raise StudioError(f"{name} cannot be changed while the run is alive")
+            whole = isinstance(getattr(self.settings, name), int)
+            self.settings = settings_from(self.settings.model_dump(), **{name: int(value) if whole else float(value)})
+        except StudioError as error:
+            yield ev.Log(*self._now(), str(error))
+            return
+        self.run.write_settings(self.settings)
+        yield ev.SettingChanged(*self._now(), name, float(value))
+
+    # --- beginning and end
+
+    def _now(self) -> tuple[int, float]:
+        return self.place.step, self.clock.seconds
+
+    def _started(self) -> ev.Started:
+        return ev.Started(
+            *self._now(),
+            run_folder=str(self.run.folder),
+            device=str(self.device),
+            threads=self.threads,
+            steps_total=self.steps_total,
+            steps_per_epoch=len(self.batches),
+            parameters={path: w.numel() for path, w in self.trained.items()},
+            lowerings=self.network.lowerings(),
+            resumed=self.resumed,
+        )
+
+    def _finish(self, reason: str) -> Iterator[ev.Event]:
+        self.clock.start()
+        yield from self._save()
+        place, seconds = self.place, self.clock.seconds
+        speed = place.places / place.busy if place.busy else 0.0
+        summary = {"steps": float(place.step), "seconds": seconds, "tokens": float(place.places)}
+        if place.best_loss is not None:
+            summary["best_step"] = float(place.best_step)
+        self.run.mark("stopped" if reason == "stopped" else "finished", reason=reason, step=place.step)
+        yield ev.Finished(*self._now(), reason, place.loss, place.validation_loss, place.best_loss, speed, summary)
+
+    def _fail(self, error: Diverged) -> Iterator[ev.Event]:
+        """Keep the last state whose numbers are all finite, and say what happened."""
+        if not non_finite_weights(self.network):
+            yield from self._save()
+        self.run.mark("failed", step=self.place.step, why=error.what)
+        yield ev.Failed(*self._now(), error.what, error.where, error.remedy)

@@ -1,0 +1,166 @@
+"""The loss over a whole part of the data: every step counted once, read with what came before it where possible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..compiler.program import Program, region_ops
+from ..data.batches import Batch, Batches
+from ..data.dataset import Dataset
+from ..data.split import Part
+from ..runtime import Losses, Network
+from .settings import TrainingSettings
+
+FORECAST_STEPS = 500
+"""Length of the stretch of a series that is drawn."""
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """loss: mean over all places. perplexity, accuracy: None unless the only loss is a cross-entropy.
+
+    forecasts: target field → Stretch.
+    """
+
+    loss: float
+    places: int
+    perplexity: float | None
+    accuracy: float | None
+    forecasts: Mapping[str, Stretch]
+
+
+@dataclass(slots=True)
+class Stretch:
+    """The first predicted run of a part, in the model's units; row 0 is the first predicted step. NaN: not reached."""
+
+    truth: npt.NDArray[np.float32]
+    prediction: npt.NDArray[np.float32]
+    filled: int = field(default=0)
+
+
+def evaluation_batches(dataset: Dataset, part: Part, settings: TrainingSettings, program: Program) -> Batches:
+    """The part in order. Context before the counted steps is read only where it can be told apart from them: in a
+    network that never looks ahead, as state. Raises StudioError when the part is empty."""
+    context = None if looks_back_only(program) else 0
+    return Batches(dataset, part, settings.batch_size, settings.chunk, settings.carry, context=context, shuffle=False)
+
+
+def looks_back_only(program: Program) -> bool:
+    """Whether every step depends on steps before it alone, so that reading on with the state equals reading at once."""
+    if not all(scan.forward for scan in program.scans()):
+        return False
+    ahead = (op for op in region_ops(program.regions) if op.kind == "delay" and op.attrs["k"] < 0)
+    whole = (op for op in region_ops(program.regions) if op.kind in ("pool", "reverse"))
+    return not any(ahead) and not any(whole)
+
+
+def validate(
+    network: Network, batches: Batches, device: torch.device, *, stop: Callable[[], bool] = lambda: False
+) -> Score | None:
+    """The score over all batches, without dropout. None when `stop` said so on the way. Changes nothing."""
+    was_training = network.training
+    network.eval()
+    counts = _Counts(network, batches)
+    state: State | None = None
+    try:
+        with torch.no_grad():
+            for index in range(len(batches)):
+                if stop():
+                    return None
+                batch = batches.batch(0, index)
+                losses = batch_losses(network, batch, state if batch.carries else None, device, batches)
+                state = losses.state
+                counts.add(losses, batch, index)
+    finally:
+        network.train(was_training)
+    return counts.score()
+
+
+def batch_losses(network: Network, batch: Batch, state: State | None, device: torch.device, batches: Batches) -> Losses:
+    """Losses of the steps that count; those before them (batch.skip) are only read."""
+    fields = {name: tensor.to(device) for name, tensor in batch.fields.items()}
+    lengths = dict(batch.lengths)
+    if batch.skip:
+        along = {spec.name for spec in batches.dataset.fields if spec.axis is not None}
+        before = {name: x[:, : batch.skip] if name in along else x for name, x in fields.items()}
+        state = network.losses(before, {}, state).state
+        fields = {name: x[:, batch.skip :] if name in along else x for name, x in fields.items()}
+        lengths = {axis: n - batch.skip for axis, n in lengths.items()}
+    return network.losses(fields, lengths, state, keep_state=batches.carries)
+
+
+class _Counts:
+    """Sums on the device while batches come, so that a GPU is waited for once."""
+
+    def __init__(self, network: Network, batches: Batches) -> None:
+        self.batches = batches
+        self.program = network.program
+        self.places = 0
+        self.total: Tensor | None = None
+        self.correct: Tensor | None = None
+        self.stretches = self._stretches()
+
+    def add(self, losses: Losses, batch: Batch, index: int) -> None:
+        places = int(losses.places)
+        share = losses.total.detach().double() * places
+        self.total = share if self.total is None else self.total + share
+        if losses.correct is not None:
+            self.correct = losses.correct if self.correct is None else self.correct + losses.correct
+        self.places += places
+        for name, (node, stretch) in self.stretches.items():
+            self._fill(stretch, losses.predictions[node], batch.fields[name], batch, index)
+
+    def score(self) -> Score:
+        loss = float(self.total) / max(self.places, 1) if self.total is not None else math.nan
+        single = len(self.program.losses) == 1 and self.program.losses[0].weight == 1
+        entropy = self.correct is not None and single
+        return Score(
+            loss=loss,
+            places=self.places,
+            perplexity=math.exp(min(loss, 700.0)) if entropy and math.isfinite(loss) else None,
+            accuracy=float(self.correct) / max(self.places, 1) if self.correct is not None and entropy else None,
+            forecasts={name: stretch for name, (_, stretch) in self.stretches.items() if stretch.filled},
+        )
+
+    def _stretches(self) -> dict[str, tuple[str, Stretch]]:
+        """For each target field of numbers along an axis: the loss node that predicts it, and room for a stretch."""
+        found: dict[str, tuple[str, Stretch]] = {}
+        targets = {item.name: item for item in self.program.inputs if item.target}
+        steps = min(int(self.batches.split.spans.lengths[0]), FORECAST_STEPS)
+        specs = {spec.name: spec for spec in self.batches.dataset.fields}
+        for loss in self.program.losses:
+            item = targets.get(loss.target)
+            if item is None or len(self.program.signals[loss.prediction].axes) != 1:
+                continue
+            spec = specs.get(item.field)
+            if spec is not None and spec.content == "real" and spec.axis is not None:
+                room = Stretch(_unknown(steps, spec.size), _unknown(steps, spec.size))
+                found[item.field] = (loss.node, room)
+        return found
+
+    def _fill(self, stretch: Stretch, prediction: Tensor, truth: Tensor, batch: Batch, index: int) -> None:
+        """Put the counted steps of the first sequence where they belong."""
+        cut = self.batches.cut(0, index)
+        spans = self.batches.split.spans
+        first = int(spans.first[0])
+        for row in np.flatnonzero(cut.sequence == spans.sequence[0]).tolist():
+            begin = int(cut.start[row]) + batch.skip - first
+            count = min(int(cut.length[row]) - batch.skip, len(stretch.truth) - begin)
+            if begin < 0 or count <= 0:
+                continue
+            stretch.truth[begin : begin + count] = truth[row, batch.skip : batch.skip + count].float().cpu().numpy()
+            stretch.prediction[begin : begin + count] = prediction[row, :count].float().cpu().numpy()
+            stretch.filled += count
+
+
+def _unknown(steps: int, width: int) -> npt.NDArray[np.float32]:
+    return np.full((steps, width), np.nan, np.float32)
