@@ -10,7 +10,7 @@ from pathlib import Path
 from rnnstudio.data import options as data_options
 from rnnstudio.data.files import detect_encoding, survey
 from rnnstudio.data.options import CsvOptions, TextOptions
-from rnnstudio.data.sniff import Layout, find_delimiter, find_layout, is_missing, number, sample_rows
+from rnnstudio.data.sniff import Layout, find_delimiter, find_layout, find_preamble, is_missing, number, sample_rows
 from rnnstudio.data.table import read_sample
 from rnnstudio.design.recipe import DataRecipe
 
@@ -32,16 +32,17 @@ def guess(path: Path | str) -> DataRecipe:
     shown = str(path)
     encoding = detect_encoding(file, shown)
     lines = read_sample(file, shown, encoding)
-    if file.suffix.lower() in _TABLES or (file.suffix.lower() not in _TEXTS and _is_table(lines)):
+    if file.suffix.lower() in _TABLES or _is_table(lines, sure=file.suffix.lower() in _TEXTS):
         return _guess_csv(file, shown, encoding, lines)
     return DataRecipe("text", shown, data_options.to_json(TextOptions(encoding=encoding)))
 
 
-def _is_table(lines: Sequence[str]) -> bool:
-    """Whether most cells below the first row are numbers, in rows of equal width."""
+def _is_table(lines: Sequence[str], sure: bool) -> bool:
+    """Whether most cells below the first row are numbers, in rows of equal width; sure: nearly all, in two columns."""
+    lines = lines[find_preamble(lines) :]
     delimiter, share = find_delimiter(lines)
-    if delimiter:
-        return share > 0.5 and len(lines) > 2
+    if delimiter or sure:
+        return bool(delimiter) and share > (0.9 if sure else 0.5) and len(lines) > 2
     cells = [line.strip() for line in lines[1:] if line.strip()]
     return len(cells) > 2 and all(number(cell, ".") is not None or number(cell, ",") is not None for cell in cells)
 
@@ -50,7 +51,7 @@ def _guess_csv(file: Path, shown: str, encoding: str, lines: Sequence[str]) -> D
     options = CsvOptions(encoding=encoding)
     layout = find_layout(lines, options)
     options = layout.options(options)
-    rows = sample_rows(lines, layout.delimiter)[1 if layout.header else 0 :]
+    rows = sample_rows(lines[layout.skip :], layout.delimiter)[1 if layout.header else 0 :]
     order = _order_column(layout, rows)
     group = _group_column(layout, rows, order)
     numeric = tuple(
@@ -58,7 +59,7 @@ def _guess_csv(file: Path, shown: str, encoding: str, lines: Sequence[str]) -> D
         for name, good in zip(layout.names, layout.numeric, strict=True)
         if good and name not in (order, group) and layout.names.count(name) == 1
     )
-    steps = max(survey(file, shown, encoding).lines - int(layout.header), 1)
+    steps = max(survey(file, shown, encoding).lines - int(layout.header) - layout.skip, 1)
     # A window of half the training part at most, so that there are several.
     window = 0 if group else max(2, min(WINDOW, int(steps * CSV_SPLIT[0]) // 4))
     options = replace(options, order=order, group=group, inputs=numeric, targets=numeric, window=window)

@@ -39,6 +39,7 @@ class CsvOptions:
     """A table of numbers as sequences.
 
     mode: "row_is_step" (a row is one time step) or "row_is_sequence" (a row holds one sequence, a column a step).
+    skip_lines: lines above the table, such as titles; None = found.
     delimiter: one character, "whitespace", or "auto". decimal: ".", "," or "auto". header: True, False or "auto".
     group: the column whose values tell the sequences apart ("" = one sequence).
     order: the column that labels the steps, such as a year or a date; rows are put in its order, and it is not fed to
@@ -54,6 +55,7 @@ class CsvOptions:
 
     mode: str = "row_is_step"
     encoding: str = "utf-8"
+    skip_lines: int | None = None
     delimiter: str = "auto"
     decimal: str = "auto"
     header: bool | str = "auto"
@@ -76,6 +78,7 @@ class CsvOptions:
                 where="option delimiter",
                 remedy='Use "auto", "whitespace", or one character such as "," ";" or a tab.',
             )
+        _at_least("skip_lines", self.skip_lines or 0, 0)
         _choice("decimal", self.decimal, ("auto", ".", ","))
         if not isinstance(self.header, bool):
             _choice("header", self.header, ("auto",))
@@ -138,6 +141,10 @@ def parse(kind: type[Options], options: Mapping[str, JSON]) -> Options:
 def _typed(name: str, value: JSON, default: object) -> object:
     if name == "header":
         good = isinstance(value, (bool, str))
+    elif name == "skip_lines":
+        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+            return value
+        raise StudioError(f"{value!r} is not a whole number", where=f"option {name}")
     elif isinstance(default, bool):
         good = isinstance(value, bool)
     elif isinstance(default, int):

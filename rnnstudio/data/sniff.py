@@ -13,22 +13,33 @@ from rnnstudio.data.options import CsvOptions
 SAMPLE_LINES = 400
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "?", "#n/a", "#na", "."))
 _DELIMITERS = (",", ";", "\t", "|", "whitespace")
+_THOUSANDS_COMMA = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_THOUSANDS_POINT = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?")
+_MOST_TITLE_LINES = 10
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the file is written. numeric: for each column, whether most of its cells are numbers."""
+    """How the file is written.
 
+    skip: lines above the table. numeric: for each column, whether most of its cells are numbers. example: the first row
+    of data.
+    """
+
+    skip: int
     delimiter: str
     decimal: str
     header: bool
     names: tuple[str, ...]
     numeric: tuple[bool, ...]
+    example: tuple[str, ...]
 
     def options(self, options: CsvOptions) -> CsvOptions:
         """The options with everything that was "auto" settled."""
-        return replace(options, delimiter=self.delimiter, decimal=self.decimal, header=self.header)
+        return replace(
+            options, skip_lines=self.skip, delimiter=self.delimiter, decimal=self.decimal, header=self.header
+        )
 
 
 def is_missing(cell: str) -> bool:
@@ -39,9 +50,13 @@ def number(cell: str, decimal: str) -> float | None:
     """The cell as a number; None when it is not one. A missing cell is not a number here."""
     text = cell.strip()
     if decimal == ",":
-        if "." in text:
+        if _THOUSANDS_POINT.fullmatch(text):
+            text = text.replace(".", "")
+        elif "." in text:
             return None
         text = text.replace(",", ".")
+    elif _THOUSANDS_COMMA.fullmatch(text):
+        text = text.replace(",", "")
     if "_" in text or is_missing(text):
         return None
     try:
@@ -114,8 +129,28 @@ def find_decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     return "," if delimiter != "," and commas > points else "."
 
 
+def find_preamble(lines: Sequence[str]) -> int:
+    """How many lines stand above the table: comments after #, Excel's "sep=;", and titles of one cell over a header."""
+    skip = 0
+    while skip < len(lines) - 1 and lines[skip].lstrip().lower().startswith(("#", "sep=")):
+        skip += 1
+    rest = lines[skip:]
+    delimiter = find_delimiter(rest[len(rest) // 2 :])[0]
+    rows = [trimmed(sample_rows([line], delimiter)) for line in rest] if delimiter and '"' not in rest[0] else []
+    title = 0
+    while title < min(len(rows), _MOST_TITLE_LINES + 1) and (not rows[title] or len(rows[title][0]) == 1):
+        title += 1
+    if not 0 < title < len(rows) or title > _MOST_TITLE_LINES:
+        return skip
+    body = [row[0] for row in rows[title + 1 :] if row]
+    numeric = [_mostly_numbers([row[i] for row in body if i < len(row)], ".") for i in range(len(rows[title][0]))]
+    return skip + title if _looks_like_header(rows[title][0], numeric, ".") else skip
+
+
 def find_layout(lines: Sequence[str], options: CsvOptions) -> Layout:
     """What the first lines show, where the options leave it open. lines: with their line ends."""
+    skip = find_preamble(lines) if options.skip_lines is None else options.skip_lines
+    lines = lines[skip:]
     delimiter = options.delimiter
     if delimiter == "auto":
         delimiter = find_delimiter(lines)[0] or _for_one_column(lines)
@@ -143,7 +178,8 @@ def find_layout(lines: Sequence[str], options: CsvOptions) -> Layout:
             names, numeric = (
                 (names, numeric) if options.mode == "row_is_sequence" else (names[:common], numeric[:common])
             )
-    return Layout(delimiter, decimal, header, tuple(names), numeric)
+    example = rows[1:2] if header else rows[:1]
+    return Layout(skip, delimiter, decimal, header, tuple(names), numeric, tuple(example[0] if example else ()))
 
 
 def _mostly_numbers(cells: Sequence[str], decimal: str) -> bool:

@@ -65,7 +65,7 @@ def find_columns(layout: Layout, options: CsvOptions, shown: str) -> tuple[tuple
             where = layout.names.index(name) + 1
             raise StudioError(
                 f"two columns are called {name!r}: columns {where} and {layout.names.index(name, place + 1) + 1}",
-                where=f"{shown}, line 1",
+                where=f"{shown}, line {layout.skip + 1}",
                 remedy="Rename one of them in the file.",
             )
     for role, wanted in (
@@ -78,7 +78,7 @@ def find_columns(layout: Layout, options: CsvOptions, shown: str) -> tuple[tuple
             if name not in layout.names:
                 raise StudioError(
                     f"there is no column {name!r}",
-                    where=f"{shown}, line 1, option {role}",
+                    where=f"{shown}, line {layout.skip + 1}, option {role}",
                     remedy=f"Columns: {', '.join(layout.names)}.",
                 )
     taken = {options.group, options.order}
@@ -87,8 +87,9 @@ def find_columns(layout: Layout, options: CsvOptions, shown: str) -> tuple[tuple
     numeric = tuple(name for name, good in zip(layout.names, layout.numeric, strict=True) if good and name not in taken)
     inputs = options.inputs or numeric
     if not inputs:
+        cells = ", ".join(repr(cell.strip()) for cell in layout.example[:4]) + (" …" if len(layout.example) > 4 else "")
         raise StudioError(
-            "no column holds numbers",
+            "no column holds numbers" + (f": the first row is {cells}" if cells else ""),
             where=f"{shown}, delimiter {_spoken(layout.delimiter)}, decimal mark {layout.decimal!r}",
             remedy="Set the delimiter or decimal option, or read the file as text.",
         )
@@ -177,8 +178,9 @@ class _Reader:
         with self.path.open(encoding=self.options.encoding) as stream:
             if stream.read(1) != "\ufeff":
                 stream.seek(0)
+            above = sum(1 for _ in islice(stream, self.layout.skip))
             reader = rows_of(stream, self.layout.delimiter, strict=True)
-            line = 0
+            line = above
             skip = self.layout.header
             while True:
                 start = line + 1
@@ -188,7 +190,7 @@ class _Reader:
                     raise self._unreadable(error, start) from error
                 if row is None:
                     return
-                line = getattr(reader, "line_num", start)
+                line = above + getattr(reader, "line_num", start - above)
                 if len(row) != self.width or not row:
                     row = self._fitted(row, line, start)
                 elif not any(row):

@@ -76,7 +76,7 @@ def test_a_batch_has_the_shapes_and_types_the_network_expects(tmp_path: Path) ->
     carry=st.booleans(),
     part=st.sampled_from(["train", "validation", "test"]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_an_evaluation_counts_every_character_once(tmp_path_factory, length, batch_size, chunk, carry, part) -> None:
     dataset = text_dataset(tmp_path_factory.mktemp("once"), length)
     split = dataset.split(part)
@@ -109,7 +109,7 @@ def test_an_evaluation_counts_every_character_once(tmp_path_factory, length, bat
     part=st.sampled_from(["train", "validation", "test"]),
     context=st.sampled_from([None, 0, 5]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_an_evaluation_counts_every_value_once(
     tmp_path_factory, lengths, batch_size, chunk, horizon, part, context
 ) -> None:

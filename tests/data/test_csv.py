@@ -198,6 +198,37 @@ def test_values_are_not_filled_across_sequences(tmp_path: Path) -> None:
     assert dataset.offsets.tolist() == [0, 9, 18]
 
 
+def test_marks_between_thousands_are_read(tmp_path: Path) -> None:
+    assert raw(opened(tmp_path, 'a\n1\n"1,234.5"\n-1e3\n"12,345,678"\n'))[:, 0].tolist() == [1, 1234.5, -1000, 12345678]
+    assert raw(opened(tmp_path, "a;b\n1,5;1\n1.234,5;2\n2,5;3\n1,0;4\n"))[1].tolist() == [1234.5, 2]
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "sep=,\n",
+        "# from the station\n# in mm, not inches\n",
+        "Rain\n",
+        "Rain of the year\n\nStation 7\n",
+        "# x\nRain\n",
+        "\n\n",
+    ],
+)
+def test_lines_above_the_table_are_left_out(tmp_path: Path, above: str) -> None:
+    dataset = opened(tmp_path, above + table())
+    assert dataset.recipe.field("inputs").columns == ("t", "a", "b")
+    assert dataset.rows == 20
+    assert dataset.lines[0] == above.count("\n") + 2
+    assert f"(t.csv, line {above.count(chr(10)) + 22}, column 'a')" in refused(tmp_path, above + table() + "20,x,1\n")
+    assert opened(tmp_path, above + table(), **dataset.recipe.options).recipe == dataset.recipe
+
+
+def test_lines_above_the_table_can_be_counted_by_hand(tmp_path: Path) -> None:
+    content = "units,mm,mm\n" + table()
+    assert "Columns: units, mm" in refused(tmp_path, content.replace("mm,mm", "mm,cm"), inputs=["a"])
+    assert opened(tmp_path, content, skip_lines=1).recipe.field("inputs").columns == ("t", "a", "b")
+
+
 # What a file must not look like
 
 
@@ -236,7 +267,7 @@ def test_text_in_a_column_of_numbers(tmp_path: Path) -> None:
         "this is not a number: 'four' (t.csv, line 3, column 'b'). "
         "Correct the cell, or leave the column out of inputs and targets."
     )
-    assert "Write numbers without a mark between the thousands" in refused(tmp_path, 'a\n1\n2\n"1,234.5"\n4\n')
+    assert "Write numbers without a mark between the thousands" in refused(tmp_path, "a\n1\n2\n1 234.5\n4\n")
     assert 'set the decimal option to ","' in refused(tmp_path, 'a;b\n1.5;1\n2.5;1\n"2,5";1\n4.5;1\n')
     assert "infinity is not a value" in refused(tmp_path, "a\n1\n2\ninf\n4\n")
     assert "not a number: '1_000'" in refused(tmp_path, "a\n1\n2\n1_000\n4\n")

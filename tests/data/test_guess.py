@@ -36,6 +36,8 @@ def test_a_table_is_csv_whatever_it_is_called(tmp_path: Path) -> None:
         "inputs": ["rain"],
     }
     assert dataset.steps[:2] == ("1900", "1901")
+    assert guessed(tmp_path, "numbers.txt", "".join(f"{n} {n * n}\n" for n in range(50)))[0].reader == "csv"
+    assert guessed(tmp_path, "digits.txt", "31415\n92653\n58979\n" * 9)[0].reader == "text"
     assert guessed(tmp_path, "one", "".join(f"{n / 2}\n" for n in range(50)))[0].reader == "csv"
 
 
