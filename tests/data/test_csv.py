@@ -66,12 +66,11 @@ def test_other_targets_may_lie_on_the_same_row(tmp_path: Path) -> None:
     assert np.allclose(dataset.unscale("targets", run["targets"])[:, 0], np.arange(10, 15) ** 2)
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "  "])
-@pytest.mark.parametrize("decimal", [".", ","])
+@pytest.mark.parametrize(
+    ("delimiter", "decimal"), [(mark, dot) for mark in (",", ";", "\t", "|", "  ") for dot in (".", ",") if mark != dot]
+)
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_delimiters_and_decimal_marks_are_found(tmp_path: Path, delimiter: str, decimal: str, end: str) -> None:
-    if delimiter == decimal:
-        pytest.skip("nobody can read that")
     rows = [["t", "a"], *([str(row), f"{row / 8:.3f}".replace(".", decimal)] for row in range(16))]
     dataset = opened(tmp_path, end.join(delimiter.join(row) for row in rows) + end)
     assert np.array_equal(raw(dataset), np.stack([np.arange(16), np.arange(16) / 8], axis=1))
