@@ -16,7 +16,7 @@ EXAMPLE = "char-lm"
 
 def run_demo() -> int:
     """Copy the example into the user's data folder, train it, let it write, export it. Returns the exit code."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print("No display found: training and exporting the example here. (With a display, the studio opens.)")
     folder = user_data_path("rnnstudio") / "demo"
     path = folder / f"{EXAMPLE}.rnn"

@@ -24,7 +24,7 @@ from .progress import Progress
 
 def train(options: argparse.Namespace) -> int:
     """Train as the options say. Returns the exit code."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     if options.resume:
         if options.run is None:
             raise StudioError("--resume needs the run to go on with", remedy="Give its folder with --run.")
@@ -57,7 +57,7 @@ def train(options: argparse.Namespace) -> int:
         base_folder=options.data.resolve().parent if options.data else file.folder,
         command=sys.argv,
     )
-    console.print(f"[bold]{design.name}[/]: {dataset.summary()}")
+    console.print(f"{design.name}: {dataset.summary()}", markup=False)
     result = follow(trainer, console)
     summary = _summary(result, dataset, folder)
     _say(console, summary)
@@ -136,7 +136,8 @@ def _summary(result: ev.Finished | ev.Failed, dataset: Dataset, folder: Path) ->
 
 def _say(console: Console, summary: dict[str, Any]) -> None:
     if "error" in summary:
-        console.print(f"[red]{summary['error']}[/] ({summary['where']})" if summary["where"] else summary["error"])
+        where = f" ({summary['where']})" if summary["where"] else ""
+        console.print(f"{summary['error']}{where}", style="red", markup=False)
     elif summary["validation_loss"] is not None:
         words = [f"validation loss {summary['validation_loss']:.4f}"]
         if summary["perplexity"] is not None:
@@ -146,4 +147,4 @@ def _say(console: Console, summary: dict[str, Any]) -> None:
         console.print("Best " + ", ".join(words))
         for name, value in summary["baselines"].items():
             console.print(f"  {name:<12} {value:.4f}", style="dim")
-    console.print(f"Run: {summary['run']}")
+    console.print(f"Run: {summary['run']}", markup=False)
