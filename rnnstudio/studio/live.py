@@ -13,6 +13,7 @@ from pathlib import Path
 import platformdirs
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from rnnstudio.design.design import Design
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.history import Change
 from rnnstudio.training.client import TrainingClient
@@ -22,6 +23,7 @@ from rnnstudio.training.events import (
     Failed,
     Finished,
     Forecast,
+    Log,
     ParameterNorms,
     Paused,
     Probed,
@@ -32,17 +34,18 @@ from rnnstudio.training.events import (
     StepDone,
     Validated,
 )
+from rnnstudio.training.requests import LIVE_SETTINGS
+from rnnstudio.training.runs import Run
 from rnnstudio.training.settings import TrainingSettings, settings_from
 
+from .background import Background
+from .collecting import Collector
 from .plots.curves import Curves
 from .session import Session
 
 DRAIN_MILLISECONDS = 40
 DRAW_SECONDS = 0.12
 """Plots are drawn at most this often; the curves they draw from are always complete."""
-
-LIVE_SETTINGS = ("learning_rate", "clip_norm")
-"""What may be changed while a run is alive."""
 
 
 class Live(QObject):
@@ -82,6 +85,10 @@ class Live(QObject):
         self._drawn_at = 0.0
         self._fresh = False
         self._closed = False
+        self._collector = Collector(self)
+        self._loader = Background(self)
+        self._loader.done.connect(self._go_on)
+        self._loader.failed.connect(self._not_started)
         session.designChanged.connect(self._follow_settings)
 
     # --- what people ask for
@@ -95,23 +102,50 @@ class Live(QObject):
     def alive(self) -> bool:
         return self.state != "idle"
 
-    def train(self, resume: Path | None = None) -> bool:
-        """Start a run of the session's design, or go on with the run in the folder `resume`.
-
-        False when it cannot start; the person has been told why then.
-        """
+    def train(self) -> bool:
+        """Start a run of the session's design. False when it cannot start; the person has been told why then."""
         if self.alive or self._closed:
             return False
         try:
-            self._start(resume)
+            design, settings = self._checked_design()
         except StudioError as error:
             self.session.failed.emit(error)
             return False
+        folder = new_run_folder(self.session.path, design.name)
+        self._begin(Curves(folder.name, folder), design, self.session.base_folder, settings, resume=False)
         return True
 
-    def _start(self, resume: Path | None) -> None:
+    def go_on(self, folder: Path) -> bool:
+        """Go on with a stored run from its last checkpoint: its own design and data, with the settings of now where
+        they may change during a run (so that a finished run goes on when there are more epochs).
+        """
+        if self.alive or self._closed:
+            return False
+        self._become("starting")
+        self._loader.ask(lambda: _stored(folder))
+        return True
+
+    def _go_on(self, found: tuple[Run, Curves, Design, TrainingSettings]) -> None:
+        run, curves, design, settings = found
+        now = self.session.design.training
+        changes = {name: now[name] for name in LIVE_SETTINGS if name in now}
+        try:
+            settings = settings_from({**settings.model_dump(), **changes})
+        except StudioError as error:
+            self._not_started(error)
+            return
+        self._begin(curves, design, run.base_folder, settings, resume=True)
+
+    def _not_started(self, error: StudioError) -> None:
+        self._become("idle")
+        self.session.failed.emit(error)
+
+    def _checked_design(self) -> tuple[Design, TrainingSettings]:
         design = self.session.design
         errors = self.session.errors
+        if design.data is None:
+            self.dataWanted.emit()
+            raise StudioError("There is no data to train on", remedy="Choose a file in the data panel.")
         if errors:
             self.problemsWanted.emit()
             more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
@@ -120,14 +154,14 @@ class Live(QObject):
                 where=", ".join(errors[0].nodes),
                 remedy="The list of problems shows each one and its place.",
             )
-        if design.data is None:
-            self.dataWanted.emit()
-            raise StudioError("There is no data to train on", remedy="Choose a file in the data panel.")
-        settings = settings_from(design.training)
-        folder = resume or new_run_folder(self.session.path, design.name)
-        self.curves = Curves(folder.name, folder)
-        self.run_folder = folder
-        self._client.start(design, self.session.base_folder, settings, folder, resume=resume is not None)
+        return design, settings_from(design.training)
+
+    def _begin(self, curves: Curves, design: Design, base: Path, settings: TrainingSettings, *, resume: bool) -> None:
+        assert curves.folder is not None
+        self.compared.pop(curves.folder, None)
+        self.curves = curves
+        self.run_folder = curves.folder
+        self._client.start(design, base, settings, curves.folder, resume=resume)
         self._become("starting")
         self._timer.start()
         self.curvesReplaced.emit()
@@ -174,9 +208,15 @@ class Live(QObject):
         if not self._closed:
             self._closed = True
             self._client.close()
+            self._collector.close()
         self.state = "idle"
 
     # --- runs beside each other
+
+    def shown_runs(self) -> list[Curves]:
+        """The live run first (or the last one), then the stored ones beside it: the order of their colours."""
+        others = [curves for folder, curves in self.compared.items() if folder != self.curves.folder]
+        return ([self.curves] if self.curves.folder is not None else []) + others
 
     def compare(self, curves: Curves) -> None:
         """Show a stored run beside the live one."""
@@ -245,6 +285,8 @@ class Live(QObject):
             self.checkpointSaved.emit(event)
         elif isinstance(event, SettingChanged):
             self.settingChanged.emit(event)
+        elif isinstance(event, Log):
+            self.session.message.emit(event.text)
         elif isinstance(event, Paused):
             if self.state != "stopping":
                 self._become("paused")
@@ -268,6 +310,12 @@ class Live(QObject):
         if state != self.state:
             self.state = state
             self.stateChanged.emit(state)
+
+
+def _stored(folder: Path) -> tuple[Run, Curves, Design, TrainingSettings]:
+    """Runs in a thread. Raises StudioError."""
+    run = Run.open(folder)
+    return run, Curves.stored(run), run.design(), run.settings()
 
 
 def runs_folder(design_path: Path | None) -> Path:

@@ -1,15 +1,435 @@
-"""Chooses the file a design learns from, and shows its first rows as the model will see them."""
+"""Chooses the file a design learns from, and shows its first rows as the model will see them.
+
+A file is looked at in a thread; what the panel shows and what the design holds stay as they were until it has been
+read. The design changes only with "Use this data", as one edit that can be undone.
+"""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QWidget
+from dataclasses import dataclass
+from pathlib import Path
 
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFontMetrics, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rnnstudio import data
+from rnnstudio.data.options import CsvOptions, parse
+from rnnstudio.data.sniff import find_layout
+from rnnstudio.data.table import read_sample
+from rnnstudio.design.edits import SetData
+from rnnstudio.design.errors import StudioError
+from rnnstudio.design.history import Change
+from rnnstudio.design.recipe import DataRecipe
+
+from ..background import Background
 from ..session import Session
+from ..theme import SPACE, current, monospace
+from .forms import Combo, align_labels, form_of, note, sentence
+from .reader_forms import SplitForm, TableForm, TextForm
+
+PREVIEW_ROWS = 20
+LOOK_AFTER_MS = 250
+"""A changed option is looked at after this pause in typing."""
+FILTER = "Text and tables (*.txt *.md *.csv *.tsv *.tab *.dat);;All files (*)"
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the thread found: preview (with the completed recipe) and the names of all columns of a table."""
+
+    preview: data.Preview
+    columns: tuple[str, ...]
 
 
 class DataPanel(QWidget):
-    """File, reader options, preview, statistics; "Use this data" is a SetData edit."""
+    """File, reader options, preview, statistics; "Use this data" is a SetData edit.
+
+    Signal: looked() whenever a file has been looked at, well or in vain.
+    """
+
+    looked = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
+        self.preview: data.Preview | None = None
+        self._recipe: DataRecipe | None = None
+        self._of_design = False
+        self.setAcceptDrops(True)
+        self._background = Background(self)
+        self._background.done.connect(self._show)
+        self._background.failed.connect(self._show_failure)
+        self._timer = QTimer(self, singleShot=True, interval=LOOK_AFTER_MS)
+        self._timer.timeout.connect(self._look_again)
+
+        self.choose_button = QPushButton("Choose file …")
+        self.choose_button.setToolTip("Open a text or CSV file (or drop one here)")
+        self.choose_button.clicked.connect(self._choose)
+        self.file_label = _Elided()
+        self.error = note("", "problem")
+        self.error.hide()
+        self.empty = note("Drop a text or a CSV file here, or choose one.\n\nThe network learns from it.")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+        self.reader = Combo(("text", "text"), ("table of numbers (CSV)", "csv"), tip="How the file is understood")
+        self.reader.activated.connect(self._reader_chosen)
+        self.text_form = TextForm()
+        self.table_form = TableForm()
+        self.split_form = SplitForm()
+        for form in (self.text_form, self.table_form, self.split_form):
+            form.changed.connect(self._changed)
+        self.summary = note("")
+        self.problems = QListWidget()
+        self.problems.setWordWrap(True)
+        self.problems.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.problems.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.problems.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.excerpt = QPlainTextEdit()
+        self.excerpt.setReadOnly(True)
+        self.excerpt.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.excerpt.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.excerpt.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.excerpt.setFont(monospace())
+        self.excerpt.setFixedHeight(6 * QFontMetrics(self.excerpt.font()).lineSpacing() + 12)
+        self.table = QTableWidget()
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.table.verticalHeader().hide()
+        self.table.setShowGrid(False)
+        self.table.setAlternatingRowColors(True)
+        self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table.verticalHeader().setDefaultSectionSize(QFontMetrics(self.font()).height() + 8)
+        self.table.setMinimumHeight(150)
+        self.use_button = QPushButton("Use this data")
+        self.use_button.setToolTip("Put this file and these options into the design (can be undone)")
+        self.use_button.clicked.connect(self.use)
+        self.back_button = QPushButton("Back")
+        self.back_button.setToolTip("Show the design's own data again")
+        self.back_button.clicked.connect(self._show_design)
+        self.state = note("")
+        self._lay_out()
+        session.designChanged.connect(self._follow)
+        self._show_design()
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.choose_button)
+        top.addWidget(self.file_label, 1)
+        self.details = QWidget()
+        reader = QWidget()
+        form = form_of(reader)
+        form.addRow("Read as", self.reader)
+        split = QWidget()
+        split_rows = form_of(split)
+        split_rows.addRow("Split", self.split_form)
+        align_labels(form, split_rows, *self.text_form.forms, *self.table_form.forms)
+        inner = QVBoxLayout(self.details)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(SPACE)
+        for widget in (reader, self.text_form, self.table_form, split):
+            inner.addWidget(widget)
+        inner.addWidget(note("As the model will see it", "section"))
+        for widget in (self.summary, self.problems, self.excerpt):
+            inner.addWidget(widget)
+        inner.addWidget(self.table, 1)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
+        column.setSpacing(SPACE)
+        column.addLayout(top)
+        column.addWidget(self.error)
+        column.addWidget(self.empty, 1)
+        column.addWidget(self.details, 1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(content)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.bottom = QWidget()
+        buttons = QHBoxLayout(self.bottom)
+        buttons.setContentsMargins(SPACE, SPACE // 2, SPACE, SPACE)
+        buttons.addWidget(self.state, 1)
+        buttons.addWidget(self.back_button)
+        buttons.addWidget(self.use_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(scroll, 1)
+        layout.addWidget(self.bottom)
+        self.setMinimumWidth(270)
+
+    def sizeHint(self) -> QSize:
+        return QSize(330, 620)
+
+    # --- a file
+
+    def open_file(self, path: Path | str) -> None:
+        """Look at a file and propose how to read it; nothing changes when it cannot be read."""
+        path, base = Path(path).expanduser().absolute(), self.session.base_folder
+        self._of_design = False
+        self._timer.stop()
+        self._wait(f"Reading {path.name} …")
+        self._background.ask(lambda: _look(_relative(data.guess(path), base), base))
+
+    def _choose(self) -> None:
+        start = self.session.base_folder if self._recipe is None else self._file().parent
+        chosen, _ = QFileDialog.getOpenFileName(self, "Data to learn from", str(start), FILTER)
+        if chosen:
+            self.open_file(chosen)
+
+    def _file(self) -> Path:
+        assert self._recipe is not None
+        return data.resolve(self._recipe.path, self.session.base_folder)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+            self._mark_drop(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._mark_drop(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._mark_drop(False)
+        files = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if files:
+            event.acceptProposedAction()
+            self.open_file(files[0])
+
+    def _mark_drop(self, on: bool) -> None:
+        accent = current().accent
+        self.setStyleSheet(f"DataPanel {{ border: 2px solid {accent}; }}" if on else "")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, on)
+
+    # --- options
+
+    def _changed(self) -> None:
+        self._of_design = False
+        self._timer.start()
+        self._update_buttons()
+
+    def _reader_chosen(self) -> None:
+        if self._recipe is None or self.reader.currentData() == self._recipe.reader:
+            return
+        encoding = self._recipe.options.get("encoding", "utf-8")
+        self._of_design = False
+        self._ask(DataRecipe(self.reader.currentData(), self._recipe.path, {"encoding": encoding}, self._recipe.split))
+
+    def _look_again(self) -> None:
+        if self._recipe is None:
+            return
+        form = self.text_form if self._recipe.reader == "text" else self.table_form
+        try:
+            recipe = DataRecipe(self._recipe.reader, self._recipe.path, form.options(), self.split_form.split())
+        except StudioError as error:
+            self._show_failure(error)
+            return
+        self._ask(recipe)
+
+    def _ask(self, recipe: DataRecipe) -> None:
+        base = self.session.base_folder
+        self._wait("Reading …")
+        self._background.ask(lambda: _look(recipe, base))
+
+    def _wait(self, text: str) -> None:
+        self.state.setText(text)
+        self.bottom.show()
+        self._update_buttons()
+
+    # --- what was found
+
+    def _show(self, look: _Look) -> None:
+        preview = look.preview
+        self.preview = preview
+        self._recipe = recipe = preview.recipe
+        self.error.hide()
+        self.empty.hide()
+        self.details.show()
+        self.bottom.show()
+        self.file_label.put(recipe.path, str(self._file()))
+        self.reader.put(recipe.reader)
+        text = recipe.reader == "text"
+        self.text_form.setVisible(text)
+        self.table_form.setVisible(not text)
+        (self.text_form if text else self.table_form).put(recipe.options, look.columns)
+        self.split_form.put(recipe.split)
+        self.summary.setText(_statistics(preview))
+        self.summary.setVisible(bool(preview.summary))
+        self._show_problems(preview)
+        self.excerpt.setVisible(text and bool(preview.excerpt))
+        self.excerpt.setPlainText("\n".join(preview.excerpt.splitlines()[:40]))
+        self._fill_table(preview)
+        self._update_buttons()
+        self.looked.emit()
+
+    def _show_failure(self, error: StudioError) -> None:
+        """The file could not be read at all: what is shown and what the design holds stay."""
+        kept = " The data shown below is unchanged." if self._recipe is not None else ""
+        self.error.setText(f"{sentence(str(error))}{kept}")
+        self.error.show()
+        self.bottom.setVisible(self._recipe is not None)
+        self._update_buttons()
+        self.looked.emit()
+
+    def _show_problems(self, preview: data.Preview) -> None:
+        self.problems.clear()
+        theme = current()
+        for problem in preview.problems:
+            item = QListWidgetItem(f"{'●' if problem.severity == 'error' else '▲'}  {sentence(str(problem))}")
+            item.setForeground(theme.severity(problem.severity))
+            item.setToolTip(str(problem))
+            self.problems.addItem(item)
+        self.problems.setVisible(bool(preview.problems))
+        self._fit_problems()
+
+    def _fit_problems(self) -> None:
+        width = max(self.problems.viewport().width() - 12, 120)
+        metrics = QFontMetrics(self.problems.font())
+        heights = []
+        for row in range(self.problems.count()):
+            item = self.problems.item(row)
+            flags = int(Qt.TextFlag.TextWordWrap.value)
+            box = metrics.boundingRect(0, 0, width - 8, 10_000, flags, item.text())
+            item.setSizeHint(QSize(width, box.height() + 8))
+            heights.append(box.height() + 8)
+        self.problems.setFixedHeight(min(sum(heights) + 6, 180))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_problems()
+
+    def _fill_table(self, preview: data.Preview) -> None:
+        theme = current()
+        bad = {(str(p.line), p.column.strip("'\"")) for p in preview.problems if p.severity == "error" and p.line}
+        lines = {line for line, _ in bad}
+        self.table.setVisible(bool(preview.rows))
+        self.table.clear()
+        self.table.setRowCount(len(preview.rows))
+        self.table.setColumnCount(len(preview.columns))
+        self.table.setHorizontalHeaderLabels(list(preview.columns))
+        by_line = bool(preview.columns) and preview.columns[0] == "line"
+        for row, cells in enumerate(preview.rows):
+            for place, text in enumerate(cells):
+                item = QTableWidgetItem(text)
+                if by_line and cells[0] in lines:
+                    exact = (cells[0], preview.columns[place]) in bad or (cells[0], "") in bad or place == 0
+                    if exact:
+                        item.setBackground(QColor(theme.error_back))
+                        item.setForeground(theme.color("error"))
+                self.table.setItem(row, place, item)
+
+    # --- the design
+
+    def use(self) -> None:
+        """Put what is shown into the design."""
+        if self.use_button.isEnabled() and self.preview is not None:
+            self._of_design = True
+            if self.session.do(SetData(self.preview.recipe)):
+                self.session.message.emit(f"The network now learns from {Path(self.preview.recipe.path).name}")
+            self._update_buttons()
+
+    def _follow(self, change: Change) -> None:
+        if change.edit is None or change.before.data != change.after.data:
+            if self.preview is not None and change.edit is not None and change.after.data == self.preview.recipe:
+                self._update_buttons()
+            else:
+                self._show_design()
+
+    def _show_design(self) -> None:
+        """Show the design's own data, or the empty state."""
+        self._timer.stop()
+        recipe = self.session.design.data
+        self._of_design = True
+        self.error.hide()
+        if recipe is None:
+            self._background.forget()
+            self.preview, self._recipe = None, None
+            self.file_label.put("", "")
+            self.details.hide()
+            self.bottom.hide()
+            self.empty.show()
+            return
+        self._ask(recipe)
+
+    def _update_buttons(self) -> None:
+        recipe = self.session.design.data
+        busy = self._background.waiting or self._timer.isActive()
+        shown = None if self.preview is None else self.preview.recipe
+        same = shown is not None and shown == recipe
+        usable = self.preview is not None and self.preview.usable
+        self.use_button.setEnabled(usable and not same and not busy)
+        self.use_button.setDefault(usable and not same)
+        self.back_button.setVisible(recipe is not None and not same and not busy and not self._of_design)
+        if busy:
+            return
+        if same:
+            self.state.setText("In use")
+        elif not usable:
+            self.state.setText("Cannot be used yet")
+        elif self._of_design:
+            self.state.setText("The file gives other numbers than the design holds")
+        else:
+            self.state.setText("Not in use yet")
+
+
+class _Elided(QLabel):
+    """A path that loses its middle where there is no room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._full = ""
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def put(self, text: str, tip: str) -> None:
+        self._full = text
+        self.setToolTip(tip)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, self.width()))
+
+
+def _look(recipe: DataRecipe, base: Path) -> _Look:
+    """Runs in a thread. Raises StudioError for a file that cannot be read at all."""
+    file = data.resolve(recipe.path, base)
+    columns: tuple[str, ...] = ()
+    if recipe.reader == "csv":
+        encoding = str(recipe.options.get("encoding", "utf-8"))
+        options = parse(CsvOptions, {**recipe.options, "inputs": [], "targets": []})
+        columns = find_layout(read_sample(file, recipe.path, encoding), options).names if file.is_file() else ()
+    return _Look(data.inspect(recipe, base, PREVIEW_ROWS), columns)
+
+
+def _relative(recipe: DataRecipe, base: Path) -> DataRecipe:
+    """A file inside the design's folder is named relative to it, so that the folder can be moved."""
+    path = Path(recipe.path)
+    inside = path.is_relative_to(base)
+    return recipe.replace(path=path.relative_to(base).as_posix() if inside else str(path))
+
+
+def _statistics(preview: data.Preview) -> str:
+    """The summary, a line for each part of it."""
+    much, _, parts = preview.summary.partition("; ")
+    return f"{much[:1].upper()}{much[1:]}\n{parts[:1].upper()}{parts[1:]}" if parts else much

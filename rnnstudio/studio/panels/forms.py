@@ -46,6 +46,7 @@ class Spin(QSpinBox):
         self.setSuffix(suffix)
         self.setSpecialValueText(zero)
         self.setKeyboardTracking(False)
+        self.setMinimumHeight(QComboBox().sizeHint().height())
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setToolTip(tip)
 
@@ -127,7 +128,11 @@ class Fold(QWidget):
 
     def __init__(self, title: str, *, is_open: bool = False) -> None:
         super().__init__()
-        self._button = QToolButton(text=title, checkable=True, checked=is_open, autoRaise=True)
+        self._button = QToolButton()
+        self._button.setText(title)
+        self._button.setCheckable(True)
+        self._button.setChecked(is_open)
+        self._button.setAutoRaise(True)
         self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._button.toggled.connect(self._turn)
         self.content = QWidget()
@@ -156,6 +161,25 @@ def form_of(widget: QWidget) -> QFormLayout:
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     return form
+
+
+def align_labels(*forms: QFormLayout) -> None:
+    """Give the labels of several forms one width, so that the fields below each other stand in one column."""
+    labels = []
+    for form in forms:
+        for row in range(form.rowCount()):
+            item = form.itemAt(row, QFormLayout.ItemRole.LabelRole)
+            label = item.widget() if item is not None else None
+            if label is not None:
+                labels.append(label)
+    widest = max((label.sizeHint().width() for label in labels), default=0)
+    for label in labels:
+        label.setMinimumWidth(widest)
+
+
+def sentence(text: str) -> str:
+    """With a capital at its beginning."""
+    return text[:1].upper() + text[1:]
 
 
 def note(text: str = "", role: str = "muted") -> QLabel:

@@ -8,11 +8,12 @@ from PySide6.QtWidgets import QCheckBox, QFormLayout, QLabel, QVBoxLayout, QWidg
 
 from rnnstudio.design.edits import SetTraining
 from rnnstudio.design.errors import StudioError
+from rnnstudio.training.requests import LIVE_SETTINGS
 from rnnstudio.training.settings import TrainingSettings, settings_from
 
-from ..live import LIVE_SETTINGS, Live
+from ..live import Live
 from ..session import Session
-from .forms import Combo, Entry, Fold, form_of, note
+from .forms import Combo, Entry, Fold, align_labels, form_of, note, sentence, set_role
 
 ESSENTIALS = ("epochs", "batch_size", "chunk", "carry", "optimiser", "learning_rate", "clip_norm", "seed")
 
@@ -25,8 +26,9 @@ class SettingsForm(QWidget):
         self.session = session
         self.live = live
         self.inputs: dict[str, QWidget] = {}
+        self.labels: dict[str, QLabel] = {}
         self.reasons: dict[str, QLabel] = {}
-        self.hint = note("Learning rate and clipping change at once, everything else with the next run.", "faint")
+        self.hint = note("What is greyed takes effect with the next run, everything else at once.", "faint")
         self.hint.hide()
         essentials = QWidget()
         self.advanced = Fold("More settings")
@@ -36,6 +38,7 @@ class SettingsForm(QWidget):
         for name in TrainingSettings.model_fields:
             if name not in ESSENTIALS:
                 self._add(self.advanced.form, name)
+        align_labels(form, self.advanced.form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(note("Settings", "section"))
@@ -43,7 +46,7 @@ class SettingsForm(QWidget):
         layout.addWidget(essentials)
         layout.addWidget(self.advanced)
         session.designChanged.connect(self.show_design)
-        live.stateChanged.connect(lambda state: self.hint.setVisible(state != "idle"))
+        live.stateChanged.connect(self._state_changed)
         self.show_design()
 
     def _add(self, form: QFormLayout, name: str) -> None:
@@ -63,7 +66,8 @@ class SettingsForm(QWidget):
             field.entered.connect(lambda text: self._set(name, _parsed(text, kind)))
             reason = note("", "problem")
             reason.hide()
-            field.wrong.connect(lambda why: (reason.setText(why), reason.setVisible(bool(why))))
+            field.wrong.connect(reason.setText)
+            field.wrong.connect(lambda why: reason.setVisible(bool(why)))
             self.reasons[name] = reason
         field.setToolTip(tip)
         field.setObjectName(name)
@@ -71,9 +75,15 @@ class SettingsForm(QWidget):
         label.setToolTip(tip)
         label.setBuddy(field)
         self.inputs[name] = field
+        self.labels[name] = label
         form.addRow(label, field)
         if name in self.reasons:
             form.addRow(self.reasons[name])
+
+    def _state_changed(self, state: str) -> None:
+        self.hint.setVisible(state != "idle")
+        for name, label in self.labels.items():
+            set_role(label, "" if state == "idle" or name in LIVE_SETTINGS else "faint")
 
     def _set(self, name: str, value: Any) -> None:
         default = TrainingSettings.model_fields[name].default
@@ -112,8 +122,5 @@ def _problem(name: str, text: str, kind: Any) -> str:
         settings_from({name: value})
     except StudioError as error:
         reason = error.what.split(f"{name}: ", 1)[-1]
-        return reason[:1].upper() + reason[1:]
+        return sentence(reason)
     return ""
-
-
-assert set(LIVE_SETTINGS) <= set(TrainingSettings.model_fields)

@@ -175,9 +175,8 @@ class TrainingPanel(QWidget):
         if len(losses):
             last = number(float(losses[-1]))
             perplexity = float(curves.validation_perplexity[-1])
-            self.readings.put("Validation", f"{last}{nats}")
-            if np.isfinite(perplexity):
-                self.readings.put("Its perplexity", number(perplexity))
+            told = f" (perplexity {number(perplexity)})" if np.isfinite(perplexity) else nats
+            self.readings.put("Validation", f"{last}{told}")
             accuracy = float(curves.validation_accuracy[-1])
             if np.isfinite(accuracy):
                 self.readings.put("Accuracy", f"{accuracy:.1%}")
@@ -190,7 +189,7 @@ class TrainingPanel(QWidget):
         speed = curves.steps_per_second()
         if speed:
             tokens = float(np.median(curves.tokens_per_second[-50:]))
-            self.readings.put("Speed", f"{tokens:,.0f} tokens/s · {number(speed)} steps/s")
+            self.readings.put("Speed", f"{_compact(tokens)} tokens/s · {_compact(speed)} steps/s")
 
     def _finished(self, event: Finished) -> None:
         self.status.setText(ENDINGS.get(event.reason, event.reason))
@@ -201,6 +200,11 @@ class TrainingPanel(QWidget):
         self.status.setText(f"{event.what.rstrip('. ')}{place}. {event.remedy}".strip())
 
 
+def _compact(value: float) -> str:
+    """Three digits, thousands as k."""
+    return f"{value / 1000:.3g}k" if value >= 1000 else f"{value:.3g}"
+
+
 class _Readings(QWidget):
     """What the run says, as names and values; a name appears with its first value."""
 
@@ -208,7 +212,6 @@ class _Readings(QWidget):
         "Loss",
         "Perplexity",
         "Validation",
-        "Its perplexity",
         "Accuracy",
         "Best",
         "Gradient",

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QFont, QFontMetrics, QMouseEvent, QPen, QShowEvent
-from PySide6.QtWidgets import QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QFont, QFontMetrics, QMouseEvent, QPen, QResizeEvent, QShowEvent, QTextDocument
+from PySide6.QtWidgets import QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
 from ..live import Live
 from .look import Look, current_look
@@ -17,8 +17,10 @@ from .look import Look, current_look
 class Chart(pg.PlotWidget):
     """A pyqtgraph plot in the palette's colours. The wheel zooms, a drag moves, a double-click shows all again."""
 
-    def __init__(self, left: str = "", bottom: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent, enableMenu=False)
+    def __init__(self, left: str = "", bottom: str = "", widest: str = "0.00000") -> None:
+        """widest: the longest text beside the left axis; its width is fixed, so that nothing jumps as numbers grow."""
+        super().__init__(enableMenu=False)
+        self._widest = widest
         self._titles = {"left": left, "bottom": bottom}
         self._on_look: list[Callable[[Look], None]] = []
         self.look = current_look()
@@ -81,14 +83,15 @@ class Chart(pg.PlotWidget):
         metrics = QFontMetrics(small)
         for side, title in self._titles.items():
             axis = self.getAxis(side)
+            axis.enableAutoSIPrefix(False)
             axis.setPen(QPen(look.grid, 1))
             axis.setTextPen(look.faint)
             axis.setTickFont(small)
             axis.setStyle(tickLength=4, tickTextOffset=4, maxTickLevel=1, autoExpandTextSpace=True)
             if title:
                 axis.setLabel(title, color=look.faint.name(), **{"font-size": f"{small.pointSizeF():.1f}pt"})
-        self.getAxis("left").setStyle(tickTextWidth=metrics.horizontalAdvance("0.0000"))
-        self.getAxis("left").setWidth(metrics.horizontalAdvance("0.00000") + 2 * metrics.height())
+        for_title = metrics.height() + 2 if self._titles["left"] else 0
+        self.getAxis("left").setWidth(metrics.horizontalAdvance(self._widest) + for_title + 12)
         grid = 40 if look.dark else 30
         for side in self._titles:
             self.getAxis(side).setGrid(grid)
@@ -100,6 +103,39 @@ class Chart(pg.PlotWidget):
             self._apply_look()
         else:
             self.getAxis(side).showLabel(False)
+
+
+class Facts(QLabel):
+    """A line of rich text that says as much as there is room for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._versions: tuple[str, ...] = ()
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def say(self, *versions: str) -> None:
+        """Show the first version that fits, or the last. The longest comes first."""
+        if versions != self._versions:
+            self._versions = versions
+            self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if not self._versions:
+            return
+        document = QTextDocument()
+        document.setDefaultFont(self.font())
+        document.setDocumentMargin(0)
+        for version in self._versions:
+            document.setHtml(version)
+            if document.idealWidth() <= self.width():
+                break
+        self.setText(version)
+        self.setToolTip("" if version is self._versions[0] else self._versions[0])
 
 
 class LivePlot(QWidget):

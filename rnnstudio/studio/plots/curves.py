@@ -5,6 +5,7 @@ Owner: `Live` for the run that trains, the runs panel for stored ones. Only the 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,11 +25,12 @@ from rnnstudio.training.events import (
     StepDone,
     Validated,
 )
+from rnnstudio.training.runs import Run
 
 Floats = npt.NDArray[np.float64]
 
-SMOOTHING = 0.98
-"""Each smoothed loss is this much the one before; the start is corrected, so the first one is the loss itself."""
+SMOOTH_SHARE, SMOOTH_STEPS = 0.1, 50
+"""The smoothed loss is a running mean over this share of the steps so far, but over no more than so many steps."""
 PROBES_KEPT = 8
 SAMPLES_KEPT = 200
 
@@ -51,13 +53,28 @@ class Growing:
         self._array[self._rows] = values
         self._rows += 1
 
+    def extend(self, rows: Floats) -> None:
+        """Append rows [n, columns] at once."""
+        end = self._rows + len(rows)
+        if end > len(self._array):
+            bigger = np.empty((max(end, 2 * len(self._array)), self._array.shape[1]))
+            bigger[: self._rows] = self._array[: self._rows]
+            self._array = bigger
+        self._array[self._rows : end] = rows
+        self._rows = end
+
+    def keep(self, rows: int) -> None:
+        """Forget all but the first `rows`."""
+        self._rows = min(rows, self._rows)
+
     def column(self, index: int) -> Floats:
         """[rows], a view: valid until the next append."""
         return self._array[: self._rows, index]
 
     @property
     def last(self) -> Floats:
-        return self._array[self._rows - 1]
+        row: Floats = self._array[self._rows - 1]
+        return row
 
 
 class Curves:
@@ -72,7 +89,7 @@ class Curves:
         self._validations = Growing(4)
         self._norms: dict[str, Growing] = {}
         self._smooth = 0.0
-        self._weight = 0.0
+        self._smoothed_steps = 0
         self.probes: deque[Probed] = deque(maxlen=PROBES_KEPT)
         self.samples: deque[Sampled] = deque(maxlen=SAMPLES_KEPT)
         self.forecasts: deque[Forecast] = deque(maxlen=SAMPLES_KEPT)
@@ -84,6 +101,26 @@ class Curves:
             curves.take(event)
         return curves
 
+    @classmethod
+    def stored(cls, run: Run) -> Curves:
+        """The curves of a run on disk, which may still be going on. Raises StudioError when it cannot be read.
+
+        Touches nothing of Qt, so a thread may do it.
+        """
+        curves = cls(run.name, run.folder)
+        steps = run.steps()
+        table = np.zeros((len(steps), 8))
+        names = ("step", "loss", "", "learning_rate", "gradient_norm", "clipped", "seconds", "tokens_per_second")
+        for place, name in enumerate(names):
+            if name:
+                table[:, place] = getattr(steps, name)
+        for row in table:
+            row[2] = curves._smoothed(float(row[1]))
+        curves._steps.extend(table)
+        for event in run.events():
+            curves.take(event)
+        return curves
+
     def __len__(self) -> int:
         """Number of steps."""
         return len(self._steps)
@@ -91,13 +128,10 @@ class Curves:
     def take(self, event: Event) -> None:
         """Remember what an event says; kinds that draw nothing are passed over."""
         if isinstance(event, StepDone):
-            self._weight = SMOOTHING * self._weight + (1 - SMOOTHING)
-            if np.isfinite(event.loss):
-                self._smooth = SMOOTHING * self._smooth + (1 - SMOOTHING) * event.loss
             self._steps.append(
                 event.step,
                 event.loss,
-                self._smooth / self._weight,
+                self._smoothed(event.loss),
                 event.learning_rate,
                 event.gradient_norm,
                 float(event.clipped),
@@ -124,8 +158,25 @@ class Curves:
             self.forecasts.append(event)
         elif isinstance(event, Started):
             self.started, self.ended = event, None
+            if event.resumed:
+                self._forget_after(event.step)
         elif isinstance(event, (Finished, Failed)):
             self.ended = event
+
+    def _smoothed(self, loss: float) -> float:
+        if math.isfinite(loss):
+            window = min(1 + SMOOTH_SHARE * self._smoothed_steps, SMOOTH_STEPS)
+            self._smooth += (loss - self._smooth) / window
+            self._smoothed_steps += 1
+        return self._smooth if self._smoothed_steps else loss
+
+    def _forget_after(self, step: int) -> None:
+        """A run that goes on from a checkpoint takes back what it did after it."""
+        for growing in (self._steps, self._validations, *self._norms.values()):
+            growing.keep(int(np.searchsorted(growing.column(0), step, side="right")))
+        for pictures in (self.samples, self.forecasts):
+            while pictures and pictures[-1].step > step:
+                pictures.pop()
 
     # Per step, each [steps].
     @property
@@ -138,7 +189,7 @@ class Curves:
 
     @property
     def smooth_loss(self) -> Floats:
-        """Exponential mean of the loss, corrected for its start (Kingma and Ba 2015, section 3)."""
+        """Exponential running mean of the loss, over few steps at first, so that it does not trail behind."""
         return self._steps.column(2)
 
     @property

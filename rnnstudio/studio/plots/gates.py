@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from rnnstudio.training.events import Array, Probed
 
 from ..live import Live
-from .chart import Chart, LivePlot, number
+from .chart import Chart, Facts, LivePlot, number
 from .curves import shown_tokens
 from .look import Look
 
@@ -35,9 +35,7 @@ class GatePlot(LivePlot):
         self.chooser.setMinimumContentsLength(14)
         self.chooser.setToolTip("The gate, state or candidate to look at")
         self.chooser.activated.connect(self._chosen)
-        self.facts = QLabel()
-        self.facts.setTextFormat(Qt.TextFormat.RichText)
-        self.facts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.facts = Facts()
         header = QHBoxLayout()
         header.addWidget(self.chooser)
         header.addWidget(self.facts, 1)
@@ -49,8 +47,8 @@ class GatePlot(LivePlot):
         self.chart.addItem(self.image)
         self.chart.getViewBox().setDefaultPadding(0.0)
         self.chart.getViewBox().invertY(True)
-        self.bar = Chart()
-        self.bar.setFixedWidth(QFontMetrics(self.font()).horizontalAdvance("−0.00") + 34)
+        self.bar = Chart(widest="−1.0")
+        self.bar.setFixedWidth(QFontMetrics(self.font()).horizontalAdvance("−1.0") + 34)
         self.bar.hideAxis("bottom")
         self.bar.setMouseEnabled(False, False)
         self.bar.hideButtons()
@@ -210,16 +208,16 @@ class GatePlot(LivePlot):
             step, unit = int(self._cursor.x()), int(self._cursor.y())
             tokens = list(shown_tokens(self._probe.tokens))
             token = f" <b>“{_escaped(tokens[step])}”</b>" if step < len(tokens) and tokens[step] else ""
-            self.facts.setText(f"t = {step}{token} · unit {unit} · <b>{number(float(values[step, unit]))}</b>")
+            self.facts.say(f"t = {step}{token} · unit {unit} · <b>{number(float(values[step, unit]))}</b>")
             return
-        text = f"step {self._probe.step:,} · {units} units · mean {number(float(np.nanmean(values)))}"
+        when = f" · step {self._probe.step:,}"
         if self.node in self._probe.gates:
             closed, opened = fractions(values)
-            text = (
-                f"<b>{closed:.0%}</b> closed (below {CLOSED}) · <b>{opened:.0%}</b> open (above {OPEN})"
-                f" · step {self._probe.step:,}"
-            )
-        self.facts.setText(text)
+            full = f"<b>{closed:.0%}</b> closed (below {CLOSED}) · <b>{opened:.0%}</b> open (above {OPEN})"
+            self.facts.say(full + when, full, f"<b>{closed:.0%}</b> &lt; {CLOSED} · <b>{opened:.0%}</b> &gt; {OPEN}")
+        else:
+            mean = f"mean {number(float(np.nanmean(values)))}"
+            self.facts.say(f"{units} units · {mean}{when}", mean)
 
 
 def fractions(gates: Array) -> tuple[float, float]:

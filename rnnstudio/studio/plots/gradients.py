@@ -10,10 +10,8 @@ from PySide6.QtGui import QBrush, QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
-    QSizePolicy,
     QSplitter,
     QTabWidget,
     QVBoxLayout,
@@ -23,7 +21,7 @@ from PySide6.QtWidgets import (
 from rnnstudio.training.events import Probed
 
 from ..live import Live
-from .chart import Chart, LivePlot, number
+from .chart import Chart, Facts, LivePlot, number
 from .look import Look, mixed
 
 TOTAL = "all parameters together"
@@ -67,8 +65,7 @@ class ParameterPlot(LivePlot):
         for title, _, _ in self.MEASURES:
             self.measure.addItem(title)
         self.measure.currentIndexChanged.connect(self._measure_chosen)
-        self.facts = QLabel()
-        self.facts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.facts = Facts()
         header = QHBoxLayout()
         header.addWidget(self.measure)
         header.addWidget(self.facts, 1)
@@ -103,7 +100,7 @@ class ParameterPlot(LivePlot):
         self.splitter.addWidget(self.legend)
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([600, 190])
+        self.splitter.setSizes([520, 240])
         self.rows.addWidget(self.splitter, 1)
         self._lines: dict[str, pg.PlotDataItem] = {}
         self._hidden: set[str] = set()
@@ -148,11 +145,8 @@ class ParameterPlot(LivePlot):
         self.marks.setRect(QRectF(first, 0, max(last - first, 1.0), 1))
         self.strip.setYRange(0, 1, padding=0)
         times = int(clipped.sum())
-        self.facts.setText(
-            f"clipped in {times:,} of {len(clipped):,} steps ({times / len(clipped):.0%})"
-            if times
-            else f"never clipped in {len(clipped):,} steps"
-        )
+        share_clipped = f"clipped in {times:,} of {len(clipped):,} steps ({times / len(clipped):.0%})"
+        self.facts.say(share_clipped if times else f"never clipped in {len(clipped):,} steps")
 
     def _rebuild(self, parameters: tuple[str, ...]) -> None:
         for line in self._lines.values():
@@ -215,10 +209,7 @@ class TimePlot(LivePlot):
         self.chooser = QComboBox()
         self.chooser.setToolTip("The state h whose gradient is shown")
         self.chooser.activated.connect(self._chosen)
-        self.verdict = QLabel()
-        self.verdict.setTextFormat(Qt.TextFormat.RichText)
-        self.verdict.setWordWrap(True)
-        self.verdict.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.verdict = Facts()
         header = QHBoxLayout()
         header.addWidget(self.chooser)
         header.addWidget(self.verdict, 1)
@@ -290,12 +281,13 @@ class TimePlot(LivePlot):
             return
         if self._cursor is not None and 0 <= round(self._cursor.x()) < len(norms):
             step = round(self._cursor.x())
-            self.verdict.setText(f"t = {step} · ‖∂L/∂h_t‖ = <b>{number(float(norms[step]))}</b>")
+            self.verdict.say(f"t = {step} · ‖∂L/∂h_t‖ = <b>{number(float(norms[step]))}</b>")
             return
         kind, text = verdict(norms)
         look = self.chart.look
         colour = look.good if kind == "steady" else look.bad
-        self.verdict.setText(f'<b style="color:{colour.name()}">{text[0]}</b> {text[1]}')
+        head = f'<b style="color:{colour.name()}">{text[0]}</b>'
+        self.verdict.say(f"{head} {text[1]}", f"{head} {text[1].partition(' over')[0]}", head)
 
 
 def positive(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

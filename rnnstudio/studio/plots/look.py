@@ -74,5 +74,5 @@ def current_look() -> Look:
 
 def mixed(one: QColor, other: QColor, share: float) -> QColor:
     """`share` of one colour with the rest of the other, opaque."""
-    parts = zip(one.getRgb()[:3], other.getRgb()[:3], strict=True)
+    parts = ((one.red(), other.red()), (one.green(), other.green()), (one.blue(), other.blue()))
     return QColor(*(round(share * a + (1 - share) * b) for a, b in parts))

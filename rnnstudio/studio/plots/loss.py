@@ -8,10 +8,10 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from ..live import Live
-from .chart import Chart, LivePlot, number
+from .chart import Chart, Facts, LivePlot, number
 from .curves import Curves
 from .look import Look, mixed
 
@@ -32,9 +32,7 @@ class LossPlot(LivePlot):
         self.rates.setXLink(self.chart)
         self.rates.setMaximumHeight(120)
         self.rates.hide()
-        self.readout = QLabel()
-        self.readout.setTextFormat(Qt.TextFormat.RichText)
-        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.readout = Facts()
         self.log_button = self._toggle("log", "Logarithmic loss axis")
         self.log_button.toggled.connect(self._set_log)
         self.rate_button = self._toggle("learning rate", "Show the learning rate below")
@@ -58,21 +56,19 @@ class LossPlot(LivePlot):
         self.chart.follow_cursor(self._point)
 
     def _toggle(self, text: str, tip: str) -> QToolButton:
-        button = QToolButton(text=text, toolTip=tip, checkable=True, autoRaise=True)
+        button = QToolButton()
+        button.setText(text)
+        button.setToolTip(tip)
+        button.setCheckable(True)
+        button.setAutoRaise(True)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
 
-    def shown_runs(self) -> list[Curves]:
-        """The live run first, then the stored ones beside it."""
-        live = self.live.curves
-        others = [curves for folder, curves in self.live.compared.items() if folder != live.folder]
-        return ([live] if len(live) else []) + others
-
     def has_something(self) -> bool:
-        return bool(self.shown_runs())
+        return any(len(curves) for curves in self.live.shown_runs())
 
     def draw(self) -> None:
-        runs = self.shown_runs()
+        runs = self.live.shown_runs()
         if [lines.curves for lines in self._runs] != runs:
             self._rebuild(runs)
         for lines in self._runs:
@@ -102,7 +98,9 @@ class LossPlot(LivePlot):
     def _set_look(self, look: Look) -> None:
         self._cursor_line.setPen(pg.mkPen(look.faint, width=1, style=Qt.PenStyle.DashLine))
         self.legend.setLabelTextColor(look.text)
-        self.legend.setBrush(pg.mkBrush(QColor(*look.background.getRgb()[:3], 215)))
+        back = QColor(look.background)
+        back.setAlpha(215)
+        self.legend.setBrush(pg.mkBrush(back))
         for lines in self._runs:
             lines.set_look(look)
 
@@ -125,12 +123,15 @@ class LossPlot(LivePlot):
         if self._cursor is not None:
             at = int(np.clip(np.searchsorted(steps, self._cursor), 0, len(steps) - 1))
         loss = float(curves.smooth_loss[at])
-        parts = [f"step <b>{int(steps[at]):,}</b>", f"loss <b>{number(loss)}</b>{units(curves, loss)}"]
         seen = int(np.searchsorted(curves.validation_step, steps[at], side="right"))
-        if seen:
-            value = float(curves.validation_loss[seen - 1])
-            parts.append(f"validation <b>{number(value)}</b>{units(curves, value)}")
-        self.readout.setText(" &nbsp;·&nbsp; ".join(parts))
+        value = float(curves.validation_loss[seen - 1]) if seen else None
+        versions = []
+        for detail in (units, perplexity, lambda *_: ""):
+            parts = [f"step <b>{int(steps[at]):,}</b>", f"loss <b>{number(loss)}</b>{detail(curves, loss)}"]
+            if value is not None:
+                parts.append(f"validation <b>{number(value)}</b>{detail(curves, value)}")
+            versions.append(" · ".join(parts))
+        self.readout.say(*versions)
 
 
 def units(curves: Curves, loss: float) -> str:
@@ -138,6 +139,11 @@ def units(curves: Curves, loss: float) -> str:
     if not curves.gives_perplexity or not math.isfinite(loss) or loss > 50:
         return ""
     return f" (perplexity {number(math.exp(loss))}, {loss / math.log(2):.2f} bits)"
+
+
+def perplexity(curves: Curves, loss: float) -> str:
+    """The loss as perplexity alone."""
+    return f" (e^L {number(math.exp(loss))})" if units(curves, loss) else ""
 
 
 class _RunLines:
@@ -163,9 +169,9 @@ class _RunLines:
     def set_look(self, look: Look) -> None:
         # A run alone: validation in the second colour. Runs side by side: a colour a run, its validation dashed.
         colour = look.colour(self.place)
-        several = len(self.plot.shown_runs()) > 1
+        several = len(self.plot.live.shown_runs()) > 1
         other = colour if several else look.colour(1)
-        self.raw.setPen(pg.mkPen(mixed(colour, look.background, 0.32), width=1))
+        self.raw.setPen(pg.mkPen(mixed(colour, look.background, 0.42), width=1))
         self.smooth.setPen(pg.mkPen(colour, width=2))
         self.rate.setPen(pg.mkPen(colour, width=1.6))
         self.validation.setPen(pg.mkPen(other, width=1.4, style=Qt.PenStyle.DashLine))

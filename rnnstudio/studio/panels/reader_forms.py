@@ -1,0 +1,300 @@
+"""The options of each data reader as a form: what is shown is a recipe's options, what is typed makes new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rnnstudio.design.recipe import JSON
+
+from .forms import Combo, Fold, Spin, form_of
+
+ENCODINGS = (
+    ("UTF-8", "utf-8"),
+    ("UTF-16", "utf-16"),
+    ("Windows (cp1252)", "cp1252"),
+    ("Latin-1", "latin-1"),
+)
+LARGEST = 1_000_000
+
+
+class TextForm(QWidget):
+    """Level, encoding, capitals, rare words."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = Combo(("characters", "characters"), ("words", "words"), tip="What one step of the sequence is")
+        self.encoding = Combo(*ENCODINGS, tip="How the file's bytes are to be read")
+        self.lowercase = QCheckBox("fold capitals")
+        self.lowercase.setToolTip("Read A as a: fewer tokens, and none are lost")
+        self.min_count = Spin(1, LARGEST, tip="Words seen less often in the training part become “⁇”")
+        form = form_of(self)
+        form.addRow("Level", self.level)
+        form.addRow("Encoding", self.encoding)
+        form.addRow("Case", self.lowercase)
+        self._min_count_label = QLabel("Rarest word")
+        form.addRow(self._min_count_label, self.min_count)
+        self.forms = (form,)
+        for combo in (self.level, self.encoding):
+            combo.activated.connect(self._tell)
+        self.lowercase.clicked.connect(self._tell)
+        self.min_count.valueChanged.connect(self._tell)
+
+    def put(self, options: Mapping[str, JSON], columns: Sequence[str] = ()) -> None:
+        """Show a recipe's options, without a signal."""
+        self.level.put(options.get("level", "characters"))
+        self.encoding.put(options.get("encoding", "utf-8"))
+        self.lowercase.setChecked(bool(options.get("lowercase", False)))
+        self.min_count.put(int(str(options.get("min_count", 2))))
+        self._suit()
+
+    def options(self) -> dict[str, JSON]:
+        return {
+            "level": self.level.currentData(),
+            "encoding": self.encoding.currentData(),
+            "lowercase": self.lowercase.isChecked(),
+            "min_count": self.min_count.value(),
+        }
+
+    def _suit(self) -> None:
+        words = self.level.currentData() == "words"
+        self.min_count.setVisible(words)
+        self._min_count_label.setVisible(words)
+
+    def _tell(self) -> None:
+        self._suit()
+        self.changed.emit()
+
+
+class TableForm(QWidget):
+    """What a row is, which columns are fed and predicted, how far ahead; how the file is written stands in a fold."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keep: dict[str, JSON] = {}
+        self.mode = Combo(
+            ("is one step", "row_is_step"),
+            ("is one sequence", "row_is_sequence"),
+            tip="Whether time runs down the file or along each row",
+        )
+        self.columns = QTreeWidget()
+        self.columns.setHeaderLabels(["Column", "input", "target"])
+        self.columns.setRootIsDecorated(False)
+        self.columns.setUniformRowHeights(True)
+        self.columns.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.columns.setToolTip("Inputs are fed to the network at each step, targets are what it must say")
+        header = self.columns.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for place in (1, 2):
+            header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
+        self.columns.itemChanged.connect(self._tell)
+        self.order = Combo(tip="The column that labels the steps, such as a year; rows are put in its order")
+        self.group = Combo(tip="The column whose values tell sequences apart")
+        self.horizon = Spin(0, LARGEST, tip="How many steps ahead the targets lie", suffix=" ahead", zero="same step")
+        self.missing = Combo(
+            ("are errors", "error"),
+            ("repeat the value before", "previous"),
+            ("leave out the row", "drop"),
+            tip="What to do with a cell that holds no value",
+        )
+        top = QWidget()
+        form = form_of(top)
+        form.addRow("Each row", self.mode)
+        below = QWidget()
+        self._form = form_of(below)
+        self._form.addRow("Order", self.order)
+        self._form.addRow("Group", self.group)
+        self._form.addRow("Predict", self.horizon)
+        self._form.addRow("Empty cells", self.missing)
+        self.window_length = Spin(
+            0, LARGEST, tip="Steps of one training window, where the sequence is longer", zero="chunk"
+        )
+        self.split_by = Combo(
+            ("automatic", "auto"),
+            ("along time", "time"),
+            ("whole sequences", "sequence"),
+            tip="Cut every sequence in three, or deal out whole sequences",
+        )
+        self.delimiter = Combo(
+            ("automatic", "auto"),
+            ("comma", ","),
+            ("semicolon", ";"),
+            ("tab", "\t"),
+            ("bar |", "|"),
+            ("spaces", "whitespace"),
+            tip="What separates the columns",
+        )
+        self.decimal = Combo(("automatic", "auto"), ("point 3.5", "."), ("comma 3,5", ","), tip="The decimal mark")
+        self.header = Combo(
+            ("automatic", "auto"), ("yes", True), ("no", False), tip="Whether the first row holds names"
+        )
+        self.encoding = Combo(*ENCODINGS, tip="How the file's bytes are to be read")
+        self.how = Fold("How the file is written")
+        for title, field in (
+            ("Delimiter", self.delimiter),
+            ("Decimal mark", self.decimal),
+            ("Header", self.header),
+            ("Encoding", self.encoding),
+            ("Window", self.window_length),
+            ("Split", self.split_by),
+        ):
+            self.how.form.addRow(title, field)
+        self.forms = (form, self._form)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(5)
+        for widget in (top, self.columns, below, self.how):
+            layout.addWidget(widget)
+        combos = (self.mode, self.order, self.group, self.missing, self.split_by)
+        for combo in (*combos, self.delimiter, self.decimal, self.header, self.encoding):
+            combo.activated.connect(self._tell)
+        for spin in (self.horizon, self.window_length):
+            spin.valueChanged.connect(self._tell)
+
+    def put(self, options: Mapping[str, JSON], columns: Sequence[str] = ()) -> None:
+        """Show a recipe's options, without a signal. columns: the names of all the file's columns."""
+        self._keep = dict(options)
+        self.mode.put(options.get("mode", "row_is_step"))
+        inputs, targets = _names(options.get("inputs")), _names(options.get("targets"))
+        # A recipe may name columns that the file no longer has; they are shown, so that they can be unticked.
+        names = list(dict.fromkeys((*columns, *inputs, *targets)))
+        self.columns.blockSignals(True)
+        self.columns.clear()
+        for name in names:
+            item = QTreeWidgetItem([name, "", ""])
+            item.setToolTip(0, name)
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+            item.setCheckState(1, _tick(name in inputs))
+            item.setCheckState(2, _tick(name in targets))
+            self.columns.addTopLevelItem(item)
+        self.columns.blockSignals(False)
+        rows = min(max(len(names), 2), 6)
+        line = self.columns.sizeHintForRow(0) if names else 24
+        self.columns.setFixedHeight(self.columns.header().sizeHint().height() + rows * line + 4)
+        for combo, key in ((self.order, "order"), (self.group, "group")):
+            combo.clear()
+            combo.addItem("none", "")
+            for name in names:
+                combo.addItem(name, name)
+            combo.put(options.get(key) or "")
+        self.horizon.put(int(str(options.get("horizon", 1))))
+        self.window_length.put(int(str(options.get("window", 0))))
+        for combo, key, default in (
+            (self.missing, "missing", "error"),
+            (self.split_by, "split_by", "auto"),
+            (self.delimiter, "delimiter", "auto"),
+            (self.decimal, "decimal", "auto"),
+            (self.header, "header", "auto"),
+            (self.encoding, "encoding", "utf-8"),
+        ):
+            combo.put(options.get(key, default))
+        self._suit()
+
+    def options(self) -> dict[str, JSON]:
+        steps = self.mode.currentData() == "row_is_step"
+        items = [item for row in range(self.columns.topLevelItemCount()) if (item := self.columns.topLevelItem(row))]
+        order = self.order.currentData() if steps else ""
+        group = self.group.currentData() if steps else ""
+        ticked = {
+            place: [
+                item.text(0)
+                for item in items
+                if item.checkState(place) == Qt.CheckState.Checked and item.text(0) not in (order, group)
+            ]
+            for place in (1, 2)
+        }
+        return {
+            **self._keep,
+            "mode": self.mode.currentData(),
+            "inputs": list(ticked[1]),
+            "targets": list(ticked[2]),
+            "order": order,
+            "group": group,
+            "horizon": self.horizon.value(),
+            "window": self.window_length.value(),
+            "missing": self.missing.currentData(),
+            "split_by": self.split_by.currentData(),
+            "delimiter": self.delimiter.currentData(),
+            "decimal": self.decimal.currentData(),
+            "header": self.header.currentData(),
+            "encoding": self.encoding.currentData(),
+        }
+
+    def _suit(self) -> None:
+        steps = self.mode.currentData() == "row_is_step"
+        for field in (self.order, self.group):
+            self._form.setRowVisible(field, steps)
+
+    def _tell(self) -> None:
+        self._suit()
+        self.changed.emit()
+
+
+class SplitForm(QWidget):
+    """Training and validation in per cent; the test part is the rest."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.train = Spin(1, 100, tip="What the network learns from", suffix=" %")
+        self.validation = Spin(0, 99, tip="What its progress is measured on", suffix=" %")
+        self.rest = QLabel()
+        self.rest.setProperty("role", "muted")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.train)
+        row.addWidget(self.validation)
+        row.addWidget(self.rest, 1)
+        self._exact: tuple[float, float, float] = (0.9, 0.05, 0.05)
+        for spin in (self.train, self.validation):
+            spin.valueChanged.connect(self._tell)
+
+    def put(self, split: tuple[float, float, float]) -> None:
+        self._exact = split
+        self.train.put(round(split[0] * 100))
+        self.validation.setMaximum(100 - self.train.value())
+        self.validation.put(round(split[1] * 100))
+        self._suit()
+
+    def split(self) -> tuple[float, float, float]:
+        """The fractions; exactly those that were put, until a person changes one."""
+        return self._exact
+
+    def _suit(self) -> None:
+        test = 100 - self.train.value() - self.validation.value()
+        self.rest.setText(f"test {test} %")
+
+    def _tell(self) -> None:
+        self.validation.blockSignals(True)
+        self.validation.setMaximum(100 - self.train.value())
+        self.validation.blockSignals(False)
+        train, validation = self.train.value() / 100, self.validation.value() / 100
+        self._exact = (train, validation, round(max(1 - train - validation, 0.0), 4))
+        self._suit()
+        self.changed.emit()
+
+
+def _names(value: JSON) -> tuple[str, ...]:
+    return tuple(str(name) for name in value) if isinstance(value, list) else ()
+
+
+def _tick(on: bool) -> Qt.CheckState:
+    return Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
