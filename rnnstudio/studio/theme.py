@@ -181,9 +181,9 @@ def apply(theme: Theme, *, remember: bool = False) -> None:
     if app.style().objectName().lower() != "fusion":
         app.setStyle("Fusion")
     app.setProperty("rnnstudioTheme", theme.name)
-    # The sheet first: the palette's change event tells painted widgets to look again, when both are there.
-    app.setStyleSheet(_sheet(theme))
+    # The palette first: widgets that a sheet has polished keep their old palette until the next sheet is set.
     app.setPalette(_palette(theme))
+    app.setStyleSheet(_sheet(theme))
     if remember:
         QSettings().setValue("theme", theme.name)
 
