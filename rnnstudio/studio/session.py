@@ -17,7 +17,7 @@ from ..compiler.check import Checked, Checker
 from ..compiler.diagnostics import Diagnostic
 from ..design import storage
 from ..design.design import Design
-from ..design.edits import Edit, SetData
+from ..design.edits import Edit, Restore, SetData
 from ..design.errors import StudioError
 from ..design.history import Change, Document
 from .focus import Focus
@@ -128,6 +128,12 @@ class Session(QObject):
             return False
         self._become(Document(design), Path(path).resolve().parent)
         return True
+
+    def recover(self, design: Design, path: Path | None, base: Path) -> None:
+        """Take over a design a crash left behind: it belongs to `path`, and is unsaved."""
+        document = Document(Design(), path)
+        document.do(Restore(design))
+        self._become(document, base)
 
     def save(self) -> bool:
         """Write to the design's own file. False when it has none or it cannot be written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QObject, QSettings, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -158,6 +158,19 @@ LIGHT = Theme(
 _THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
 
+class Changes(QObject):
+    """`changed` is sent when the application wears another theme."""
+
+    changed = Signal()
+
+
+def changes() -> Changes:
+    """The application's one Changes. (In a widget's changeEvent setting a style sheet would start another one.)"""
+    app = QApplication.instance()
+    found = app.findChild(Changes) if app is not None else None
+    return found if isinstance(found, Changes) else Changes(app)
+
+
 def current() -> Theme:
     """The theme of the running application. Widgets that paint themselves ask again at QEvent.PaletteChange."""
     app = QApplication.instance()
@@ -186,6 +199,7 @@ def apply(theme: Theme, *, remember: bool = False) -> None:
     app.setStyleSheet(_sheet(theme))
     if remember:
         QSettings().setValue("theme", theme.name)
+    changes().changed.emit()
 
 
 def monospace(size: float = 0.0) -> QFont:
@@ -280,6 +294,19 @@ QScrollBar::handle {{ background: {t.border}; border-radius: 4px; margin: 2px; m
 QScrollBar::handle:hover {{ background: {t.faint}; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+#banner {{ background: {t.error_back}; border: none; border-bottom: 1px solid {t.error}; }}
+#banner QLabel {{ background: transparent; }}
+#breadcrumbs {{ background: {t.surface}; border-bottom: 1px solid {t.border}; }}
+#breadcrumbs QToolButton {{ border: none; padding: 2px 5px; border-radius: 5px; color: {t.muted}; }}
+#breadcrumbs QToolButton:hover {{ background: {t.raised}; color: {t.text}; }}
+#breadcrumbs QToolButton[here="true"] {{ color: {t.text}; font-weight: 600; }}
+#problem {{ background: {t.surface}; border: none; border-bottom: 1px solid {t.border}; }}
+#problem:hover, #problem:focus {{ background: {t.raised}; }}
+#example:hover {{ border-color: {t.accent}; }}
+#formula {{ background: {t.raised}; border-radius: 6px; padding: 8px; }}
+QAbstractSpinBox QLineEdit, QComboBox QLineEdit {{ border: none; background: transparent; padding: 0 2px; }}
+#code {{ border: none; border-radius: 0; }}
+#quickAdd QListView {{ background: transparent; }}
 QLabel[role="muted"] {{ color: {t.muted}; }}
 QLabel[role="faint"] {{ color: {t.faint}; }}
 QLabel[role="problem"] {{ color: {t.error}; }}

@@ -36,7 +36,6 @@ class QuickAdd(QFrame):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.itemClicked.connect(self._choose)
-        self.list.setStyleSheet("QListView { background: transparent; }")
         self.doc = QLabel(wordWrap=True)
         self.doc.setProperty("role", "muted")
         self.doc.setMinimumHeight(2 * self.fontMetrics().height() + 4)

@@ -89,6 +89,11 @@ class CanvasView(QGraphicsView):
         session.focus.trailChanged.connect(self._change_graph)
         session.focus.revealRequested.connect(self.reveal)
         session.opened.connect(self._opened)
+        theme.changes().changed.connect(self._redress)
+
+    def _redress(self) -> None:
+        self.canvas.update()
+        self.viewport().update()
 
     # Where one looks
 
@@ -209,12 +214,6 @@ class CanvasView(QGraphicsView):
         columns, rows = ceil(rect.width() / step) + 2, ceil(rect.height() / step) + 2
         if columns * rows < 20_000:
             painter.drawPoints([QPointF(left + i * step, top + j * step) for i in range(columns) for j in range(rows)])
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self.canvas.update()
-            self.viewport().update()
 
     # Mouse
 

@@ -82,6 +82,7 @@ class PalettePanel(QWidget):
         box.addWidget(self.edit)
         box.addWidget(self.tree)
         self._shown: list[Offer] = []
+        theme.changes().changed.connect(self._redress)
         session.designChanged.connect(self._refresh)
         session.focus.trailChanged.connect(self._refresh)
         self._fill()
@@ -97,14 +98,14 @@ class PalettePanel(QWidget):
         """Sections when nothing is searched for; a ranked list otherwise."""
         self._shown = self.offers()
         wanted = self.edit.text().strip()
-        folded = {self.tree.topLevelItem(i).text(0) for i in range(self.tree.topLevelItemCount())
-                  if not self.tree.topLevelItem(i).isExpanded()}
+        top = [self.tree.topLevelItem(i) for i in range(self.tree.topLevelItemCount())]
+        folded = {section.text(0) for section in top if section is not None and not section.isExpanded()}
         self.tree.clear()
         if wanted:
-            for offer in search(wanted, self._shown):
-                self.tree.addTopLevelItem(self._item(offer))
-            if self.tree.topLevelItemCount():
-                self.tree.setCurrentItem(self.tree.topLevelItem(0))
+            found = [self._item(offer) for offer in search(wanted, self._shown)]
+            self.tree.addTopLevelItems(found)
+            if found:
+                self.tree.setCurrentItem(found[0])
             return
         sections: dict[str, QTreeWidgetItem] = {}
         for offer in self._shown:
@@ -133,6 +134,10 @@ class PalettePanel(QWidget):
         if isinstance(offer, Offer):
             self.chosen.emit(offer)
 
+    def _redress(self) -> None:
+        self._glass.setIcon(icon("search", "muted"))
+        self._fill()
+
     def _fold(self, item: QTreeWidgetItem) -> None:
         if item.data(0, _OFFER) is None:
             item.setExpanded(not item.isExpanded())
@@ -149,12 +154,6 @@ class PalettePanel(QWidget):
                 self.edit.clear()
                 return True
         return super().eventFilter(watched, event)
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self._glass.setIcon(icon("search", "muted"))
-            self._fill()
 
 
 def _tool_tip(offer: Offer) -> str:

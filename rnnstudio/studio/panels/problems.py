@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -52,11 +52,6 @@ class ProblemRow(QFrame):
             self.button.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
             self.button.clicked.connect(self.fix)
             words.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
-        t = theme.current()
-        self.setStyleSheet(
-            f"#problem {{ border: none; border-bottom: 1px solid {t.border}; }}"
-            f"#problem:hover, #problem:focus {{ background: {t.raised}; }}"
-        )
 
     def go(self) -> None:
         d = self.diagnostic
@@ -100,7 +95,12 @@ class ProblemsPanel(QScrollArea):
         self._box.addStretch(1)
         self.setWidget(inside)
         session.checkedChanged.connect(self.take)
+        theme.changes().changed.connect(self._redress)
         self.take(session.checked)
+
+    def _redress(self) -> None:
+        self._shown = None
+        self.take(self.session.checked)
 
     def take(self, checked: Checked) -> None:
         if checked.diagnostics == self._shown:
@@ -115,12 +115,6 @@ class ProblemsPanel(QScrollArea):
         for i, row in enumerate(self.rows):
             self._box.insertWidget(i, row)
         self.nothing.setVisible(not self.rows)
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and self._shown is not None:
-            self._shown = None
-            self.take(self.session.checked)
 
 
 def _place(d: Diagnostic) -> str:

@@ -1,0 +1,234 @@
+"""What lies over the canvas without stopping work: the way out of cells, messages, what to do when it is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from ...design import storage
+from ...design.errors import StudioError
+from .. import theme
+from ..icons import icon
+from ..places import gallery
+from ..session import Session
+
+
+class Breadcrumbs(QFrame):
+    """Design › cell › cell: a click leaves to that depth."""
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.setObjectName("breadcrumbs")
+        self.buttons: list[QToolButton] = []
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(10, 4, 10, 4)
+        self._row.setSpacing(2)
+        self._shown: object = None
+        session.focus.trailChanged.connect(self.refresh)
+        session.designChanged.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        trail = self.session.focus.trail
+        wanted = (trail, self.session.design.name)
+        if wanted == self._shown:
+            return
+        self._shown = wanted
+        while (item := self._row.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.hide()
+                old.deleteLater()
+        self.buttons = []
+        for depth, step in enumerate(trail):
+            if depth:
+                arrow = QLabel("›")
+                arrow.setProperty("role", "faint")
+                self._row.addWidget(arrow)
+            button = QToolButton()
+            name = step.graph or self.session.design.name
+            button.setText(f"{step.node} ({name})" if step.node and step.node != name else name)
+            button.setProperty("here", depth == len(trail) - 1)
+            button.clicked.connect(lambda _=False, depth=depth: self.session.focus.leave(depth))
+            self._row.addWidget(button)
+            self.buttons.append(button)
+        self._row.addStretch(1)
+        if len(trail) > 1:
+            back = QLabel("Esc leaves the cell. Every node of this cell follows the drawing.")
+            back.setProperty("role", "faint")
+            self._row.addWidget(back)
+
+
+class Banner(QFrame):
+    """An error for people: what, where, what to do. It stays until it is closed or another one comes."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("banner")
+        self.mark = QLabel()
+        self.what = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.more = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.more.setProperty("role", "muted")
+        for label in (self.what, self.more):
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.button = QToolButton(autoRaise=True)
+        self.button.setAccessibleName("close the message")
+        self.button.clicked.connect(self._close)
+        self._refuse: Callable[[], object] | None = None
+        self._accept: Callable[[], object] | None = None
+        self.action = QToolButton()
+        self.action.hide()
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(self.what)
+        words.addWidget(self.more)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 8, 8, 8)
+        row.setSpacing(10)
+        row.addWidget(self.mark, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(words, 1)
+        row.addWidget(self.action, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
+        self._dress()
+        theme.changes().changed.connect(self._dress)
+        self.hide()
+
+    def show_error(self, error: StudioError) -> None:
+        self.what.setText(error.what[:1].upper() + error.what[1:] + ("" if error.what.endswith("?") else "."))
+        more = "  ".join(part for part in (error.where, error.remedy) if part)
+        self.more.setText(more)
+        self.more.setVisible(bool(more))
+        self.action.hide()
+        self._refuse = None
+        self.show()
+
+    def offer(self, what: str, more: str, title: str, do: Callable[[], object], refuse: Callable[[], object]) -> None:
+        """Offer something with one button; closing the strip refuses it."""
+        self.show_error(StudioError(what, remedy=more))
+        self.action.setText(title)
+        self.action.show()
+        self._refuse = refuse
+
+        def accept() -> None:
+            self._refuse = None
+            self.hide()
+            do()
+
+        self._forget_action()
+        self.action.clicked.connect(accept)
+        self._accept = accept
+
+    def _forget_action(self) -> None:
+        if self._accept is not None:
+            self.action.clicked.disconnect(self._accept)
+            self._accept = None
+
+    def _close(self) -> None:
+        self.hide()
+        if self._refuse is not None:
+            refuse, self._refuse = self._refuse, None
+            refuse()
+
+    def _dress(self) -> None:
+        self.mark.setPixmap(icon("error", "error").pixmap(20, 20))
+        self.button.setIcon(icon("close", "muted"))
+
+
+class ExampleCard(QFrame):
+    """One design of the gallery: click to open it."""
+
+    chosen = Signal(object)
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.setProperty("role", "card")
+        self.setObjectName("example")
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFixedWidth(270)
+        try:
+            design = storage.load(path)
+            name, doc = design.name, design.doc
+        except StudioError as error:
+            name, doc = path.parent.name, str(error)
+        title = QLabel(name, wordWrap=True)
+        title.setProperty("role", "heading")
+        about = QLabel(doc, wordWrap=True)
+        about.setProperty("role", "muted")
+        about.setAlignment(Qt.AlignmentFlag.AlignTop)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(14, 12, 14, 12)
+        box.addWidget(title)
+        box.addWidget(about, 1)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.chosen.emit(self.path)
+
+
+class EmptyState(QWidget):
+    """Shown while the design has no node: what to do next, and the gallery. The canvas below still takes drops."""
+
+    exampleChosen = Signal(object)
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.under = parent
+        self.setAcceptDrops(False)
+        parent.installEventFilter(self)
+        title = QLabel("Draw a network")
+        font = title.font()
+        font.setPointSizeF(font.pointSizeF() * 1.8)
+        font.setWeight(font.Weight.DemiBold)
+        title.setFont(font)
+        text = QLabel(
+            "Drag a node from the palette, or press Tab and type its name.\nWires go from port to port; "
+            "let one go on nothing, and what fits is offered."
+        )
+        text.setProperty("role", "muted")
+        text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.or_ = QLabel("Or begin with an example")
+        self.or_.setProperty("role", "section")
+        self.cards: list[ExampleCard] = []
+        self._row = QHBoxLayout()
+        self._row.setSpacing(14)
+        box = QVBoxLayout(self)
+        box.setSpacing(14)
+        box.addStretch(2)
+        for label in (title, text):
+            box.addWidget(label, 0, Qt.AlignmentFlag.AlignHCenter)
+        box.addSpacing(18)
+        box.addWidget(self.or_, 0, Qt.AlignmentFlag.AlignHCenter)
+        holder = QHBoxLayout()
+        holder.addStretch(1)
+        holder.addLayout(self._row)
+        holder.addStretch(1)
+        box.addLayout(holder)
+        box.addStretch(3)
+        session.designChanged.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        empty = not self.session.design.graph.nodes and not self.session.design.cells
+        if empty and not self.cards:
+            for path in gallery()[:6]:
+                card = ExampleCard(path)
+                card.chosen.connect(self.exampleChosen)
+                self._row.addWidget(card)
+                self.cards.append(card)
+            self.or_.setVisible(bool(self.cards))
+        self.setVisible(empty)
+        self._cover()
+
+    def _cover(self) -> None:
+        self.setGeometry(QRect(0, 0, self.under.width(), self.under.height()))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.parent() and event.type() == QEvent.Type.Resize:
+            self._cover()
+        return super().eventFilter(watched, event)

@@ -1,0 +1,138 @@
+"""Data, training, plots, samples, runs: their docks are there from the start, their panels come after the first paint.
+
+The panels pull in pyqtgraph and numpy; the window is on the screen before they do. Torch is never imported here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtWidgets import QWidget
+
+from ..compiler import compile_design
+from ..compiler.check import Checked
+from ..design.errors import StudioError
+
+if TYPE_CHECKING:
+    from .live import Live
+    from .window import MainWindow
+
+_RIGHT, _BELOW = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
+DOCKS = (
+    ("data", "Data", _RIGHT, ".panels.data", "DataPanel", ("session",)),
+    ("training", "Training", _RIGHT, ".panels.training", "TrainingPanel", ("session", "live")),
+    ("runs", "Runs", _RIGHT, ".panels.runs", "RunsPanel", ("session", "live")),
+    ("loss", "Loss", _BELOW, ".plots.loss", "LossPlot", ("live",)),
+    ("gates", "Gates", _BELOW, ".plots.gates", "GatePlot", ("live",)),
+    ("gradients", "Gradients", _BELOW, ".plots.gradients", "GradientPlot", ("live",)),
+    ("samples", "Samples", _BELOW, ".panels.samples", "SamplesPanel", ("live",)),
+)
+"""Key, title, place, module, class, and what its constructor takes."""
+
+
+class LiveDocks(QObject):
+    """Owner of the live run and its panels. `live` is None until `fill` has been called."""
+
+    plots = tuple(key for key, _, area, *_ in DOCKS if area == _BELOW)
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.window = window
+        self.live: Live | None = None
+        self.panels: dict[str, QWidget] = {}
+        self._closed = False
+        self._counted: tuple[Any, int | None] = (None, None)
+        for key, title, area, *_ in DOCKS:
+            window.add_dock(key, title, QWidget(), area)
+
+    def fill(self) -> Live:
+        """Make the panels. Called after the first paint, or by whoever needs the live run earlier."""
+        if self.live is not None:
+            return self.live
+        from .live import Live
+
+        live = self.live = Live(self.window.session, self)
+        given = {"session": self.window.session, "live": live}
+        for key, _, _, module, name, takes in DOCKS:
+            panel = getattr(importlib.import_module(module, __package__), name)(*(given[what] for what in takes))
+            self.panels[key] = panel
+            dock = self.window.docks[key]
+            placeholder = dock.widget()
+            dock.setWidget(panel)
+            if placeholder is not None:
+                placeholder.deleteLater()
+        live.stateChanged.connect(self.show_state)
+        live.problemsWanted.connect(lambda: self.window.show_dock("problems"))
+        live.dataWanted.connect(lambda: self.window.show_dock("data"))
+        runs = self.panels["runs"]
+        if hasattr(runs, "exportWanted"):
+            runs.exportWanted.connect(self.export)
+        self.show_state(live.state)
+        return live
+
+    def show_state(self, state: str) -> None:
+        """Which tool bar buttons make sense now."""
+        window = self.window
+        window.train_action.setEnabled(state == "idle")
+        window.pause_action.setEnabled(state in ("running", "paused", "pausing"))
+        window.pause_action.setText("&Go on" if state in ("paused", "pausing") else "&Pause")
+        window.pause_action.setToolTip("Go on training" if state in ("paused", "pausing") else "Pause the training")
+        window.stop_action.setEnabled(state not in ("idle", "stopping"))
+
+    def train(self) -> None:
+        if self.fill().train():
+            self.window.show_dock("training")
+            self.window.show_dock(self.plots[0])
+
+    def pause_or_resume(self) -> None:
+        live = self.fill()
+        if live.state in ("paused", "pausing"):
+            live.resume()
+        else:
+            live.pause()
+
+    def stop(self) -> None:
+        self.fill().stop()
+
+    def export(self, run: Any = None) -> None:
+        """Open the export dialog, for a run's folder or the newest run."""
+        from .dialogs.export import ExportDialog
+
+        dialog = ExportDialog(self.window.session, self.fill(), self.window, run)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def parameter_count(self, checked: Checked) -> int | None:
+        """How many numbers training changes; None while there is nothing to count. Compiled once for each design."""
+        if not checked.ok or not checked.design.graph.nodes:
+            return None
+        if self._counted[0] is not checked.design:
+            try:
+                program = compile_design(checked.design, self.window.session.catalog)
+            except StudioError:
+                self._counted = (checked.design, None)
+            else:
+                total = 0
+                for parameter in program.parameters:
+                    size = 1
+                    for n in parameter.shape:
+                        size *= n
+                    total += size
+                self._counted = (checked.design, total)
+        return self._counted[1]
+
+    def close(self) -> None:
+        """End the run, the worker process and every timer of the panels."""
+        if self._closed:
+            return
+        self._closed = True
+        if self.live is not None:
+            self.live.close()
+        for panel in self.panels.values():
+            close = getattr(panel, "shut", None)
+            if close is not None:
+                close()
+            for timer in panel.findChildren(QTimer):
+                timer.stop()

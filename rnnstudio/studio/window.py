@@ -1,0 +1,538 @@
+"""The main window: canvas in the middle, docks around it, menus, tool bar, files. It owns the session and the live run.
+
+The live panels are made after the first paint, so that the window is there at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeySequence,
+    QShowEvent,
+)
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QTabWidget,
+    QToolBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..compiler.check import Checked
+from ..design.errors import StudioError
+from ..design.storage import SUFFIX
+from . import theme
+from .canvas.overlay import Banner, Breadcrumbs, EmptyState
+from .canvas.view import CanvasView
+from .icons import icon
+from .live_docks import LiveDocks
+from .panels.code import CodePanel
+from .panels.inspector import InspectorPanel
+from .panels.palette import PalettePanel
+from .panels.problems import ProblemsPanel
+from .places import gallery
+from .recovery import Autosave, Left
+from .session import Session
+
+RECENT = 8
+FILTER = f"Designs (*{SUFFIX})"
+LAYOUT = 1
+"""Number of the arrangement of docks; an older remembered one is not restored."""
+SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
+
+_Area = Qt.DockWidgetArea
+
+
+class MainWindow(QMainWindow):
+    """`ask_unsaved` and `ask_file` are the two questions it asks; tests and scripts may answer them."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        super().__init__()
+        self.session = session or Session(parent=self)
+        self.setObjectName("studio")
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+        self.setIconSize(QSize(20, 20))
+        self.setWindowIcon(icon("app"))
+        self.ask_unsaved: Callable[[], str] = self._ask_unsaved
+        self.ask_file: Callable[[bool], Path | None] = self._ask_file
+        self.docks: dict[str, QDockWidget] = {}
+        self._pictures: list[tuple[QAction, str]] = []
+        self._painted = False
+        self.view = CanvasView(self.session)
+        self.banner = Banner(self)
+        self.breadcrumbs = Breadcrumbs(self.session, self)
+        self.setCentralWidget(self._centre())
+        self.empty = EmptyState(self.session, self.view)
+        self.empty.exampleChosen.connect(self.open_example)
+        self.palette_panel = PalettePanel(self.session)
+        self.palette_panel.chosen.connect(self.view.add_offer)
+        self.inspector = InspectorPanel(self.session)
+        self.problems = ProblemsPanel(self.session)
+        self.code = CodePanel(self.session)
+        self._dock("palette", "Palette", self.palette_panel, _Area.LeftDockWidgetArea)
+        self._dock("inspector", "Inspector", self.inspector, _Area.RightDockWidgetArea)
+        self._dock("problems", "Problems", self.problems, _Area.RightDockWidgetArea)
+        self._dock("code", "Code", self.code, _Area.RightDockWidgetArea)
+        self.live = LiveDocks(self)
+        self._actions()
+        self._menus()
+        self._tool_bar()
+        self._status_bar()
+        self.autosave = Autosave(self.session)
+        self._connect()
+        self.resize(1440, 900)
+        self._first_layout()
+        self._factory = self.saveState(LAYOUT)
+        self._restore()
+        self._show_title()
+        self._show_check(self.session.checked)
+
+    # Building
+
+    def _centre(self) -> QWidget:
+        middle = QWidget()
+        box = QVBoxLayout(middle)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        for part in (self.breadcrumbs, self.banner):
+            box.addWidget(part)
+        box.addWidget(self.view, 1)
+        return middle
+
+    def _dock(self, key: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(f"dock-{key}")
+        dock.setWidget(widget)
+        self.addDockWidget(area, dock)
+        self.docks[key] = dock
+        return dock
+
+    def add_dock(self, key: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        """Add a panel of one's own; its place is remembered under `key`."""
+        return self._dock(key, title, widget, area)
+
+    def _first_layout(self) -> None:
+        docks = self.docks
+        self.setTabPosition(_Area.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self.setCorner(Qt.Corner.BottomRightCorner, _Area.RightDockWidgetArea)
+        self.setCorner(Qt.Corner.BottomLeftCorner, _Area.LeftDockWidgetArea)
+        for dock in docks.values():
+            dock.show()
+        for first, *rest in (("inspector", "problems", "data", "code"), ("training", "runs"), self.live.plots):
+            for other in rest:
+                self.tabifyDockWidget(docks[first], docks[other])
+            docks[first].raise_()
+        self.splitDockWidget(docks["inspector"], docks["training"], Qt.Orientation.Vertical)
+        self.tabifyDockWidget(docks["training"], docks["runs"])
+        docks["training"].raise_()
+        self.resizeDocks([docks["palette"], docks["inspector"]], [210, 330], Qt.Orientation.Horizontal)
+        self.resizeDocks([docks[self.live.plots[0]]], [250], Qt.Orientation.Vertical)
+        self.resizeDocks([docks["inspector"], docks["training"]], [470, 300], Qt.Orientation.Vertical)
+
+    def _action(
+        self,
+        title: str,
+        do: Callable[[], object],
+        keys: object = None,
+        picture: str = "",
+        tip: str = "",
+        on_canvas: bool = False,
+    ) -> QAction:
+        action = QAction(title, self)
+        if keys is not None:
+            action.setShortcuts(keys if isinstance(keys, list) else [QKeySequence(keys)])  # type: ignore[call-overload]
+        if picture:
+            self._pictures.append((action, picture))
+            action.setIcon(icon(picture))
+        if tip:
+            action.setToolTip(tip)
+        action.triggered.connect(lambda _checked=False: do())
+        if on_canvas:
+            # Only while the canvas has the keyboard: Delete in a text field deletes text.
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            self.view.addAction(action)
+        return action
+
+    def _actions(self) -> None:
+        key, commands, act = QKeySequence.StandardKey, self.view.commands, self._action
+        self.new_action = act("&New", self.new, key.New, "new", "New design")
+        self.open_action = act("&Open…", self.open, key.Open, "open", "Open a design")
+        self.save_action = act("&Save", self.save, key.Save, "save", "Save the design")
+        self.save_as_action = act("Save &as…", self.save_as, QKeySequence("Ctrl+Shift+S"))
+        self.quit_action = act("&Quit", self.close, QKeySequence("Ctrl+Q"))
+        self.undo_action = act("&Undo", self.session.undo, key.Undo, "undo")
+        self.redo_action = act(
+            "&Redo", self.session.redo, [QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")], "redo"
+        )
+        self.cut_action = act("Cu&t", commands.cut, key.Cut, on_canvas=True)
+        self.copy_action = act("&Copy", commands.copy, key.Copy, on_canvas=True)
+        self.paste_action = act("&Paste", self._paste, key.Paste, on_canvas=True)
+        self.paste_wired_action = act("Paste with incoming wires", self._paste_wired, "Ctrl+Shift+V", on_canvas=True)
+        self.duplicate_action = act("&Duplicate", commands.duplicate, "Ctrl+D", on_canvas=True)
+        self.delete_action = act("De&lete", commands.delete, key.Delete, on_canvas=True)
+        self.select_all_action = act("Select &all", commands.select_all, key.SelectAll, on_canvas=True)
+        self.tidy_action = act("&Tidy", commands.tidy, "Ctrl+L", "tidy", "Lay the drawing out in columns")
+        self.add_action = act("Add &node…", self._add_node, "Ctrl+Space", "", "Search for a node to add (Tab)")
+        self.fit_action = act("Zoom to &fit", self.view.frame_all, "Ctrl+0", "fit", "Show the whole drawing (F)")
+        self.in_action = act(
+            "Zoom &in", lambda: self.view.set_zoom(self.view.zoom * 1.25), [key.ZoomIn, QKeySequence("Ctrl+=")]
+        )
+        self.out_action = act("Zoom &out", lambda: self.view.set_zoom(self.view.zoom / 1.25), key.ZoomOut)
+        self.real_size_action = act("&Actual size", lambda: self.view.set_zoom(1.0), "Ctrl+1")
+        self.theme_action = act("&Dark theme", self.toggle_theme, "Ctrl+Shift+L", "theme")
+        self.theme_action.setCheckable(True)
+        self.theme_action.setChecked(theme.current().dark)
+        self.reset_action = act("&Reset layout", self.reset_layout)
+        self.train_action = act("&Train", self.live.train, "F5", "train", "Train the network")
+        self.pause_action = act("&Pause", self.live.pause_or_resume, "F6", "pause", "Pause or go on")
+        self.stop_action = act(
+            "&Stop", self.live.stop, "Shift+F5", "stop", "Stop the training; what is learned is kept"
+        )
+        self.export_action = act("&Export…", self.live.export, "Ctrl+E", "export", "Export a trained model")
+        self.about_action = act("&About", self.about)
+        self.keys_action = act("&Keys and mouse", self.show_keys, "F1")
+
+    def _menus(self) -> None:
+        bar = self.menuBar()
+        file = bar.addMenu("&File")
+        file.addActions([self.new_action, self.open_action])
+        self.recent_menu = file.addMenu("Open &recent")
+        self.recent_menu.aboutToShow.connect(self._fill_recent)
+        self.examples_menu = file.addMenu("&Examples")
+        self.examples_menu.aboutToShow.connect(self._fill_examples)
+        file.addSeparator()
+        file.addActions([self.save_action, self.save_as_action])
+        file.addSeparator()
+        file.addAction(self.export_action)
+        file.addSeparator()
+        file.addAction(self.quit_action)
+        edit = bar.addMenu("&Edit")
+        edit.addActions([self.undo_action, self.redo_action])
+        edit.addSeparator()
+        edit.addActions([self.cut_action, self.copy_action, self.paste_action, self.paste_wired_action])
+        edit.addActions([self.duplicate_action, self.delete_action])
+        edit.addSeparator()
+        edit.addActions([self.select_all_action, self.add_action, self.tidy_action])
+        view = bar.addMenu("&View")
+        view.addActions([self.fit_action, self.in_action, self.out_action, self.real_size_action])
+        view.addSeparator()
+        view.addAction(self.theme_action)
+        panels = view.addMenu("&Panels")
+        for dock in self.docks.values():
+            panels.addAction(dock.toggleViewAction())
+        view.addAction(self.reset_action)
+        train = bar.addMenu("&Train")
+        train.addActions([self.train_action, self.pause_action, self.stop_action])
+        helping = bar.addMenu("&Help")
+        helping.addActions([self.keys_action, self.about_action])
+
+    def _tool_bar(self) -> None:
+        bar = QToolBar("Tools", self)
+        bar.setObjectName("tools")
+        bar.setMovable(False)
+        bar.setIconSize(QSize(20, 20))
+        for group in (
+            (self.new_action, self.open_action, self.save_action),
+            (self.undo_action, self.redo_action),
+            (self.fit_action, self.tidy_action),
+            (self.train_action, self.pause_action, self.stop_action),
+            (self.export_action,),
+        ):
+            bar.addActions(list(group))
+            if group[0] is not self.export_action:
+                bar.addSeparator()
+        for action in (self.train_action, self.export_action):
+            button = bar.widgetForAction(action)
+            if isinstance(button, QToolButton):
+                button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.tools = bar
+        self.addToolBar(bar)
+
+    def _status_bar(self) -> None:
+        bar = self.statusBar()
+        bar.setSizeGripEnabled(False)
+        self.check_button = QToolButton(autoRaise=True)
+        self.check_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.check_button.setIconSize(QSize(16, 16))
+        self.check_button.clicked.connect(lambda: self.show_dock("problems"))
+        self.zoom_label = QLabel("100 %")
+        right = QWidget()
+        row = QHBoxLayout(right)
+        row.setContentsMargins(0, 0, 8, 0)
+        row.setSpacing(12)
+        row.addWidget(self.zoom_label)
+        row.addWidget(self.check_button)
+        bar.addPermanentWidget(right)
+
+    def _connect(self) -> None:
+        session = self.session
+        session.failed.connect(self.show_error)
+        session.message.connect(lambda text: self.statusBar().showMessage(text, 6000))
+        session.opened.connect(self.banner.hide)
+        session.designChanged.connect(lambda _: self._show_title())
+        session.dirtyChanged.connect(lambda _: self._show_title())
+        session.pathChanged.connect(self._show_title)
+        session.checkedChanged.connect(self._show_check)
+        session.focus.selectionChanged.connect(self._show_selection)
+        self.view.hint.connect(self.statusBar().showMessage)
+        self.view.zoomChanged.connect(lambda zoom: self.zoom_label.setText(f"{100 * zoom:.0f} %"))
+        theme.changes().changed.connect(self._redress)
+        self._show_selection()
+
+    def _redress(self) -> None:
+        self.theme_action.setChecked(theme.current().dark)
+        for action, picture in self._pictures:
+            action.setIcon(icon(picture))
+        self._show_check(self.session.checked)
+
+    # What is shown
+
+    def _show_title(self) -> None:
+        path = self.session.path
+        name = path.name if path is not None else self.session.design.name
+        self.setWindowTitle(f"{name}[*] — rnnstudio")
+        self.setWindowModified(self.session.dirty)
+        document = self.session.document
+        for action, verb, what in (
+            (self.undo_action, "Undo", document.undo_title),
+            (self.redo_action, "Redo", document.redo_title),
+        ):
+            action.setEnabled(bool(what))
+            action.setText(f"&{verb} {what}".strip())
+            action.setToolTip(f"{verb} {what}".strip())
+
+    def _show_check(self, checked: Checked) -> None:
+        errors, others = len(checked.errors), len(checked.diagnostics) - len(checked.errors)
+        if errors:
+            picture, role, text = "error", "error", f"{errors} problem{'s' if errors > 1 else ''}"
+        elif not checked.design.graph.nodes:
+            picture, role, text = "hint", "muted", "empty drawing"
+        elif others:
+            picture, role, text = "warning", "warning", f"{others} remark{'s' if others > 1 else ''}"
+        else:
+            picture, role, text = "ok", "good", "no problems"
+        count = self.live.parameter_count(checked) if not errors else None
+        self.check_button.setIcon(icon(picture, role))
+        self.check_button.setText(f"{text}" + (f" · {count:,} parameters".replace(",", "\u202f") if count else ""))
+        self.docks["problems"].setWindowTitle(f"Problems ({errors + others})" if errors + others else "Problems")
+
+    def _show_selection(self) -> None:
+        nodes, some = self.session.focus.nodes, bool(self.session.focus.nodes or self.session.focus.wires)
+        for action in (self.cut_action, self.copy_action, self.duplicate_action):
+            action.setEnabled(bool(nodes))
+        self.delete_action.setEnabled(some)
+
+    def show_error(self, error: StudioError) -> None:
+        """Say what is wrong, above the canvas, without stopping anything."""
+        self.banner.show_error(error)
+
+    def show_dock(self, key: str) -> None:
+        self.docks[key].show()
+        self.docks[key].raise_()
+
+    # Files
+
+    def new(self) -> bool:
+        if not self.may_leave():
+            return False
+        self.session.new()
+        return True
+
+    def open(self, path: Path | None = None) -> bool:
+        """Open a design, asking for the file when none is given, and first for unsaved changes."""
+        if not self.may_leave():
+            return False
+        path = path or self.ask_file(False)
+        if path is None or not self.session.open(path):
+            return False
+        self._remember_recent(path)
+        return True
+
+    def open_example(self, path: Path) -> bool:
+        return self.may_leave() and self.session.open_example(path)
+
+    def recover(self, left: Left) -> None:
+        """Take over what a crash left behind; it is unsaved still."""
+        self.session.recover(left.design, left.path, left.base)
+        left.file.unlink(missing_ok=True)
+
+    def save(self) -> bool:
+        return self.save_as(self.session.path)
+
+    def save_as(self, path: Path | None = None) -> bool:
+        path = path or self.ask_file(True)
+        if path is None:
+            return False
+        if path.suffix != SUFFIX:
+            path = path.with_name(path.name + SUFFIX)
+        if not self.session.save_as(path):
+            return False
+        self._remember_recent(path)
+        return True
+
+    def may_leave(self) -> bool:
+        """Whether the document may be closed: nothing is unsaved, it was saved now, or the person lets it go."""
+        if not self.session.dirty:
+            return True
+        answer = self.ask_unsaved()
+        return self.save() if answer == SAVE else answer == DISCARD
+
+    def _ask_unsaved(self) -> str:
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        name = self.session.path.name if self.session.path is not None else self.session.design.name
+        box.setText(f"Save the changes to “{name}”?")
+        box.setInformativeText("They are lost otherwise.")
+        button = QMessageBox.StandardButton
+        box.setStandardButtons(button.Save | button.Discard | button.Cancel)
+        box.setDefaultButton(button.Save)
+        answer = box.exec()
+        box.deleteLater()
+        return {button.Save.value: SAVE, button.Discard.value: DISCARD}.get(answer, CANCEL)
+
+    def _ask_file(self, saving: bool) -> Path | None:
+        start = str(self.session.path or Path.cwd() / f"{self.session.design.name}{SUFFIX}")
+        if saving:
+            name, _ = QFileDialog.getSaveFileName(self, "Save the design", start, FILTER)
+        else:
+            name, _ = QFileDialog.getOpenFileName(self, "Open a design", str(Path(start).parent), FILTER)
+        return Path(name) if name else None
+
+    def _remember_recent(self, path: Path) -> None:
+        path = Path(path).resolve()
+        recent = [str(path), *(p for p in self._recent() if p != str(path))]
+        QSettings().setValue("recent", recent[:RECENT])
+
+    @staticmethod
+    def _recent() -> list[str]:
+        stored = QSettings().value("recent", [])
+        if isinstance(stored, str):
+            return [stored]
+        return [str(p) for p in stored] if isinstance(stored, list) else []
+
+    def _fill_recent(self) -> None:
+        self._fill_menu(self.recent_menu, [Path(p) for p in self._recent() if Path(p).exists()], self.open, False)
+
+    def _fill_examples(self) -> None:
+        self._fill_menu(self.examples_menu, gallery(), self.open_example, True)
+
+    @staticmethod
+    def _fill_menu(menu: QMenu, paths: list[Path], do: Callable[[Path], object], short: bool) -> None:
+        menu.clear()
+        for path in paths:
+            action = menu.addAction(path.parent.name if short else f"{path.name}   —   {path.parent}")
+            action.triggered.connect(lambda _=False, path=path: do(path))
+        if not paths:
+            menu.addAction("none").setEnabled(False)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self._dropped(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = self._dropped(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self.open(path)
+
+    @staticmethod
+    def _dropped(event: QDropEvent) -> Path | None:
+        urls = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        return next((path for path in urls if path.suffix == SUFFIX), None)
+
+    # Small commands
+
+    def _paste(self) -> None:
+        self.view.commands.paste(self.view.pointer())
+
+    def _paste_wired(self) -> None:
+        self.view.commands.paste(self.view.pointer(), keep_incoming=True)
+
+    def _add_node(self) -> None:
+        self.view.open_quick_add(self.view.viewport().rect().center())
+
+    def toggle_theme(self) -> None:
+        theme.apply(theme.LIGHT if theme.current().dark else theme.DARK, remember=True)
+
+    def reset_layout(self) -> None:
+        self.restoreState(self._factory, LAYOUT)
+        QSettings().remove("layout")
+        self._first_layout()
+
+    def about(self) -> None:
+        from .. import __version__
+
+        self._tell(
+            "rnnstudio", f"Version {__version__}. Draw recurrent networks, train them, look inside, take them away."
+        )
+
+    def show_keys(self) -> None:
+        self._tell("Keys and mouse", KEYS)
+
+    def _tell(self, title: str, text: str) -> None:
+        box = QMessageBox(QMessageBox.Icon.NoIcon, title, text, QMessageBox.StandardButton.Close, self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    # Life
+
+    def _restore(self) -> None:
+        settings = QSettings()
+        for key, restore in (
+            ("geometry", self.restoreGeometry),
+            ("layout", lambda state: self.restoreState(state, LAYOUT)),
+        ):
+            stored = settings.value(key)
+            if isinstance(stored, QByteArray):
+                restore(stored)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self, self.live.fill)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.may_leave():
+            event.ignore()
+            return
+        QSettings().setValue("geometry", self.saveGeometry())
+        QSettings().setValue("layout", self.saveState(LAYOUT))
+        self.view.cancel()
+        self.live.close()
+        self.autosave.close()
+        self.session.close()
+        super().closeEvent(event)
+
+
+KEYS = """<table cellpadding='3'>
+<tr><td><b>Tab</b>, Shift+A, double-click</td><td>search and add a node</td></tr>
+<tr><td><b>drag from a port</b></td><td>draw a wire; let go on nothing: what fits is offered</td></tr>
+<tr><td><b>drag a wire's end</b></td><td>connect it elsewhere, or off</td></tr>
+<tr><td><b>drop a node on a wire</b></td><td>put it in between</td></tr>
+<tr><td><b>double-click a cell</b></td><td>open its drawing; Esc leaves</td></tr>
+<tr><td><b>drag on nothing</b></td><td>select with a box; Shift adds</td></tr>
+<tr><td><b>middle button</b>, Space + drag</td><td>pan</td></tr>
+<tr><td><b>wheel</b></td><td>zoom at the pointer</td></tr>
+<tr><td><b>F</b></td><td>show the selection, or everything</td></tr>
+<tr><td><b>arrows</b></td><td>move what is selected; Shift: further</td></tr>
+<tr><td><b>Ctrl+D</b>, Ctrl+C, Ctrl+V, Del</td><td>duplicate, copy, paste, delete</td></tr>
+<tr><td><b>Ctrl+Shift+V</b></td><td>paste and keep the incoming wires</td></tr>
+<tr><td><b>Ctrl+L</b></td><td>tidy</td></tr>
+<tr><td><b>Ctrl+Z</b>, Ctrl+Shift+Z</td><td>undo, redo, without limit</td></tr>
+</table>"""
