@@ -123,8 +123,7 @@ class ForecastPlot(LivePlot):
         self.chart = Chart("value", "step of the validation part")
         self.truth = self.chart.line()
         self.prediction = self.chart.line()
-        self.legend = pg.LegendItem(offset=(-12, 8), verSpacing=-4)
-        self.legend.setParentItem(self.chart.getViewBox())
+        self.legend = self.chart.legend(columns=2)
         self.legend.addItem(self.truth, "truth")
         self.legend.addItem(self.prediction, "prediction")
         self.rows.addWidget(self.chart, 1)
@@ -179,7 +178,6 @@ class ForecastPlot(LivePlot):
     def _set_look(self, look: Look) -> None:
         self.truth.setPen(pg.mkPen(look.faint, width=1.6))
         self.prediction.setPen(pg.mkPen(look.colour(0), width=2))
-        self.legend.setLabelTextColor(look.text)
 
     def _point(self, place: QPointF | None) -> None:
         self._cursor = place

@@ -44,6 +44,25 @@ class Chart(pg.PlotWidget):
             self.follow_look(lambda look: item.setPen(pg.mkPen(look.colour(colour), width=width)))
         return item
 
+    def legend(self, *, columns: int = 1) -> pg.LegendItem:
+        """A legend in the upper right corner whose text follows the look; it has no background that would hide data."""
+        legend = pg.LegendItem(offset=(-12, 4), verSpacing=-4, horSpacing=18, colCount=columns)
+        legend.setParentItem(self.getViewBox())
+
+        def apply(look: Look) -> None:
+            legend.setLabelTextColor(look.text)
+            for _, label in legend.items:
+                label.setText(label.text, color=look.text)
+
+        self.follow_look(apply)
+        return legend
+
+    def follow_steps_of(self, leader: Chart) -> None:
+        """Show the same stretch of the x axis as another chart (a pyqtgraph link would push back and stop it)."""
+        self.disableAutoRange(axis="x")
+        self.setMouseEnabled(x=False)
+        leader.getViewBox().sigXRangeChanged.connect(lambda _box, span: self.setXRange(*span, padding=0))
+
     def follow_cursor(self, told: Callable[[QPointF | None], None]) -> None:
         """Call `told` with the place under the mouse in the plot's units, and with None when it leaves."""
         self._cursor_told = told
@@ -83,13 +102,15 @@ class Chart(pg.PlotWidget):
         metrics = QFontMetrics(small)
         for side, title in self._titles.items():
             axis = self.getAxis(side)
-            axis.enableAutoSIPrefix(False)
             axis.setPen(QPen(look.grid, 1))
             axis.setTextPen(look.faint)
             axis.setTickFont(small)
             axis.setStyle(tickLength=4, tickTextOffset=4, maxTickLevel=1, autoExpandTextSpace=True)
             if title:
                 axis.setLabel(title, color=look.faint.name(), **{"font-size": f"{small.pointSizeF():.1f}pt"})
+            # 0.004 beside the axis, never 4 with (x0.001) in the title: no size of value has a prefix.
+            axis.enableAutoSIPrefix(False)
+            axis.setSIPrefixEnableRanges(((-1.0, -1.0),))
         for_title = metrics.height() + 2 if self._titles["left"] else 0
         self.getAxis("left").setWidth(metrics.horizontalAdvance(self._widest) + for_title + 12)
         grid = 40 if look.dark else 30

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF
@@ -168,27 +170,26 @@ class GatePlot(LivePlot):
             beside.getPlotItem().setContentsMargins(0, 0, 0, bottom)
 
     def _label_steps(self) -> None:
-        """Tokens under the steps they belong to where there is room for each; numbers otherwise."""
+        """Tokens under the steps they belong to; words under theirs where letters have no room of their own."""
         axis = self.chart.getAxis("bottom")
         tokens = () if self._probe is None else self._probe.tokens
         if not any(tokens):
             axis.setTicks(None)
             return
         (first, last), _ = self.chart.viewRange()
-        width = self.chart.getViewBox().width()
+        a_step = self.chart.getViewBox().width() / max(last - first, 1e-9)
+        letters = QFontMetrics(axis.style["tickFont"] or self.font())
+        low, high = max(int(first), 0), min(int(np.ceil(last)), len(tokens))
         texts = list(shown_tokens(tokens))
-        low, high = max(int(first), 0), min(int(np.ceil(last)), len(texts))
-        longest = max((len(text) for text in texts[low:high]), default=1)
-        letter = QFontMetrics(axis.style["tickFont"] or self.font()).averageCharWidth()
-        room = max(int(width / max(last - first, 1e-9) / max(letter * (longest + 0.6), 1)), 0)
-        stride = 1 if room else int(np.ceil((last - first) * letter * (longest + 1) / max(width, 1)))
-        if stride == 1:
-            axis.setTicks([[(step + 0.5, texts[step]) for step in range(low, high)]])
-            self.chart.title_axis("bottom", "")
-        else:
-            every = max(stride, 1)
-            ticks = [(step + 0.5, texts[step]) for step in range(low - low % every, high, every)]
-            axis.setTicks([ticks])
+        singles = [(step, step + 1, texts[step]) for step in range(low, high)]
+        fits = all(letters.horizontalAdvance(text) + 2 < a_step for _, _, text in singles)
+        ticks, taken = [], -np.inf
+        for start, end, text in singles if fits else words_of(tokens, low, high):
+            middle, half = (start + end) / 2, letters.horizontalAdvance(text) / 2 + 2
+            if middle * a_step - half >= taken:
+                ticks.append((middle, text))
+                taken = middle * a_step + half
+        axis.setTicks([ticks])
 
     def _set_look(self, look: Look) -> None:
         self.image.setBorder(None)
@@ -226,6 +227,23 @@ def fractions(gates: Array) -> tuple[float, float]:
     if not finite.size:
         return 0.0, 0.0
     return float((finite < CLOSED).mean()), float((finite > OPEN).mean())
+
+
+def words_of(tokens: Sequence[str], low: int, high: int) -> list[tuple[int, int, str]]:
+    """(first step, step behind the last, text) of each word among tokens[low:high]; a long token is a word itself."""
+    words: list[tuple[int, int, str]] = []
+    joins = False
+    for step in range(low, high):
+        token = tokens[step]
+        if not token.strip():
+            joins = False
+        elif len(token) == 1 and joins:
+            start, _, text = words[-1]
+            words[-1] = (start, step + 1, text + token)
+        else:
+            words.append((step, step + 1, token))
+            joins = len(token) == 1
+    return words
 
 
 def _escaped(text: str) -> str:

@@ -82,7 +82,7 @@ class ParameterPlot(LivePlot):
         self.strip.addItem(self.marks)
         self.chart = Chart("norm of the gradient", "step")
         self.chart.setLogMode(y=True)
-        self.strip.setXLink(self.chart)
+        self.strip.follow_steps_of(self.chart)
         charts = QWidget()
         column = QVBoxLayout(charts)
         column.setContentsMargins(0, 0, 0, 0)

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from ..live import Live
@@ -29,7 +28,7 @@ class LossPlot(LivePlot):
         super().__init__(live, parent)
         self.chart = Chart("loss", "step")
         self.rates = Chart("learning rate", "step")
-        self.rates.setXLink(self.chart)
+        self.rates.follow_steps_of(self.chart)
         self.rates.setMaximumHeight(120)
         self.rates.hide()
         self.readout = Facts()
@@ -45,8 +44,7 @@ class LossPlot(LivePlot):
         self.rows.addLayout(header)
         self.rows.addWidget(self.chart, 1)
         self.rows.addWidget(self.rates)
-        self.legend = pg.LegendItem(offset=(-12, 8), verSpacing=-4)
-        self.legend.setParentItem(self.chart.getViewBox())
+        self.legend = self.chart.legend(columns=2)
         self._cursor_line = pg.InfiniteLine(angle=90, movable=False)
         self._cursor_line.hide()
         self.chart.addItem(self._cursor_line, ignoreBounds=True)
@@ -97,10 +95,6 @@ class LossPlot(LivePlot):
 
     def _set_look(self, look: Look) -> None:
         self._cursor_line.setPen(pg.mkPen(look.faint, width=1, style=Qt.PenStyle.DashLine))
-        self.legend.setLabelTextColor(look.text)
-        back = QColor(look.background)
-        back.setAlpha(215)
-        self.legend.setBrush(pg.mkBrush(back))
         for lines in self._runs:
             lines.set_look(look)
 
