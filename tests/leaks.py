@@ -151,6 +151,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 _failed = pytest.StashKey[bool]()
+_shared = pytest.StashKey[Found]()  # what fixtures of a module or of the session opened: theirs to close, later
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_shared] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test may be the first to ask for a wider fixture; what that one opens is not the test's leak.
+
+    It must be there when the fixture's set-up returns: a worker that comes up later is taken for the test's own.
+    """
+    if fixturedef.scope == "function":
+        return (yield)
+    before = alive()
+    try:
+        return (yield)
+    finally:
+        request.config.stash[_shared].update((key, text) for key, text in alive().items() if key not in before)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Wider fixtures have ended by now, and what they opened with them."""
+    shared = session.config.stash[_shared]
+    others = {key: text for key, text in alive().items() if key not in shared}
+    left = left_behind(others, grace=float(session.config.getini("leak_grace"))) if shared else []
+    if left:
+        print("\nfixtures of a module or of the session left behind:\n  " + "\n  ".join(left))
+        session.exitstatus = exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(wrapper=True)
@@ -167,6 +198,7 @@ def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if request.node.stash.get(_failed, False):
         return
+    before |= request.config.stash[_shared]
     left = left_behind(before, grace=float(request.config.getini("leak_grace")))
     if left:
         pytest.fail("the test left behind:\n  " + "\n  ".join(left), pytrace=False)

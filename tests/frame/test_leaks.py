@@ -94,6 +94,18 @@ def window(qapp):
 def test_widget_of_a_wider_fixture(window):
     window.show()
 
+@pytest.fixture(scope="module")
+def server():
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+def test_wider_fixture_asked_for_late(request):
+    request.getfixturevalue("server")
+
 def test_failing_by_itself(qapp):
     kept.append(QTimer())
     kept[-1].start(1000)
@@ -112,6 +124,7 @@ LEAKS = {
 ENDING = (
     "thread_ends_in_time", "process_ends_in_time", "timer_stopped", "qthread_quit", "qthread_running_python_ends",
     "widget_in_a_cycle", "widget_of_qtbot", "delete_later", "widget_of_a_wider_fixture",
+    "wider_fixture_asked_for_late",
 )  # fmt: skip
 END = '''
 def pytest_sessionfinish():
@@ -138,3 +151,30 @@ def test_each_kind_of_leak_fails_its_test_and_no_other(
     errors = {line.split()[5] for line in result.outlines if "ERROR at teardown of" in line}
     assert errors == {f"test_{name}" for name in LEAKS}
     result.assert_outcomes(passed=len(LEAKS) + len(ENDING), failed=1, errors=len(LEAKS))
+
+
+FORGETFUL = """
+import subprocess, sys
+import pytest
+
+@pytest.fixture(scope="module")
+def server():
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3)"])
+
+def test_one(server):
+    pass
+
+def test_two(server):
+    pass
+"""
+
+
+def test_a_wider_fixture_that_does_not_close_fails_the_session(
+    pytester: pytest.Pytester, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
+    pytester.makepyfile(FORGETFUL)
+    result = pytester.runpytest_subprocess("-p", "tests.leaks", "-o", "leak_grace=0.5", timeout=30)
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["fixtures of a module or of the session left behind:", "  process *time.sleep(3)"])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
