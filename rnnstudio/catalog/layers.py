@@ -49,7 +49,7 @@ class Linear(NodeKind):
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         units = params["units"]
-        total: Value | None = None
+        terms: list[Value] = []
         for i, value in enumerate(inputs.values()):
             suffix = "" if i == 0 else str(i + 1)
             width = value.signal.width
@@ -61,13 +61,11 @@ class Linear(NodeKind):
                 start = Init("constant", (float(params["bias_value"]),))
                 bias = builder.parameter("bias", (units,), start, trainable=trainable)
             signal = Signal(value.signal.axes, Real(units))
-            term = builder.op("linear", (value,), signal, name=f"term{suffix}", weight=weight, bias=bias)
-            if total is None:
-                total = term
-            else:
-                axes, both = builder.broadcast((total, term))
-                total = builder.op("add", both, Signal(axes, Real(units)), name=f"sum{suffix}")
-        assert total is not None
+            terms.append(builder.op("linear", (value,), signal, name=f"term{suffix}", weight=weight, bias=bias))
+        axes, aligned = builder.broadcast(terms)
+        total = aligned[0]
+        for i, term in enumerate(aligned[1:]):
+            total = builder.op("add", (total, term), Signal(axes, Real(units)), name=f"sum{i + 2}")
         return {"out": total}
 
 

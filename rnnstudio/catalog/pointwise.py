@@ -125,12 +125,11 @@ class _Several(NodeKind):
         return {"out": Signal(joint_axes(known), Real(joint_width(known)))}
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
-        values = list(inputs.values())
+        axes, values = builder.broadcast(tuple(inputs.values()))
         total = values[0]
         for i, value in enumerate(values[1:]):
-            axes, both = builder.broadcast((total, value))
-            width = max(total.signal.width, value.signal.width)
-            total = builder.op(self.primitive, both, Signal(axes, Real(width)), name="" if i == 0 else str(i + 1))
+            signal = Signal(axes, Real(max(total.signal.width, value.signal.width)))
+            total = builder.op(self.primitive, (total, value), signal, name="" if i == 0 else str(i + 1))
         return {"out": total}
 
 

@@ -58,6 +58,7 @@ class Checker:
     def check(self, design: Design) -> Checked:
         run = _Run(self, design)
         run.graph(MAIN, design.graph, variables_of(design), {}, ())
+        run.conclude()
         run.whole_design()
         self._nodes = run.remembered
         return Checked(design, MappingProxyType(run.signals), tuple(run.diagnostics))
@@ -70,7 +71,7 @@ class _Remembered:
     node: Node
     variables: Variables
     context: Context
-    inputs: tuple[Signal | None, ...]
+    inputs: Signals
     outputs: Mapping[str, Signal | None]
     mistake: Mistake | None
 
@@ -89,6 +90,16 @@ class _Drawn:
     broken: bool = False
 
 
+@dataclass(slots=True)
+class _Settled:
+    """A graph at one place, when its inference has ended; `restless`: nodes whose shapes still changed then."""
+
+    graph: str
+    drawn: dict[str, _Drawn]
+    found: dict[tuple[str, str], Signal | None]
+    restless: tuple[str, ...]
+
+
 class _Run:
     """One check. Collects signals and diagnostics over the design's graph and every cell it uses."""
 
@@ -102,6 +113,8 @@ class _Run:
         self.diagnostics: list[Diagnostic] = []
         self.remembered: dict[tuple[str, str], _Remembered] = {}
         self.seen: set[tuple[str, str, str, str]] = set()
+        self.settled: dict[str, _Settled] = {}
+        self.late: dict[str, tuple[str, ...]] = {}
 
     def report(
         self,
@@ -128,13 +141,14 @@ class _Run:
     ) -> dict[str, Signal | None]:
         """Infer one graph. `given`: signals at its CellInputs. Returns the signals at its CellOutputs."""
         drawn = self._draw(name, graph, variables, inside)
-        self._wire(name, graph, drawn)
+        self._wire(name, graph, drawn, given)
         order = self._order(name, graph, drawn)
         found: dict[tuple[str, str], Signal | None] = {}
         scope = "/".join((*inside, name))
-        changed, passes = True, 0
+        changed: dict[str, None] = dict.fromkeys(order)
+        passes = 0
         while changed and passes <= len(drawn) + 2:
-            changed = False
+            changed = {}
             passes += 1
             for key in order:
                 item = drawn[key]
@@ -145,8 +159,8 @@ class _Run:
                 for port_name, signal in self._infer(name, scope, item, inputs, variables, given, inside).items():
                     if found.get((key, port_name)) != signal:
                         found[key, port_name] = signal
-                        changed = True
-        self._conclude(name, scope, drawn, found)
+                        changed[key] = None
+        self.settled[scope] = _Settled(name, drawn, found, tuple(changed))
         return {
             key: found.get(item.feeds.get("input", ("", "")))
             for key, item in drawn.items()
@@ -191,9 +205,9 @@ class _Run:
             self.report("CellInItself", "error", f"the cell “{wanted}” contains itself", graph, (node.id,))
             return None
         inputs, outputs = cell_ports(cell)
-        return _Drawn(node, inputs, outputs, {}, late_inputs(cell, self.design, self.catalog), cell)
+        return _Drawn(node, inputs, outputs, {}, late_inputs(cell, self.design, self.catalog, self.late), cell)
 
-    def _wire(self, graph_name: str, graph: Graph, drawn: dict[str, _Drawn]) -> None:
+    def _wire(self, graph_name: str, graph: Graph, drawn: dict[str, _Drawn], given: Signals) -> None:
         for wire in graph.wires:
             source, target = drawn.get(wire.source.node), drawn.get(wire.target.node)
             if source is None or target is None:
@@ -207,6 +221,8 @@ class _Run:
             elif wire.target.port in target.feeds:
                 text = f"“{wire.target.port}” of {target.node.label} is fed twice: delete one of the wires"
                 self.report("DoublyFed", "error", text, graph_name, (wire.target.node,), (wire,), wire.target.port)
+            elif source.node.kind == "CellInput" and graph_name != MAIN and source.node.id not in given:
+                continue  # an optional input that stays unconnected outside: its wires do not exist
             else:
                 target.feeds[wire.target.port] = (wire.source.node, wire.source.port)
         for item in drawn.values():
@@ -287,7 +303,7 @@ class _Run:
         if node.kind == "CellInput":
             return {"out": given.get(node.id)}
         key = (scope, node.id)
-        values = tuple(inputs.values())
+        values = dict(inputs)
         if item.cell is None:
             old = self.remembered.get(key) or self.checker._nodes.get(key)
             if (
@@ -318,32 +334,41 @@ class _Run:
             self.remembered[key] = _Remembered(node, variables, self.context, values, outputs, mistake)
         return outputs
 
-    def _conclude(
-        self, graph: str, scope: str, drawn: dict[str, _Drawn], found: dict[tuple[str, str], Signal | None]
-    ) -> None:
-        """Report the mistakes that stand when inference has settled, and keep the signals."""
-        for key, item in drawn.items():
+    def conclude(self) -> None:
+        """Report what stands when all inference has settled, the design's own graph first, and keep the signals."""
+        settled = sorted(self.settled.items(), key=lambda item: item[1].graph != MAIN)
+        for scope, place in settled:
+            self._mistakes(scope, place)
+            for (key, port), signal in place.found.items():
+                if signal is not None:
+                    self.signals.setdefault((place.graph, key, port), signal)
+        if not any(d.severity == "error" for d in self.diagnostics):
+            for _, place in settled:
+                self._shapeless(place)
+
+    def _mistakes(self, scope: str, place: _Settled) -> None:
+        for key, item in place.drawn.items():
             old = self.remembered.get((scope, key))
             if old is None or old.mistake is None:
                 continue
             item.broken = True
             mistake = old.mistake
-            wires = [w for w in self.design.graph_of(graph).wires_into(key) if w.target.port == mistake.port]
-            fix = fixes.for_mistake(mistake, graph, self.design, key, item.feeds, found)
+            wires = [w for w in self.design.graph_of(place.graph).wires_into(key) if w.target.port == mistake.port]
+            fix = fixes.for_mistake(mistake, place.graph, self.design, key, item.feeds, place.found)
             text = f"{item.node.label}: {mistake.message}"
-            self.report(mistake.code, "error", text, graph, (key,), wires, mistake.port, fix)
-        for (key, port), signal in found.items():
-            if signal is not None:
-                self.signals.setdefault((graph, key, port), signal)
-        self._shapeless(graph, drawn, found)
+            self.report(mistake.code, "error", text, place.graph, (key,), wires, mistake.port, fix)
 
-    def _shapeless(self, graph: str, drawn: dict[str, _Drawn], found: dict[tuple[str, str], Signal | None]) -> None:
-        """A node without a shape is reported where the trouble begins, and only when nothing upstream explains it."""
-        unknown = {k for k, item in drawn.items() if any(found.get((k, p.name)) is None for p in item.outputs)}
-        known_trouble = any(d.severity == "error" for d in self.diagnostics)
-        if not unknown or known_trouble:
+    def _shapeless(self, place: _Settled) -> None:
+        """A node without a shape is reported where the trouble begins, when nothing else explains it."""
+        graph, drawn = place.graph, place.drawn
+        inputs = {key for key, item in drawn.items() if item.node.kind == "CellInput"}
+        if place.restless:
+            names = ", ".join(drawn[k].node.label for k in place.restless[:5])
+            text = f"the shape of {names} grows at every step: put a Linear into the loop, so that its width is fixed"
+            self.report("EndlessShape", "error", text, graph, place.restless)
             return
-        lost = sorted(k for k in unknown if drawn[k].node.kind != "CellInput")
+        unknown = {k for k, item in drawn.items() if any(place.found.get((k, p.name)) is None for p in item.outputs)}
+        lost = sorted(unknown - inputs)
         if not lost:
             return
         names = ", ".join(drawn[k].node.label for k in lost[:5])
@@ -380,8 +405,17 @@ class _Run:
                     self.report("DeadNode", "hint", text, MAIN, (node.id,))
 
 
-def late_inputs(cell: CellDefinition, design: Design, catalog: Catalog, depth: int = 0) -> tuple[str, ...]:
-    """The inputs of a cell that reach none of its outputs within one step: a loop through them has its Delay inside."""
+def late_inputs(
+    cell: CellDefinition, design: Design, catalog: Catalog, known: dict[str, tuple[str, ...]] | None = None
+) -> tuple[str, ...]:
+    """The inputs of a cell that reach none of its outputs within one step: a loop through them has its Delay inside.
+
+    known: what was found for cells by name; a cell within itself counts as having no such input.
+    """
+    known = {} if known is None else known
+    if cell.name in known:
+        return known[cell.name]
+    known[cell.name] = ()
     graph = cell.graph
     forward: dict[str, list[str]] = {}
     for wire in graph.wires:
@@ -391,7 +425,7 @@ def late_inputs(cell: CellDefinition, design: Design, catalog: Catalog, depth: i
         late: tuple[str, ...] = ()
         if node.kind == CELL:
             inner = design.cells.get(str(node.params.get("cell", "")))
-            late = late_inputs(inner, design, catalog, depth + 1) if inner is not None and depth < 20 else ()
+            late = late_inputs(inner, design, catalog, known) if inner is not None else ()
         elif (kind := catalog.of(node)) is not None:
             late = kind.late_ports
         if wire.target.port not in late:
@@ -408,4 +442,5 @@ def late_inputs(cell: CellDefinition, design: Design, catalog: Catalog, depth: i
                 todo += forward.get(key, [])
         if not any(graph.nodes[key].kind == "CellOutput" for key in reached if key in graph.nodes):
             found.append(node.id)
-    return tuple(found)
+    known[cell.name] = tuple(found)
+    return known[cell.name]

@@ -118,9 +118,10 @@ class _Scheduler:
 def _projections(
     inside: Sequence[Op], pending: Sequence[Op], readers: Mapping[str, set[str]], wanted: set[str]
 ) -> tuple[Op, ...]:
-    """The linear maps before a loop that nothing but the loop reads."""
+    """The linear maps before a loop that nothing but the steps of the loop read."""
     members = {op.name for op in inside}
-    read = {source for op in inside for source in op.inputs}
+    initial = {source for op in inside if op.kind == "delay" for source in op.inputs[1:]}
+    read = {source for op in inside for source in op.inputs} - initial
     return tuple(
         op
         for op in pending

@@ -109,6 +109,7 @@ class _Writer:
         self.parameters = parameter_names(program)
         self.names: dict[str, str] = {}
         self.helpers: set[str] = set()
+        self.aligned = {op.name for op in region_ops(program.regions) if op.kind == "align"}
         self.axes: dict[str, str] = {}
         for axis in program.axes:
             self.axes[axis] = self._name(f"axis {axis}", f"{axis}_size")
@@ -452,8 +453,9 @@ class _Writer:
         return f'own_length(lengths, "{self.program.axes[axis]}", {self.axes[axis]}, batch, {like})'
 
     def _uneven(self, op: Op) -> bool:
+        """Whether the inputs of a join lack axes of one another (an aligned one has length 1 there)."""
         axes = {self.program.signals[i].axes for i in op.inputs if i in self.program.signals}
-        return len(axes) > 1
+        return len(axes) > 1 or any(i in self.aligned for i in op.inputs)
 
     def _aligned(self, op: Op, x: str) -> str:
         wanted = op.signal.axes
