@@ -102,6 +102,11 @@ class Live(QObject):
     def alive(self) -> bool:
         return self.state != "idle"
 
+    @property
+    def worker_pid(self) -> int | None:
+        """The process that trains; None while there is none."""
+        return self._client.worker_pid
+
     def train(self) -> bool:
         """Start a run of the session's design. False when it cannot start; the person has been told why then."""
         if self.alive or self._closed:

@@ -373,7 +373,10 @@ class DataPanel(QWidget):
         recipe = self.session.design.data
         busy = self._background.waiting or self._timer.isActive()
         shown = None if self.preview is None else self.preview.recipe
-        same = shown is not None and shown == recipe
+        # The design's own options may leave open ("auto") what reading the file has settled.
+        same = False
+        if shown is not None and recipe is not None:
+            same = shown == recipe or (self._of_design and _reads_the_same(shown, recipe))
         usable = self.preview is not None and self.preview.usable
         self.use_button.setEnabled(usable and not same and not busy)
         self.use_button.setDefault(usable and not same)
@@ -427,6 +430,10 @@ def _relative(recipe: DataRecipe, base: Path) -> DataRecipe:
     path = Path(recipe.path)
     inside = path.is_relative_to(base)
     return recipe.replace(path=path.relative_to(base).as_posix() if inside else str(path))
+
+
+def _reads_the_same(one: DataRecipe, other: DataRecipe) -> bool:
+    return one.fields == other.fields and one.split == other.split and other.digest in ("", one.digest)
 
 
 def _statistics(preview: data.Preview) -> str:

@@ -1,0 +1,220 @@
+"""Choosing data: dropped, looked at, used, refused; the window goes on meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from rnnstudio.design.design import Design
+from rnnstudio.studio.panels.data import DataPanel
+from rnnstudio.studio.session import Session
+
+PROSE = "The quick brown fox jumps over the lazy dog.\n" * 60
+TABLE = "year,level,flow\n" + "".join(f"{1900 + n},{n % 11},{n * 0.5}\n" for n in range(80))
+
+
+@pytest.fixture
+def panel(session: Session, qtbot: QtBot) -> DataPanel:
+    found = DataPanel(session)
+    qtbot.addWidget(found)
+    found.resize(340, 700)
+    found.show()
+    return found
+
+
+def look(qtbot: QtBot, panel: DataPanel, path: Path) -> None:
+    with qtbot.waitSignal(panel.looked):
+        panel.open_file(path)
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def drop(panel: DataPanel, path: Path) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    action, button, key = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(50, 50), action, mime, button, key)
+    QApplication.sendEvent(panel, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(panel, QDropEvent(QPointF(50, 50), action, mime, button, key))
+
+
+def test_an_empty_panel_says_what_to_do(panel: DataPanel) -> None:
+    assert "Drop a text" in panel.empty.text()
+    assert panel.empty.isVisible()
+    assert not panel.use_button.isVisible()
+
+
+def test_a_dropped_text_is_used_with_one_click(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    file = write(tmp_path / "prose.txt", PROSE)
+    with qtbot.waitSignal(panel.looked):
+        drop(panel, file)
+    assert panel.table.rowCount() == 20
+    assert [panel.table.item(row, 1).text() for row in range(4)] == ["T", "h", "e", "␣"]
+    assert "different" in panel.summary.text()
+    assert session.design.data is None
+    qtbot.mouseClick(panel.use_button, Qt.MouseButton.LeftButton)
+    recipe = session.design.data
+    assert recipe is not None
+    assert recipe.reader == "text"
+    assert recipe.field("text").size == len(set(PROSE))
+    assert panel.state.text() == "In use"
+    session.undo()
+    assert session.design.data is None
+    assert panel.empty.isVisible()
+
+
+def test_a_file_inside_the_designs_folder_is_named_relative_to_it(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    session.base_folder = tmp_path
+    look(qtbot, panel, write(tmp_path / "prose.txt", PROSE))
+    panel.use()
+    assert session.design.data is not None
+    assert session.design.data.path == "prose.txt"
+
+
+def test_a_table_shows_its_columns_and_what_the_model_sees(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
+    look(qtbot, panel, write(tmp_path / "river.csv", TABLE))
+    assert panel.reader.currentData() == "csv"
+    assert panel.table_form.order.currentData() == "year"
+    assert panel.table_form.options()["inputs"] == ["level", "flow"]
+    header = [panel.table.horizontalHeaderItem(place).text() for place in range(panel.table.columnCount())]
+    assert "inputs: level" in header
+    assert "targets: flow, 1 ahead" in header
+
+
+def test_a_changed_option_is_looked_at_by_itself(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
+    look(qtbot, panel, write(tmp_path / "river.csv", TABLE))
+    with qtbot.waitSignal(panel.looked):
+        panel.table_form.horizon.setValue(3)
+    assert panel.preview is not None
+    assert panel.preview.recipe.field("targets").shift == 3
+    with qtbot.waitSignal(panel.looked):
+        panel.split_form.train.setValue(60)
+    assert panel.preview.recipe.split[0] == pytest.approx(0.6)
+    level = panel.table_form.columns.topLevelItem(1)
+    assert level.text(0) == "level"
+    with qtbot.waitSignal(panel.looked):
+        level.setCheckState(1, Qt.CheckState.Unchecked)
+    assert panel.preview.recipe.field("inputs").columns == ("flow",)
+
+
+def test_a_text_can_be_read_as_words(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
+    look(qtbot, panel, write(tmp_path / "prose.txt", PROSE))
+    with qtbot.waitSignal(panel.looked):
+        panel.text_form.level.setCurrentIndex(1)
+        panel.text_form.level.activated.emit(1)
+    assert panel.table.item(1, 1).text() == "quick"
+    assert panel.text_form.min_count.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("empty.txt", b"", "empty"),
+        ("archive.csv", b"PK\x03\x04" + bytes(300), "ZIP archive"),
+        ("noise.txt", bytes(range(256)) * 20, "binary"),
+    ],
+)
+def test_an_unreadable_file_harms_nothing(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot, name: str, content: bytes, told: str
+) -> None:
+    look(qtbot, panel, write(tmp_path / "prose.txt", PROSE))
+    panel.use()
+    before, shown = session.design, panel.preview
+    look(qtbot, panel, write(tmp_path / name, content))
+    assert told in panel.error.text()
+    assert panel.error.isVisible()
+    assert session.design is before
+    assert panel.preview is shown
+    assert panel.table.rowCount() == 20
+
+
+def test_a_missing_file_is_one_clear_error(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
+    look(qtbot, panel, tmp_path / "gone.txt")
+    assert "does not exist" in panel.error.text()
+    assert panel.empty.isVisible()
+
+
+def test_bad_cells_are_marked_at_their_line_and_column(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    bad = TABLE.replace("1905,5,2.5", "1905,x5,2.5").replace("1907,7,3.5", "1907,7,3.5,9")
+    look(qtbot, panel, write(tmp_path / "bad.csv", bad))
+    told = [panel.problems.item(row).text() for row in range(panel.problems.count())]
+    assert any("ine 7" in text and "level" in text and "not a number" in text for text in told)
+    assert any("ine 9" in text and "4 cells" in text for text in told)
+    assert not panel.use_button.isEnabled()
+    panel.use()
+    assert session.design.data is None
+    row = next(row for row in range(panel.table.rowCount()) if panel.table.item(row, 0).text() == "7")
+    column = next(
+        place for place in range(panel.table.columnCount()) if panel.table.horizontalHeaderItem(place).text() == "level"
+    )
+    assert panel.table.item(row, column).background().color() != panel.table.item(row + 1, column).background().color()
+
+
+def test_wrong_encoding_names_the_byte_and_the_remedy(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
+    look(qtbot, panel, write(tmp_path / "old.txt", ("Zum Glück " * 300).encode("cp1252")))
+    with qtbot.waitSignal(panel.looked):
+        panel.text_form.encoding.setCurrentIndex(0)
+        panel.text_form.encoding.activated.emit(0)
+    assert panel.preview is not None
+    assert not panel.preview.usable
+    assert "cp1252" in panel.problems.item(0).text()
+
+
+def test_back_shows_the_designs_own_data_again(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
+    look(qtbot, panel, write(tmp_path / "prose.txt", PROSE))
+    panel.use()
+    look(qtbot, panel, write(tmp_path / "river.csv", TABLE))
+    assert panel.state.text() == "Not in use yet"
+    with qtbot.waitSignal(panel.looked):
+        qtbot.mouseClick(panel.back_button, Qt.MouseButton.LeftButton)
+    assert panel.file_label.toolTip().endswith("prose.txt")
+    assert panel.state.text() == "In use"
+
+
+def test_opening_a_design_shows_its_data(panel: DataPanel, open_example: Callable[[str], Design], qtbot: QtBot) -> None:
+    with qtbot.waitSignal(panel.looked):
+        open_example("sunspots")
+    assert panel.table_form.options()["inputs"] == ["sunspots"]
+    assert panel.state.text() == "In use"
+
+
+def test_the_window_goes_on_while_a_large_file_is_read(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
+    rows = 200_000
+    file = write(tmp_path / "large.csv", "a,b,c\n" + "".join(f"{n},{n % 7},{n * 0.25}\n" for n in range(rows)))
+    gaps: list[float] = []
+    last = time.perf_counter()
+
+    def tick() -> None:
+        nonlocal last
+        now = time.perf_counter()
+        gaps.append(now - last)
+        last = now
+
+    timer = QTimer(interval=5)
+    timer.timeout.connect(tick)
+    timer.start()
+    with qtbot.waitSignal(panel.looked, timeout=30_000):
+        panel.open_file(file)
+    timer.stop()
+    assert len(gaps) > 20, "the file was read too fast to tell"
+    gaps.sort()
+    assert gaps[len(gaps) // 2] < 0.05
+    # One gap of the whole reading would be seen however noisy the machine is.
+    assert gaps[-1] < 0.5 * sum(gaps)

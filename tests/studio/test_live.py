@@ -1,0 +1,230 @@
+"""A run seen from the window: starts, draws, pauses, stops, fails, goes on, and never holds the event loop."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QTimer
+from pytestqt.qtbot import QtBot
+
+from rnnstudio.design.design import Design
+from rnnstudio.design.edits import RemoveNodes, SetData, SetTraining, SetVariable
+from rnnstudio.design.errors import StudioError
+from rnnstudio.studio.live import Live, new_run_folder, runs_folder
+from rnnstudio.studio.plots.curves import Curves
+from rnnstudio.studio.session import Session
+from rnnstudio.training.events import Finished, StepDone, Validated
+from rnnstudio.training.runs import Run
+
+_torch_was_there = "torch" in sys.modules
+
+
+def test_a_run_tells_everything_in_order_and_ends(
+    live: Live, session: Session, open_example: Callable[[str], Design], qtbot: QtBot
+) -> None:
+    open_example("char-lm")
+    told: list[object] = []
+    states: list[str] = []
+    live.stepsArrived.connect(told.extend)
+    live.validated.connect(told.append)
+    live.finished.connect(told.append)
+    live.stateChanged.connect(states.append)
+    with qtbot.waitSignal(live.finished, timeout=60_000):
+        assert live.train()
+    assert states == ["starting", "running", "idle"]
+    steps = [event.step for event in told if isinstance(event, StepDone)]
+    total = live.curves.started.steps_total if live.curves.started else 0
+    assert steps == list(range(1, total + 1))
+    places = [event.step for event in told]
+    assert places == sorted(places)
+    assert isinstance(told[-1], Finished)
+    assert any(isinstance(event, Validated) for event in told)
+    assert _torch_was_there or "torch" not in sys.modules
+    assert list(live.curves.step) == steps
+    assert live.curves.probes
+    assert live.curves.parameters
+    assert live.curves.samples
+    assert live.curves.gives_perplexity
+    assert live.run_folder == (session.path or Path()).parent / "runs" / "char-lm-1"
+    stored = Curves.stored(Run.open(live.run_folder))
+    np.testing.assert_array_equal(stored.loss, live.curves.loss)
+    np.testing.assert_allclose(stored.smooth_loss, live.curves.smooth_loss)
+    np.testing.assert_array_equal(stored.validation_loss, live.curves.validation_loss)
+
+
+def test_pause_step_resume_stop(
+    live: Live, session: Session, open_example: Callable[[str], Design], qtbot: QtBot
+) -> None:
+    open_example("char-lm")
+    session.do(SetTraining({"epochs": 2000}))
+    assert live.train()
+    assert not live.train(), "a second run beside the first"
+    with qtbot.waitSignal(live.stepsArrived, timeout=30_000):
+        pass
+    live.pause()
+    qtbot.waitUntil(lambda: live.state == "paused", timeout=10_000)
+    qtbot.wait(100)
+    before = len(live.curves)
+    qtbot.wait(200)
+    assert len(live.curves) == before
+    live.step()
+    qtbot.waitUntil(lambda: len(live.curves) == before + 1, timeout=10_000)
+    qtbot.wait(200)
+    assert len(live.curves) == before + 1
+    session.do(SetTraining({"learning_rate": 0.0005}))
+    live.resume()
+    qtbot.waitUntil(lambda: len(live.curves) > before + 20, timeout=10_000)
+    assert live.curves.learning_rate[-1] <= 0.0005
+    with qtbot.waitSignal(live.finished, timeout=10_000) as ended:
+        live.stop()
+    assert ended.args is not None
+    assert ended.args[0].reason == "stopped"
+    assert live.state == "idle"
+
+
+def test_a_stopped_run_goes_on_where_it_was(
+    live: Live, session: Session, open_example: Callable[[str], Design], qtbot: QtBot
+) -> None:
+    open_example("char-lm")
+    session.do(SetTraining({"epochs": 2000}))
+    live.train()
+    qtbot.waitUntil(lambda: len(live.curves) > 20, timeout=30_000)
+    with qtbot.waitSignal(live.finished, timeout=10_000):
+        live.stop()
+    folder, reached = live.run_folder, int(live.curves.step[-1])
+    assert folder is not None
+    assert live.go_on(folder)
+    qtbot.waitUntil(lambda: len(live.curves) > reached + 5, timeout=30_000)
+    assert live.run_folder == folder
+    assert list(live.curves.step) == list(range(1, len(live.curves) + 1))
+    with qtbot.waitSignal(live.finished, timeout=10_000):
+        live.stop()
+
+
+def test_a_drawing_with_errors_leads_to_the_problems(
+    live: Live, session: Session, open_example: Callable[[str], Design], qtbot: QtBot
+) -> None:
+    open_example("char-lm")
+    session.do(RemoveNodes(("embedding",)))
+    with qtbot.waitSignals([live.problemsWanted, session.failed]):
+        assert not live.train()
+    assert live.state == "idle"
+
+
+def test_without_data_the_data_panel_is_wanted(
+    live: Live, session: Session, open_example: Callable[[str], Design], qtbot: QtBot
+) -> None:
+    open_example("char-lm")
+    session.do(SetData(None))
+    with qtbot.waitSignals([live.dataWanted, session.failed]):
+        assert not live.train()
+
+
+def test_data_that_went_away_fails_with_one_clear_error(
+    live: Live, session: Session, open_example: Callable[[str], Design], qtbot: QtBot
+) -> None:
+    open_example("char-lm")
+    (session.base_folder / "shakespeare.txt").unlink()
+    before = session.design
+    with qtbot.waitSignal(session.failed, timeout=30_000) as failure:
+        assert live.train()
+    assert failure.args is not None
+    assert isinstance(failure.args[0], StudioError)
+    assert "shakespeare.txt" in str(failure.args[0])
+    assert live.state == "idle"
+    assert session.design is before
+
+
+def test_a_killed_worker_leaves_the_window_able_to_train_again(
+    live: Live, session: Session, open_example: Callable[[str], Design], qtbot: QtBot
+) -> None:
+    open_example("char-lm")
+    session.do(SetTraining({"epochs": 2000}))
+    live.train()
+    qtbot.waitUntil(lambda: len(live.curves) > 5, timeout=30_000)
+    assert live.worker_pid is not None
+    with qtbot.waitSignal(live.failed, timeout=10_000) as failure:
+        os.kill(live.worker_pid, 9)
+    assert failure.args is not None
+    assert "ended from outside" in failure.args[0].what
+    assert live.state == "idle"
+    session.do(SetTraining({"epochs": 1}))
+    with qtbot.waitSignal(live.finished, timeout=30_000):
+        assert live.train()
+
+
+def test_the_event_loop_turns_during_training(
+    live: Live, session: Session, open_example: Callable[[str], Design], qtbot: QtBot
+) -> None:
+    """Steps of some 0.2 s: run in the window's thread, each would be a gap, and half of the time would lie in gaps."""
+    open_example("char-lm")
+    long_steps = {"epochs": 2000, "batch_size": 64, "chunk": 150, "validate_every": 1000, "sample_length": 0}
+    session.do(SetTraining(long_steps))
+    session.do(SetVariable("hidden", 256))
+    live.train()
+    qtbot.waitUntil(lambda: len(live.curves) >= 2, timeout=60_000)
+    gaps: list[float] = []
+    last = time.perf_counter()
+
+    def tick() -> None:
+        nonlocal last
+        now = time.perf_counter()
+        gaps.append(now - last)
+        last = now
+
+    timer = QTimer(interval=10)
+    timer.timeout.connect(tick)
+    timer.start()
+    steps = len(live.curves)
+    qtbot.wait(3000)
+    timer.stop()
+    done = len(live.curves) - steps
+    seconds_a_step = 3.0 / max(done, 1)
+    assert done >= 2
+    assert seconds_a_step > 0.03, "steps this short would not show a blocked window"
+    assert np.median(gaps) < 0.03
+    # On a busy machine single ticks come late; a window that trains itself would spend nearly all its time in gaps.
+    late = sum(gap for gap in gaps if gap > 0.1)
+    assert late < 0.25 * sum(gaps)
+    live.stop()
+    qtbot.waitUntil(lambda: live.state == "idle", timeout=20_000)
+
+
+def test_closing_in_the_middle_leaves_no_process(
+    session: Session, open_example: Callable[[str], Design], qtbot: QtBot
+) -> None:
+    open_example("char-lm")
+    session.do(SetTraining({"epochs": 2000}))
+    live = Live(session)
+    live.train()
+    qtbot.waitUntil(lambda: len(live.curves) > 5, timeout=30_000)
+    pid, folder = live.worker_pid, live.run_folder
+    assert pid is not None
+    assert folder is not None
+    live.close()
+    live.close()
+    assert not Path(f"/proc/{pid}").exists()
+    assert Run.open(folder).state == "stopped"
+    assert Run.open(folder).has("last")
+    assert not live.train()
+
+
+@pytest.mark.parametrize("name", ["my net", "a/b", "…", "x"])
+def test_run_folders_count_up(tmp_path: Path, name: str) -> None:
+    design = tmp_path / "net.rnn"
+    first = new_run_folder(design, name)
+    assert first.parent == tmp_path / "runs"
+    assert first.name.endswith("-1")
+    first.mkdir(parents=True)
+    second = new_run_folder(design, name)
+    assert second.name == first.name[:-1] + "2"
+
+
+def test_runs_of_an_unsaved_design_go_to_the_users_folder(fresh_user_folders: Path) -> None:
+    assert runs_folder(None).is_relative_to(fresh_user_folders)
