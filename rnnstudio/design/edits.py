@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .design import CellDefinition, Design, Frame, Graph, Node, Pin, Value, Var, Wire, frozen
+from .design import MAIN, CellDefinition, Design, Frame, Graph, Node, Pin, Value, Var, Wire, frozen
 from .errors import StudioError
 from .recipe import DataRecipe
 from .signals import Axis
@@ -69,6 +69,7 @@ class AddNode(Edit):
 
     def apply(self, design: Design) -> Design:
         graph = _graph(design, self.graph)
+        check_name(self.node.id)
         if self.node.id in graph.nodes:
             raise StudioError(f"A node is called “{self.node.id}” already", remedy="Choose another name.")
         return design.with_graph(self.graph, graph.replace(nodes=frozen({**graph.nodes, self.node.id: self.node})))
@@ -201,7 +202,7 @@ class SetShared(Edit):
 
 @dataclass(frozen=True)
 class RenameNode(Edit):
-    """Give a node another id; its wires follow."""
+    """Give a node another id; its wires follow, and those at the nodes of a cell whose port is renamed."""
 
     node: str
     new: str
@@ -228,7 +229,22 @@ class RenameNode(Edit):
             return Pin(self.new, old.port) if old.node == self.node else old
 
         wires = tuple(Wire(pin(w.source), pin(w.target)) for w in graph.wires)
-        return design.with_graph(self.graph, graph.replace(nodes=frozen(nodes), wires=wires))
+        renamed = design.with_graph(self.graph, graph.replace(nodes=frozen(nodes), wires=wires))
+        if graph.nodes[self.node].kind in ("CellInput", "CellOutput"):
+            for name in (MAIN, *renamed.cells):
+                renamed = renamed.with_graph(name, self._port_renamed(renamed.graph_of(name)))
+        return renamed
+
+    def _port_renamed(self, graph: Graph) -> Graph:
+        """A graph in which the nodes of the cell `self.graph` have a port of the new name."""
+        users = {n.id for n in graph.nodes.values() if n.kind == "cell" and n.params.get("cell") == self.graph}
+        if not users:
+            return graph
+
+        def pin(old: Pin) -> Pin:
+            return Pin(old.node, self.new) if old.node in users and old.port == self.node else old
+
+        return graph.replace(wires=tuple(Wire(pin(w.source), pin(w.target)) for w in graph.wires))
 
 
 @dataclass(frozen=True)

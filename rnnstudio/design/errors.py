@@ -15,7 +15,7 @@ class StudioError(Exception):
         self.remedy = remedy
         place = f" ({where})" if where else ""
         advice = f" {remedy}" if remedy else ""
-        super().__init__(f"{self.what}{place}.{advice}")
+        super().__init__(" ".join(f"{self.what}{place}.{advice}".splitlines()))
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.where, self.remedy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .design import CellDefinition, Design, Frame, Graph, Node, Pin, Value, Var, Wire, frozen
+from .edits import check_name
 from .errors import StudioError
 from .recipe import DataRecipe
 from .signals import Axis
@@ -45,20 +47,27 @@ def dumps(design: Design) -> str:
 def loads(text: str, where: str = "") -> Design:
     """The design in `text`. Raises StudioError naming the place in the file when it is damaged."""
     try:
-        body = json.loads(text)
+        body = json.loads(text, parse_constant=_no_constant)
+        if "\\u" in text:
+            json.dumps(body, ensure_ascii=False).encode("utf-8")  # half a character could not be saved again
     except json.JSONDecodeError as error:
         place = f"{where or 'design'}, line {error.lineno}, column {error.colno}"
         raise StudioError(
             f"The design file is damaged: {error.msg}", where=place, remedy="Open a backup or repair that line."
         ) from None
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise StudioError(f"The design file is damaged: {why}", where=where, remedy="Open a backup.") from None
     if not isinstance(body, dict) or "format" not in body:
         raise StudioError("This is not a rnnstudio design", where=where, remedy="Open a .rnn file.")
     number = body["format"]
-    if not isinstance(number, int) or number > FORMAT:
+    if isinstance(number, bool) or not isinstance(number, int) or number > FORMAT:
         raise StudioError(
             f"The design has format {number}, this studio reads up to {FORMAT}", where=where, remedy="Update rnnstudio."
         )
     while number < FORMAT:
+        if number not in MIGRATIONS:
+            raise StudioError(f"There never was a design format {number}", where=where, remedy="Open a backup.")
         body = MIGRATIONS[number](body)
         number += 1
     return _Reader(where).design(body)
@@ -83,7 +92,15 @@ def load(path: Path) -> Design:
 
 def save(design: Design, path: Path) -> None:
     """Write a design file so that a crash at any moment leaves the old file or the new one, never half of one."""
-    write_atomically(path, dumps(design).encode("utf-8"))
+    try:
+        content = dumps(design).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise StudioError(
+            f"The design cannot be saved: {error.object[error.start : error.end]!r} is half a character",
+            where=str(path),
+            remedy="Change the name or title that has it.",
+        ) from None
+    write_atomically(path, content)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -108,6 +125,10 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise StudioError(
             f"Cannot write the file: {error.strerror}", where=str(path), remedy="Choose another folder."
         ) from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def value_to_json(value: Value) -> Any:
@@ -165,6 +186,14 @@ def _cell_to_json(cell: CellDefinition) -> dict[str, Any]:
     }
 
 
+def _finite(value: Any) -> bool:
+    """Whether a number fits into a finite float."""
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
 class _Reader:
     """Turns parsed JSON into a design; every complaint names the place in the file."""
 
@@ -182,14 +211,14 @@ class _Reader:
             raise self.fail(place, "an object is expected")
         value = body.get(key, default)
         wrong_bool = isinstance(value, bool) and kind in ((int, float), int)
-        if not isinstance(value, kind) or wrong_bool:
+        if not isinstance(value, kind) or wrong_bool or (kind == (int, float) and not _finite(value)):
             raise self.fail(f"{place}.{key}" if place else key, f"{value!r} cannot stand there")
         return value
 
     def design(self, body: dict[str, Any]) -> Design:
         variables = self.take(body, "variables", dict, {}, "")
         for name, value in variables.items():
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
                 raise self.fail(f"variables.{name}", f"{value!r} is not a number")
         axes = {}
         for name, axis in self.take(body, "axes", dict, {}, "").items():
@@ -245,6 +274,10 @@ class _Reader:
         return Graph(frozen(nodes), tuple(wires), tuple(frames))
 
     def node(self, name: str, body: Any, place: str) -> Node:
+        try:
+            check_name(name)
+        except StudioError as error:
+            raise self.fail(place, error.what) from None
         return Node(
             id=name,
             kind=self.take(body, "kind", str, None, place),

@@ -1,4 +1,4 @@
-"""Drawings that many tests run: one of each pattern that the primitives so far can express, small and without a file."""
+"""Drawings that many tests run: one of each pattern that the primitives can express, small and without a file."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def loop_in_a_loop() -> Design:
 
 
 def cell_behind_a_delay() -> Design:
-    """A cell without a Delay of its own, whose input's shape is known only when the loop around it has been gone round."""
+    """A cell whose input's shape is known only when the loop around it has been gone round once."""
     inner = Sketch()
     inner.add("x", "CellInput", at=(0, 0))
     inner.add("map", "Linear", at=(1, 0), params={"units": 4}, input="x")
