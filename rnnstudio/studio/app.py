@@ -28,7 +28,8 @@ def application() -> QApplication:
     app.setApplicationName("rnnstudio")
     app.setOrganizationName("rnnstudio")
     app.setApplicationDisplayName("")
-    theme.apply(theme.remembered())
+    if app.property("rnnstudioTheme") is None:
+        theme.apply(theme.remembered())
     return app
 
 

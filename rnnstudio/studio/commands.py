@@ -259,7 +259,8 @@ class Commands:
         edits += [SetVariable(key, value) for key, value in clip.variables.items() if key not in design.variables]
         taken = graph
         for node in clip.graph.nodes.values():
-            names[node.id] = taken.free_id(node.id)
+            fresh_name = node.id if node.id not in taken.nodes else node.id.rstrip("0123456789") or node.id
+            names[node.id] = taken.free_id(fresh_name)
             fresh = node.replace(id=names[node.id], x=node.x + moved.x(), y=node.y + moved.y())
             taken = taken.replace(nodes={**taken.nodes, fresh.id: fresh})
             edits.append(AddNode(fresh, graph_name))

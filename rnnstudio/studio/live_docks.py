@@ -23,13 +23,17 @@ _RIGHT, _BELOW = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.Bottom
 DOCKS = (
     ("data", "Data", _RIGHT, ".panels.data", "DataPanel", ("session",)),
     ("training", "Training", _RIGHT, ".panels.training", "TrainingPanel", ("session", "live")),
-    ("runs", "Runs", _RIGHT, ".panels.runs", "RunsPanel", ("session", "live")),
     ("loss", "Loss", _BELOW, ".plots.loss", "LossPlot", ("live",)),
     ("gates", "Gates", _BELOW, ".plots.gates", "GatePlot", ("live",)),
     ("gradients", "Gradients", _BELOW, ".plots.gradients", "GradientPlot", ("live",)),
     ("samples", "Samples", _BELOW, ".panels.samples", "SamplesPanel", ("live",)),
+    ("runs", "Runs", _BELOW, ".panels.runs", "RunsPanel", ("session", "live")),
 )
 """Key, title, place, module, class, and what its constructor takes."""
+
+
+NARROWEST = 240
+"""No panel keeps its dock wider than this; what does not fit scrolls."""
 
 
 class LiveDocks(QObject):
@@ -58,6 +62,7 @@ class LiveDocks(QObject):
         for key, _, _, module, name, takes in DOCKS:
             panel = getattr(importlib.import_module(module, __package__), name)(*(given[what] for what in takes))
             self.panels[key] = panel
+            panel.setMinimumWidth(NARROWEST)
             dock = self.window.docks[key]
             placeholder = dock.widget()
             dock.setWidget(panel)

@@ -8,6 +8,8 @@ from PySide6.QtCore import QObject, QSettings, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
+from .places import icons
+
 SPACE = 8
 """The unit of all margins and gaps."""
 RADIUS = 7
@@ -46,6 +48,7 @@ class Theme:
     layers: str
     cells: str
     time: str
+    trees: str
     pointwise: str
     losses: str
     cell: str
@@ -107,6 +110,7 @@ DARK = Theme(
     layers="#62a8ff",
     cells="#b48cff",
     time="#3fc8b4",
+    trees="#8fce5a",
     pointwise="#93a1b8",
     losses="#ff7085",
     cell="#d0d6e0",
@@ -146,6 +150,7 @@ LIGHT = Theme(
     layers="#2f7fe6",
     cells="#8353e0",
     time="#0d9683",
+    trees="#4d8a12",
     pointwise="#64748b",
     losses="#d8405a",
     cell="#3c4658",
@@ -245,6 +250,10 @@ def _palette(t: Theme) -> QPalette:
     return palette
 
 
+def _arrow(way: str, t: Theme) -> str:
+    return (icons() / f"arrow-{way}-{t.name}.svg").as_posix()
+
+
 def _sheet(t: Theme) -> str:
     """What Fusion leaves plain: docks, tabs, tool bar, lists, tool tips, scroll bars."""
     return f"""
@@ -304,6 +313,30 @@ QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 #problem:hover, #problem:focus {{ background: {t.raised}; }}
 #example:hover {{ border-color: {t.accent}; }}
 #formula {{ background: {t.raised}; border-radius: 6px; padding: 8px; }}
+QAbstractSpinBox, QComboBox {{ background: {t.field}; border: 1px solid {t.border}; border-radius: 5px; color: {t.text};
+  padding: 2px 4px; min-height: 19px; selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
+QAbstractSpinBox:focus, QComboBox:focus {{ border-color: {t.accent}; }}
+QAbstractSpinBox:disabled, QComboBox:disabled, QLineEdit:disabled {{ color: {t.faint}; }}
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ subcontrol-origin: border; width: 18px; border: none;
+  background: transparent; }}
+QAbstractSpinBox::up-button {{ subcontrol-position: top right; }}
+QAbstractSpinBox::down-button {{ subcontrol-position: bottom right; }}
+QAbstractSpinBox::up-arrow {{ image: url({_arrow("up", t)}); width: 9px; height: 9px; }}
+QAbstractSpinBox::down-arrow {{ image: url({_arrow("down", t)}); width: 9px; height: 9px; }}
+QAbstractSpinBox::up-arrow:off, QAbstractSpinBox::down-arrow:off {{ image: none; }}
+QComboBox::drop-down {{ subcontrol-origin: border; subcontrol-position: center right; width: 20px; border: none; }}
+QComboBox::down-arrow {{ image: url({_arrow("down", t)}); width: 10px; height: 10px; }}
+QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.border}; padding: 3px; outline: none; }}
+QPushButton, QToolButton {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 5px;
+  padding: 4px 10px; color: {t.text}; }}
+QToolButton {{ padding: 3px 6px; }}
+QToolButton[autoRaise="true"] {{ background: transparent; border-color: transparent; }}
+QPushButton:hover, QToolButton:hover {{ border-color: {t.faint}; }}
+QPushButton:pressed, QToolButton:pressed {{ background: {t.border}; }}
+QPushButton:default {{ border-color: {t.accent}; }}
+QPushButton:disabled, QToolButton:disabled {{ color: {t.faint}; }}
+QProgressBar {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 5px; text-align: center; }}
+QProgressBar::chunk {{ background: {t.accent}; border-radius: 4px; }}
 QAbstractSpinBox QLineEdit, QComboBox QLineEdit {{ border: none; background: transparent; padding: 0 2px; }}
 #code {{ border: none; border-radius: 0; }}
 #quickAdd QListView {{ background: transparent; }}

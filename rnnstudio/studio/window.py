@@ -65,7 +65,13 @@ class MainWindow(QMainWindow):
         self.session = session or Session(parent=self)
         self.setObjectName("studio")
         self.setAcceptDrops(True)
-        self.setDockNestingEnabled(True)
+        option = QMainWindow.DockOption
+        self.setDockOptions(
+            option.AnimatedDocks | option.AllowNestedDocks | option.AllowTabbedDocks | option.GroupedDragging
+        )
+        self.setTabPosition(_Area.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self.setCorner(Qt.Corner.BottomRightCorner, _Area.RightDockWidgetArea)
+        self.setCorner(Qt.Corner.BottomLeftCorner, _Area.LeftDockWidgetArea)
         self.setIconSize(QSize(20, 20))
         self.setWindowIcon(icon("app"))
         self.ask_unsaved: Callable[[], str] = self._ask_unsaved
@@ -73,6 +79,9 @@ class MainWindow(QMainWindow):
         self.docks: dict[str, QDockWidget] = {}
         self._pictures: list[tuple[QAction, str]] = []
         self._painted = False
+        self._areas: dict[str, Qt.DockWidgetArea] = {}
+        self._tabs_timer = QTimer(self, singleShot=True, interval=0)
+        self._tabs_timer.timeout.connect(self._plain_tabs)
         self.view = CanvasView(self.session)
         self.banner = Banner(self)
         self.breadcrumbs = Breadcrumbs(self.session, self)
@@ -97,7 +106,6 @@ class MainWindow(QMainWindow):
         self._connect()
         self.resize(1440, 900)
         self._first_layout()
-        self._factory = self.saveState(LAYOUT)
         self._restore()
         self._show_title()
         self._show_check(self.session.checked)
@@ -120,6 +128,9 @@ class MainWindow(QMainWindow):
         dock.setWidget(widget)
         self.addDockWidget(area, dock)
         self.docks[key] = dock
+        self._areas[key] = area
+        dock.topLevelChanged.connect(self._tabs_timer.start)
+        dock.dockLocationChanged.connect(self._tabs_timer.start)
         return dock
 
     def add_dock(self, key: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
@@ -127,22 +138,41 @@ class MainWindow(QMainWindow):
         return self._dock(key, title, widget, area)
 
     def _first_layout(self) -> None:
-        docks = self.docks
-        self.setTabPosition(_Area.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-        self.setCorner(Qt.Corner.BottomRightCorner, _Area.RightDockWidgetArea)
-        self.setCorner(Qt.Corner.BottomLeftCorner, _Area.LeftDockWidgetArea)
-        for dock in docks.values():
+        """Palette left; inspector over training right; plots below. Splits first: a tab cannot be split any more."""
+        docks, plots = self.docks, self.live.plots
+        for key, dock in docks.items():
+            dock.setFloating(False)
+            self.addDockWidget(self._areas[key], dock)
             dock.show()
-        for first, *rest in (("inspector", "problems", "data", "code"), ("training", "runs"), self.live.plots):
+        for key in (*(k for k in docks if self._areas[k] == _Area.RightDockWidgetArea), *plots):
+            self.removeDockWidget(docks[key])
+        for key in ("inspector", "training"):
+            self.addDockWidget(_Area.RightDockWidgetArea, docks[key])
+        self.addDockWidget(_Area.BottomDockWidgetArea, docks[plots[0]])
+        for first, *rest in (("inspector", "problems", "data", "code"), plots):
             for other in rest:
                 self.tabifyDockWidget(docks[first], docks[other])
-            docks[first].raise_()
-        self.splitDockWidget(docks["inspector"], docks["training"], Qt.Orientation.Vertical)
-        self.tabifyDockWidget(docks["training"], docks["runs"])
-        docks["training"].raise_()
-        self.resizeDocks([docks["palette"], docks["inspector"]], [210, 330], Qt.Orientation.Horizontal)
-        self.resizeDocks([docks[self.live.plots[0]]], [250], Qt.Orientation.Vertical)
-        self.resizeDocks([docks["inspector"], docks["training"]], [470, 300], Qt.Orientation.Vertical)
+        for dock in docks.values():
+            dock.show()
+        for key in ("inspector", "training", plots[0]):
+            docks[key].raise_()
+        self._first_sizes()
+
+    def _first_sizes(self) -> None:
+        docks, plot = self.docks, self.docks[self.live.plots[0]]
+        self.resizeDocks([docks["palette"], docks["inspector"]], [215, 350], Qt.Orientation.Horizontal)
+        self.resizeDocks([plot], [max(200, self.height() // 4)], Qt.Orientation.Vertical)
+        self.resizeDocks([docks["inspector"], docks["training"]], [6, 4], Qt.Orientation.Vertical)
+
+    def _plain_tabs(self) -> None:
+        """A dock that shares its place has its name on its tab; a title bar would say it twice."""
+        for dock in self.docks.values():
+            tabbed = bool(self.tabifiedDockWidgets(dock)) and not dock.isFloating()
+            if tabbed and dock.titleBarWidget() is None:
+                dock.setTitleBarWidget(QWidget(dock))
+            elif not tabbed and (bar := dock.titleBarWidget()) is not None:
+                dock.setTitleBarWidget(None)  # type: ignore[arg-type]
+                bar.deleteLater()
 
     def _action(
         self,
@@ -470,7 +500,6 @@ class MainWindow(QMainWindow):
         theme.apply(theme.LIGHT if theme.current().dark else theme.DARK, remember=True)
 
     def reset_layout(self) -> None:
-        self.restoreState(self._factory, LAYOUT)
         QSettings().remove("layout")
         self._first_layout()
 
@@ -492,20 +521,24 @@ class MainWindow(QMainWindow):
     # Life
 
     def _restore(self) -> None:
+        self._remembered = False
         settings = QSettings()
         for key, restore in (
             ("geometry", self.restoreGeometry),
             ("layout", lambda state: self.restoreState(state, LAYOUT)),
         ):
             stored = settings.value(key)
-            if isinstance(stored, QByteArray):
-                restore(stored)
+            if isinstance(stored, QByteArray) and restore(stored):
+                self._remembered = key == "layout"
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not self._painted:
             self._painted = True
-            QTimer.singleShot(0, self, self.live.fill)
+            self._plain_tabs()
+            if not self._remembered:
+                self._first_sizes()
+            QTimer.singleShot(20, self, self.live.fill)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self.may_leave():

@@ -185,7 +185,7 @@ class NodeItem(QGraphicsItem):
     def _paint_labels(self, painter: QPainter, t: Theme) -> None:
         rect = self.shape_.rect
         for name, place in self.shape_.inputs.items():
-            row = QRectF(rect.left() + 11, place.y() - 10, rect.width() / 2, 20)
+            row = QRectF(rect.left() + 11, place.y() - 10, rect.width() - 14, 20)
             painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
         for name, place in self.shape_.outputs.items():
             row = QRectF(rect.left(), place.y() - 10, rect.width() - 11, 20)

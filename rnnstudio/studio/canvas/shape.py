@@ -14,7 +14,9 @@ from .look import Look
 
 GRID = 10.0
 HEADER = 26.0
-ROW = 19.0
+ROW = 20.0
+RAISED = HEADER / 2 - GRID
+"""How much higher than its middle a box stands, so that ports of all nodes come to lie on the grid: straight wires."""
 SMALL = 40.0
 """Diameter of a node drawn as a symbol."""
 PORT = 5.0
@@ -69,7 +71,7 @@ def shape_of(look: Look) -> Shape:
 
 def _compact(look: Look) -> Shape:
     size = 34.0 if look.square else SMALL
-    height = max(size, 18.0 * max(len(look.inputs), len(look.outputs)))
+    height = max(size, ROW * max(len(look.inputs), len(look.outputs)))
     width = size
     if len(look.symbol) > 2:
         width = max(size, GRID * 2 * ceil((text_width(look.symbol, TITLE_SIZE, True) + 16) / (GRID * 2)))
@@ -79,17 +81,16 @@ def _compact(look: Look) -> Shape:
         caption = f"{caption} · {look.value}" if caption else look.value
     return Shape(
         rect,
-        _column(tuple(p.name for p in look.inputs), rect.left(), height),
-        _column(tuple(p.name for p in look.outputs), rect.right(), height),
+        _column(tuple(p.name for p in look.inputs), rect.left()),
+        _column(tuple(p.name for p in look.outputs), rect.right()),
         True,
         caption,
     )
 
 
-def _column(names: tuple[str, ...], x: float, height: float) -> dict[str, QPointF]:
-    step = min(18.0, (height - 12.0) / max(len(names) - 1, 1))
-    top = -step * (len(names) - 1) / 2
-    return {name: QPointF(x, top + step * i) for i, name in enumerate(names)}
+def _column(names: tuple[str, ...], x: float) -> dict[str, QPointF]:
+    top = -ROW * (len(names) - 1) / 2
+    return {name: QPointF(x, top + ROW * i) for i, name in enumerate(names)}
 
 
 def _box(look: Look) -> Shape:
@@ -110,9 +111,9 @@ def _box(look: Look) -> Shape:
     rows = max(len(look.inputs), len(look.outputs), 1)
     width = max(title_width, left + right + 40.0, 100.0)
     width = 2 * GRID * ceil(width / (2 * GRID))
-    height = HEADER + rows * ROW + 9.0
-    rect = QRectF(-width / 2, -height / 2, width, height)
-    first = rect.top() + HEADER + 4.5 + ROW / 2
+    height = HEADER + rows * ROW + 8.0
+    rect = QRectF(-width / 2, -height / 2 - RAISED, width, height)
+    first = rect.top() + HEADER + 4.0 + ROW / 2
     inputs = {p.name: QPointF(rect.left(), first + i * ROW) for i, p in enumerate(look.inputs)}
     outputs = {p.name: QPointF(rect.right(), first + i * ROW) for i, p in enumerate(look.outputs)}
     return Shape(rect, inputs, outputs, False, "", title, title_value, output_value)

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QFrame, QGraphicsView, QToolTip, QWidget
 
 from ...compiler.diagnostics import Diagnostic
 from ...design.design import Pin, Wire
+from ...design.history import Change
 from .. import theme
 from ..commands import Commands
 from ..gestures.base import Gesture, Press
@@ -89,6 +90,7 @@ class CanvasView(QGraphicsView):
         session.focus.trailChanged.connect(self._change_graph)
         session.focus.revealRequested.connect(self.reveal)
         session.opened.connect(self._opened)
+        session.designChanged.connect(self._follow)
         theme.changes().changed.connect(self._redress)
 
     def _redress(self) -> None:
@@ -104,6 +106,7 @@ class CanvasView(QGraphicsView):
     def set_zoom(self, zoom: float, about: QPointF | None = None) -> None:
         """Zoom with the point `about` (in the viewport, its middle by default) staying where it is."""
         zoom = min(max(zoom, SMALLEST), LARGEST)
+        self._reframe = False
         about = about if about is not None else QPointF(self.viewport().rect().center())
         fixed = self.at(about)
         self.resetTransform()
@@ -123,6 +126,7 @@ class CanvasView(QGraphicsView):
         return inverse.map(QPointF(where))
 
     def pan(self, by: QPoint) -> None:
+        self._reframe = False
         self.horizontalScrollBar().setValue(self.horizontalScrollBar().value() - by.x())
         self.verticalScrollBar().setValue(self.verticalScrollBar().value() - by.y())
 
@@ -166,8 +170,10 @@ class CanvasView(QGraphicsView):
         self._places.clear()
         self._shown = self.session.focus.graph
         self._reframe = True
-        self.viewport().update()
-        self._frame_when_laid_out()
+
+    def _follow(self, change: Change) -> None:
+        if change.edit is None:
+            self._frame_when_laid_out()
 
     def _change_graph(self) -> None:
         """Each drawing remembers where it was looked at."""
@@ -182,9 +188,10 @@ class CanvasView(QGraphicsView):
             self.frame_all()
 
     def _frame_when_laid_out(self) -> None:
+        """A drawing that was just opened fits the view, whatever size it gets, until the person looks elsewhere."""
         if self._reframe and self.isVisible() and self.canvas.nodes:
-            self._reframe = False
             self.frame_all()
+            self._reframe = True
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -195,6 +202,7 @@ class CanvasView(QGraphicsView):
         middle = self.at(QPointF(before.width() / 2, before.height() / 2))
         super().resizeEvent(event)
         self._put(middle, QPointF(self.viewport().rect().center()))
+        self._frame_when_laid_out()
 
     # Background
 
@@ -219,6 +227,7 @@ class CanvasView(QGraphicsView):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
+        self._reframe = False
         if self.gesture is not None:
             return
         QToolTip.hideText()

@@ -12,7 +12,7 @@ from ...design.design import Wire
 from .. import theme
 from .shape import LABEL_SIZE, font, text_width
 
-LABELS_FROM = 0.7
+LABELS_FROM = 0.6
 """Zoom from which shapes are written on wires; a wire under the pointer shows its own at any zoom."""
 GRASP = 14.0
 

@@ -91,6 +91,10 @@ class DrawWire(Gesture):
         """The port that would be wired, or why the one under the pointer cannot be. On a node's body: its first fit."""
         canvas, wants_input = self.view.canvas, not self.fixed_is_input
         reach = SNAP / self.view.zoom
+        hit = canvas.hit(at, 9 / self.view.zoom)
+        over = self._reasons.get(hit.node.key, {}) if hit.node is not None else {}
+        if hit.port is not None and (reason := over.get(hit.port, "")):
+            return None, reason, None
         near: tuple[float, NodeItem, str] | None = None
         for item in canvas.nodes.values():
             for is_input, places in ((True, item.shape_.inputs), (False, item.shape_.outputs)):
@@ -103,13 +107,9 @@ class DrawWire(Gesture):
         if near is not None:
             _, item, name = near
             return Pin(item.key, name), "", item.port_place(wants_input, name)
-        hit = canvas.hit(at, 11 / self.view.zoom)
-        if hit.node is None:
+        if hit.node is None or hit.port is not None:
             return None, "", None
-        reasons = self._reasons.get(hit.node.key, {})
-        if hit.pin is not None and hit.port is not None:
-            return None, reasons.get(hit.port, ""), None
-        return self._first_fit(hit.node, reasons)
+        return self._first_fit(hit.node, over)
 
     def _first_fit(
         self, item: NodeItem, reasons: dict[tuple[bool, str], str]

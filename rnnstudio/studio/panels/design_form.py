@@ -46,9 +46,10 @@ class DesignForm(QWidget):
         font.setWeight(font.Weight.DemiBold)
         title.setFont(font)
         box.addWidget(title)
-        self.name = TextField(self._check_design_name)
-        self.name.changed.connect(lambda text, _: session.do(SetName(text)))
+        self.name: TextField | None = None
         if graph == MAIN:
+            self.name = TextField(self._check_design_name)
+            self.name.changed.connect(lambda text, _: session.do(SetName(text)))
             box.addWidget(self.name)
         else:
             box.addWidget(QLabel(graph))
@@ -100,7 +101,8 @@ class DesignForm(QWidget):
         design = self.session.design
         if self.graph != MAIN and self.graph not in design.cells:
             return
-        self.name.show_value(design.name, {})
+        if self.name is not None:
+            self.name.show_value(design.name, {})
         doc = design.doc if self.graph == MAIN else design.cells[self.graph].doc
         if self.doc.toPlainText() != doc and not self.doc.hasFocus():
             self.doc.setPlainText(doc)

@@ -176,7 +176,8 @@ class NodeForm(QWidget):
         if self.fields:
             box.addWidget(heading("Parameters"))
             box.addLayout(params)
-        self.ports = QLabel(textFormat=Qt.TextFormat.RichText, wordWrap=True)
+        self.ports = QLabel(self, textFormat=Qt.TextFormat.RichText, wordWrap=True)
+        self.ports.setVisible(len(keys) == 1)
         self.ports.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         if len(keys) == 1:
             box.addWidget(heading("Ports"))

@@ -38,6 +38,7 @@ class PaletteTree(QTreeWidget):
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setExpandsOnDoubleClick(False)
+        self.setUniformRowHeights(True)
 
     def mimeData(self, items: list[QTreeWidgetItem]) -> QMimeData:  # type: ignore[override]
         mime = QMimeData()
@@ -115,6 +116,7 @@ class PalettePanel(QWidget):
                 font = self.tree.font()
                 font.setWeight(font.Weight.DemiBold)
                 section.setFont(0, font)
+                section.setSizeHint(0, QSize(0, 27))
                 section.setForeground(0, theme.current().color("muted"))
                 self.tree.addTopLevelItem(section)
                 section.setExpanded(section.text(0) not in folded)
@@ -126,6 +128,7 @@ class PalettePanel(QWidget):
         item.setIcon(0, offer_icon(offer, theme.current()))
         item.setData(0, _OFFER, offer)
         item.setToolTip(0, _tool_tip(offer))
+        item.setSizeHint(0, QSize(0, 27))
         item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled)
         return item
 

@@ -1,0 +1,1 @@
+"""The whole window, driven by mouse and keyboard."""

@@ -1,0 +1,262 @@
+"""Files, problems, panels and looks of the whole window."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from rnnstudio.design import storage
+from rnnstudio.design.design import Design, Pin, Wire
+from rnnstudio.design.edits import Connect, Disconnect, SetName
+from rnnstudio.studio import recovery, theme
+from rnnstudio.studio.places import gallery
+from rnnstudio.studio.window import CANCEL, DISCARD, SAVE, MainWindow
+from tests.studio.window.hands import NONE, Hands, language_model
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "model.rnn"
+    storage.save(language_model(), path)
+    return path
+
+
+def test_an_empty_window_says_what_to_do_and_opens_examples(window, qapp):
+    assert window.empty.isVisible()
+    assert len(window.empty.cards) == len(gallery()) >= 2
+    QTest.mouseClick(window.empty.cards[0], Qt.MouseButton.LeftButton)
+    qapp.processEvents()
+    assert window.session.design.graph.nodes
+    assert not window.empty.isVisible()
+    assert window.session.path is None
+    assert window.session.checked.ok
+
+
+@pytest.mark.parametrize("path", gallery(), ids=lambda path: path.parent.name)
+def test_every_example_is_drawn_in_full_view(window, qapp, path):
+    window.open_example(path)
+    qapp.processEvents()
+    area = window.view.viewport().rect()
+    for item in window.view.canvas.nodes.values():
+        corner = window.view.viewportTransform().mapRect(item.sceneBoundingRect())
+        assert area.contains(corner.toRect()), item.key
+
+
+def test_save_writes_and_the_title_tells(hands, tmp_path):
+    window = hands.window
+    assert "model[*]" in window.windowTitle()
+    hands.session.do(SetName("renamed"))
+    assert window.isWindowModified()
+    window.ask_file = lambda saving: tmp_path / "saved"
+    window.save_action.trigger()
+    assert storage.load(tmp_path / "saved.rnn").name == "renamed"
+    assert not window.isWindowModified()
+    assert "saved.rnn" in window.windowTitle()
+    hands.window.undo_action.trigger()
+    assert window.isWindowModified()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b'{"format": 999}', b"\xff\xfe\x00binary", b'{"format": 1, "graph": {"nodes": {"a": 3}}}'],
+    ids=["empty", "cut off", "of the future", "binary", "damaged"],
+)
+def test_a_damaged_file_is_one_clear_error_and_harms_nothing(hands, tmp_path, content):
+    path = tmp_path / "bad.rnn"
+    path.write_bytes(content)
+    before = hands.session.document
+    assert not hands.window.open(path)
+    assert hands.session.document is before
+    assert len(hands.view.canvas.nodes) == 6
+    assert hands.window.banner.isVisible()
+    assert "bad.rnn" in hands.window.banner.more.text()
+    hands.window.banner.button.click()
+    assert not hands.window.banner.isVisible()
+
+
+def test_unsaved_changes_are_asked_about(hands, file):
+    window, session = hands.window, hands.session
+    session.do(SetName("changed"))
+    window.ask_unsaved = lambda: CANCEL
+    assert not window.open(file)
+    assert not window.close()
+    assert session.design.name == "changed"
+    saved = file.with_name("mine.rnn")
+    window.ask_unsaved = lambda: SAVE
+    window.ask_file = lambda saving: saved
+    assert window.open(file)
+    assert storage.load(saved).name == "changed"
+    session.do(SetName("again"))
+    window.ask_unsaved = lambda: DISCARD
+    window.new_action.trigger()
+    assert session.design.name == "untitled"
+
+
+def test_a_design_dropped_onto_the_window_opens(hands, file):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(file))])
+    at, copy, left, none = QPoint(50, 50), Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, NONE
+    enter = QDragEnterEvent(at, copy, mime, left, none)
+    QApplication.sendEvent(hands.screen, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(hands.screen, QDropEvent(QPointF(at), copy, mime, left, none))
+    assert hands.session.path == file.resolve()
+    hands.window.recent_menu.aboutToShow.emit()
+    assert "model.rnn" in hands.window.recent_menu.actions()[0].text()
+
+
+def test_a_problem_leads_to_its_place_and_is_fixed(hands, qtbot):
+    session = hands.session
+    session.do(Disconnect((Wire(Pin("embedding", "out"), Pin("lstm", "x")),)))
+    session.do(Connect(Wire(Pin("characters", "out"), Pin("readout", "input"))))
+    panel = hands.window.problems
+    qtbot.waitUntil(lambda: any(row.diagnostic.fix for row in panel.rows))
+    row = next(row for row in panel.rows if row.diagnostic.code == "TokensWhereFeaturesBelong")
+    hands.window.show_dock("problems")
+    session.focus.enter("LSTM", "lstm")
+    QTest.mouseClick(row, Qt.MouseButton.LeftButton, pos=row.rect().topLeft() + row.rect().center() / 8)
+    assert session.focus.graph == ""
+    assert session.focus.nodes == ("readout",)
+    assert row.button is not None
+    row.button.click()
+    inserted = next(n for n in session.design.graph.nodes.values() if n.kind == "Embedding" and n.id != "embedding")
+    assert Wire(Pin(inserted.id, "out"), Pin("readout", "input")) in session.design.graph.wires
+    hands.window.undo_action.trigger()
+    assert inserted.id not in session.design.graph.nodes
+
+
+def test_a_loop_without_delay_is_highlighted_and_one_click_mends_it(hands, qtbot):
+    hands.session.new()
+    for kind, x in (("Linear", 0), ("Tanh", 200)):
+        hands.view.add_offer(next(o for o in hands.window.palette_panel.offers() if o.name == kind), QPointF(x, 0))
+    hands.session.do(Connect(Wire(Pin("linear", "out"), Pin("tanh", "input"))))
+    hands.session.do(Connect(Wire(Pin("tanh", "out"), Pin("linear", "input"))))
+    panel = hands.window.problems
+    qtbot.waitUntil(lambda: any(row.diagnostic.code == "LoopWithoutDelay" for row in panel.rows))
+    assert all(item.severity == "error" for item in hands.view.canvas.wires.values())
+    next(row for row in panel.rows if row.diagnostic.code == "LoopWithoutDelay").button.click()
+    assert "delay" in hands.session.design.graph.nodes
+    qtbot.waitUntil(lambda: not any(row.diagnostic.code == "LoopWithoutDelay" for row in panel.rows))
+
+
+def test_the_status_bar_counts(hands, qtbot):
+    qtbot.waitUntil(lambda: "parameters" in hands.window.check_button.text())
+    hands.session.do(Disconnect((Wire(Pin("lstm", "h"), Pin("readout", "input")),)))
+    qtbot.waitUntil(lambda: "problem" in hands.window.check_button.text().split("·")[0])
+    hands.window.docks["problems"].hide()
+    hands.window.check_button.click()
+    assert hands.window.docks["problems"].isVisible()
+
+
+def test_the_code_panel_shows_what_a_drawing_means(hands, qtbot):
+    code = hands.window.code
+    hands.window.show_dock("code")
+    qtbot.waitUntil(lambda: "class " in code.text.toPlainText())
+    code.tabs.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: "class " not in code.text.toPlainText() and bool(code.text.toPlainText()))
+    hands.session.do(Disconnect((Wire(Pin("lstm", "h"), Pin("readout", "input")),)))
+    qtbot.waitUntil(lambda: "not connected" in code.note.text())
+
+
+def test_both_themes_dress_everything(hands, qapp):
+    for wanted in (theme.DARK, theme.LIGHT, theme.DARK):
+        theme.apply(wanted)
+        qapp.processEvents()
+        image = hands.view.grab().toImage()
+        assert image.pixelColor(3, image.height() - 3).name() == wanted.canvas
+    theme.apply(theme.LIGHT)
+
+
+def test_the_layout_is_remembered_and_reset(hands, qapp):
+    hands.window.docks["palette"].hide()
+    hands.window.close()
+    again = MainWindow()
+    again.show()
+    qapp.processEvents()
+    assert not again.docks["palette"].isVisible()
+    again.reset_action.trigger()
+    assert again.docks["palette"].isVisible()
+    again.close()
+    again.deleteLater()
+
+
+def test_every_panel_is_there_and_torch_is_not():
+    """In a process of its own: others may have imported torch here."""
+    code = (
+        "import sys; from rnnstudio.studio.app import open_window, application; app = application();"
+        "w = open_window('char-lm'); app.processEvents(); w.live.fill(); app.processEvents();"
+        "assert len(w.live.panels) == 7, w.live.panels; assert w.session.design.graph.nodes;"
+        "w.close(); assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_crash_leaves_a_copy_that_is_offered(hands, qapp):
+    hands.session.do(SetName("precious"))
+    hands.window.autosave.write()
+    copy = hands.window.autosave.file
+    assert copy.exists()
+    # As if the process had been killed: the copy names one that is gone.
+    head, _, body = copy.read_text().partition("\n")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    note = {**json.loads(head), "pid": gone.pid}
+    copy.with_name("crashed.rnn").write_text(json.dumps(note) + "\n" + body)
+    found = recovery.left_behind()
+    assert [left.design.name for left in found] == ["precious"]
+    hands.session.new()
+    hands.window.recover(found[0])
+    assert hands.session.design.name == "precious"
+    assert hands.session.dirty
+    assert len(hands.view.canvas.nodes) == 6
+    assert recovery.left_behind() == []
+    hands.window.close()
+    assert not copy.exists()
+
+
+def test_half_a_copy_is_passed_over(hands):
+    (recovery.folder() / "broken.rnn").write_text('{"pid": 1')
+    assert recovery.left_behind() == []
+
+
+def test_saving_into_another_folder_keeps_the_data_found(window, tmp_path):
+    example = next(path for path in gallery() if path.parent.name == "char-lm")
+    window.open_example(example)
+    recipe = window.session.design.data
+    assert recipe is not None
+    assert window.save_as(tmp_path / "mine.rnn")
+    moved = storage.load(tmp_path / "mine.rnn").data
+    assert moved is not None
+    assert (tmp_path / moved.path).resolve() == (example.parent / recipe.path).resolve()
+
+
+def test_a_thousand_nodes_stay_fluent(window, qapp):
+    """Building, routing, checking and painting a very large drawing each take less than a second or two."""
+    import time
+
+    from rnnstudio.catalog.sketch import Sketch
+
+    s = Sketch()
+    before = s.add("x", "FeatureInput", at=(0, 0), params={"size": 4})
+    for i in range(999):
+        before = s.add(f"n{i}", "Tanh", at=(1 + i % 40, i // 40), input=before)
+    began = time.perf_counter()
+    window.session.new(Design(graph=s.graph()))
+    qapp.processEvents()
+    built = time.perf_counter() - began
+    began = time.perf_counter()
+    window.view.grab()
+    painted = time.perf_counter() - began
+    assert built < 3.0
+    assert painted < 1.0
+    Hands(window).click(Hands(window).node("n500"))
+    window.session.new()
