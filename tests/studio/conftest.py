@@ -16,6 +16,7 @@ from rnnstudio.design.edits import Compound, SetTraining, SetVariable
 from rnnstudio.gallery import example
 from rnnstudio.studio.live import Live
 from rnnstudio.studio.session import Session
+from rnnstudio.training.events import Finished
 
 
 @pytest.fixture(autouse=True)
@@ -66,8 +67,9 @@ def trained(live: Live, open_example: Callable[[str], Design], qtbot: QtBot) -> 
 
     def train(name: str) -> Live:
         open_example(name)
-        with qtbot.waitSignal(live.finished, timeout=60_000):
-            assert live.train()
+        assert live.train()
+        qtbot.waitUntil(lambda: live.state == "idle", timeout=60_000)
+        assert isinstance(live.curves.ended, Finished), live.curves.ended
         return live
 
     return train

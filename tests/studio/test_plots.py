@@ -42,13 +42,11 @@ def curve(steps: int, name: str = "made", folder: Path | None = None) -> Curves:
 
 
 def test_empty_plots_say_what_to_do(live: Live, qtbot: QtBot) -> None:
-    samples, gradients = SamplesPanel(live), GradientPlot(live)
-    for panel in (samples, gradients):
-        qtbot.addWidget(panel)
-        panel.show()
-    for plot in (LossPlot(live), GatePlot(live), samples.texts, gradients.parameters):
-        qtbot.addWidget(plot)
-        plot.show()
+    samples, gradients, loss, gates = SamplesPanel(live), GradientPlot(live), LossPlot(live), GatePlot(live)
+    for widget in (samples, gradients, loss, gates):
+        qtbot.addWidget(widget)
+        widget.show()
+    for plot in (loss, gates, samples.texts, gradients.parameters):
         assert plot._empty.text().startswith("Press Train to")
         assert plot._empty.isVisible()
 
@@ -132,6 +130,7 @@ def test_the_header_reads_the_values_at_the_cursor(live: Live, qtbot: QtBot) -> 
     qtbot.addWidget(plot)
     plot.resize(1100, 300)
     plot.show()
+    QApplication.processEvents()  # lays the header out
     assert "<b>1,000</b>" in plot.readout.text()
     plot._point(QPointF(250.2, 1.0))
     assert "<b>251</b>" in plot.readout.text()
