@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, ClassVar
 
 from ..design.recipe import FieldSpec
@@ -53,16 +54,25 @@ class Param:
             return f"“{self.name}” must be on or off, not {value!r}"
         if self.type in ("text", "field", "axis", "cell") and not isinstance(value, str):
             return f"“{self.name}” must be a text, not {value!r}"
+        if self.type in ("field", "axis") and value and not value.isidentifier():
+            return f"“{self.name}” must be a name of letters, digits and _, not {value!r}"
         if self.type == "choice" and value not in self.choices:
             return f"“{self.name}” must be one of {', '.join(self.choices)}, not {value!r}"
         if self.type in ("int", "float"):
-            if value != value:
-                return f"“{self.name}” must be a number"
+            if not _finite(value):
+                return f"“{self.name}” must be a finite number"
             if self.minimum is not None and value < self.minimum:
                 return f"“{self.name}” must be at least {self.minimum:g}, not {value:g}"
             if self.maximum is not None and value > self.maximum:
                 return f"“{self.name}” must be at most {self.maximum:g}, not {value:g}"
         return None
+
+
+def _finite(value: float) -> bool:
+    try:
+        return isfinite(value)
+    except OverflowError:
+        return False
 
 
 class Mistake(Exception):  # noqa: N818 - diagnostics are nouns

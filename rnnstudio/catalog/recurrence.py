@@ -42,6 +42,8 @@ class Delay(NodeKind):
         if initial is not None:
             if axis in initial.axes:
                 raise Mistake("MixedAxes", f"the initial state must not have the axis “{axis}” itself", "initial")
+            if other := [a for a in initial.axes if a not in signal.axes]:
+                raise Mistake("MixedAxes", f"the initial state has the axis “{other[0]}”, the state has not", "initial")
             if need_real(initial, "initial").width != width:
                 raise Mistake(
                     "WidthClash", f"the initial state has width {initial.width}, the state {width}", "initial"

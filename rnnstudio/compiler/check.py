@@ -16,10 +16,14 @@ import networkx as nx
 from ..catalog.catalog import CELL, Catalog
 from ..catalog.node import Context, Mistake, Port, Signals
 from ..design.design import MAIN, CellDefinition, Design, Graph, Node, Wire
+from ..design.errors import StudioError
 from ..design.signals import Signal
 from . import fixes
 from .diagnostics import Diagnostic
+from .flatten import flatten
+from .loops import ImpossibleLoop
 from .resolve import Variables, cell_params, cell_ports, resolve, variables_of
+from .schedule import schedule
 
 Key = tuple[str, str, str]
 """(graph, node, port): graph is MAIN or the name of a cell."""
@@ -60,6 +64,7 @@ class Checker:
         run.graph(MAIN, design.graph, variables_of(design), {}, ())
         run.conclude()
         run.whole_design()
+        run.as_a_whole()
         self._nodes = run.remembered
         return Checked(design, MappingProxyType(run.signals), tuple(run.diagnostics))
 
@@ -403,6 +408,44 @@ class _Run:
                 if node.id not in live:
                     text = f"{node.label} leads to no loss and no output: it is not computed"
                     self.report("DeadNode", "hint", text, MAIN, (node.id,))
+
+    def as_a_whole(self) -> None:
+        """What only the flattened drawing can tell: axes without data, loops that cannot run, weights that clash."""
+        if any(d.severity == "error" for d in self.diagnostics):
+            return
+        graphs = {MAIN: self.design.graph, **{name: cell.graph for name, cell in self.design.cells.items()}}
+        nodes = {(graph, key): graphs[graph].nodes[key] for graph, key, _ in self.signals}
+        given = {
+            axis
+            for (graph, key, _), signal in self.signals.items()
+            if (kind := self.catalog.of(nodes[graph, key])) is not None and kind.family == "Data"
+            for axis in signal.axes
+        }
+        for (graph, key, _), signal in self.signals.items():
+            unknown = [axis for axis in signal.axes if axis not in given]
+            if unknown and nodes[graph, key].kind == "Delay":
+                text = f"{nodes[graph, key].label} steps along “{unknown[0]}”, which no input has"
+                self.report("UnknownAxis", "error", text, graph, (key,))
+                return
+        if not any(node.shared or node.kind == "Delay" for node in nodes.values()):
+            return
+        try:
+            schedule("", flatten(self.design, self.catalog), {}, ())
+        except StudioError as error:
+            code = error.code if isinstance(error, ImpossibleLoop) else "SharedShapes"
+            paths = error.nodes if isinstance(error, ImpossibleLoop) else (error.where,)
+            graph, keys = self._place(paths)
+            self.report(code, "error", error.what, graph, keys)
+
+    def _place(self, paths: Iterable[str]) -> tuple[str, list[str]]:
+        """The innermost graph that holds all nodes with these paths, and their names in it."""
+        parts = [path.split(".") for path in paths]
+        name, graph = MAIN, self.design.graph
+        while all(len(p) > 1 for p in parts) and len({p[0] for p in parts}) == 1:
+            name = str(graph.nodes[parts[0][0]].params["cell"])
+            graph = self.design.cells[name].graph
+            parts = [p[1:] for p in parts]
+        return name, list(dict.fromkeys(p[0] for p in parts))
 
 
 def late_inputs(

@@ -31,9 +31,9 @@ def resolve(node: Node, params: tuple[Param, ...], variables: Variables) -> tupl
                 values[param.name] = param.default
                 continue
             value = variables[value.name]
-        if param.type == "float" and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
         problem = param.problem(value)
+        if not problem and param.type == "float":
+            value = float(value)
         if problem:
             problems.append(problem)
             value = param.default
@@ -51,7 +51,7 @@ def cell_params(cell: CellDefinition) -> tuple[Param, ...]:
     for name, default in cell.params.items():
         kind = "bool" if isinstance(default, bool) else "int" if isinstance(default, int) else "float"
         kind = "text" if isinstance(default, str) else kind
-        found.append(Param(name, kind, default, minimum=1 if kind == "int" else None))
+        found.append(Param(name, kind, default))
     return tuple(found)
 
 

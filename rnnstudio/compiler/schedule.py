@@ -16,6 +16,7 @@ from ..catalog.primitives import Op
 from ..design.errors import StudioError
 from ..design.signals import Real, Signal
 from .flatten import Flat
+from .loops import refuse_impossible
 from .program import Map, Program, Read, Region, Scan, State
 from .recognise import recognise
 
@@ -72,6 +73,7 @@ class _Scheduler:
             if pending:
                 regions.append(Map(tuple(pending)))
                 pending = []
+            refuse_impossible(inside)
             regions.append(self._scan(inside, outside, projections))
         if pending:
             regions.append(Map(tuple(pending)))

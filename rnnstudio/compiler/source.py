@@ -5,8 +5,10 @@ The source needs torch alone. Its time loop is the reference that every faster l
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..catalog.primitives import Op, Parameter
@@ -14,7 +16,11 @@ from ..design.signals import Real, Signal, Tokens
 from .program import Input, Map, Program, Region, Scan, State, region_ops
 from .prune import prune
 
-_RESERVED = {"self", "torch", "F", "nn", "state", "lengths", "final", "batch", "forward", "loss", "size", "steps"}
+_RESERVED = {
+    *("self", "torch", "F", "nn", "state", "lengths", "final", "batch", "forward", "loss", "size", "steps", "own", "_"),
+    *dir(builtins),
+}
+"""Names that the source itself uses in its functions."""
 
 _INIT: dict[str, Callable[[tuple[float, ...]], str]] = {
     "uniform": lambda a: f".uniform_({-a[0]:.6g}, {a[0]:.6g})",
@@ -78,13 +84,14 @@ def take_steps(x, dim, batch_dim, places):
 
 def identifier(path: str) -> str:
     """The name of a parameter in the source: its path with underscores."""
-    return re.sub(r"\W", "_", path)
+    return "".join(c if f"a{c}".isidentifier() else "_" for c in unicodedata.normalize("NFKC", path))
 
 
 def class_name(program: Program) -> str:
     words = re.findall(r"[A-Za-z0-9]+", program.name) or ["network"]
     name = "".join(word[:1].upper() + word[1:] for word in words)
-    return name if name[0].isalpha() else f"Net{name}"
+    taken = keyword.iskeyword(name) or name in ("F", "Path") or not name[0].isalpha()
+    return f"Net{name}" if taken else name
 
 
 def parameter_names(program: Program) -> dict[str, str]:
@@ -132,7 +139,7 @@ class _Writer:
         forward = list(self._forward())
         loss = list(self._loss())
         lines = [
-            f'"""{self.program.name}: a network drawn in rnnstudio, as plain PyTorch."""',
+            f'"""{_plain(self.program.name)}: a network drawn in rnnstudio, as plain PyTorch."""',
             "",
             "import torch",
             "import torch.nn.functional as F",
@@ -548,6 +555,11 @@ class _Writer:
             yield f"if {valid} is not None:"
             yield f"    {mask} = {mask} & {valid}.reshape({shape})"
         yield f"{name} = {x}.masked_fill(~{mask}, 0.0).sum() / {mask}.sum()"
+
+
+def _plain(text: str) -> str:
+    """A text of the design as one line that cannot end the docstring it stands in."""
+    return " ".join(text.replace("\\", "/").replace('"', "'").split())
 
 
 def _affine(x: str, scale: float, offset: float) -> str:
