@@ -199,8 +199,11 @@ class ExportDialog(QDialog):
         elif status == QProcess.ExitStatus.NormalExit and code == 0 and output:
             self._show(json.loads(output[-1]))
         else:
-            why = errors[-1].removeprefix("rnnstudio: ") if errors else f"the exporting process ended with code {code}"
+            why = errors[-1].removeprefix("rnnstudio: ") if errors else f"the process ended with code {code}"
+            if code != 2:  # bad input is told in one clear line; anything else is a bug
+                why = f"The export broke off, please report this: {why}"
             self._tell(sentence(why), "problem")
+            self.told.setToolTip("\n".join(errors[-30:]) if code != 2 else "")
 
     def _not_started(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart and self._process is not None:

@@ -14,7 +14,7 @@ from ..live import Live
 from .look import Look, current_look
 
 
-class Chart(pg.PlotWidget):
+class Chart(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     """A pyqtgraph plot in the palette's colours. The wheel zooms, a drag moves, a double-click shows all again."""
 
     def __init__(self, left: str = "", bottom: str = "", widest: str = "0.00000") -> None:
