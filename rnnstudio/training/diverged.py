@@ -42,16 +42,16 @@ def explain(
     wrong = non_finite_weights(network)
     if wrong:
         what = f"The parameter {wrong[0]} became infinite or NaN in the update of step {step - 1}"
-        return Diverged(what, where, _remedy(settings))
+        return Diverged(what, where, remedy(settings))
     if loss == loss and abs(loss) != float("inf"):
         gradients = {path: w.grad for path, w in network.weights.items() if w.grad is not None}
         bad = [path for path, grad in gradients.items() if not bool(torch.isfinite(grad).all())]
         more = f" and {len(bad) - 1} more parameters" if len(bad) > 1 else ""
         what = f"The gradient of {bad[0]}{more} is infinite or NaN" if bad else "The gradients overflow together"
-        return Diverged(what, where, _remedy(settings))
+        return Diverged(what, where, remedy(settings))
     node = network.first_non_finite(fields, lengths)
     what = f"The loss is {loss}" + (f": the first value that is not finite is that of {node}" if node else "")
-    return Diverged(what, where, _remedy(settings))
+    return Diverged(what, where, remedy(settings))
 
 
 def non_finite_weights(network: Network) -> list[str]:
@@ -59,6 +59,7 @@ def non_finite_weights(network: Network) -> list[str]:
     return [path for path, w in network.weights.items() if not bool(torch.isfinite(w).all())]
 
 
-def _remedy(settings: TrainingSettings) -> str:
+def remedy(settings: TrainingSettings) -> str:
+    """What to do about numbers that grow without end."""
     clip = "" if 0 < settings.clip_norm <= 1 else " and clip gradients at norm 1 (clip_norm)"
     return f"Train again with a learning rate below {settings.learning_rate:g}{clip}."

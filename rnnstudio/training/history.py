@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ..design.errors import StudioError
 from . import events as _events
-from .events import Event, Paused, Probed, StepDone
+from .events import Event, Failed, Finished, Paused, Probed, StepDone
 
 SECONDS_BETWEEN_WRITES = 0.5
 SHARE_OF_TIME = 0.005
@@ -80,7 +80,8 @@ class History:
             self._steps.append(tuple(getattr(event, name) for name in _STEP_COLUMNS))
         elif not isinstance(event, Probed):
             self._events.append((event.step, event.seconds, type(event).__name__, _body(event)))
-        if time.monotonic() >= self._due or isinstance(event, Paused):  # a person who pauses wants to look
+        told = isinstance(event, Paused | Finished | Failed)  # whoever hears these may read the history next
+        if told or time.monotonic() >= self._due:
             self.flush()
 
     def flush(self) -> None:

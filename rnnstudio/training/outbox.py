@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from .events import PICTURES, Event, StepDone
 
 STEPS_KEPT = 20_000
-"""Steps that wait at most (some 6 MB). A reader further behind gets every second one; the run's history has all."""
+"""Steps that wait at most (some 6 MB). A reader further behind gets every second, fourth … one; the history has all."""
 
 
 class Outbox:
@@ -25,6 +25,7 @@ class Outbox:
         self._arrived = threading.Event()
         self._count = 0
         self._steps = 0
+        self._stride = 1
         self._events: list[tuple[int, Event]] = []
         self._pictures: dict[type[Event], tuple[int, Event]] = {}
 
@@ -39,30 +40,35 @@ class Outbox:
         if isinstance(event, PICTURES):
             self._pictures[type(event)] = (self._count, event)
             return
-        self._events.append((self._count, event))
         if isinstance(event, StepDone):
+            self._make_room()
             self._steps += 1
-            if self._steps > self._steps_kept:
-                self._thin()
+        self._events.append((self._count, event))
 
-    def _thin(self) -> None:
-        kept = []
-        odd = False
-        for item in self._events:
-            if isinstance(item[1], StepDone):
-                odd = not odd
-                if odd:
-                    continue
-            kept.append(item)
-        self.thinned += len(self._events) - len(kept)
-        self._steps -= len(self._events) - len(kept)
-        self._events = kept
+    def _make_room(self) -> None:
+        """Keep every stride-th step and the newest one; the stride doubles when there are too many."""
+        newest = self._events[-1][1] if self._events else None
+        if isinstance(newest, StepDone) and newest.step % self._stride:
+            self._events.pop()
+            self._left_out(1)
+        while self._steps >= self._steps_kept:
+            self._stride *= 2
+            kept = [item for item in self._events if not self._is_off(item[1])]
+            self._left_out(len(self._events) - len(kept))
+            self._events = kept
+
+    def _is_off(self, event: Event) -> bool:
+        return isinstance(event, StepDone) and event.step % self._stride != 0
+
+    def _left_out(self, steps: int) -> None:
+        self.thinned += steps
+        self._steps -= steps
 
     def drain(self) -> list[Event]:
         """Everything that waits, in the order it happened."""
         with self._lock:
             events, pictures = self._events, self._pictures
-            self._events, self._pictures, self._steps = [], {}, 0
+            self._events, self._pictures, self._steps, self._stride = [], {}, 0, 1
             self._arrived.clear()
         return _merged(events, pictures.values())
 

@@ -23,7 +23,7 @@ from ..design.errors import StudioError
 from ..runtime import Network
 from . import events as ev
 from .checkpoints import seed_everything
-from .diverged import Diverged, explain, non_finite_weights
+from .diverged import Diverged, explain, non_finite_weights, remedy
 from .keeper import Keeper, Place
 from .machine import choose_device, set_threads, versions
 from .optim import apply_settings, make_optimiser, norms
@@ -160,6 +160,7 @@ class Trainer:
         watching = self._one_step or self.watcher.due(self.settings.probe_seconds)
         inside = self.watcher.look(fields, batch.lengths, state) if watching else {}
         rate = apply_settings(self.optimiser, self.settings, self.place.step, self.steps_total)
+        self.network.progress = self.place.step
         mixed = self.settings.precision == "mixed" and self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
             losses = self.network.losses(fields, batch.lengths, state, keep_state=self.batches.carries)
@@ -230,7 +231,7 @@ class Trainer:
             raise Diverged(
                 f"The validation loss is {score.loss}: {what}",
                 f"step {place.step}",
-                f"Train again with a learning rate below {self.settings.learning_rate:g}.",
+                remedy(self.settings),
             )
         best = place.best_loss is None or score.loss < place.best_loss
         place.validated, place.validation_loss = place.step, score.loss
