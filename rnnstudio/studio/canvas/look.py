@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...catalog.catalog import CELL, Catalog
 from ...catalog.node import Port
-from ...compiler.resolve import cell_params, ports, resolve, variables_of
+from ...compiler.resolve import cell_params, ports
 from ...design.design import CellDefinition, Design, Node, Var, Wire
 
 _ALWAYS_SHOWN = ("units", "field", "rate")
@@ -28,6 +28,8 @@ class Look:
     cell: bool = False
     known: bool = True
     shared: str = ""
+    named: bool = True
+    """Whether the title says more than the symbol does."""
     square: bool = False
     """The black square of the textbooks."""
 
@@ -57,6 +59,7 @@ def look(node: Node, design: Design, catalog: Catalog, wires: Iterable[Wire] = (
         cell=node.kind == CELL,
         known=found is not None,
         shared=node.shared,
+        named=kind is None or title != kind.title,
         square=symbol == "■",
     )
 
@@ -74,7 +77,6 @@ def _own_name(node: Node, kind_title: str) -> str:
 def _value(node: Node, design: Design, catalog: Catalog, cell: CellDefinition | None) -> str:
     kind = catalog.of(node)
     params = cell_params(cell) if cell is not None else kind.params if kind is not None else ()
-    values, _ = resolve(node, params, variables_of(design))
     for param in params:
         if param.name in _NEVER_SHOWN:
             continue
@@ -82,7 +84,7 @@ def _value(node: Node, design: Design, catalog: Catalog, cell: CellDefinition | 
         if param.name in _ALWAYS_SHOWN or (param.name in node.params and raw != param.default):
             if isinstance(raw, Var):
                 return raw.name
-            shown = values.get(param.name, raw)
+            shown = raw
             if isinstance(shown, bool):
                 return param.name.replace("_", " ") if shown else f"no {param.name.replace('_', ' ')}"
             text = f"{shown:g}" if isinstance(shown, float) else str(shown)

@@ -13,6 +13,8 @@ MARGIN = 14.0
 LANE = 10.0
 """Distance between two wires that run back beside each other."""
 CORNER = 12.0
+FURTHEST = 150.0
+"""How far out of its way a wire goes to turn past a node."""
 
 
 def runs_back(start: QPointF, end: QPointF) -> bool:
@@ -52,9 +54,27 @@ def lane(start: QPointF, end: QPointF, obstacles: Iterable[QRectF], taken: Lanes
     return min(free, key=lambda y: abs(y - start.y()) + abs(y - end.y()) + (6.0 if y < middle else 0.0))
 
 
-def backward(start: QPointF, end: QPointF, y: float) -> QPainterPath:
-    """Out of the source, along the lane at `y`, into the target; corners rounded."""
-    right, left = start.x() + STUB, end.x() - STUB
+def leg(x: float, top: float, bottom: float, outward: float, obstacles: Iterable[QRectF], taken: Lanes) -> float:
+    """The x at which a wire turns towards its lane: `x`, or further `outward` (−1 left, 1 right) past obstacles.
+
+    taken: (top, bottom, x) of other wires' turns. Gives up, back at `x`, where the way out is too long.
+    """
+    top, bottom = min(top, bottom), max(top, bottom)
+    near = [(r.left() - 7, r.right() + 7) for r in obstacles if r.bottom() > top and r.top() < bottom]
+    near += [(other - 6, other + 6) for a, b, other in taken if b > top and a < bottom]
+    here = x
+    for _ in range(12):
+        blocking = [(left, right) for left, right in near if left < here < right]
+        if not blocking:
+            return here
+        here = min(left for left, _ in blocking) if outward < 0 else max(right for _, right in blocking)
+        if abs(here - x) > FURTHEST:
+            break
+    return x
+
+
+def backward(start: QPointF, end: QPointF, y: float, right: float, left: float) -> QPainterPath:
+    """Out of the source, down at `right`, along the lane at `y`, up at `left`, into the target; corners rounded."""
     points = [start, QPointF(right, start.y()), QPointF(right, y), QPointF(left, y), QPointF(left, end.y()), end]
     path = QPainterPath(start)
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):

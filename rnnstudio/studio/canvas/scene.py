@@ -20,7 +20,7 @@ from ..offers import content_of, why_not
 from ..session import Session
 from .look import look
 from .node_item import NodeItem
-from .routing import STUB, backward, forward, lane, runs_back
+from .routing import STUB, backward, forward, lane, leg, runs_back
 from .wire_item import WireItem
 
 _RANK = {"": 0, "hint": 1, "warning": 2, "error": 3}
@@ -142,6 +142,7 @@ class CanvasScene(QGraphicsScene):
         self._route_timer.stop()
         obstacles = [item.body() for item in self.nodes.values()]
         taken: list[tuple[float, float, float]] = []
+        turns: list[tuple[float, float, float]] = []
         back: list[tuple[float, WireItem, QPointF, QPointF]] = []
         written: set[Pin] = set()
         for wire, item in self.wires.items():
@@ -156,8 +157,11 @@ class CanvasScene(QGraphicsScene):
         for _, item, start, end in sorted(back, key=lambda entry: entry[0]):
             y = lane(start, end, obstacles, taken)
             left, right = end.x() - STUB, start.x() + STUB
+            right = leg(right, start.y(), y, 1, obstacles, turns)
+            left = leg(left, end.y(), y, -1, obstacles, turns)
             taken.append((left, right, y))
-            item.route(backward(start, end, y), QPointF((left + right) / 2, y), right - left - 40)
+            turns += [(min(a.y(), y), max(a.y(), y), x) for a, x in ((start, right), (end, left))]
+            item.route(backward(start, end, y, right, left), QPointF((left + right) / 2, y), right - left - 40)
 
     def preview_move(self, places: dict[str, QPointF]) -> None:
         for key, place in places.items():

@@ -72,11 +72,11 @@ def shape_of(look: Look) -> Shape:
 def _compact(look: Look) -> Shape:
     size = 34.0 if look.square else SMALL
     height = max(size, ROW * max(len(look.inputs), len(look.outputs)))
-    width = size
+    width = height if look.square else size
     if len(look.symbol) > 2:
         width = max(size, GRID * 2 * ceil((text_width(look.symbol, TITLE_SIZE, True) + 16) / (GRID * 2)))
     rect = QRectF(-width / 2, -height / 2, width, height)
-    caption = elided(look.title, LABEL_SIZE, False, 96.0)
+    caption = elided(look.title, LABEL_SIZE, False, 96.0) if look.named or look.square else ""
     if look.value and look.square:
         caption = f"{caption} · {look.value}" if caption else look.value
     return Shape(

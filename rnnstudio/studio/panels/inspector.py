@@ -176,6 +176,8 @@ class NodeForm(QWidget):
         if self.fields:
             box.addWidget(heading("Parameters"))
             box.addLayout(params)
+        elif len(keys) > 1:
+            box.addWidget(QLabel("They have no parameters in common.", wordWrap=True))
         self.ports = QLabel(self, textFormat=Qt.TextFormat.RichText, wordWrap=True)
         self.ports.setVisible(len(keys) == 1)
         self.ports.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
