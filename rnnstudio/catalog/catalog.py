@@ -7,7 +7,21 @@ from functools import cache
 from types import MappingProxyType
 
 from ..design.design import CellDefinition, Node
-from . import axes, inputs, layers, losses, pointwise, recurrence
+from . import (
+    activations,
+    attention,
+    axes,
+    features,
+    inputs,
+    joins,
+    layers,
+    likelihoods,
+    losses,
+    normalisation,
+    pointwise,
+    recurrence,
+    updates,
+)
 from .cells import library
 from .node import NodeKind
 
@@ -32,6 +46,20 @@ class Catalog:
     def of(self, node: Node) -> NodeKind | None:
         return self.kinds.get(node.kind)
 
+    def definitions_for(self, name: str) -> dict[str, CellDefinition]:
+        """All definitions that a design needs to use the library's cell `name`: itself, and the cells inside it.
+
+        Raises KeyError when the library has no such cell.
+        """
+        found: dict[str, CellDefinition] = {}
+        todo = [name]
+        while todo:
+            key = todo.pop()
+            if key not in found:
+                found[key] = self.cells[key]
+                todo += [str(n.params["cell"]) for n in found[key].graph.nodes.values() if n.kind == CELL]
+        return found
+
     def family(self, name: str) -> Iterator[NodeKind]:
         return (kind for kind in self.kinds.values() if kind.family == name)
 
@@ -42,5 +70,9 @@ class Catalog:
 @cache
 def standard() -> Catalog:
     """The catalogue of the studio itself, without plugins."""
-    modules = (inputs, layers, recurrence, axes, pointwise, losses)
+    modules = (
+        *(inputs, layers, normalisation, joins),
+        *(recurrence, updates, axes, attention),
+        *(pointwise, activations, features, losses, likelihoods),
+    )
     return Catalog((kind for module in modules for kind in module.KINDS), library())

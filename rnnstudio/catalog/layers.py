@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from math import sqrt
 
 from ..design.signals import Real, Signal
-from .node import Context, NodeKind, Param, Params, Port, Signals, counted, joint_axes, need_real, need_tokens
+from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, counted, joint_axes, need_real, need_tokens
 from .primitives import Builder, Init, Value
 
-WEIGHT_INITS = ("uniform", "xavier", "he", "orthogonal", "identity", "normal", "zero")
+WEIGHT_INITS = ("uniform", "xavier", "he", "orthogonal", "identity", "normal", "zero", "spectral_radius")
 
 
-def weight_init(name: str, fan_in: int, gain: float = 1.0) -> Init:
+def weight_init(name: str, fan_in: int, gain: float = 1.0, density: float = 1.0) -> Init:
     """The initialiser of a matrix. "uniform" is torch's own for a linear layer: U(−1/√n, 1/√n), n inputs."""
+    if name == "spectral_radius":
+        return Init(name, (gain, density))
     return Init("uniform", (gain / sqrt(fan_in),)) if name == "uniform" else Init(name, (gain,))
 
 
@@ -30,6 +32,9 @@ class Linear(NodeKind):
         Param("bias_value", "float", 0.0, "what the bias starts at (a forget gate: 1)"),
         Param("init", "choice", "uniform", "how the matrix of the first input starts", WEIGHT_INITS),
         Param("init2", "choice", "uniform", "how the matrices of the other inputs start", WEIGHT_INITS),
+        Param("gain", "float", 1.0, "factor of that start; of “spectral_radius”: the radius", minimum=0.0),
+        Param("gain2", "float", 1.0, "the same for the other inputs' matrices", minimum=0.0),
+        Param("density", "float", 1.0, "share of non-zero entries, of “spectral_radius”", minimum=0.0, maximum=1.0),
         Param("fan", "int", 0, "n of “uniform”; 0: the input's width (torch's recurrent cells: units)", minimum=0),
         Param("frozen", "bool", False, "never trained"),
     )
@@ -42,7 +47,15 @@ class Linear(NodeKind):
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         known = {port: s for port, s in inputs.items() if s is not None}
         for port, signal in known.items():
-            need_real(signal, port)
+            width = need_real(signal, port).width
+            init = params["init"] if port == "input" else params["init2"]
+            if init == "spectral_radius" and width != params["units"]:
+                raise Mistake(
+                    "WidthClash",
+                    f"a spectral radius needs a square matrix, but “{port}” has width {width} and the units are "
+                    f"{params['units']}: choose another start for this input",
+                    port,
+                )
         if not known:
             return {"out": None}
         return {"out": Signal(joint_axes(known), Real(params["units"]))}
@@ -50,14 +63,16 @@ class Linear(NodeKind):
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         units = params["units"]
         terms: list[Value] = []
-        for i, value in enumerate(inputs.values()):
+        for port, value in inputs.items():
+            i = int(port.removeprefix("input") or 1) - 1
             suffix = "" if i == 0 else str(i + 1)
             width = value.signal.width
-            init = weight_init(params["init"] if i == 0 else params["init2"], params["fan"] or width)
+            kind, gain = (params["init"], params["gain"]) if port == "input" else (params["init2"], params["gain2"])
+            init = weight_init(kind, params["fan"] or width, float(gain), float(params["density"]))
             trainable = not params["frozen"]
             weight = builder.parameter(f"weight{suffix}", (units, width), init, trainable=trainable)
             bias = None
-            if i == 0 and params["bias"]:
+            if not terms and params["bias"]:
                 start = Init("constant", (float(params["bias_value"]),))
                 bias = builder.parameter("bias", (units,), start, trainable=trainable)
             signal = Signal(value.signal.axes, Real(units))
@@ -107,15 +122,22 @@ class Weights(NodeKind):
         Param("units", "int", 128, "length of the vector", minimum=1, maximum=65536),
         Param("value", "float", 0.0, "what it starts at"),
         Param("spread", "float", 0.0, "starts within value ± spread, uniformly", minimum=0.0),
+        Param("spacing", "choice", "none", "spaced over the units from value to last", ("none", "even", "geometric")),
+        Param("last", "float", 1.0, "the last unit's start, where they are spaced"),
         Param("frozen", "bool", False, "never trained"),
     )
     words = ("vector", "peephole", "constant", "parameter", "bias")
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        if params["spacing"] == "geometric" and min(params["value"], params["last"]) <= 0:
+            raise Mistake("WrongParameter", "a geometric spacing runs between two positive numbers: value and last")
         return {"out": Signal((), Real(params["units"]))}
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
-        start = Init("around", (float(params["value"]), float(params["spread"])))
+        value, last = float(params["value"]), float(params["last"])
+        start = Init("around", (value, float(params["spread"])))
+        if params["spacing"] != "none":
+            start = Init(params["spacing"], (value, last, float(params["units"])))
         weight = builder.parameter("weight", (params["units"],), start, trainable=not params["frozen"])
         return {"out": builder.op("parameter", (), Signal((), Real(params["units"])), weight=weight)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from ..design.signals import Real, Signal, Tokens
 from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real, need_tokens
@@ -11,11 +12,19 @@ from .primitives import Builder, Value
 SCALAR = Signal((), Real(1))
 
 
-class _Loss(NodeKind):
+class PairLoss(NodeKind):
+    """A loss that compares a prediction with a target; a subclass names its primitive."""
+
     family = "Losses"
     outputs = ()
-    params = (Param("weight", "float", 1.0, "factor of this loss in the sum of all losses", minimum=0.0),)
+    params: ClassVar[tuple[Param, ...]] = (
+        Param("weight", "float", 1.0, "factor of this loss in the sum of all losses", minimum=0.0),
+    )
     primitive = ""
+
+    def attrs(self, params: Params) -> Mapping[str, object]:
+        """What the primitive needs to know."""
+        return {}
 
     def _pair(self, inputs: Signals) -> tuple[Signal, Signal] | None:
         prediction, target = inputs["prediction"], inputs["target"]
@@ -33,13 +42,13 @@ class _Loss(NodeKind):
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         prediction, target = inputs["prediction"], inputs["target"]
         axes, (p, t) = builder.broadcast((prediction, target))
-        each = builder.op(self.primitive, (p, t), Signal(axes, Real(1)), name="each")
+        each = builder.op(self.primitive, (p, t), Signal(axes, Real(1)), name="each", **self.attrs(params))
         value = builder.op("average", (each,), SCALAR, name="loss", axes=axes)
         builder.loss(value, float(params["weight"]), prediction, target)
         return {}
 
 
-class CrossEntropy(_Loss):
+class CrossEntropy(PairLoss):
     name = "CrossEntropy"
     title = "Cross-entropy"
     doc = "How surprised the prediction is by the true token: the loss of classifiers and language models."
@@ -48,6 +57,12 @@ class CrossEntropy(_Loss):
         Port("prediction", "a score for each token (logits)"),
         Port("target", "the true tokens", "tokens"),
     )
+    params = (
+        *PairLoss.params,
+        Param("class_weights", "floats", (), "how much each token counts; empty: all the same"),
+        Param("smoothing", "float", 0.0, "part of the truth spread evenly over all tokens", minimum=0.0, maximum=0.99),
+    )
+    source = "label smoothing: Szegedy et al. 2016"
     primitive = "cross_entropy"
     words = ("nll", "softmax", "classification", "language model", "perplexity")
 
@@ -62,11 +77,31 @@ class CrossEntropy(_Loss):
                 f"the prediction scores {width} tokens but the target has {size}: set the readout's units to {size}",
                 "prediction",
             )
+        weights = params["class_weights"]
+        if weights and len(weights) != size:
+            raise Mistake("WidthClash", f"there are {len(weights)} class weights for {size} tokens", "target")
+        if weights and (min(weights) < 0 or max(weights) <= 0):
+            raise Mistake("WrongParameter", "class weights must not be negative, nor all 0")
+        return {}
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        prediction, target = inputs["prediction"], inputs["target"]
+        weights = tuple(float(w) for w in params["class_weights"])
+        axes, (p, t) = builder.broadcast((prediction, target))
+        one = Signal(axes, Real(1))
+        attrs = {"smoothing": float(params["smoothing"]), "class_weights": weights}
+        parts = [builder.op(self.primitive, (p, t), one, name="each", **attrs)]
+        if weights:
+            parts.append(builder.op("class_weight", (t,), one, name="counts", class_weights=weights))
+        value = builder.op("average", parts, SCALAR, name="loss", axes=axes)
+        builder.loss(value, float(params["weight"]), prediction, target, classes=True)
         return {}
 
 
-class _Regression(_Loss):
-    inputs = (Port("prediction", "features"), Port("target", "the true features"))
+class Regression(PairLoss):
+    """A loss of real features."""
+
+    inputs: ClassVar[tuple[Port, ...]] = (Port("prediction", "features"), Port("target", "the true features"))
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         if (pair := self._pair(inputs)) is None:
@@ -80,7 +115,7 @@ class _Regression(_Loss):
         return {}
 
 
-class MeanSquaredError(_Regression):
+class MeanSquaredError(Regression):
     name = "MeanSquaredError"
     title = "Mean squared error"
     doc = "The loss of forecasts: the average squared distance from the truth."
@@ -89,7 +124,7 @@ class MeanSquaredError(_Regression):
     words = ("mse", "l2", "regression", "forecast")
 
 
-class MeanAbsoluteError(_Regression):
+class MeanAbsoluteError(Regression):
     name = "MeanAbsoluteError"
     title = "Mean absolute error"
     doc = "Like the squared error, but calmer about outliers."

@@ -58,6 +58,11 @@ class Param:
             return f"“{self.name}” must be a name of letters, digits and _, not {value!r}"
         if self.type == "choice" and value not in self.choices:
             return f"“{self.name}” must be one of {', '.join(self.choices)}, not {value!r}"
+        if self.type in ("ints", "floats"):
+            plain = int if self.type == "ints" else int | float
+            if not isinstance(value, tuple) or any(isinstance(v, bool) or not isinstance(v, plain) for v in value):
+                what = "whole numbers" if self.type == "ints" else "numbers"
+                return f"“{self.name}” must be a list of {what}, not {value!r}"
         if self.type in ("int", "float"):
             if not _finite(value):
                 return f"“{self.name}” must be a finite number"

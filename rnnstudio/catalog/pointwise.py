@@ -12,7 +12,17 @@ from .primitives import Builder, Value
 _LETTERS = "abcdefghijklmnop"
 
 
-class _Unary(NodeKind):
+def unpadded(builder: Builder, value: Value, fill: float) -> Value:
+    """`value` with its padding replaced by a harmless number: a log 0 there would spoil gradients elsewhere."""
+    axes = value.signal.axes
+    if not axes:
+        return value
+    return builder.op("blank", (value,), value.signal, name="own", over=axes, axes=axes, fill=fill)
+
+
+class Unary(NodeKind):
+    """An elementwise node of one input; a subclass names its primitive."""
+
     family = "Pointwise"
     inputs = (Port("input", "features"),)
     primitive = ""
@@ -27,7 +37,7 @@ class _Unary(NodeKind):
         return {"out": builder.op(self.primitive, (inputs["input"],), inputs["input"].signal)}
 
 
-class Sigmoid(_Unary):
+class Sigmoid(Unary):
     name = title = "Sigmoid"
     doc = "Squashes into 0 … 1: the shape of a gate."
     formula = "σ(x) = 1 / (1 + e⁻ˣ)"
@@ -36,7 +46,7 @@ class Sigmoid(_Unary):
     words = ("gate", "logistic")
 
 
-class Tanh(_Unary):
+class Tanh(Unary):
     name = title = "Tanh"
     doc = "Squashes into −1 … 1."
     formula = "tanh(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)"
@@ -45,7 +55,7 @@ class Tanh(_Unary):
     words = ("activation", "squash")
 
 
-class Relu(_Unary):
+class Relu(Unary):
     name = "Relu"
     title = "ReLU"
     doc = "Passes what is positive."
@@ -55,14 +65,14 @@ class Relu(_Unary):
     words = ("activation", "rectifier")
 
 
-class Softplus(_Unary):
+class Softplus(Unary):
     name = title = "Softplus"
     doc = "A smooth ReLU, always positive."
     formula = "log(1 + eˣ)"
     primitive = "softplus"
 
 
-class Exp(_Unary):
+class Exp(Unary):
     name = title = "Exp"
     doc = "e to the power of each feature."
     formula = "eˣ"
@@ -70,15 +80,7 @@ class Exp(_Unary):
     symbol = "eˣ"
 
 
-class Softmax(_Unary):
-    name = title = "Softmax"
-    doc = "Makes the features a distribution: positive, sum 1."
-    formula = "softmax(x)_i = e^(x_i) / Σ_j e^(x_j)"
-    primitive = "softmax"
-    words = ("probability",)
-
-
-class Affine(_Unary):
+class Affine(Unary):
     name = title = "Scale"
     doc = "Multiplies by a fixed number and adds another."
     formula = "y = scale · x + offset"
@@ -95,7 +97,7 @@ class Affine(_Unary):
         return {"out": builder.op("affine", (value,), value.signal, scale=scale, offset=offset)}
 
 
-class OneMinus(_Unary):
+class OneMinus(Unary):
     name = "OneMinus"
     title = "One minus"
     doc = "The rest of a gate."
@@ -164,12 +166,36 @@ class Subtract(_Several):
         return (Port("a", "features"), Port("b", "features"))
 
 
+class Divide(_Several):
+    name = title = "Divide"
+    doc = "The first input divided by the second, element by element."
+    formula = "y = a / b"
+    primitive = "divide"
+    symbol = "÷"
+    params = ()
+    words = ("ratio", "quotient")
+
+    def input_ports(self, params: Params) -> tuple[Port, ...]:
+        return (Port("a", "features"), Port("b", "features, none of them 0"))
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        return super().build(builder, {"a": inputs["a"], "b": unpadded(builder, inputs["b"], 1.0)}, params)
+
+
 class Maximum(_Several):
     name = title = "Maximum"
     doc = "The larger of its inputs, element by element."
     formula = "y = max(a, b, …)"
     primitive = "maximum"
     symbol = "max"
+
+
+class Minimum(_Several):
+    name = title = "Minimum"
+    doc = "The smaller of its inputs, element by element."
+    formula = "y = min(a, b, …)"
+    primitive = "minimum"
+    symbol = "min"
 
 
 class Concat(NodeKind):
@@ -231,13 +257,14 @@ KINDS: tuple[NodeKind, ...] = (
     Relu(),
     Softplus(),
     Exp(),
-    Softmax(),
     Affine(),
     OneMinus(),
     Add(),
     Multiply(),
     Subtract(),
+    Divide(),
     Maximum(),
+    Minimum(),
     Concat(),
     Slice(),
 )

@@ -30,15 +30,36 @@ PRIMITIVES: Mapping[str, str] = MappingProxyType(
         "slice": "columns start:stop of the width; attrs: start, stop",
         "align": "the same value with its axes in another order, or with axes of length 1 added; attrs: axes",
         "dropout": "zero with probability `rate` and scale the rest while training; attrs: rate, shared_axis",
+        "erf": "the error function, elementwise",
+        "sign": "−1, 0 or 1, elementwise",
+        "blank": "padding along the axes `over` becomes `fill`; attrs: over, axes, fill",
         "softmax": "over the width",
+        "log_softmax": "over the width",
+        "softmax_axis": "over an axis, padding gets 0; attrs: axis, axes",
+        "fold": "the width becomes 1; attrs: how (sum or mean)",
+        "match": "dot products over the width, one for each head; inputs: query, keys; attrs: heads, axes, axes2",
+        "contract": "Σ over an axis of weights ⊙ values; inputs: weights (one a head), values; "
+        "attrs: axis, heads, axes, axes2",
+        "layer_norm": "each place's features with mean 0, variance 1; attrs: weight, bias (None: none), epsilon",
+        "batch_norm": "each feature with mean 0, variance 1 over valid places; attrs: weight, bias, mean, variance, "
+        "epsilon, momentum, over, axes",
+        "clock": "1 where a unit's period divides the number of the step, else 0; attrs: axis, periods",
         "delay": "the value k steps earlier (k < 0: later); attrs: axis, k, initial, weight; inputs: source, [initial]",
         "reverse": "each example's valid steps in the opposite order; attrs: axis",
         "pool": "axis → nothing, padding excluded; attrs: axis, how (one of last, first, mean, max, sum)",
         "repeat": "nothing → axis; inputs: value, and a value that has the axis; attrs: axis",
-        "cross_entropy": "−log softmax(logits)[target], one number a place; inputs: logits, target tokens",
+        "cross_entropy": "−log softmax(logits)[target], one number a place; inputs: logits, target tokens; "
+        "attrs: class_weights (empty: none), smoothing",
+        "class_weight": "the weight of each target token; attrs: class_weights",
         "squared_error": "mean over the width of (prediction − target)²; inputs: prediction, target",
         "absolute_error": "mean over the width of |prediction − target|; inputs: prediction, target",
-        "average": "mean of one number a place over all valid places of the batch: a loss",
+        "binary_cross_entropy": "mean over the width; inputs: logits, target 0 … 1",
+        "huber": "mean over the width, squared below `delta` and linear above; inputs: prediction, target",
+        "gaussian_likelihood": "−log of a normal density, mean over the width; inputs: mean, log-variance, target",
+        "ctc": "−log P(labels | frames) / number of labels, one number an example; inputs: scores, label tokens; "
+        "attrs: frames, labels (the axes), blank, skip_impossible",
+        "average": "mean of one number a place over all valid places of the batch: a loss; inputs: numbers, [how "
+        "much each counts]; attrs: axes",
     }
 )
 """Every primitive with its meaning. Nodes are many and easy to add; this list grows rarely."""
@@ -66,6 +87,20 @@ class Parameter:
 
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+def match_equation(query: Sequence[str], keys: Sequence[str], out: Sequence[str]) -> str:
+    """einsum's equation of "match": values [*axes, batch, heads, width] → [*out, batch, heads]."""
+    letter = dict(zip(dict.fromkeys((*query, *keys)), "tsuvpqrwyz", strict=False))
+    q, k, o = ("".join(letter[a] for a in axes) for axes in (query, keys, out))
+    return f"{q}bhx,{k}bhx->{o}bh"
+
+
+def contract_equation(weights: Sequence[str], values: Sequence[str], out: Sequence[str]) -> str:
+    """einsum's equation of "contract": [*axes, batch, heads] and [*axes, batch, heads, width] → [*out, batch, …]."""
+    letter = dict(zip(dict.fromkeys((*weights, *values)), "tsuvpqrwyz", strict=False))
+    w, v, o = ("".join(letter[a] for a in axes) for axes in (weights, values, out))
+    return f"{w}bh,{v}bhx->{o}bhx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +138,8 @@ class Builder(Protocol):
         """The joint axes of several values, and the values aligned to them."""
         ...
 
-    def loss(self, value: Value, weight: float, prediction: Value, target: Value) -> None:
-        """`value`, a scalar, is part of what training makes small."""
+    def loss(self, value: Value, weight: float, prediction: Value, target: Value, *, classes: bool = False) -> None:
+        """`value`, a scalar, is part of what training makes small. classes: the prediction scores target's tokens."""
         ...
 
     def output(self, name: str, value: Value) -> None:

@@ -250,8 +250,8 @@ class _Writer:
             aligned.append(value)
         return axes, aligned
 
-    def loss(self, value: Value, weight: float, prediction: Value, target: Value) -> None:
-        self.losses.append(Loss(self.path, value.name, weight, prediction.name, target.name))
+    def loss(self, value: Value, weight: float, prediction: Value, target: Value, *, classes: bool = False) -> None:
+        self.losses.append(Loss(self.path, value.name, weight, prediction.name, target.name, classes))
 
     def output(self, name: str, value: Value) -> None:
         self.outputs[name or self.path] = value.name
@@ -268,7 +268,7 @@ class _Writer:
                 live.add(name)
                 todo += ops[name].inputs if name in ops else ()
         kept = tuple(op for op in ops.values() if op.name in live)
-        used = {p for op in kept for key in ("weight", "bias") if (p := op.attrs.get(key))}
+        used = {p for op in kept for key in ("weight", "bias", "mean", "variance") if (p := op.attrs.get(key))}
         parameters = tuple(p for p in self.parameters.values() if p.path in used)
         inputs = tuple(i for i in self.inputs if i.name in live)
         return Flat(inputs, kept, parameters, tuple(self.losses), outputs)

@@ -110,13 +110,17 @@ Region = Map | Scan
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """`value` is the scalar op; `prediction` and `target` what it compares; `node` its path in the drawing."""
+    """`value` is the scalar op; `prediction` and `target` what it compares; `node` its path in the drawing.
+
+    classes: the prediction's largest score tells a token, so that accuracy can be counted.
+    """
 
     node: str
     value: str
     weight: float
     prediction: str
     target: str
+    classes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ def _without(signal: Signal, axis: str) -> Signal:
 def _one_step(op: Op, axis: str) -> Op:
     """The operation as one step of a loop over `axis` sees it."""
     attrs = {
-        key: tuple(a for a in value if a != axis) if key in ("axes", "present") else value
+        key: tuple(a for a in value if a != axis) if key in ("axes", "axes2", "present") else value
         for key, value in op.attrs.items()
     }
     return replace(op, signal=_without(op.signal, axis), attrs=attrs)

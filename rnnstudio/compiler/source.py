@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..catalog.primitives import Op, Parameter
 from ..design.signals import Real, Signal, Tokens
+from .printed import HELPERS, PRINTED
 from .program import Input, Map, Program, Region, Scan, State, region_ops
 from .prune import prune
 
@@ -27,6 +28,8 @@ _INIT: dict[str, Callable[[tuple[float, ...]], str]] = {
     "normal": lambda a: f".normal_(0.0, {a[0]:g})",
     "zero": lambda a: ".zero_()",
     "constant": lambda a: f".fill_({a[0]:g})",
+    "even": lambda a: f".copy_(torch.linspace({a[0]!r}, {a[1]!r}, {int(a[2])}))",
+    "geometric": lambda a: f".copy_({a[0]!r} * {a[1] / a[0]!r} ** torch.linspace(0, 1, {int(a[2])}))",
     "around": lambda a: f".uniform_({a[0] - a[1]:g}, {a[0] + a[1]:g})" if a[1] else f".fill_({a[0]:g})",
 }
 
@@ -118,6 +121,7 @@ class _Writer:
         self.helpers: set[str] = set()
         self.aligned = {op.name for op in region_ops(program.regions) if op.kind == "align"}
         self.axes: dict[str, str] = {}
+        self.loops: dict[str, tuple[str, str]] = {}
         for axis in program.axes:
             self.axes[axis] = self._name(f"axis {axis}", f"{axis}_size")
         for item in program.inputs:
@@ -128,7 +132,7 @@ class _Writer:
         if value not in self.names:
             name = identifier((wanted or value).replace("/", "_"))
             name = name if not name[0].isdigit() else f"v{name}"
-            if keyword.iskeyword(name) or name in _RESERVED:
+            if keyword.iskeyword(name) or name in _RESERVED or name in _HELPERS or name in HELPERS:
                 name += "_"
             while name in self.names.values():
                 name += "_"
@@ -138,6 +142,7 @@ class _Writer:
     def module(self) -> str:
         forward = list(self._forward())
         loss = list(self._loss())
+        parameters = [line for p in self.program.parameters for line in self._parameter(p)]
         lines = [
             f'"""{_plain(self.program.name)}: a network drawn in rnnstudio, as plain PyTorch."""',
             "",
@@ -147,7 +152,7 @@ class _Writer:
             "",
             "",
         ]
-        for name, text in _HELPERS.items():
+        for name, text in (_HELPERS | HELPERS).items():
             if name in self.helpers:
                 lines += [*text.rstrip().splitlines(), "", ""]
         lines += [
@@ -155,7 +160,7 @@ class _Writer:
             "    def __init__(self):",
             "        super().__init__()",
         ]
-        lines += [f"        {line}" for p in self.program.parameters for line in self._parameter(p)]
+        lines += [f"        {line}" for line in parameters]
         lines += ["", *(f"    {line}".rstrip() for line in forward)]
         if loss:
             lines += ["", *(f"    {line}".rstrip() for line in loss)]
@@ -165,7 +170,10 @@ class _Writer:
         name = self.parameters[p.path]
         shape = ", ".join(map(str, p.shape))
         empty = f"torch.empty({shape})"
-        if p.init.name in _INIT:
+        if p.init.name == "spectral_radius":
+            self.helpers.add("spectral")
+            value = f"spectral({p.shape[0]}, {', '.join(f'{a!r}' for a in p.init.args)})"
+        elif p.init.name in _INIT:
             value = empty + _INIT[p.init.name](p.init.args or (0.1,))
         else:
             gain = p.init.args[0] if p.init.args else 1.0
@@ -340,7 +348,9 @@ class _Writer:
             else:
                 yield f"{self._name(state.delay)} = {past}[0]"
         inside = {read.name for read in scan.reads}
+        self.loops[scan.axis] = (t, valid)
         yield from self._regions(scan.body)
+        del self.loops[scan.axis]
         for name in scan.yields:
             yield f"{self.names[f'steps of {name}']}.append({self.names[name]})"
         yield f"own = None if {valid} is None else {valid}[{t}][:, None]"
@@ -392,7 +402,10 @@ class _Writer:
             yield from self._shift(op, name, args)
             return
         if op.kind == "average":
-            yield from self._average(op, name, args[0])
+            yield from self._average(op, name, args)
+            return
+        if op.kind in PRINTED:
+            yield from PRINTED[op.kind](self, op, name, args)
             return
         if op.kind == "pool" and op.attrs["how"] in ("mean", "max", "sum"):
             yield from self._pool(op, name, args[0])
@@ -447,13 +460,6 @@ class _Writer:
                 self.helpers |= {"take_steps", "own_length"}
                 places = f"{self._length(attrs['axis'], a[0])}[None, :] - 1"
                 return f"take_steps({a[0]}, {dim}, {len(attrs['axes'])}, {places}).squeeze({dim})"
-            case "cross_entropy":
-                flat = f'F.cross_entropy({a[0]}.flatten(0, -2), {a[1]}.flatten(), reduction="none")'
-                return f"{flat}.reshape(*{a[1]}.shape, 1)"
-            case "squared_error":
-                return f"({a[0]} - {a[1]}).square().mean(-1, keepdim=True)"
-            case "absolute_error":
-                return f"({a[0]} - {a[1]}).abs().mean(-1, keepdim=True)"
         raise ValueError(f"the primitive {op.kind} has no printed form")
 
     def _length(self, axis: str, like: str) -> str:
@@ -544,8 +550,8 @@ class _Writer:
             self.helpers.add("own_length")
             yield f"{name} = {name} / {self._length(axis, x)}[:, None]"
 
-    def _average(self, op: Op, name: str, x: str) -> Iterator[str]:
-        axes = op.attrs["axes"]
+    def _average(self, op: Op, name: str, args: Sequence[str]) -> Iterator[str]:
+        axes, x = op.attrs["axes"], args[0]
         mask = self._name(f"mask of {op.name}", f"{op.name}_mask")
         yield f"{mask} = torch.ones_like({x}, dtype=torch.bool)"
         for axis in axes:
@@ -554,7 +560,40 @@ class _Writer:
             yield f"{valid} = {call}"
             yield f"if {valid} is not None:"
             yield f"    {mask} = {mask} & {valid}.reshape({shape})"
-        yield f"{name} = {x}.masked_fill(~{mask}, 0.0).sum() / {mask}.sum()"
+        count = f"{args[1]}.masked_fill(~{mask}, 0.0)" if len(args) == 2 else mask
+        yield f"{name} = {x}.masked_fill(~{mask}, 0.0).sum() / {count}.sum()"
+
+    def own(self, axis: str, axes: Sequence[str], like: str) -> str:
+        """An expression: the mask of an axis over a value with `axes`, or None where everything is valid."""
+        if axis in axes:
+            call, shape = self._mask(axis, axes, like)
+            self.helpers.add("shaped")
+            return f"shaped({call}, {shape})"
+        if axis in self.loops:
+            t, valid = self.loops[axis]
+            return f"None if {valid} is None else {valid}[{t}][:, None]"
+        return "None"
+
+    def length(self, axis: str, like: str) -> str:
+        """An expression: [batch] own lengths of an axis."""
+        self.helpers.add("own_length")
+        return self._length(axis, like)
+
+    def parameter(self, path: str) -> str:
+        return f"self.{self.parameters[path]}"
+
+    def variable(self, key: str, wanted: str) -> str:
+        return self._name(key, wanted)
+
+    def size(self, axis: str) -> str:
+        return self.axes[axis]
+
+    def anything(self) -> str:
+        """A tensor on the network's device."""
+        return f"self.{next(iter(self.parameters.values()))}"
+
+    def dtype(self) -> str:
+        return self._dtype()
 
 
 def _plain(text: str) -> str:

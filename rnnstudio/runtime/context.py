@@ -45,6 +45,8 @@ class Context:
         self.dtype = dtype
         self.record = record
         self.dropout_masks: dict[str, Tensor] = {}
+        self.steps: dict[str, int] = {}
+        """Inside a loop: the present step of its axis."""
         self._joined: dict[tuple[str, ...], Tensor] = {}
         self._masks: dict[str, Tensor] = {}
         self._ragged: dict[str, bool] = {}
@@ -99,6 +101,17 @@ class Context:
         shape = [1] * len(axes) + [self.batch]
         shape[list(axes).index(axis)] = self.sizes[axis]
         return self.mask(axis).reshape([*shape, 1] if content else shape)
+
+    def own(self, axis: str, axes: Sequence[str]) -> Tensor | None:
+        """Which places of a value [*axes, batch, width] are valid along `axis`; None: all are.
+
+        `axis` may be that of a loop around the value, which then has it no more: its present step counts.
+        """
+        if axis in axes:
+            return self.mask_like(axis, axes) if self.ragged(axis) else None
+        if axis in self.steps and self.ragged(axis):
+            return self.mask(axis)[self.steps[axis]][:, None]
+        return None
 
     def flipped_index(self, axis: str) -> Tensor:
         """[axis, batch] int64: for each step the step to read so that each example's own steps run backward."""

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..catalog.primitives import Parameter
+from ..design.errors import StudioError
 
 
 def _uniform(w: Tensor, g: Generator, bound: float = 0.1) -> None:
@@ -55,6 +56,29 @@ def _identity(w: Tensor, g: Generator, gain: float = 1.0) -> None:
     w.fill_diagonal_(gain)
 
 
+def _spectral_radius(w: Tensor, g: Generator, radius: float = 1.0, density: float = 1.0) -> None:
+    """Jaeger 2001: U(−1, 1) with a share of entries kept, scaled so that the largest |eigenvalue| is `radius`."""
+    for _ in range(100):
+        w.uniform_(-1.0, 1.0, generator=g)
+        w.mul_(torch.rand(w.shape, generator=g) < density)
+        largest = float(torch.linalg.eigvals(w.double()).abs().max())
+        if largest > 1e-3:
+            w.mul_(radius / largest)
+            return
+    raise StudioError(
+        f"A matrix of {w.shape[0]} units with a share of {density:g} entries has no loop to scale",
+        remedy="Give the recurrent matrix more units, or a higher density.",
+    )
+
+
+def _even(w: Tensor, g: Generator, first: float = 0.0, last: float = 1.0, *_: float) -> None:
+    w.copy_(torch.linspace(first, last, w.shape[-1]))
+
+
+def _geometric(w: Tensor, g: Generator, first: float = 1.0, last: float = 10.0, *_: float) -> None:
+    w.copy_(first * (last / first) ** torch.linspace(0, 1, w.shape[-1]))
+
+
 INITIALISERS: dict[str, Callable[..., None]] = {
     "uniform": _uniform,
     "normal": _normal,
@@ -65,6 +89,9 @@ INITIALISERS: dict[str, Callable[..., None]] = {
     "he": _he,
     "orthogonal": _orthogonal,
     "identity": _identity,
+    "spectral_radius": _spectral_radius,
+    "even": _even,
+    "geometric": _geometric,
 }
 
 

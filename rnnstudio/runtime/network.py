@@ -310,7 +310,7 @@ class Network(nn.Module):
     def _correct(self, values: Mapping[str, Tensor], context: Context) -> Tensor | None:
         for loss in self.program.losses:
             signal = self.program.signals[loss.target]
-            if not isinstance(signal.content, Tokens):
+            if not loss.classes or not isinstance(signal.content, Tokens):
                 continue
             right = values[loss.prediction].detach().argmax(-1) == values[loss.target]
             for axis in signal.axes:

@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812 - the name every torch program use
 from torch import Tensor
 
 from ..catalog.primitives import Op
+from . import attending, comparing, normalising
 from .context import Context
 
 Operation = Callable[[Op, tuple[Tensor, ...], Context], Tensor]
@@ -84,6 +85,10 @@ def _dropout(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
 
 def _softmax(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     return torch.softmax(inputs[0], -1)
+
+
+def _log_softmax(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    return torch.log_softmax(inputs[0], -1)
 
 
 def _reverse(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
@@ -181,20 +186,6 @@ def _repeat(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     return x.unsqueeze(0).expand(context.sizes[op.attrs["axis"]], *x.shape)
 
 
-def _cross_entropy(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
-    logits, target = inputs
-    flat = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), target.reshape(-1), reduction="none")
-    return flat.reshape(*target.shape, 1)
-
-
-def _squared_error(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
-    return (inputs[0] - inputs[1]).square().mean(-1, keepdim=True)
-
-
-def _absolute_error(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
-    return (inputs[0] - inputs[1]).abs().mean(-1, keepdim=True)
-
-
 def _average(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     x = inputs[0]
     axes: tuple[str, ...] = op.attrs["axes"]
@@ -203,6 +194,10 @@ def _average(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
         if context.ragged(axis):
             here = context.mask_like(axis, axes)
             mask = here if mask is None else mask & here
+    if len(inputs) == 2:
+        counts = inputs[1] if mask is None else inputs[1].masked_fill(~mask, 0.0)
+        x = x if mask is None else x.masked_fill(~mask, 0.0)
+        return x.sum() / counts.sum()
     if mask is None:
         return x.mean()
     mask = mask.expand(x.shape)
@@ -221,6 +216,8 @@ OPERATIONS: dict[str, Operation] = {
     "log": _elementwise(torch.log),
     "abs": _elementwise(torch.abs),
     "square": _elementwise(torch.square),
+    "erf": _elementwise(torch.erf),
+    "sign": _elementwise(torch.sign),
     "add": _elementwise(torch.add),
     "subtract": _elementwise(torch.sub),
     "multiply": _elementwise(torch.mul),
@@ -233,12 +230,13 @@ OPERATIONS: dict[str, Operation] = {
     "align": _align,
     "dropout": _dropout,
     "softmax": _softmax,
+    "log_softmax": _log_softmax,
     "delay": _delay,
     "reverse": _reverse,
     "pool": _pool,
     "repeat": _repeat,
-    "cross_entropy": _cross_entropy,
-    "squared_error": _squared_error,
-    "absolute_error": _absolute_error,
     "average": _average,
+    **attending.OPERATIONS,
+    **normalising.OPERATIONS,
+    **comparing.OPERATIONS,
 }

@@ -44,6 +44,7 @@ def run_scan(scan: Scan, values: dict[str, Tensor], context: Context) -> None:
             step_values[name] = parts[t]
         for state in scan.states:
             step_values[state.delay] = history[state.delay][0]
+        context.steps[scan.axis] = t
         run_regions(scan.body, step_values, context)
         for name in scan.yields:
             collected[name].append(step_values[name])
@@ -54,6 +55,7 @@ def run_scan(scan: Scan, values: dict[str, Tensor], context: Context) -> None:
                 own = valid[t].reshape([1] * len(state.signal.axes) + [context.batch, 1])
                 new = [torch.where(own, a, b) for a, b in zip(new, old, strict=True)]
             history[state.delay] = new
+    context.steps.pop(scan.axis, None)
     for name, steps in collected.items():
         if not scan.forward:
             steps.reverse()

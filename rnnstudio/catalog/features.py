@@ -1,0 +1,85 @@
+"""Nodes that look over the features of a place, or over an axis, and weigh or add them: Softmax, sums and means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..design.signals import Real, Signal
+from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
+from .pointwise import Unary
+from .primitives import Builder, Value
+
+
+class Softmax(Unary):
+    name = title = "Softmax"
+    doc = "Makes numbers a distribution: positive, sum 1. Over the features, or over the steps of an axis."
+    formula = "softmax(x)_i = e^(x_i) / Σ_j e^(x_j)"
+    params = (
+        Param("axis", "axis", "", "the axis it runs over, padding excluded (attention); empty: over the features"),
+    )
+    words = ("probability", "attention", "weights", "distribution")
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        signal = inputs["input"]
+        axis = params["axis"]
+        if signal is not None and axis and axis not in signal.axes:
+            raise Mistake("MixedAxes", f"the input {signal.text()} has no axis “{axis}”", "input")
+        return super().infer(inputs, params, context)
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        value = inputs["input"]
+        if not params["axis"]:
+            return {"out": builder.op("softmax", (value,), value.signal)}
+        return {"out": softmax_over(builder, value, params["axis"])}
+
+
+def softmax_over(builder: Builder, value: Value, axis: str, name: str = "") -> Value:
+    """Softmax over an axis; the weights of padding are 0."""
+    return builder.op("softmax_axis", (value,), value.signal, name=name, axis=axis, axes=value.signal.axes)
+
+
+class LogSoftmax(Unary):
+    name = "LogSoftmax"
+    title = "Log-softmax"
+    doc = "Log-probabilities from scores, over the features."
+    formula = "y_i = x_i − log Σ_j e^(x_j)"
+    primitive = "log_softmax"
+    words = ("log probability",)
+
+
+class _Fold(NodeKind):
+    family = "Pointwise"
+    inputs = (Port("input", "features"),)
+    how = ""
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        signal = inputs["input"]
+        if signal is None:
+            return {"out": None}
+        need_real(signal, "input")
+        return {"out": Signal(signal.axes, Real(1))}
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        value = inputs["input"]
+        return {"out": builder.op("fold", (value,), Signal(value.signal.axes, Real(1)), how=self.how)}
+
+
+class WidthSum(_Fold):
+    name = "WidthSum"
+    title = "Sum of features"
+    doc = "All features of a place added to one number."
+    formula = "y = Σ_i x_i"
+    how = "sum"
+    words = ("reduce", "total", "width")
+
+
+class WidthMean(_Fold):
+    name = "WidthMean"
+    title = "Mean of features"
+    doc = "The average of the features of a place: one number."
+    formula = "y = (1/n) Σ_i x_i"
+    how = "mean"
+    words = ("reduce", "average", "width")
+
+
+KINDS: tuple[NodeKind, ...] = (Softmax(), LogSoftmax(), WidthSum(), WidthMean())

@@ -1,0 +1,85 @@
+"""Layer and batch normalisation, outside loops and in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..design.signals import Signal
+from .node import Context, NodeKind, Param, Params, Port, Signals, need_real
+from .primitives import Builder, Init, Value
+
+_SCALE = Param("scale", "bool", True, "multiply by a trained vector γ afterwards")
+_SHIFT = Param("shift", "bool", True, "add a trained vector β afterwards")
+_START = Param("scale_value", "float", 1.0, "what γ starts at")
+_BEGIN = Param("shift_value", "float", 0.0, "what β starts at (a forget gate: 1)")
+_EPSILON = Param("epsilon", "float", 1e-5, "ε: keeps the division from zero", minimum=0.0)
+
+
+class _Normal(NodeKind):
+    family = "Layers"
+    inputs = (Port("input", "features"),)
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        signal = inputs["input"]
+        if signal is not None:
+            need_real(signal, "input")
+        return {"out": signal}
+
+    def _trained(self, builder: Builder, width: int, params: Params) -> dict[str, Any]:
+        """The paths of γ and β; None where there is none."""
+        weight = bias = None
+        if params["scale"]:
+            weight = builder.parameter("weight", (width,), Init("constant", (float(params["scale_value"]),)))
+        if params["shift"]:
+            bias = builder.parameter("bias", (width,), Init("constant", (float(params["shift_value"]),)))
+        return {"weight": weight, "bias": bias}
+
+
+class LayerNorm(_Normal):
+    name = "LayerNorm"
+    title = "Layer normalisation"
+    doc = "Gives the features of each place mean 0 and variance 1, then a trained scale and shift."
+    formula = "y = γ ⊙ (x − mean(x)) / √(var(x) + ε) + β"
+    source = "Ba, Kiros and Hinton 2016"
+    params = (_SCALE, _SHIFT, _START, _BEGIN, _EPSILON)
+    words = ("normalize", "layernorm", "standardise")
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        value = inputs["input"]
+        trained = self._trained(builder, value.signal.width, params)
+        epsilon = float(params["epsilon"])
+        return {"out": builder.op("layer_norm", (value,), value.signal, epsilon=epsilon, **trained)}
+
+
+class BatchNorm(_Normal):
+    name = "BatchNorm"
+    title = "Batch normalisation"
+    doc = (
+        "Gives each feature mean 0 and variance 1 over all valid places of the batch, then a trained scale and shift; "
+        "in a loop, over the examples that have not ended at that step. Otherwise than in training it uses the "
+        "running statistics, which are saved with the weights."
+    )
+    formula = "y = γ ⊙ (x − μ) / √(σ² + ε) + β;  training: μ, σ² of the batch;  else: their running averages"
+    source = "Ioffe and Szegedy 2015; in recurrent loops: Cooijmans et al. 2016 (here one statistic for all steps)"
+    params = (
+        _SCALE,
+        _SHIFT,
+        _START,
+        _BEGIN,
+        _EPSILON,
+        Param("momentum", "float", 0.1, "how much of a new batch enters the running statistics", minimum=0, maximum=1),
+    )
+    words = ("normalize", "batchnorm", "running mean", "standardise")
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        value = inputs["input"]
+        width, axes = value.signal.width, value.signal.axes
+        attrs: dict[str, Any] = dict(self._trained(builder, width, params))
+        attrs["mean"] = builder.parameter("running_mean", (width,), Init("zero"), trainable=False)
+        attrs["variance"] = builder.parameter("running_variance", (width,), Init("constant", (1.0,)), trainable=False)
+        attrs["epsilon"], attrs["momentum"] = float(params["epsilon"]), float(params["momentum"])
+        return {"out": builder.op("batch_norm", (value,), value.signal, over=axes, axes=axes, **attrs)}
+
+
+KINDS: tuple[NodeKind, ...] = (LayerNorm(), BatchNorm())
