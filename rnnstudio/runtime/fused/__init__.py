@@ -1,0 +1,1 @@
+"""Loops that run as one autograd function: canonical form, its derivative, plain torch and generated machine code."""

@@ -1,0 +1,306 @@
+"""A scan in canonical form: step = (product → pointwise)*, whatever way it was drawn.
+
+Torch-free. Every linear map becomes part of a *slot*, a place for pre-activations: maps of inputs go into it for all
+steps at once, maps of states or of values computed in the step are added to it inside the loop. Maps that are summed
+share a slot. A map of values side by side (`W [x, h]`) is split into one map each, so that W_x x leaves the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...catalog.primitives import POINTWISE_BINARY, POINTWISE_UNARY, Op
+from ...compiler.program import Map, Scan
+from ...design.signals import Signal, Tokens
+from .expressions import SOURCED, Graph, Node, parts, reachable
+
+
+class Declined(Exception):  # noqa: N818 - not an error: another lowering runs the loop
+    """The loop does not fit; says why in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """W[rows, columns] · source, added to a slot. source: a read (hoisted), a state, or a value of the step."""
+
+    source: Node
+    weight: str
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+    @property
+    def hoisted(self) -> bool:
+        return self.source.op == "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Pre-activations of one sum of linear maps. biases: (path, first row, last row + 1)."""
+
+    width: int
+    pieces: tuple[Piece, ...]
+    biases: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoopState:
+    """A state: `width` numbers a row, read k steps after they were made; `source` makes the new ones."""
+
+    delay: str
+    k: int
+    width: int
+    source: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A loop in canonical form.
+
+    reads: outside values [time, batch, width] by name; vectors: those without time, [batch, width] (or a parameter
+    [width], see `parameters`: name → path). masks: dropout ops whose mask is a read or vector of that name.
+    before: projections that have no time and are computed before the loop as they are.
+    """
+
+    graph: Graph
+    forward: bool
+    slots: tuple[Slot, ...]
+    states: tuple[LoopState, ...]
+    yields: tuple[tuple[str, Node], ...]
+    reads: Mapping[str, int]
+    vectors: Mapping[str, int]
+    parameters: Mapping[str, str]
+    masks: tuple[Op, ...]
+    before: tuple[Op, ...]
+
+
+def canonical(scan: Scan, signals: Mapping[str, Signal], parameters: Mapping[str, str], training: bool) -> Form:
+    """The canonical form of a scan. Raises Declined with the reason.
+
+    signals: of every value outside of loops; parameters: ops of kind "parameter" → path of the weight.
+    training: whether dropout inside the loop is on.
+    """
+    if scan.tree:
+        raise Declined("it runs over a tree")
+    if len(scan.body) != 1 or not isinstance(scan.body[0], Map):
+        raise Declined("it has a loop inside")
+    return _Reader(scan, signals, parameters, training).form()
+
+
+class _Reader:
+    def __init__(
+        self, scan: Scan, signals: Mapping[str, Signal], parameters: Mapping[str, str], training: bool
+    ) -> None:
+        self.scan = scan
+        self.signals = signals
+        self.training = training
+        self.known = parameters
+        self.graph = Graph()
+        self.nodes: dict[str, Node] = {}
+        self.reads: dict[str, int] = {}
+        self.vectors: dict[str, int] = {}
+        self.parameters: dict[str, str] = {}
+        self.masks: list[Op] = []
+        self.before: list[Op] = []
+
+    def form(self) -> Form:
+        scan, body = self.scan, self.scan.body[0]
+        assert isinstance(body, Map)
+        for state in scan.states:
+            if state.signal.axes:
+                raise Declined("its state has an axis of its own")
+            if isinstance(state.signal.content, Tokens):
+                raise Declined("its state is a token")
+            self.nodes[state.delay] = self.graph.node("state", (), state.signal.width, (state.delay, 0))
+        for op in scan.projections:
+            self._projection(op)
+        for op in body.ops:
+            if op.signal.axes:
+                raise Declined(f"{op.node} has an axis inside the loop")
+            self.nodes[op.name] = self._value(op)
+        slots = _Slots(self.graph)
+        roots = [self.value(s.source) for s in scan.states] + [self.value(name) for name in scan.yields]
+        roots = slots.fill(roots)
+        n = len(scan.states)
+        states = tuple(
+            LoopState(s.delay, abs(s.k), s.signal.width, root) for s, root in zip(scan.states, roots[:n], strict=True)
+        )
+        used = {node.data[0] for node in reachable([*roots, *slots.sources()]) if node.op in ("read", "vector")}
+        return Form(
+            graph=self.graph,
+            forward=scan.forward,
+            slots=tuple(slots.made),
+            states=states,
+            yields=tuple(zip(scan.yields, roots[n:], strict=True)),
+            reads={name: width for name, width in self.reads.items() if name in used},
+            vectors={name: width for name, width in self.vectors.items() if name in used},
+            parameters=self.parameters,
+            masks=tuple(self.masks),
+            before=tuple(self.before),
+        )
+
+    def value(self, name: str) -> Node:
+        """The node of a value of the step, a state, or a leaf for what comes from outside."""
+        if name not in self.nodes:
+            signal = self.signals[name]
+            others = [axis for axis in signal.axes if axis != self.scan.axis]
+            if others:
+                raise Declined(f"it reads {name}, which has the axis “{others[0]}”")
+            if isinstance(signal.content, Tokens):
+                raise Declined(f"it reads tokens, {name}, step by step")
+            if self.scan.axis in signal.axes:
+                self.reads[name] = signal.width
+                self.nodes[name] = self.graph.node("read", (), signal.width, (name, 0))
+            else:
+                self._vector(name, signal.width)
+        return self.nodes[name]
+
+    def _vector(self, name: str, width: int) -> None:
+        self.vectors[name] = width
+        if name in self.known:
+            self.parameters[name] = self.known[name]
+        self.nodes[name] = self.graph.node("vector", (), width, (name, 0))
+
+    def _projection(self, op: Op) -> None:
+        if self.scan.axis in op.signal.axes:
+            if len(op.signal.axes) > 1:
+                raise Declined(f"{op.node} has more axes than the loop's")
+            self.nodes[op.name] = self._value(op)
+            return
+        if op.signal.axes:
+            raise Declined(f"{op.node} has another axis than the loop's")
+        self.before.append(op)
+        self._vector(op.name, op.signal.width)
+
+    def _value(self, op: Op) -> Node:
+        g, kind = self.graph, op.kind
+        if kind == "dropout":
+            return self._dropout(op)
+        args = [self.value(name) for name in op.inputs]
+        if kind in POINTWISE_UNARY or kind in POINTWISE_BINARY:
+            return g.pointwise(kind, args)
+        if kind == "affine":
+            source = args[0]
+            return g.concat([g.affine(part, op.attrs["scale"], op.attrs["offset"]) for _, part in parts(source)])
+        if kind == "concat":
+            return g.concat(args)
+        if kind == "slice":
+            return g.select(args[0], op.attrs["start"], op.attrs["stop"])
+        if kind == "align":
+            return args[0]
+        if kind == "linear":
+            return self._linear(op, args[0])
+        raise Declined(f"{op.node} is a {kind}, which is no linear map and not elementwise")
+
+    def _linear(self, op: Op, source: Node) -> Node:
+        weights, biases = op.attrs["weight"], op.attrs["bias"]
+        if isinstance(weights, str):
+            return self._map(op, source, weights, biases, op.signal.width)
+        rest = op.signal.width // len(weights)
+        widths = op.attrs.get("rows") or self._rows(op, rest)
+        maps = zip(weights, biases, widths, strict=True)
+        return self.graph.concat([self._map(op, source, w, b, rows) for w, b, rows in maps])
+
+    def _rows(self, op: Op, even: int) -> list[int]:
+        """The heights of joined matrices: the slices that follow the joined product tell them."""
+        body = self.scan.body[0]
+        assert isinstance(body, Map)
+        cuts = [o for o in (*self.scan.projections, *body.ops) if o.kind == "slice" and o.inputs[0] == op.name]
+        rows = [o.attrs["stop"] - o.attrs["start"] for o in cuts]
+        return rows if len(rows) == len(op.attrs["weight"]) else [even] * len(op.attrs["weight"])
+
+    def _map(self, op: Op, source: Node, weight: str, bias: str | None, rows: int) -> Node:
+        total: Node | None = None
+        for start, part in parts(source):
+            if part.op == "vector":
+                raise Declined(f"{op.node} maps a value without time inside the loop")
+            data = (weight, bias if start == 0 else None, (0, rows), (start, start + part.width))
+            term = self.graph.node("linear", (part,), rows, data)
+            total = term if total is None else self.graph.add(total, term)
+        assert total is not None
+        return total
+
+    def _dropout(self, op: Op) -> Node:
+        value = self.value(op.inputs[0])
+        if not self.training or op.attrs["rate"] == 0:
+            return value
+        self.masks.append(op)
+        name, width = f"{op.name}/mask", op.signal.width
+        if op.attrs["every_step"]:
+            self.reads[name] = width
+            mask = self.graph.node("read", (), width, (name, 0))
+        else:
+            self.vectors[name] = width
+            mask = self.graph.node("vector", (), width, (name, 0))
+        return self.graph.pointwise("multiply", [value, mask])
+
+
+class _Slots:
+    """Replaces linear maps by slots; maps with no other use that are summed share one."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.made: list[Slot] = []
+        self._uses: dict[int, int] = {}
+        self._done: dict[int, Node] = {}
+
+    def sources(self) -> list[Node]:
+        return [piece.source for slot in self.made for piece in slot.pieces]
+
+    def fill(self, roots: list[Node]) -> list[Node]:
+        for node in reachable(roots):
+            for arg in node.args:
+                self._uses[arg.number] = self._uses.get(arg.number, 0) + 1
+        for root in roots:
+            self._uses[root.number] = self._uses.get(root.number, 0) + 1
+        for node in reachable(roots):
+            if node.op == "linear" and self._uses[node.number] == 1:
+                continue
+            if node.op == "add" and self._uses[node.number] == 1:
+                continue
+            self._rebuilt(node)
+        return [self._rebuilt(root) for root in roots]
+
+    def _rebuilt(self, node: Node) -> Node:
+        if node.number not in self._done:
+            self._done[node.number] = self._rebuild(node)
+        return self._done[node.number]
+
+    def _rebuild(self, node: Node) -> Node:
+        if node.op == "linear":
+            return self._slot([node])
+        if node.op == "add":
+            terms = self._terms(node, node.width)
+            maps = [t for t in terms if t.op == "linear" and self._uses[t.number] == 1 and t.width == node.width]
+            if maps:
+                total = self._slot(maps)
+                for term in terms:
+                    if term not in maps:
+                        total = self.graph.add(total, self._rebuilt(term))
+                return total
+        if not node.args:
+            return node
+        args = [self._rebuilt(a) for a in node.args]
+        return self.graph.concat(args) if node.op == "concat" else self.graph.node(node.op, args, node.width, node.data)
+
+    def _terms(self, node: Node, width: int) -> list[Node]:
+        found: list[Node] = []
+        for arg in node.args:
+            if arg.op == "add" and self._uses[arg.number] == 1 and arg.width == width:
+                found += self._terms(arg, width)
+            else:
+                found.append(arg)
+        return found
+
+    def _slot(self, maps: list[Node]) -> Node:
+        pieces, biases = [], []
+        for m in maps:
+            weight, bias, rows, columns = m.data
+            source = m.args[0] if m.args[0].op in SOURCED else self._rebuilt(m.args[0])
+            for start, part in parts(source):
+                here = (columns[0] + start, columns[0] + start + part.width)
+                pieces.append(Piece(part, weight, rows, here))
+            if bias is not None:
+                biases.append((bias, *rows))
+        self.made.append(Slot(maps[0].width, tuple(pieces), tuple(biases)))
+        return self.graph.node("slot", (), maps[0].width, (len(self.made) - 1, 0))

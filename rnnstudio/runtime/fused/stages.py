@@ -1,0 +1,49 @@
+"""The records a plan is made of: places, stores, products, stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .canonical import Piece
+from .expressions import Node
+
+Place = tuple[str, int | str]
+"""Where rows lie, e.g. ("slot", 2), ("saved", 0), ("state", "h before"), ("yield", …), ("source", 0); in backward also
+("dslot", 2), ("dstate", …), ("dvector", …), ("dread", …), ("carry", 0), ("dsource", 0)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """`node` goes to `place`, from column `start` on; `add`: to what is there."""
+
+    place: Place
+    start: int
+    node: Node
+    add: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Columns offset … offset+size of the pre-activations += W · source; back: gradient of source += gradient · W.
+
+    source: ("state", delay), ("source", number) or, before the loop, ("read", name), from column `start`, `width` wide.
+    pieces: the weights from the first column on. accumulate, accumulate_back: whether the result is added.
+    """
+
+    source: Place
+    start: int
+    width: int
+    offset: int
+    size: int
+    pieces: tuple[Piece, ...]
+    accumulate: bool
+    accumulate_back: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Forward: products, then stores. Backward: back_stores, then the products transposed."""
+
+    products: tuple[Product, ...]
+    stores: tuple[Store, ...]
+    back_stores: tuple[Store, ...]
