@@ -13,6 +13,7 @@ from types import MappingProxyType
 import networkx as nx
 
 from ..catalog.primitives import Op
+from ..catalog.trees import CHILDREN
 from ..design.errors import StudioError
 from ..design.signals import Real, Signal
 from .flatten import Flat
@@ -21,8 +22,8 @@ from .program import Map, Program, Read, Region, Scan, State
 from .recognise import recognise
 
 
-def schedule(name: str, flat: Flat, axes: Mapping[str, str], carried: Iterable[str]) -> Program:
-    """The program of a flattened drawing. `axes`: drawing's axis → data's axis; `carried`: axes that keep state."""
+def schedule(name: str, flat: Flat, axes: Mapping[str, str], trees: Iterable[str] = ()) -> Program:
+    """The program of a flattened drawing. `axes`: drawing's axis → data's axis; `trees`: those that are trees."""
     signals = {i.name: i.signal for i in flat.inputs} | {op.name: op.signal for op in flat.ops}
     wanted = {*flat.outputs.values(), *(loss.value for loss in flat.losses), *(loss.prediction for loss in flat.losses)}
     regions = _Scheduler(signals).regions(flat.ops, wanted)
@@ -35,7 +36,7 @@ def schedule(name: str, flat: Flat, axes: Mapping[str, str], carried: Iterable[s
         outputs=MappingProxyType(dict(flat.outputs)),
         signals=MappingProxyType(signals),
         axes=MappingProxyType(dict(axes)),
-        carried=tuple(carried),
+        trees=tuple(trees),
     )
 
 
@@ -50,6 +51,7 @@ class _Scheduler:
         graph.add_nodes_from(by_name)
         for op in ops:
             graph.add_edges_from((source, op.name) for source in op.inputs if source in by_name)
+        graph.add_edges_from(_around_children(ops, graph))
         place = {op.name: i for i, op in enumerate(ops)}
         blocks = nx.condensation(graph)
         order = list(
@@ -80,19 +82,28 @@ class _Scheduler:
         return tuple(regions)
 
     def _scan(self, ops: list[Op], outside: set[str], projections: tuple[Op, ...]) -> Scan:
-        delays = [op for op in ops if op.kind == "delay"]
+        delays = [op for op in ops if op.kind in ("delay", "children")]
         axis = self._axis(delays)
         here = [op for op in delays if op.attrs["axis"] == axis]
-        forward = here[0].attrs["k"] > 0
+        tree = here[0].kind == "children"
+        if any((op.kind == "children") != tree for op in here):
+            raise StudioError(f"The axis “{axis}” is both a sequence and a tree", remedy="Use two axes.")
+        forward = tree or here[0].attrs["k"] > 0
         states = tuple(_state(op, axis) for op in here)
         taken = {op.name for op in here}
         body = [_one_step(op, axis) for op in ops if op.name not in taken]
         members = {op.name for op in ops}
         reads: dict[str, Read] = {}
-        for op in body:
-            for source in op.inputs:
-                if source not in members and axis in self.signals[source].axes:
-                    reads[source] = Read(source, self.signals[source].axes.index(axis))
+        constants: dict[str, int] = {}
+        for sources in (*(op.inputs for op in body), *((state.source,) for state in states)):
+            for source in sources:
+                if source in members:
+                    continue
+                axes = self.signals[source].axes
+                if axis in axes:
+                    reads[source] = Read(source, axes.index(axis))
+                else:
+                    constants[source] = len(axes)
         yields = tuple(op.name for op in body if op.name in outside)
         late = tuple(op.name for op in here if op.name in outside)
         kept = {*yields, *(state.source for state in states)}
@@ -103,9 +114,11 @@ class _Scheduler:
             projections=projections,
             states=states,
             reads=tuple(reads.values()),
-            body=self.regions(body, kept),
+            body=_Scheduler({n: _without(s, axis) for n, s in self.signals.items()}).regions(body, kept),
             yields=(*yields, *late),
             dims=MappingProxyType({n: self.signals[n].axes.index(axis) for n in (*yields, *late)}),
+            constants=MappingProxyType(constants),
+            tree=tree,
         )
         kernel, why_not = recognise(scan, self.signals)
         return replace(scan, kernel=kernel, why_not=why_not)
@@ -133,13 +146,53 @@ def _projections(
 
 def _state(op: Op, axis: str) -> State:
     attrs = op.attrs
+    if op.kind == "children":
+        signal = _without(op.signal, axis)
+        each = axis + CHILDREN if attrs["how"] == "each" else ""
+        start = "learned" if attrs["weight"] else "zero"
+        return State(
+            op.name,
+            op.inputs[0],
+            1,
+            signal,
+            start,
+            attrs["weight"],
+            how=attrs["how"],
+            slot=attrs["slot"],
+            children=each,
+        )
     given = op.inputs[1] if attrs["initial"] == "wire" else None
     signal = _without(op.signal, axis)
-    return State(op.name, op.inputs[0], attrs["k"], signal, attrs["initial"], attrs["weight"], given)
+    return State(
+        op.name, op.inputs[0], attrs["k"], signal, attrs["initial"], attrs["weight"], given, attrs.get("first", 0)
+    )
 
 
 def _without(signal: Signal, axis: str) -> Signal:
     return Signal(tuple(a for a in signal.axes if a != axis), signal.content)
+
+
+def _around_children(ops: Sequence[Op], graph: nx.DiGraph) -> list[tuple[str, str]]:
+    """Edges that make a loop of what lies between the children of a node, each along an axis, and their pooling.
+
+    That axis has another length at every node, so it exists inside a loop over the tree only.
+    """
+    edges: list[tuple[str, str]] = []
+    for op in ops:
+        if op.kind != "children" or op.attrs["how"] != "each":
+            continue
+        axis = op.attrs["axis"] + CHILDREN
+        below = nx.descendants(graph, op.name)
+        edges += [
+            (end.name, op.name)
+            for end in ops
+            if end.name in below and axis not in end.signal.axes and _reads_axis(end, axis, ops)
+        ]
+    return edges
+
+
+def _reads_axis(op: Op, axis: str, ops: Sequence[Op]) -> bool:
+    return any(axis in other.signal.axes for other in ops if other.name in op.inputs)
 
 
 def _one_step(op: Op, axis: str) -> Op:

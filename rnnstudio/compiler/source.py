@@ -12,9 +12,10 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..catalog.primitives import Op, Parameter
+from ..catalog.trees import CHILDREN
 from ..design.signals import Real, Signal, Tokens
 from .printed import HELPERS, PRINTED
-from .program import Input, Map, Program, Region, Scan, State, region_ops
+from .program import Input, Map, Program, Region, Scan, State, parents_field, region_ops
 from .prune import prune
 
 _RESERVED = {
@@ -73,6 +74,71 @@ def side_by_side(*values):
     shape = [max(x.shape[i] for x in values) for i in range(dims - 1)]
     return torch.cat([x.expand(*shape, x.shape[-1]) for x in values], -1)
 ''',
+    "Forest": '''\
+class Forest:
+    """Trees of a batch by parents [batch, nodes] (-1: root); nodes are ordered by height, leaves first."""
+
+    def __init__(self, parents, lengths):
+        self.batch, self.size = parents.shape
+        count = [self.size] * self.batch if lengths is None else lengths.tolist()
+        up = [row[:n] for row, n in zip(parents.tolist(), count)]
+        height = [[0] * n for n in count]
+        for example, row in enumerate(up):
+            for node in range(len(row)):
+                above, steps = row[node], 1
+                while above >= 0:
+                    height[example][above] = max(height[example][above], steps)
+                    above, steps = row[above], steps + 1
+        order = sorted((h, e, n) for e, row in enumerate(height) for n, h in enumerate(row))
+        rank = {(e, n): i for i, (_, e, n) in enumerate(order)}
+        self.below = [[] for _ in order]
+        for e, row in enumerate(up):
+            for n, above in enumerate(row):
+                if above >= 0:
+                    self.below[rank[e, above]].append(rank[e, n])
+        heights = [h for h, _, _ in order]
+        cuts = [i for i, h in enumerate(heights) if i == 0 or h != heights[i - 1]] + [len(order)]
+        self.levels = list(zip(cuts, cuts[1:]))
+        device = parents.device
+        self.example = torch.tensor([e for _, e, _ in order], device=device)
+        self.place = torch.tensor([n * self.batch + e for _, e, n in order], device=device)
+        self.roots = torch.tensor([row.index(-1) * self.batch + e for e, row in enumerate(up)], device=device)
+
+    def most(self, first, last):
+        """The largest number of children among some nodes, at least 1."""
+        return max(1, *(len(kids) for kids in self.below[first:last]))
+
+    def lengths(self, lengths, first, last, axis):
+        """Lengths for a run in which some nodes are the batch: those of their examples, and their children."""
+        own = {k: v[self.example[first:last].cpu()] for k, v in (lengths or {}).items() if k != axis}
+        return {**own, axis + "_children": torch.tensor([len(kids) for kids in self.below[first:last]])}
+
+    def by_height(self, x, dim):
+        """[..., nodes, batch, width] with nodes at dim -> [..., ranks, width]."""
+        x = x.movedim(dim, x.dim() - 3).flatten(-3, -2)
+        return x.index_select(x.dim() - 2, self.place)
+
+    def by_node(self, x, dim):
+        """[..., ranks, width] -> [..., nodes, batch, width] with nodes at dim; padding holds zeros."""
+        at = x.dim() - 2
+        whole = x.new_zeros(*x.shape[:at], self.size * self.batch, x.shape[-1]).index_copy(at, self.place, x)
+        return whole.reshape(*x.shape[:at], self.size, self.batch, x.shape[-1]).movedim(at, dim)
+
+    def children(self, done, first, last, missing, slot=None):
+        """What the children of some nodes gave, [children, n, width], or of one child [n, width]."""
+        below = torch.cat([*done, missing[None].to(done[0].dtype) if done else missing[None]])
+        empty, most = len(below) - 1, self.most(first, last)
+        rows = [kids + [empty] * (most - len(kids)) for kids in self.below[first:last]]
+        table = torch.tensor(rows, device=below.device)
+        if slot is None:
+            return below[table.T]
+        return below[table[:, slot]] if slot < most else missing.expand(last - first, -1)
+
+    def root(self, x, dim):
+        """The value at each tree's root, [..., batch, width]."""
+        x = x.movedim(dim, x.dim() - 3).flatten(-3, -2)
+        return x.index_select(x.dim() - 2, self.roots)
+''',
     "take_steps": '''\
 def take_steps(x, dim, batch_dim, places):
     """Of each example the steps `places` [n, batch] along dim."""
@@ -116,14 +182,17 @@ def source(program: Program) -> str:
 class _Writer:
     def __init__(self, program: Program) -> None:
         self.program = program
+        self._batch, self._lengths = "batch", "lengths"
         self.parameters = parameter_names(program)
         self.names: dict[str, str] = {}
         self.helpers: set[str] = set()
         self.aligned = {op.name for op in region_ops(program.regions) if op.kind == "align"}
         self.axes: dict[str, str] = {}
         self.loops: dict[str, tuple[str, str]] = {}
-        for axis in program.axes:
+        for axis in (*program.axes, *(axis + CHILDREN for axis in program.trees)):
             self.axes[axis] = self._name(f"axis {axis}", f"{axis}_size")
+        for axis in program.trees:
+            self._name(f"parents of {axis}", parents_field(program.axes[axis]))
         for item in program.inputs:
             self._name(item.name, item.field)
 
@@ -188,7 +257,9 @@ class _Writer:
         regions = prune(self.program.regions, outputs.values())
         read = {name for op in region_ops(regions) for name in op.inputs} | set(outputs.values())
         inputs = [i for i in self.program.inputs if i.name in read]
-        arguments = ", ".join(self.names[i.name] for i in inputs)
+        trees = [axis for axis in self.program.trees if any(axis in i.signal.axes for i in inputs)]
+        names = [self.names[i.name] for i in inputs] + [self.names[f"parents of {axis}"] for axis in trees]
+        arguments = ", ".join(names)
         yield f"def forward(self, {arguments}, lengths=None, state=None):"
         yield f'    """{_describe(inputs)}'
         yield ""
@@ -196,7 +267,12 @@ class _Writer:
         yield "    state: what the call before returned, to go on from there; None: from the beginning."
         yield f"    Returns ({_results(self.program)}, state)."
         yield '    """'
-        body = ["state, final = state or {}, {}", *self._sizes(inputs), *self._regions(regions)]
+        body = ["state, final = state or {}, {}", *self._sizes(inputs)]
+        for axis in trees:
+            self.helpers.add("Forest")
+            own = f'(lengths or {{}}).get("{self.program.axes[axis]}")'
+            body.append(f"{self._forest(axis)} = Forest({self.names[f'parents of {axis}']}, {own})")
+        body += self._regions(regions)
         yield from (f"    {line}" for line in body)
         results = ", ".join(self._output(value) for value in outputs.values())
         yield f"    return {results if len(outputs) == 1 else f'({results})'}, final"
@@ -258,7 +334,7 @@ class _Writer:
                 yield from self._ops(region.ops)
             else:
                 yield ""
-                yield from self._scan(region)
+                yield from self._tree(region) if region.tree else self._scan(region)
                 if i + 1 < len(regions) and isinstance(regions[i + 1], Map):
                     yield ""
 
@@ -286,7 +362,7 @@ class _Writer:
         like = some or f"self.{next(iter(self.parameters.values()))}"
         valid = self._name(f"valid {scan.name}", f"{scan.name}_valid")
         self.helpers.add("valid_steps")
-        yield f'{valid} = valid_steps(lengths, "{self.program.axes[scan.axis]}", {size}, {like})'
+        yield f'{valid} = valid_steps({self._lengths}, "{self._data_axis(scan.axis)}", {size}, {like})'
         for state in scan.states:
             yield from self._start(scan, state, like)
         for name in scan.yields:
@@ -305,6 +381,63 @@ class _Writer:
                 value = f"torch.stack({past})" if abs(state.k) > 1 else f"{past}[None]"
                 yield f'final["{state.delay}"] = {value}'
 
+    def _data_axis(self, axis: str) -> str:
+        return self.program.axes.get(axis, axis)
+
+    def _forest(self, axis: str) -> str:
+        return self._name(f"forest of {axis}", axis)
+
+    def _tree(self, scan: Scan) -> Iterator[str]:
+        """A loop over a tree: inside it, the batch is all nodes of one height."""
+        forest = self._forest(scan.axis)
+        yield f"# the loop {scan.name} over {scan.axis}, from the leaves to the root, all nodes of one height at once"
+        yield from self._ops(scan.projections)
+        for op in region_ops(scan.body):
+            if op.kind == "linear" and isinstance(op.attrs["weight"], tuple):
+                yield from self._join(op)
+        ranks: dict[str, str] = {}
+        for read in scan.reads:
+            ranks[read.name] = self._name(f"ranks of {read.name}", f"{read.name}_by_height")
+            yield f"{ranks[read.name]} = {forest}.by_height({self._name(read.name)}, {read.dim})"
+        kept = list(dict.fromkeys([*(state.source for state in scan.states), *scan.yields]))
+        lists = {name: self._name(f"levels of {name}", f"{name}_levels") for name in kept}
+        for steps in lists.values():
+            yield f"{steps} = []"
+        yield f"for first, last in {forest}.levels:"
+        yield from (f"    {line}".rstrip() for line in self._level(scan, forest, ranks, lists))
+        for name in scan.yields:
+            yield f"{self._name(name)} = {forest}.by_node(torch.cat({lists[name]}, -2), {scan.dims[name]})"
+
+    def _level(self, scan: Scan, forest: str, ranks: Mapping[str, str], lists: Mapping[str, str]) -> Iterator[str]:
+        saved, outer = dict(self.names), (self._batch, self._lengths)
+        self._batch, self._lengths = "last - first", f"{forest}_lengths"
+        children = self.axes[scan.axis + CHILDREN]
+        yield f"{children} = {forest}.most(first, last)"
+        yield f'{self._lengths} = {forest}.lengths(lengths, first, last, "{self._data_axis(scan.axis)}")'
+        for name, variable in ranks.items():
+            inner = self.names[name] = f"{self.names[name]}_n"
+            yield f"{inner} = {variable}[..., first:last, :]"
+        for name, dim in scan.constants.items():
+            inner = f"{self.names[name]}_n"
+            yield f"{inner} = {self.names[name]}.index_select({dim}, {forest}.example[first:last])"
+            self.names[name] = inner
+        for state in scan.states:
+            width = state.signal.width
+            missing = f"self.{self.parameters[state.weight]}" if state.weight else f"{self._zeros(width)}"
+            call = f"{forest}.children({lists[state.source]}, first, last, {missing}"
+            how = {"sum": ").sum(0)", "slot": f", {state.slot})", "each": ")"}[state.how]
+            yield f"{self._name(state.delay)} = {call}{how}"
+        yield from self._regions(scan.body)
+        for name, steps in lists.items():
+            yield f"{steps}.append({self.names[name]})"
+        self._batch, self._lengths = outer
+        for name in (*ranks, *scan.constants):
+            self.names[name] = saved[name]
+
+    def _zeros(self, width: int) -> str:
+        some = f"self.{next(iter(self.parameters.values()))}"
+        return f"{some}.new_zeros({width})"
+
     def _inner(self, scan: Scan) -> bool:
         return all(scan is not region for region in self.program.regions)
 
@@ -314,7 +447,7 @@ class _Writer:
 
     def _start(self, scan: Scan, state: State, like: str) -> Iterator[str]:
         past = self._past(state)
-        shape = ", ".join((*(self.axes[a] for a in state.signal.axes), "batch", str(state.signal.width)))
+        shape = ", ".join((*(self.axes[a] for a in state.signal.axes), self._batch, str(state.signal.width)))
         if state.given is not None:
             first = f"{self._name(state.given)}.expand({shape})"
         elif state.weight is not None:
@@ -428,7 +561,7 @@ class _Writer:
             case "affine":
                 return _affine(a[0], attrs["scale"], attrs["offset"])
             case "parameter":
-                return f"{weight}.expand(batch, -1)"
+                return f"{weight}.expand({self._batch}, -1)"
             case "embed":
                 return f"F.embedding({a[0]}, {weight})"
             case "linear":
@@ -449,6 +582,22 @@ class _Writer:
                 return f"torch.softmax({a[0]}, -1)"
             case "repeat":
                 return f"{a[0]}.unsqueeze(0).expand({self.axes[attrs['axis']]}, *{a[0]}.shape)"
+            case "root":
+                return f"{self._forest(attrs['axis'])}.root({a[0]}, {attrs['axes'].index(attrs['axis'])})"
+            case "children":
+                return self._children(op, a[0])
+            case "bilinear":
+                bias = f" + self.{self.parameters[attrs['bias']]}" if attrs["bias"] else ""
+                return f'torch.einsum("...i,kij,...j->...k", {a[0]}, {weight}, {a[1]}){bias}'
+            case "pick":
+                if not attrs["sample"]:
+                    return f"{a[0]}.argmax(-1)"
+                flat = f"torch.softmax({a[0]}.flatten(0, -2), -1)"
+                return f"torch.multinomial({flat}, 1).reshape({a[0]}.shape[:-1])"
+            case "choose":
+                return (
+                    a[0] + "  # always the true one: teacher forcing with a schedule belongs to training in the studio"
+                )
             case "reverse":
                 self.helpers |= {"reversed_steps", "own_length"}
                 dim = op.signal.axes.index(attrs["axis"])
@@ -462,8 +611,17 @@ class _Writer:
                 return f"take_steps({a[0]}, {dim}, {len(attrs['axes'])}, {places}).squeeze({dim})"
         raise ValueError(f"the primitive {op.kind} has no printed form")
 
+    def _children(self, op: Op, x: str) -> str:
+        """Children outside of every loop."""
+        axis, how = op.attrs["axis"], op.attrs["how"]
+        forest, dim = self._forest(axis), op.signal.axes.index(axis)
+        missing = f"self.{self.parameters[op.attrs['weight']]}" if op.attrs["weight"] else self._zeros(op.signal.width)
+        call = f"{forest}.children([{forest}.by_height({x}, {dim})], 0, len({forest}.place), {missing}"
+        call += {"sum": ").sum(0)", "slot": f", {op.attrs['slot']})"}[how]
+        return f"{forest}.by_node({call}, {dim})"
+
     def _length(self, axis: str, like: str) -> str:
-        return f'own_length(lengths, "{self.program.axes[axis]}", {self.axes[axis]}, batch, {like})'
+        return f'own_length({self._lengths}, "{self._data_axis(axis)}", {self.axes[axis]}, {self._batch}, {like})'
 
     def _uneven(self, op: Op) -> bool:
         """Whether the inputs of a join lack axes of one another (an aligned one has length 1 there)."""
@@ -521,16 +679,16 @@ class _Writer:
             f"torch.stack([{first}] * {ahead}, {dim})], {dim})"
         )
         yield f"{own} = torch.arange({size}, device={x}.device)[:, None] + {-k} < {length}[None, :]"
-        shape = ["1"] * len(op.signal.axes) + ["batch", "1"]
+        shape = ["1"] * len(op.signal.axes) + [self._batch, "1"]
         shape[dim] = size
         yield f"{name} = torch.where({own}.reshape({', '.join(shape)}), {name}, {first}.unsqueeze({dim}))"
 
     def _mask(self, axis: str, axes: Sequence[str], like: str) -> tuple[str, str]:
         """The call that gives the mask of an axis, and the shape that lets it broadcast over a value with `axes`."""
         self.helpers.add("valid_steps")
-        shape = ["1"] * len(axes) + ["batch", "1"]
+        shape = ["1"] * len(axes) + [self._batch, "1"]
         shape[list(axes).index(axis)] = self.axes[axis]
-        return f'valid_steps(lengths, "{self.program.axes[axis]}", {self.axes[axis]}, {like})', ", ".join(shape)
+        return f'valid_steps({self._lengths}, "{self._data_axis(axis)}", {self.axes[axis]}, {like})', ", ".join(shape)
 
     def _pool(self, op: Op, name: str, x: str) -> Iterator[str]:
         axis, how, axes = op.attrs["axis"], op.attrs["how"], op.attrs["axes"]
@@ -544,11 +702,14 @@ class _Writer:
         yield f"    {name} = {name}.masked_fill(~{valid}.reshape({shape}), {blank})"
         if how == "max":
             yield f"{name} = {name}.amax({dim})"
+            if axis.endswith(CHILDREN):
+                yield f'{name} = {name}.masked_fill({name} == float("-inf"), 0.0)'
             return
         yield f"{name} = {name}.sum({dim})"
         if how == "mean":
             self.helpers.add("own_length")
-            yield f"{name} = {name} / {self._length(axis, x)}[:, None]"
+            least = ".clamp(min=1)" if axis.endswith(CHILDREN) else ""
+            yield f"{name} = {name} / {self._length(axis, x)}{least}[:, None]"
 
     def _average(self, op: Op, name: str, args: Sequence[str]) -> Iterator[str]:
         axes, x = op.attrs["axes"], args[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -9,6 +10,8 @@ import torch.nn.functional as F  # noqa: N812 - the name every torch program use
 from torch import Tensor
 
 from ..catalog.primitives import Op
+from ..catalog.trees import CHILDREN
+from ..design.signals import Tokens
 from . import attending, comparing, normalising
 from .context import Context
 
@@ -37,6 +40,13 @@ def _linear(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     weight = context.weight(paths)
     rows = () if isinstance(paths, str) else [context.weights[path].shape[0] for path in paths]
     return F.linear(inputs[0], weight, context.bias(biases, rows))
+
+
+def _bilinear(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    a, b = inputs
+    y = torch.einsum("...i,kij,...j->...k", a, context.weight(op.attrs["weight"]), b)
+    bias = op.attrs["bias"]
+    return y if bias is None else y + context.weight(bias)
 
 
 def _affine(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
@@ -112,18 +122,19 @@ def _delay(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     dim, size = op.signal.axes.index(axis), context.sizes[axis]
     first = initial_state(op, inputs[1:], x, dim, context)
     if k > 0:
-        before = context.state.get(op.name)
+        before = context.state.get(op.name) if context.depth == 0 else None
         start = before.movedim(0, dim) if before is not None else torch.cat([first.unsqueeze(dim)] * k, dim)
         everything = torch.cat([start.to(x.dtype), x], dim)
-        context.final[op.name] = _last_steps(everything, axis, op.signal.axes, k, context)
+        if context.depth == 0:
+            context.final[op.name] = _last_steps(everything, axis, op.signal.axes, k, context)
         return everything.narrow(dim, 0, size)
     ahead = min(-k, size)
     moved = torch.cat([x.narrow(dim, ahead, size - ahead), torch.cat([first.unsqueeze(dim)] * ahead, dim)], dim)
     if not context.ragged(axis):
         return moved
     steps = torch.arange(size, device=x.device)[:, None]
-    shape = [1] * len(op.signal.axes) + [context.batch, 1]
-    shape[dim] = size
+    shape = [1] * x.dim()
+    shape[dim], shape[len(op.signal.axes)] = size, context.batch
     own = (steps - k < context.lengths_of(axis)[None, :]).reshape(shape)
     return torch.where(own, moved, first.unsqueeze(dim))
 
@@ -148,6 +159,8 @@ def initial_state(op: Op, given: tuple[Tensor, ...], like: Tensor, dim: int, con
         return given[0].expand(shape)
     if op.attrs["initial"] == "learned":
         return context.weight(op.attrs["weight"]).expand(shape)
+    if isinstance(op.signal.content, Tokens):
+        return like.new_full(shape, op.attrs["first"])
     return like.new_zeros(shape)
 
 
@@ -156,6 +169,8 @@ def _pool(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     axes: tuple[str, ...] = op.attrs["axes"]
     dim = axes.index(axis)
     ragged = context.ragged(axis)
+    if axis.endswith(CHILDREN) and how in ("first", "last"):  # a leaf has no child, and gives zeros
+        x = x.masked_fill(~context.mask_like(axis, axes), 0.0)
     if how == "first":
         return x.select(dim, 0)
     if how == "last":
@@ -165,12 +180,13 @@ def _pool(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
         shape[len(axes)] = context.batch
         wanted = list(x.shape)
         wanted[dim] = 1
-        index = (context.lengths_of(axis) - 1).reshape(shape).expand(wanted)
+        index = (context.lengths_of(axis) - 1).clamp(min=0).reshape(shape).expand(wanted)
         return x.gather(dim, index).squeeze(dim)
     if how == "max":
         if ragged:
             x = x.masked_fill(~context.mask_like(axis, axes), float("-inf"))
-        return x.amax(dim)
+        largest = x.amax(dim)
+        return largest.masked_fill(largest == float("-inf"), 0.0) if axis.endswith(CHILDREN) else largest
     if ragged:
         x = x.masked_fill(~context.mask_like(axis, axes), 0.0)
     total = x.sum(dim)
@@ -178,12 +194,51 @@ def _pool(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
         return total
     if not ragged:
         return total / x.shape[dim]
-    return total / context.lengths_of(axis).to(x.dtype)[:, None]
+    return total / context.lengths_of(axis).clamp(min=1).to(x.dtype)[:, None]
 
 
 def _repeat(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     x = inputs[0]
     return x.unsqueeze(0).expand(context.sizes[op.attrs["axis"]], *x.shape)
+
+
+def _pick(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    """The most likely token, or one drawn from softmax(logits)."""
+    logits = inputs[0].detach()
+    if not op.attrs["sample"]:
+        return logits.argmax(-1)
+    flat = torch.softmax(logits.flatten(0, -2), -1)
+    return torch.multinomial(flat, 1).reshape(logits.shape[:-1])
+
+
+def _choose(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    """For each place at random the first input (with a probability that falls with training) or the second."""
+    true, own = inputs
+    chance = forcing(op.attrs["schedule"], op.attrs["probability"], op.attrs["end"], op.attrs["over"], context.progress)
+    if not context.training:
+        chance = 1.0
+    if chance >= 1.0:
+        return true
+    if chance <= 0.0:
+        return own
+    places = true.shape if isinstance(op.signal.content, Tokens) else true.shape[:-1]
+    take = torch.rand(places, device=true.device) < chance
+    return torch.where(take if take.dim() == true.dim() else take[..., None], true, own)
+
+
+def forcing(schedule: str, probability: float, end: float, over: int, step: int) -> float:
+    """The probability of teacher forcing at a training step.
+
+    "constant": always `probability`. "linear": from `probability` to `end` over `over` steps. "sigmoid": inverse
+    sigmoid decay, k / (k + e^(step / k)) with k = over / 10, between the two (Bengio et al. 2015, section 2.4).
+    """
+    if schedule == "constant":
+        return probability
+    if schedule == "linear":
+        return probability + (end - probability) * min(step / max(over, 1), 1.0)
+    k = max(over / 10.0, 1.0)
+    decay = k / (k + math.exp(min(step / k, 700.0)))
+    return end + (probability - end) * decay * (1.0 + 1.0 / k)
 
 
 def _average(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
@@ -208,6 +263,7 @@ OPERATIONS: dict[str, Operation] = {
     "parameter": _parameter,
     "embed": _embed,
     "linear": _linear,
+    "bilinear": _bilinear,
     "sigmoid": _elementwise(torch.sigmoid),
     "tanh": _elementwise(torch.tanh),
     "relu": _elementwise(torch.relu),
@@ -235,6 +291,8 @@ OPERATIONS: dict[str, Operation] = {
     "reverse": _reverse,
     "pool": _pool,
     "repeat": _repeat,
+    "pick": _pick,
+    "choose": _choose,
     "average": _average,
     **attending.OPERATIONS,
     **normalising.OPERATIONS,

@@ -1,0 +1,159 @@
+"""A trained network one step at a time: each step is fed with what the step before gave, at O(1) per step.
+
+The drawing that was trained is the one that generates: what is fed is either the input that the loss's target follows
+(a language model, a forecaster) or the Feedback nodes (a decoder). What does not depend on the generated axis (an
+encoder) is computed once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..compiler.program import Input, Loss, Map, Program, Scan, region_ops
+from ..compiler.prune import prune
+from ..design.errors import StudioError
+from ..design.signals import Signal, Tokens
+from .network import Fields, Lengths, Network
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a program generates. axis: what grows; loss: whose prediction is followed; signal: of what is fed.
+
+    fed: the input that is fed, or None; feedbacks: delays of Feedback nodes, whose state is fed.
+    """
+
+    axis: str
+    loss: Loss
+    signal: Signal
+    fed: Input | None
+    feedbacks: tuple[str, ...]
+    others: tuple[Input, ...]
+
+
+def plan(program: Program) -> Plan:
+    """How a program (compiled in mode "forced") generates. Raises StudioError saying why it cannot."""
+    inputs = {item.name: item for item in program.inputs}
+    reasons: list[str] = []
+    for loss in program.losses:
+        target = inputs.get(loss.target)
+        if target is None or len(target.signal.axes) != 1:
+            reasons.append(f"{loss.node} compares with no sequence of the data")
+            continue
+        axis = target.signal.axes[0]
+        needed = list(region_ops(prune(program.regions, [loss.prediction])))
+        read = {name for op in needed for name in op.inputs}
+        fed = next((i for i in program.inputs if not i.target and _follows(target, i) and i.name in read), None)
+        feedbacks = tuple(op.name for op in needed if op.kind == "delay" and op.inputs[0] == target.name)
+        if fed is None and not feedbacks:
+            reasons.append(f"nothing feeds “{target.field}” back: the input is not the target one step earlier")
+            continue
+        others = tuple(i for i in program.inputs if i.name in read and i.name not in (target.name, fed and fed.name))
+        problem = _needs_the_future(program, loss, axis) or next(
+            (f"“{i.field}” is needed at every step" for i in others if axis in i.signal.axes), ""
+        )
+        if not problem:
+            return Plan(axis, loss, target.signal, fed, feedbacks, others)
+        reasons.append(problem)
+    why = reasons[0] if reasons else "it has no loss"
+    raise StudioError(f"This network cannot generate: {why}")
+
+
+def _follows(target: Input, item: Input) -> bool:
+    return target.shift_of == item.field and target.shift == 1
+
+
+def _needs_the_future(program: Program, loss: Loss, axis: str) -> str:
+    """Which part needs steps of `axis` that are not there yet, in words; "" when none does."""
+    for region in prune(program.regions, [loss.prediction]):
+        if isinstance(region, Scan) and region.axis == axis and not region.forward:
+            return f"the loop {region.name} runs backward"
+        ops = region.ops if isinstance(region, Map) else tuple(region.ops())
+        for op in ops:
+            ahead = op.kind == "delay" and op.attrs["k"] < 0
+            if op.attrs.get("axis") == axis and (ahead or op.kind in ("pool", "reverse", "softmax", "normalise")):
+                return f"{op.node} needs the whole sequence"
+    return ""
+
+
+class Stepper:
+    """Runs a network step by step over one axis. Use under torch.no_grad()."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.program = network.program
+        self.plan = plan(network.program)
+        self.tokens = isinstance(self.plan.signal.content, Tokens)
+        self.device = next(iter(network.weights.values())).device
+        self.state: dict[str, Tensor] = {}
+        self.known: dict[str, Tensor] = {}
+        self.fields: dict[str, Tensor] = {}
+        self.lengths: dict[str, Tensor] = {}
+        delays = [op for op in region_ops(self.program.regions) if op.kind == "delay"]
+        signals = {s.delay: s.signal for scan in self.program.scans() for s in scan.states}
+        signals |= {op.name: op.signal for op in delays}
+        self._behind = {name: 1 if isinstance(s.content, Tokens) else 2 for name, s in signals.items()}
+        """State → how far from its end the batch's place is."""
+
+    def start(self, fields: Fields | None = None, lengths: Lengths | None = None) -> None:
+        """Begin anew. fields: what does not grow (an encoder's input, a vector), batch first."""
+        self.fields = {name: x.to(self.device) for name, x in (fields or {}).items()}
+        self.lengths = dict(lengths or {})
+        self.state = {}
+        regions = prune(self.program.regions, [self.plan.loss.prediction])
+        made = [n for r in regions for n in (r.yields if isinstance(r, Scan) else (op.name for op in r.ops))]
+        wanted = tuple(name for name in made if self.plan.axis not in self.program.signals[name].axes)
+        self.known = {}
+        if wanted and self.plan.others:
+            values, _ = self.network._run(self.fields, self.lengths, None, wanted, training=False)
+            self.known = {name: values[name] for name in wanted}
+
+    def read(self, steps: Tensor) -> Tensor:
+        """Read several steps at once (a prompt), [batch, n] tokens or [batch, n, width]. → the last prediction."""
+        return self._run(steps.to(self.device))
+
+    def step(self, last: Tensor | None) -> Tensor:
+        """One step after what was generated last, [batch] tokens or [batch, width] (None: the first). → prediction.
+
+        Returns [batch, width]: scores of tokens, or features.
+        """
+        if self.plan.fed is not None:
+            if last is None:
+                raise StudioError("The prompt is empty", remedy="Give at least one step to begin with.")
+            return self._run(last.to(self.device)[:, None])
+        if last is not None:
+            for name in self.plan.feedbacks:
+                self.state[name] = last.to(self.device)[None]
+        batch = next(iter(self.fields.values())).shape[0] if self.fields else 1
+        return self._run(self._blank(batch))
+
+    def select(self, rows: Tensor) -> None:
+        """Keep these examples of the batch, in this order (a beam goes on with some of its hypotheses)."""
+        rows = rows.to(self.device)
+        self.state = {n: x.index_select(x.dim() - self._behind[n], rows) for n, x in self.state.items()}
+        self.fields = {name: x.index_select(0, rows) for name, x in self.fields.items()}
+        self.lengths = {axis: own[rows.cpu()] for axis, own in self.lengths.items()}
+        self.known = {n: x.index_select(len(self.program.signals[n].axes), rows) for n, x in self.known.items()}
+
+    def _blank(self, batch: int) -> Tensor:
+        """A step of the target that nothing reads: its only reader is the Feedback, one step later."""
+        if self.tokens:
+            return torch.zeros(batch, 1, dtype=torch.int64, device=self.device)
+        return torch.zeros(batch, 1, self.plan.signal.width, device=self.device)
+
+    def _run(self, steps: Tensor) -> Tensor:
+        loss = self.plan.loss
+        target = next(item for item in self.program.inputs if item.name == loss.target)
+        name = self.plan.fed.field if self.plan.fed is not None else target.field
+        fields = {**self.fields, name: steps}
+        axis = self.program.axes[self.plan.axis]
+        lengths = {key: own for key, own in self.lengths.items() if key != axis}
+        values, context = self.network._run(
+            fields, lengths, self.state, (loss.prediction,), training=False, known=self.known
+        )
+        self.state = dict(context.final)
+        signal = self.program.signals[loss.prediction]
+        return values[loss.prediction].select(signal.axes.index(self.plan.axis), -1)
