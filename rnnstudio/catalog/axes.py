@@ -7,21 +7,28 @@ from collections.abc import Mapping
 from ..design.signals import Signal
 from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
 from .primitives import Builder, Value
+from .trees import CHILDREN
 
 _AXIS = Param("axis", "axis", "", "the axis to cross; empty: the input's only axis")
 
 
 def crossed_axis(signal: Signal, params: Params) -> str:
-    """The axis such a node acts on. Raises Mistake when there is none, or several and none is chosen."""
+    """The axis such a node acts on: the chosen one, the only one, or the one over a tree node's children.
+
+    Raises Mistake when there is none, or several and none is chosen.
+    """
     axis: str = params["axis"]
     if axis and axis not in signal.axes:
         raise Mistake("MixedAxes", f"the input {signal.text()} has no axis “{axis}”", "input")
     if axis:
         return axis
-    if len(signal.axes) != 1:
-        what = "no axis" if not signal.axes else f"the axes {', '.join(signal.axes)}"
-        raise Mistake("MixedAxes", f"the input {signal.text()} has {what}: set this node's axis", "input")
-    return signal.axes[0]
+    if len(signal.axes) == 1:
+        return signal.axes[0]
+    children = [a for a in signal.axes if a.endswith(CHILDREN)]
+    if len(children) == 1:
+        return children[0]
+    what = "no axis" if not signal.axes else f"the axes {', '.join(signal.axes)}"
+    raise Mistake("MixedAxes", f"the input {signal.text()} has {what}: set this node's axis", "input")
 
 
 class _Pool(NodeKind):

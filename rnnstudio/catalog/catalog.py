@@ -20,12 +20,13 @@ from . import (
     normalisation,
     pointwise,
     recurrence,
+    trees,
     updates,
 )
 from .cells import library
 from .node import NodeKind
 
-FAMILIES = ("Data", "Layers", "Cells", "Time", "Pointwise", "Losses", "Cell")
+FAMILIES = ("Data", "Layers", "Cells", "Time", "Trees", "Pointwise", "Losses", "Cell")
 """The order of the palette."""
 
 CELL = "cell"
@@ -72,7 +73,7 @@ def standard() -> Catalog:
     """The catalogue of the studio itself, without plugins."""
     modules = (
         *(inputs, layers, normalisation, joins),
-        *(recurrence, updates, axes, attention),
+        *(recurrence, updates, axes, attention, trees),
         *(pointwise, activations, features, losses, likelihoods),
     )
     return Catalog((kind for module in modules for kind in module.KINDS), library())

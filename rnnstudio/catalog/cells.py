@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..design.design import CellDefinition, Var
+from . import cells_tree
 from .sketch import Sketch
 
 UNITS = Var("units")
@@ -112,4 +113,4 @@ def gru() -> CellDefinition:
 
 def library() -> dict[str, CellDefinition]:
     """Fresh definitions of all library cells by name."""
-    return {cell.name: cell for cell in (rnn(), lstm(), gru())}
+    return {cell.name: cell for cell in (rnn(), lstm(), gru(), *(draw() for draw in cells_tree.CELLS))}

@@ -84,6 +84,37 @@ class Linear(NodeKind):
         return {"out": total}
 
 
+class Bilinear(NodeKind):
+    name = title = "Bilinear"
+    family = "Layers"
+    doc = "How two inputs meet: one matrix for each unit, between the one and the other."
+    formula = "y_k = aᵀ V_k b + b_k"
+    source = "the tensor of Socher et al. 2013"
+    inputs = (Port("a", "features"), Port("b", "features"))
+    params = (
+        Param("units", "int", 32, "width of the output", minimum=1, maximum=65536),
+        Param("bias", "bool", True, "add a trained bias"),
+        Param("init", "choice", "normal", "how the matrices start", ("normal", "zero")),
+        Param("spread", "float", 0.0, "standard deviation of the start; 0: 1 / width of a and b together", minimum=0.0),
+    )
+    words = ("tensor", "rntn", "product", "multiplicative")
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        known = {port: s for port, s in inputs.items() if s is not None}
+        for port, signal in known.items():
+            need_real(signal, port)
+        return {"out": Signal(joint_axes(known), Real(params["units"])) if known else None}
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        axes, (a, b) = builder.broadcast((inputs["a"], inputs["b"]))
+        units = params["units"]
+        spread = params["spread"] or 1.0 / (a.signal.width + b.signal.width)
+        start = Init("normal", (spread,)) if params["init"] == "normal" else Init("zero")
+        weight = builder.parameter("weight", (units, a.signal.width, b.signal.width), start)
+        bias = builder.parameter("bias", (units,), Init("zero")) if params["bias"] else None
+        return {"out": builder.op("bilinear", (a, b), Signal(axes, Real(units)), weight=weight, bias=bias)}
+
+
 class Embedding(NodeKind):
     name = "Embedding"
     title = "Embedding"
@@ -169,4 +200,4 @@ class Dropout(NodeKind):
         return {"out": builder.op("dropout", (value,), value.signal, rate=rate, every_step=every)}
 
 
-KINDS: tuple[NodeKind, ...] = (Linear(), Embedding(), Weights(), Dropout())
+KINDS: tuple[NodeKind, ...] = (Linear(), Bilinear(), Embedding(), Weights(), Dropout())

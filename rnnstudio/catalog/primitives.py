@@ -23,6 +23,7 @@ PRIMITIVES: Mapping[str, str] = MappingProxyType(
         "parameter": "a trained vector, the same at every place; attrs: weight",
         "embed": "row `i` of the table for token i; attrs: weight",
         "linear": "W x (+ b); attrs: weight, bias (None: none)",
+        "bilinear": "aᵀ V_k b for each unit k (+ bias); inputs: a, b; attrs: weight, bias",
         **dict.fromkeys(POINTWISE_UNARY, "elementwise"),
         **dict.fromkeys(POINTWISE_BINARY, "elementwise over two values, broadcast over missing axes"),
         "affine": "scale · x + offset, elementwise; attrs: scale, offset",
@@ -45,6 +46,10 @@ PRIMITIVES: Mapping[str, str] = MappingProxyType(
         "epsilon, momentum, over, axes",
         "clock": "1 where a unit's period divides the number of the step, else 0; attrs: axis, periods",
         "delay": "the value k steps earlier (k < 0: later); attrs: axis, k, initial, weight; inputs: source, [initial]",
+        "children": "the values of a tree node's children; attrs: axis, how (sum, slot, each), slot, weight",
+        "root": "the value at the root of a tree; attrs: axis, axes",
+        "pick": "logits → the most likely token, or a drawn one; attrs: sample",
+        "choose": "for each place at random the first or the second input; attrs: schedule, probability, end, over",
         "reverse": "each example's valid steps in the opposite order; attrs: axis",
         "pool": "axis → nothing, padding excluded; attrs: axis, how (one of last, first, mean, max, sum)",
         "repeat": "nothing → axis; inputs: value, and a value that has the axis; attrs: axis",
@@ -124,7 +129,13 @@ class Value:
 
 
 class Builder(Protocol):
-    """What a node's `build` writes its meaning into."""
+    """What a node's `build` writes its meaning into.
+
+    mode: "train" (teacher forcing as the drawing says), "forced" (always; each step can then be fed from outside), or
+    "free" (the network lives on its own predictions).
+    """
+
+    mode: str
 
     def op(self, kind: str, inputs: Sequence[Value], signal: Signal, *, name: str = "", **attrs: Any) -> Value:
         """Apply a primitive; `name` tells several ops of one node apart."""

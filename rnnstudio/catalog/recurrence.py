@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..design.signals import Real, Signal
+from ..design.signals import Real, Signal, Tokens
 from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
 from .primitives import Builder, Init, Value
 
@@ -22,6 +22,7 @@ class Delay(NodeKind):
         Param("k", "int", 1, "steps back (positive) or ahead (negative)", minimum=-1000, maximum=1000),
         Param("axis", "axis", "", "the axis it steps along; empty: the input's only axis"),
         Param("initial", "choice", "zero", "state before the first step", ("zero", "learned")),
+        Param("first", "int", 0, "for tokens: the token that stands before the first step", minimum=0),
         Param("width", "int", 0, "width of the state where nothing else tells; 0: the input's", minimum=0),
     )
     symbol = "■"
@@ -37,16 +38,20 @@ class Delay(NodeKind):
             if params["axis"] and params["width"]:
                 return {"out": Signal((params["axis"],), Real(params["width"]))}
             return {"out": None}
-        width = need_real(signal, "input").width
         axis = delay_axis(signal, params)
+        if isinstance(signal.content, Tokens):
+            if params["first"] >= signal.content.size:
+                raise Mistake("NoSuchToken", f"the token before the first must be below {signal.content.size}")
+            if params["initial"] == "learned":
+                raise Mistake("TokensWhereFeaturesBelong", "the initial token cannot be learned: set it as “first”")
         if initial is not None:
             if axis in initial.axes:
                 raise Mistake("MixedAxes", f"the initial state must not have the axis “{axis}” itself", "initial")
             if other := [a for a in initial.axes if a not in signal.axes]:
                 raise Mistake("MixedAxes", f"the initial state has the axis “{other[0]}”, the state has not", "initial")
-            if need_real(initial, "initial").width != width:
+            if initial.content != signal.content:
                 raise Mistake(
-                    "WidthClash", f"the initial state has width {initial.width}, the state {width}", "initial"
+                    "WidthClash", f"the initial state is {initial.text()}, the state {signal.text()}", "initial"
                 )
         return {"out": signal}
 
@@ -61,8 +66,8 @@ class Delay(NodeKind):
         elif params["initial"] == "learned":
             initial = "learned"
             weight = builder.parameter("initial", (value.signal.width,), Init("zero"))
-        k = int(params["k"])
-        return {"out": builder.op("delay", sources, value.signal, axis=axis, k=k, initial=initial, weight=weight)}
+        attrs = {"axis": axis, "k": int(params["k"]), "initial": initial, "weight": weight, "first": params["first"]}
+        return {"out": builder.op("delay", sources, value.signal, **attrs)}
 
 
 def delay_axis(signal: Signal, params: Params) -> str:
@@ -78,4 +83,68 @@ def delay_axis(signal: Signal, params: Params) -> str:
     return signal.axes[0]
 
 
-KINDS: tuple[NodeKind, ...] = (Delay(),)
+class Feedback(NodeKind):
+    name = title = "Feedback"
+    family = "Time"
+    doc = (
+        "The output one step earlier: while training the true one (teacher forcing), when the network runs by itself "
+        "its own. Always forced it is no loop, and all steps run at once."
+    )
+    formula = "training: y_(t−1) with probability p, else ŷ_(t−1);  generating: ŷ_(t−1)"
+    source = "Williams and Zipser 1989; scheduled sampling: Bengio et al. 2015"
+    inputs = (
+        Port("prediction", "the network's output: features, or a score for each token"),
+        Port("target", "the true output", "any"),
+    )
+    params = (
+        Param("probability", "float", 1.0, "of teacher forcing, at the beginning", minimum=0.0, maximum=1.0),
+        Param("schedule", "choice", "constant", "how it changes while training", ("constant", "linear", "sigmoid")),
+        Param("end", "float", 0.0, "of teacher forcing, at the schedule's end", minimum=0.0, maximum=1.0),
+        Param("over", "int", 1000, "training steps the schedule takes", minimum=1),
+        Param("sample", "bool", False, "draw the network's own token from its distribution; off: the most likely one"),
+        Param("first", "int", 0, "for tokens: the token before the first step (the start token)", minimum=0),
+        Param("axis", "axis", "", "the axis it steps along; empty: the target's only axis"),
+    )
+    symbol = "↩"
+    late_ports = ("prediction", "target")
+    words = ("teacher forcing", "autoregressive", "output recurrence", "scheduled sampling", "decoder", "previous")
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        target, prediction = inputs["target"], inputs["prediction"]
+        if target is None:
+            return {"out": None}
+        delay_axis(target, params)
+        if prediction is not None:
+            width = need_real(prediction, "prediction").width
+            wanted = target.content.size if isinstance(target.content, Tokens) else target.content.width
+            if width != wanted:
+                raise Mistake(
+                    "WidthClash", f"the prediction has width {width}, the target needs {wanted}", "prediction"
+                )
+            if set(prediction.axes) != set(target.axes):
+                raise Mistake(
+                    "MixedAxes", f"the prediction is {prediction.text()}, the target {target.text()}", "prediction"
+                )
+        if isinstance(target.content, Tokens) and params["first"] >= target.content.size:
+            raise Mistake("NoSuchToken", f"the token before the first must be below {target.content.size}")
+        return {"out": target}
+
+    def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
+        target, prediction = inputs["target"], inputs["prediction"]
+        axis = delay_axis(target.signal, params)
+        source = target
+        always = params["schedule"] == "constant" and params["probability"] >= 1.0
+        forced = always or builder.mode == "forced"
+        if builder.mode == "free" or not forced:
+            axes, (source, _) = builder.broadcast((prediction, target))
+            if isinstance(target.signal.content, Tokens):
+                signal = Signal(axes, target.signal.content)
+                source = builder.op("pick", (source,), signal, name="own", sample=bool(params["sample"]))
+        if builder.mode != "free" and not forced:
+            attrs = {key: params[key] for key in ("schedule", "probability", "end", "over")}
+            source = builder.op("choose", (target, source), target.signal, name="chosen", **attrs)
+        attrs = {"axis": axis, "k": 1, "initial": "zero", "weight": None, "first": int(params["first"])}
+        return {"out": builder.op("delay", (source,), target.signal, **attrs)}
+
+
+KINDS: tuple[NodeKind, ...] = (Delay(), Feedback())

@@ -11,8 +11,11 @@ from .program import Program
 from .schedule import schedule
 
 
-def compile_design(design: Design, catalog: Catalog) -> Program:
-    """The program of a design. Raises StudioError naming the first problems when the design does not pass check."""
+def compile_design(design: Design, catalog: Catalog, mode: str = "train") -> Program:
+    """The program of a design. Raises StudioError naming the first problems when the design does not pass check.
+
+    mode: what a Feedback gives: "train", "forced" or "free", see Builder. All have the same parameters.
+    """
     errors = check(design, catalog).errors
     if errors:
         first = errors[0]
@@ -21,15 +24,14 @@ def compile_design(design: Design, catalog: Catalog) -> Program:
         where = f"cell {first.graph}: {place}" if first.graph else place
         remedy = f"{first.fix_title}." if first.fix_title else "Change the drawing there."
         raise StudioError(f"The design cannot be compiled: {first.message}{more}", where=where, remedy=remedy)
-    flat = flatten(design, catalog)
+    flat = flatten(design, catalog, mode)
     if not flat.outputs:
         raise StudioError(
             "The design cannot be compiled: nothing leads to a loss or an output",
             remedy="Connect the network to a loss, or to an Output node.",
         )
     axes = _data_axes(design, flat)
-    carried = [name for name in axes if design.axis(name).carry]
-    return schedule(design.name, flat, axes, carried)
+    return schedule(design.name, flat, axes, [name for name in axes if design.axis(name).kind == "tree"])
 
 
 def _data_axes(design: Design, flat: Flat) -> dict[str, str]:

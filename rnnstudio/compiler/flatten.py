@@ -55,9 +55,12 @@ class _FlatNode:
     signals: Mapping[str, Signal | None] = field(default_factory=dict)
 
 
-def flatten(design: Design, catalog: Catalog) -> Flat:
-    """Write a design that passes check in primitives. Raises StudioError when shared parameters do not fit."""
-    return _Flattener(design, catalog).run()
+def flatten(design: Design, catalog: Catalog, mode: str = "train") -> Flat:
+    """Write a design that passes check in primitives. Raises StudioError when shared parameters do not fit.
+
+    mode: see Builder.
+    """
+    return _Flattener(design, catalog).run(mode)
 
 
 class _Flattener:
@@ -68,12 +71,12 @@ class _Flattener:
         self.context = Context(fields, design.axes)
         self.nodes: dict[str, _FlatNode] = {}
 
-    def run(self) -> Flat:
+    def run(self, mode: str) -> Flat:
         root = self._instance(self.design.graph, "", "", variables_of(self.design), None, None)
         self._collect(root)
         order = self._order()
         self._infer(order)
-        writer = _Writer()
+        writer = _Writer(mode)
         values: dict[Port, Value] = {}
         late: dict[str, Port] = {}
         for path in order:
@@ -200,7 +203,8 @@ class _Flattener:
 class _Writer:
     """The Builder that nodes write into."""
 
-    def __init__(self) -> None:
+    def __init__(self, mode: str) -> None:
+        self.mode = mode
         self.path = ""
         self.weights = ""
         self.inputs: list[Input] = []

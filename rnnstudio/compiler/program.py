@@ -28,7 +28,10 @@ class Input:
 class State:
     """A value that a Scan keeps from step to step: inside the loop, `delay` is what `source` was k steps before.
 
-    initial: "zero"; "learned": the parameter `weight`; "wire": the value `given`. signal: of one step.
+    initial: "zero" (for tokens: the token `first`); "learned": the parameter `weight`; "wire": the value `given`.
+    signal: of one step.
+    In a loop over a tree, `delay` is what `source` was at a node's children; how: "sum", "slot" (child number `slot`)
+    or "each" (along the axis `children`).
     """
 
     delay: str
@@ -38,6 +41,10 @@ class State:
     initial: str = "zero"
     weight: str | None = None
     given: str | None = None
+    first: int = 0
+    how: str = ""
+    slot: int = 0
+    children: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,8 @@ class Scan:
     """A loop over one axis. `projections` are the linear maps of its inputs, done for all steps before it starts.
 
     body: what one step does (signals without the axis); yields: values of the body read outside, in body order.
+    constants: values from outside without the axis → the place of the batch in them.
+    tree: the axis is a tree, and the loop runs from the leaves to the root.
     kernel: set when the loop is one of torch.nn's; else `why_not` says in words why it is none.
     """
 
@@ -97,6 +106,8 @@ class Scan:
     body: tuple[Region, ...]
     yields: tuple[str, ...]
     dims: Mapping[str, int]
+    constants: Mapping[str, int]
+    tree: bool = False
     kernel: Kernel | None = None
     why_not: str = ""
 
@@ -127,7 +138,8 @@ class Loss:
 class Program:
     """A compiled design: data in, regions in order, losses and named outputs out. No torch in it.
 
-    axes: the drawing's axis → the data's axis whose lengths hold for it.
+    axes: the drawing's axis → the data's axis whose lengths hold for it. trees: the drawing's axes that are trees;
+    the data gives the field `parents_field(axis)` for each.
     signals: of every value, outside of loops (with all axes).
     """
 
@@ -139,7 +151,7 @@ class Program:
     outputs: Mapping[str, str]
     signals: Mapping[str, Signal]
     axes: Mapping[str, str]
-    carried: tuple[str, ...]
+    trees: tuple[str, ...] = ()
 
     def scans(self) -> Iterator[Scan]:
         """Every loop, outer ones before those inside them."""
@@ -148,6 +160,11 @@ class Program:
     def text(self) -> str:
         """The program as people read it."""
         return "\n".join(_Printer(self).lines()) + "\n"
+
+
+def parents_field(data_axis: str) -> str:
+    """The data field that holds the trees of an axis: [batch, nodes] int64, each node's parent, −1 at the root."""
+    return f"{data_axis}_parents"
 
 
 def region_ops(regions: tuple[Region, ...]) -> Iterator[Op]:
@@ -202,13 +219,15 @@ class _Printer:
             for op in region.ops:
                 yield f"{pad}  {self.op(op)}"
             return
-        direction = "forward" if region.forward else "backward"
+        direction = "leaves to root" if region.tree else "forward" if region.forward else "backward"
         yield f"{pad}scan {region.name} over {region.axis}, {direction}"
         for op in region.projections:
             yield f"{pad}  before: {self.op(op)}"
         for state in region.states:
             start = {"zero": "0", "learned": state.weight, "wire": state.given}[state.initial]
-            yield f"{pad}  state {state.delay} = {state.source} {abs(state.k)} back, first {start}"
+            where = f"of child {state.slot}" if state.how == "slot" else f"of {state.how} child"
+            back = where if region.tree else f"{abs(state.k)} back"
+            yield f"{pad}  state {state.delay} = {state.source} {back}, first {start}"
         for inner in region.body:
             yield from self.region(inner, depth + 1)
         yield f"{pad}  yields {', '.join(region.yields)}"

@@ -27,3 +27,17 @@ def prune(regions: tuple[Region, ...], wanted: Iterable[str]) -> tuple[Region, .
                 live.update(op.inputs)
             live.update(state.given for state in region.states if state.given)
     return tuple(reversed(kept))
+
+
+def without(regions: tuple[Region, ...], known: Iterable[str]) -> tuple[Region, ...]:
+    """The regions without what makes values that are known already."""
+    names = set(known)
+    kept: list[Region] = []
+    for region in regions:
+        if isinstance(region, Map):
+            ops = tuple(op for op in region.ops if op.name not in names)
+            if ops:
+                kept.append(replace(region, ops=ops))
+        elif not set(region.yields) <= names:
+            kept.append(region)
+    return tuple(kept)

@@ -56,6 +56,8 @@ def recognise(scan: Scan, signals: Mapping[str, Signal]) -> tuple[Kernel | None,
 
 
 def _match(scan: Scan, signals: Mapping[str, Signal]) -> Kernel:
+    if scan.tree:
+        raise _NoMatch("it runs over a tree")
     if len(scan.body) != 1 or not isinstance(scan.body[0], Map):
         raise _NoMatch("it has a loop inside")
     if any(abs(state.k) != 1 for state in scan.states):

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from ..design.signals import Signal, Tokens
+from .forest import Forest
+
 Weights = Mapping[str, Tensor]
 
 
@@ -16,6 +19,8 @@ class Context:
     sizes: length of each axis in this batch; lengths: valid steps of each example, [batch] int64 on the CPU (so that
     asking whether a batch is ragged never waits for a GPU); an axis without lengths is full.
     keep_state: whether the loops' final states are wanted.
+    forests: the trees of each tree axis. progress: training steps so far, for what changes while training.
+    depth: how many loops the operations run inside of; states are carried over for the outermost alone.
     record: in a probe, values by op name: a tensor, or one a step for what is inside a loop.
     """
 
@@ -32,6 +37,8 @@ class Context:
         dtype: torch.dtype,
         keep_state: bool = True,
         record: dict[str, list[Tensor]] | None = None,
+        forests: Mapping[str, Forest] | None = None,
+        progress: int = 0,
     ) -> None:
         self.weights = weights
         self.sizes = dict(sizes)
@@ -44,12 +51,51 @@ class Context:
         self.device = device
         self.dtype = dtype
         self.record = record
+        self.forests = forests or {}
+        self.progress = progress
+        self.depth = 0
         self.dropout_masks: dict[str, Tensor] = {}
         self.steps: dict[str, int] = {}
         """Inside a loop: the present step of its axis."""
         self._joined: dict[tuple[str, ...], Tensor] = {}
         self._masks: dict[str, Tensor] = {}
         self._ragged: dict[str, bool] = {}
+
+    def level(
+        self, axis: str, forest: Forest, first: int, last: int, children: Mapping[str, tuple[Tensor, Tensor]]
+    ) -> Context:
+        """The context of the nodes `first` … `last` − 1 of a forest, which are the batch there.
+
+        children: axis along a node's children → (table, arity), see Forest.children_of.
+        """
+        example = forest.example[first:last].cpu()
+        sizes = {name: size for name, size in self.sizes.items() if name != axis}
+        lengths = {name: own[example] for name, own in self.lengths.items() if name != axis}
+        for name, (table, arity) in children.items():
+            if name:
+                sizes[name], lengths[name] = table.shape[1], arity
+        inner = Context(
+            self.weights,
+            sizes,
+            lengths,
+            last - first,
+            training=self.training,
+            state={},
+            device=self.device,
+            dtype=self.dtype,
+            keep_state=False,
+            record=self.record,
+            forests=self.forests,
+            progress=self.progress,
+        )
+        inner._joined = self._joined
+        inner.depth = self.depth + 1
+        return inner
+
+    def shape_of(self, signal: Signal) -> tuple[int, ...]:
+        """The shape of a value: [*axes, batch, width], or [*axes, batch] for tokens."""
+        inner = () if isinstance(signal.content, Tokens) else (signal.content.width,)
+        return (*(self.sizes[axis] for axis in signal.axes), self.batch, *inner)
 
     def weight(self, paths: str | Sequence[str]) -> Tensor:
         """A parameter, or several stacked along their rows (once a run)."""

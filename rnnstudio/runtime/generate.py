@@ -1,83 +1,208 @@
-"""Writing with a trained language model: each sampled token is the next step's input, at O(1) per token."""
+"""What a trained network generates: text, translations, forecasts. Greedy, sampled, or by beam search."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 
-from ..compiler.program import Input, Loss, region_ops
+from ..compiler.program import Program
 from ..design.errors import StudioError
-from ..design.signals import Tokens
-from .network import Network
+from .network import Fields, Lengths, Network
+from .stepper import Stepper, plan
 
 
-def why_not(network: Network) -> str:
-    """Why this network cannot write text, or "" when it can."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How the next token is chosen from its distribution.
+
+    temperature: 0 takes the most likely token; else softmax(logits / temperature). top_k: only among the k most likely
+    (0: all). top_p: only among the most likely that together reach probability p (Holtzman et al. 2020).
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
+            raise StudioError(
+                f"temperature {self.temperature}, top_k {self.top_k}, top_p {self.top_p} do not fit",
+                remedy="Use a temperature and top_k of 0 or more, and top_p above 0 and at most 1.",
+            )
+
+    def draw(self, logits: Tensor, generator: Generator | None) -> Tensor:
+        """[batch] tokens from [batch, vocabulary] scores, on the CPU."""
+        logits = logits.detach().cpu().double()
+        if self.temperature == 0:
+            return logits.argmax(-1)
+        logits = logits / self.temperature
+        if self.top_k and self.top_k < logits.shape[-1]:
+            least = logits.topk(self.top_k, -1).values[:, -1:]
+            logits = logits.masked_fill(logits < least, float("-inf"))
+        if self.top_p < 1.0:
+            ordered, order = logits.sort(-1, descending=True)
+            probabilities = ordered.softmax(-1)
+            beyond = probabilities.cumsum(-1) - probabilities >= self.top_p
+            logits = logits.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), float("-inf"))
+        return torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A generated sequence without its stop token. score: log probability; finished: it ended by the stop token."""
+
+    tokens: tuple[int, ...]
+    score: float
+    finished: bool
+
+
+def why_not(program: Program | Network) -> str:
+    """Why a network cannot write tokens, or "" when it can."""
+    program = program.program if isinstance(program, Network) else program
     try:
-        _plan(network)
+        found = plan(program)
     except StudioError as error:
         return str(error)
-    return ""
+    return "" if hasattr(found.signal.content, "size") else "This network predicts numbers, not tokens."
+
+
+def write(
+    network: Network, prompt: Tensor, choice: Choice | None = None, generator: Generator | None = None
+) -> Iterator[int]:
+    """Tokens that follow `prompt`, [1, n] int64 with n ≥ 1, without end. O(1) per token.
+
+    Raises StudioError when the network is no language model that can run forward step by step.
+    """
+    choice = choice or Choice()
+    if prompt.numel() == 0:
+        raise StudioError("The prompt is empty", remedy="Give at least one token to begin with.")
+    stepper = Stepper(network)
+    if not stepper.tokens or stepper.plan.fed is None:
+        raise StudioError("Only a network that reads one sequence of tokens can write on")
+    stepper.start()
+    with torch.no_grad():
+        logits = stepper.read(prompt)
+    while True:
+        token = choice.draw(logits, generator)
+        yield int(token)
+        with torch.no_grad():
+            logits = stepper.step(token)
 
 
 def generate(
     network: Network, prompt: Tensor, length: int, temperature: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """`length` tokens that follow `prompt`, [1, n] int64 with n ≥ 1. Returns [length] int64 on the CPU.
+    """`length` tokens that follow `prompt`, [1, n] int64 with n ≥ 1. Returns [length] int64 on the CPU."""
+    tokens = write(network, prompt, Choice(temperature), generator)
+    return torch.tensor([token for token, _ in zip(tokens, range(length), strict=False)], dtype=torch.int64)
 
-    temperature: 0 takes the most likely token; otherwise tokens are drawn from softmax(logits / temperature).
-    Raises StudioError when the network is no language model that can run forward step by step.
+
+def decode(
+    network: Network,
+    fields: Fields,
+    lengths: Lengths | None = None,
+    *,
+    stop: int,
+    longest: int,
+    choice: Choice | None = None,
+    generator: Generator | None = None,
+) -> list[Hypothesis]:
+    """A sequence for each example by a decoder, greedily (the default) or sampled.
+
+    fields: what the encoder reads, batch first. stop: the token that ends a sequence; longest: steps at most.
     """
-    item, loss = _plan(network)
-    if prompt.numel() == 0:
-        raise StudioError("The prompt is empty", remedy="Give at least one token to begin with.")
-    was_training = network.training
-    network.eval()
-    name = next(n for n, value in network.program.outputs.items() if value == loss.prediction)
-    device = next(iter(network.weights.values())).device
-    try:
-        with torch.no_grad():
-            result = network({item.field: prompt.to(device)})
-            written: list[int] = []
-            while True:
-                token = _draw(result.outputs[name][0, -1].cpu(), temperature, generator)
-                written.append(token)
-                if len(written) >= length:
-                    return torch.tensor(written[:length], dtype=torch.int64)
-                step = torch.tensor([[token]], device=device)
-                result = network({item.field: step}, state=result.state)
-    finally:
-        network.train(was_training)
+    choice = choice or Choice(0.0)
+    stepper = Stepper(network)
+    stepper.start(fields, lengths)
+    batch = next(iter(fields.values())).shape[0]
+    written: list[list[int]] = [[] for _ in range(batch)]
+    scores = torch.zeros(batch, dtype=torch.float64)
+    alive = torch.ones(batch, dtype=torch.bool)
+    last: Tensor | None = None
+    with torch.no_grad():
+        for _ in range(longest):
+            logits = stepper.step(last)
+            last = choice.draw(logits, generator)
+            log_p = logits.detach().cpu().double().log_softmax(-1).gather(-1, last[:, None])[:, 0]
+            scores += torch.where(alive, log_p, 0.0)
+            alive &= last != stop
+            for row in torch.nonzero(alive)[:, 0].tolist():
+                written[row].append(int(last[row]))
+            if not bool(alive.any()):
+                break
+    return [Hypothesis(tuple(w), float(s), not a) for w, s, a in zip(written, scores, alive.tolist(), strict=True)]
 
 
-def _draw(logits: Tensor, temperature: float, generator: Generator | None) -> int:
-    if temperature <= 0:
-        return int(logits.argmax())
-    probabilities = torch.softmax(logits.double() / temperature, -1)
-    return int(torch.multinomial(probabilities, 1, generator=generator))
+def beam_search(
+    network: Network,
+    fields: Fields,
+    lengths: Lengths | None = None,
+    *,
+    stop: int,
+    longest: int,
+    width: int = 4,
+    length_penalty: float = 0.6,
+) -> list[Hypothesis]:
+    """The best sequences for ONE example (a batch of 1), the best first.
+
+    Hypotheses are compared by score / ((5 + length) / 6)^penalty (Wu et al. 2016, equation 14); 0 compares scores.
+    """
+    if width < 1:
+        raise StudioError("A beam has at least one hypothesis", where="beam width")
+    if next(iter(fields.values())).shape[0] != 1:
+        raise StudioError("Beam search takes one example at a time", remedy="Give a batch of 1.")
+    stepper = Stepper(network)
+    stepper.start(fields, lengths)
+    live: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
+    done: list[Hypothesis] = []
+    last: Tensor | None = None
+
+    def worth(tokens: tuple[int, ...], score: float) -> float:
+        return score / float(((5 + max(len(tokens), 1)) / 6) ** length_penalty)
+
+    with torch.no_grad():
+        for _ in range(longest):
+            log_p = stepper.step(last).detach().cpu().double().log_softmax(-1)
+            total = log_p + torch.tensor([score for _, score in live], dtype=torch.float64)[:, None]
+            best = total.flatten().topk(min(2 * width, total.numel()))
+            rows: list[int] = []
+            tokens: list[int] = []
+            grown: list[tuple[tuple[int, ...], float]] = []
+            for score, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+                row, token = divmod(place, total.shape[1])
+                if token == stop:
+                    done.append(Hypothesis(live[row][0], score, True))
+                elif len(grown) < width:
+                    grown.append(((*live[row][0], token), score))
+                    rows.append(row)
+                    tokens.append(token)
+            live = grown
+            done = sorted(done, key=lambda h: -worth(h.tokens, h.score))[:width]
+            if not live or (len(done) == width and worth(done[-1].tokens, done[-1].score) >= worth(*live[0])):
+                break
+            stepper.select(torch.tensor(rows))
+            last = torch.tensor(tokens)
+    done += [Hypothesis(tokens, score, False) for tokens, score in live]
+    return sorted(done, key=lambda h: (not h.finished, -worth(h.tokens, h.score)))[:width]
 
 
-def _plan(network: Network) -> tuple[Input, Loss]:
-    """The input that is fed with samples and the loss whose prediction is sampled. Raises StudioError."""
-    program = network.program
-    inputs = [i for i in program.inputs if not i.target]
-    if len(inputs) != 1 or not isinstance(inputs[0].signal.content, Tokens) or len(inputs[0].signal.axes) != 1:
-        raise StudioError("Only a network that reads one sequence of tokens can write")
-    item = inputs[0]
-    targets = {i.name: i for i in program.inputs if i.target}
-    for loss in program.losses:
-        target = targets.get(loss.target)
-        if target is not None and target.shift_of == item.field and target.shift == 1:
-            break
-    else:
-        raise StudioError("No loss predicts the next token of the input")
-    if loss.prediction not in program.outputs.values():
-        raise StudioError("The prediction is no output", remedy="Connect an Output node to it, or remove the others.")
-    for scan in program.scans():
-        if not scan.forward:
-            raise StudioError(f"The loop {scan.name} runs backward: it needs tokens that are not written yet")
-    for op in region_ops(program.regions):
-        ahead = op.kind == "delay" and op.attrs["k"] < 0
-        if (ahead or op.kind in ("pool", "reverse")) and op.node != loss.node:
-            raise StudioError(f"{op.node} needs the whole sequence")
-    return item, loss
+def forecast(network: Network, past: Tensor, steps: int, fields: Fields | None = None) -> Tensor:
+    """What a forecaster says of the next `steps` steps, living on its own predictions. [batch, steps, width].
+
+    past: [batch, n, width] of the fed input. Raises StudioError when its prediction is not its next input.
+    """
+    stepper = Stepper(network)
+    if stepper.tokens:
+        raise StudioError("This network predicts tokens, not numbers")
+    stepper.start(fields)
+    found: list[Tensor] = []
+    with torch.no_grad():
+        last = stepper.read(past) if stepper.plan.fed is not None else stepper.step(None)
+        for _ in range(steps):
+            found.append(last)
+            if len(found) < steps:
+                last = stepper.step(last)
+    return torch.stack(found, 1)

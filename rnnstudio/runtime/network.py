@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ..compiler.program import Loss, Map, Program, Region, Scan, State, region_ops
-from ..compiler.prune import prune
+from ..compiler.program import Loss, Map, Program, Region, Scan, State, parents_field, region_ops
+from ..compiler.prune import prune, without
 from ..design.errors import StudioError
 from ..design.signals import Tokens
 from .context import Context
+from .forest import Forest
+from .fused.loops import Loops
 from .initialise import initialise
-from .kernels import declines, run_kernel
 from .reference import run_map, run_scan
+from .trees import run_tree
 
 Fields = Mapping[str, Tensor]
 """Data by field: tokens [batch, *axes] int64, features [batch, *axes, width]."""
@@ -83,6 +85,9 @@ class Network(nn.Module):
                 self.register_parameter(name, nn.Parameter(tensor))
             else:
                 self.register_buffer(name, tensor)
+        self.progress = 0
+        """Optimiser steps so far: what changes while training (teacher forcing) reads it. The trainer sets it."""
+        self.loops = Loops(program)
         self._pruned: dict[tuple[str, ...], tuple[Region, ...]] = {}
         self._targets = {loss.node: program.signals[loss.target] for loss in program.losses}
 
@@ -214,9 +219,11 @@ class Network(nn.Module):
         record: dict[str, list[Tensor]] | None = None,
         training: bool | None = None,
         keep_state: bool = True,
+        known: Mapping[str, Tensor] | None = None,
     ) -> tuple[dict[str, Tensor], Context]:
         regions = self._needed(wanted)
         values, sizes, batch = self._inputs(fields, wanted)
+        values |= known or {}
         own = {axis: lengths[data] for axis, data in self.program.axes.items() if lengths and data in lengths}
         weights = self.weights
         some = next((w for w in weights.values()), None)
@@ -231,13 +238,17 @@ class Network(nn.Module):
             dtype=some.dtype if some is not None else torch.get_default_dtype(),
             keep_state=keep_state,
             record=record,
+            forests=self._forests(fields, own),
+            progress=self.progress,
         )
+        if known:
+            regions = without(regions, known)
         for region in regions:
             if isinstance(region, Map):
                 run_map(region, values, context)
-            elif region.kernel is not None and not self.reference and not declines(region, context):
-                run_kernel(region, region.kernel, values, context)
-            else:
+            elif region.tree:
+                run_tree(region, values, context)
+            elif self.reference or not self.loops.run(region, values, context):
                 run_scan(region, values, context)
         return values, context
 
@@ -276,6 +287,18 @@ class Network(nn.Module):
                 x = x.to(next(iter(self.parameters())).dtype) if self._attributes else x
             values[item.name] = x
         return values, sizes, batch
+
+    def _forests(self, fields: Fields, lengths: Lengths) -> dict[str, Forest]:
+        """The trees of the batch. Raises StudioError when the data has none for an axis that is a tree."""
+        forests: dict[str, Forest] = {}
+        for axis in self.program.trees:
+            name = parents_field(self.program.axes[axis])
+            if name not in fields:
+                raise StudioError(
+                    f"The data lacks the trees of “{axis}” (field “{name}”)", remedy="Load data of trees."
+                )
+            forests[axis] = Forest(fields[name], lengths.get(axis))
+        return forests
 
     def _needed(self, wanted: tuple[str, ...]) -> tuple[Region, ...]:
         """The regions (and of a Map the operations) that `wanted` depends on."""

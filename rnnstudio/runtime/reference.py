@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from ..compiler.program import Map, Region, Scan, State
+from ..design.signals import Tokens
 from .context import Context
 from .primitives import run_op
+from .trees import run_tree
 
 
 def run_regions(regions: tuple[Region, ...], values: dict[str, Tensor], context: Context) -> None:
@@ -15,6 +17,8 @@ def run_regions(regions: tuple[Region, ...], values: dict[str, Tensor], context:
     for region in regions:
         if isinstance(region, Map):
             run_map(region, values, context)
+        elif region.tree:
+            run_tree(region, values, context)
         else:
             run_scan(region, values, context)
 
@@ -39,6 +43,7 @@ def run_scan(scan: Scan, values: dict[str, Tensor], context: Context) -> None:
     valid = context.mask(scan.axis) if context.ragged(scan.axis) else None
     collected: dict[str, list[Tensor]] = {name: [] for name in scan.yields}
     step_values = dict(values)
+    context.depth += 1
     for t in range(size) if scan.forward else range(size - 1, -1, -1):
         for name, parts in slices.items():
             step_values[name] = parts[t]
@@ -52,33 +57,41 @@ def run_scan(scan: Scan, values: dict[str, Tensor], context: Context) -> None:
             old = history[state.delay]
             new = [*old[1:], step_values[state.source]]
             if valid is not None:
-                own = valid[t].reshape([1] * len(state.signal.axes) + [context.batch, 1])
+                own = valid[t].reshape([1] * len(state.signal.axes) + [context.batch] + _inner(state))
                 new = [torch.where(own, a, b) for a, b in zip(new, old, strict=True)]
             history[state.delay] = new
+    context.depth -= 1
     context.steps.pop(scan.axis, None)
     for name, steps in collected.items():
         if not scan.forward:
             steps.reverse()
         values[name] = torch.stack(steps, scan.dims[name])
     for state in scan.states:
-        if scan.forward:
+        if scan.forward and context.depth == 0:
             context.final[state.delay] = torch.stack(history[state.delay]).detach()
+
+
+def _inner(state: State) -> list[int]:
+    """The shape of a mask behind the batch: a 1 for the width, nothing for tokens."""
+    return [] if isinstance(state.signal.content, Tokens) else [1]
 
 
 def _start(state: State, values: dict[str, Tensor], context: Context, scan: Scan) -> list[Tensor]:
     """The |k| values before the first step, the oldest first."""
     steps = abs(state.k)
     carried = context.state.get(state.delay)
-    if carried is not None and scan.forward:
+    if carried is not None and scan.forward and context.depth == 0:
         return list(carried.unbind(0))
     return [first_state(state, values, context)] * steps
 
 
 def first_state(state: State, values: dict[str, Tensor], context: Context) -> Tensor:
     """The initial state of one step, [*axes, batch, width]."""
-    shape = (*(context.sizes[a] for a in state.signal.axes), context.batch, state.signal.width)
+    shape = context.shape_of(state.signal)
     if state.given is not None:
         return values[state.given].expand(shape)
     if state.weight is not None:
         return context.weight(state.weight).expand(shape)
+    if isinstance(state.signal.content, Tokens):
+        return torch.full(shape, state.first, device=context.device, dtype=torch.int64)
     return torch.zeros(shape, device=context.device, dtype=context.dtype)
