@@ -13,18 +13,21 @@ from rnnstudio.data.guess import guess
 from rnnstudio.data.opening import open_dataset
 from rnnstudio.data.preview import Preview, inspect, preview_of
 from rnnstudio.data.problems import Problem
+from rnnstudio.data.readers import BUILT_IN, Reader, plugged
 from rnnstudio.data.split import PARTS, Part
 from rnnstudio.data.vocabulary import UNKNOWN, Vocabulary, vocabulary_of
 
 open = open_dataset
 
 __all__ = [
+    "BUILT_IN",
     "PARTS",
     "UNKNOWN",
     "Dataset",
     "Part",
     "Preview",
     "Problem",
+    "Reader",
     "Split",
     "Track",
     "Vocabulary",
@@ -33,6 +36,7 @@ __all__ = [
     "open",
     "open_dataset",
     "outside",
+    "plugged",
     "preview_of",
     "resolve",
     "vocabulary_of",

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnnstudio.data import options as data_options
-from rnnstudio.data.files import detect_encoding, survey
+from rnnstudio.data import readers
+from rnnstudio.data.files import detect_encoding, head_of, survey
 from rnnstudio.data.options import CsvOptions, TextOptions
 from rnnstudio.data.sniff import Layout, find_delimiter, find_layout, find_preamble, is_missing, number, sample_rows
 from rnnstudio.data.table import read_sample
@@ -30,6 +31,10 @@ def guess(path: Path | str) -> DataRecipe:
     """
     file = Path(path).expanduser()
     shown = str(path)
+    reader = readers.for_file(file)
+    if reader is not None:
+        head_of(file, shown)
+        return readers.propose_with(reader, file, shown)
     encoding = detect_encoding(file, shown)
     lines = read_sample(file, shown, encoding)
     if file.suffix.lower() in _TABLES or _is_table(lines, sure=file.suffix.lower() in _TEXTS):

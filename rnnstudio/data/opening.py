@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data import options as data_options
+from rnnstudio.data import readers
 from rnnstudio.data.dataset import Dataset, Track, scaled
 from rnnstudio.data.files import resolve
 from rnnstudio.data.options import CsvOptions, TextOptions
@@ -46,7 +47,9 @@ def build(recipe: DataRecipe, base: Path, problems: Problems, fit: bool = True) 
     try:
         if recipe.reader == "text":
             return _build_text(recipe, path, fit)
-        return _build_csv(recipe, path, problems, fit)
+        if recipe.reader == "csv":
+            return _build_csv(recipe, path, problems, fit)
+        return readers.read_with(readers.find(recipe.reader), recipe, path, problems, fit)
     except MemoryError as error:
         size = path.stat().st_size / 1e6
         raise StudioError(
@@ -85,11 +88,16 @@ def _build_text(recipe: DataRecipe, path: Path, fit: bool) -> Dataset:
 
 def _build_csv(recipe: DataRecipe, path: Path, problems: Problems, fit: bool) -> Dataset:
     options = data_options.parse(CsvOptions, recipe.options)
-    series = read_series(path, recipe.path, options, problems)
+    return dataset_of_series(recipe, read_series(path, recipe.path, options, problems), problems, fit)
+
+
+def dataset_of_series(recipe: DataRecipe, series: Series, problems: Problems, fit: bool) -> Dataset:
+    """Divide and scale sequences of numbers. Raises StudioError when there is too little to train on."""
+    options = series.options
     shift = 0 if series.static is not None else options.horizon
     by = _how_to_split(series)
     division = (by_sequence if by == "sequence" else by_time)(series.offsets, shift, recipe.split)
-    _warn_of_short(series.offsets, shift, series.names, problems)
+    warn_of_short(series.offsets, shift, series.names, problems)
     if not problems.errors:
         unit = f"sequences ({len(series.values):,} steps)" if by == "sequence" else "rows"
         rows = len(series.offsets) - 1 if by == "sequence" else len(series.values)
@@ -139,7 +147,8 @@ def _how_to_split(series: Series) -> str:
     return by
 
 
-def _warn_of_short(offsets: Ints, shift: int, names: tuple[str, ...], problems: Problems) -> None:
+def warn_of_short(offsets: Ints, shift: int, names: tuple[str, ...], problems: Problems) -> None:
+    """Sequences that are no longer than the horizon are named: they predict nothing."""
     short = np.flatnonzero(np.diff(offsets) <= shift)
     if len(short) and len(names) > 1:
         listed = ", ".join(repr(names[place]) for place in short[:5].tolist()) + (", …" if len(short) > 5 else "")

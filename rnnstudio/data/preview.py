@@ -12,6 +12,7 @@ import numpy as np
 from rnnstudio.data.dataset import Array, Dataset
 from rnnstudio.data.opening import build
 from rnnstudio.data.problems import Problem, Problems, from_error
+from rnnstudio.data.readers import BUILT_IN
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 
@@ -59,6 +60,8 @@ def preview_of(dataset: Dataset, rows: int = 20) -> Preview:
     """The first rows of an opened dataset."""
     if dataset.recipe.reader == "text":
         columns, table = _text_rows(dataset, rows)
+    elif dataset.recipe.reader not in BUILT_IN:
+        columns, table = _field_rows(dataset, rows)
     elif dataset.recipe.options.get("mode") == "row_is_sequence":
         columns, table = _sequence_rows(dataset, rows)
     else:
@@ -84,6 +87,38 @@ def _text_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[tupl
         for step, (now, after) in enumerate(itertools.pairwise(tokens))
     )
     return ("step", "text", "text (number)", "next", "next (number)"), table
+
+
+def _field_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """What a plugin's reader made, whatever its format: each step's value of every field along time."""
+    many, lines = dataset.sequences > 1, len(dataset.lines) == dataset.rows
+    columns = ["line"] * lines + ["sequence"] * many + ["step"]
+    for spec in dataset.fields:
+        names = [f"{spec.name}: {name}" for name in spec.columns]
+        columns += (names or [spec.name]) if spec.name in dataset.tracks else []
+    table = []
+    for row in range(min(rows, dataset.rows)):
+        place = int(np.searchsorted(dataset.offsets, row, side="right")) - 1
+        cells = [str(int(dataset.lines[row]))] * lines + [dataset.names[place]] * many
+        cells.append(str(row - int(dataset.offsets[place])))
+        for spec in dataset.fields:
+            if spec.name in dataset.tracks:
+                cells += _field_cells(dataset, spec, row, int(dataset.offsets[place + 1]))
+        table.append(tuple(cells))
+    return tuple(columns), tuple(table)
+
+
+def _field_cells(dataset: Dataset, spec: FieldSpec, row: int, end: int) -> list[str]:
+    """The value of a field at a step, "–" past the sequence's end."""
+    track = dataset.tracks[spec.name]
+    if row + track.shift >= end:
+        return ["–"] * max(len(spec.columns), 1)
+    value = track.values[row + track.shift]
+    if spec.content == "tokens":
+        number = int(value)
+        return [visible(spec.vocabulary[number]) if number < len(spec.vocabulary) else str(number)]
+    cells = [_cell(item) for item in value.tolist()]
+    return cells if spec.columns else [", ".join(cells)]
 
 
 def _step_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:

@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.options import TextOptions, parse
+from rnnstudio.data.readers import BUILT_IN, find
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe
 
@@ -57,13 +58,25 @@ def join_words(words: Iterable[str]) -> str:
     return "".join(pieces)
 
 
+class Tokeniser(Protocol):
+    """How the tokens of a plugin's reader become text and back."""
+
+    def split(self, text: str) -> list[str]: ...
+
+    def join(self, tokens: Sequence[str]) -> str: ...
+
+
 @dataclass(frozen=True)
 class Vocabulary:
-    """entries: token number -> text. level: "characters" or "words". lowercase: capitals are folded first."""
+    """entries: token number -> text. level: "characters", "words", or "tokens", which `tokeniser` splits and joins.
+
+    lowercase: capitals are folded first.
+    """
 
     entries: tuple[str, ...]
     level: str = "characters"
     lowercase: bool = False
+    tokeniser: Tokeniser | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -89,6 +102,8 @@ class Vocabulary:
     def tokens(self, text: str) -> list[str]:
         """The text in the pieces that this vocabulary numbers."""
         folded = text.lower() if self.lowercase else text
+        if self.tokeniser is not None:
+            return list(self.tokeniser.split(folded))
         return words_of(folded) if self.level == "words" else list(folded)
 
     def encode(self, text: str, where: str = "prompt") -> npt.NDArray[np.int64]:
@@ -96,7 +111,7 @@ class Vocabulary:
 
         Raises StudioError naming what is not in the vocabulary when there is no unknown token.
         """
-        if self.level == "words":
+        if self.level != "characters":
             unknown = self.unknown
             found = [self.numbers.get(word, -1 if unknown is None else unknown) for word in self.tokens(text)]
             numbers = np.array(found, np.int64)
@@ -123,6 +138,8 @@ class Vocabulary:
         """The text of token numbers; the inverse of encode for text made of known characters."""
         entries = self.entries
         pieces = [entries[int(number)] for number in numbers]
+        if self.tokeniser is not None:
+            return self.tokeniser.join(pieces)
         return join_words(pieces) if self.level == "words" else "".join(pieces)
 
 
@@ -133,5 +150,7 @@ def vocabulary_of(recipe: DataRecipe, field: str = "text") -> Vocabulary:
         raise StudioError(
             f"the data field {field!r} has no vocabulary", where=recipe.path, remedy="Load the data file first."
         )
+    if recipe.reader not in BUILT_IN:
+        return Vocabulary(spec.vocabulary, "tokens", tokeniser=find(recipe.reader))
     options = parse(TextOptions, recipe.options) if recipe.reader == "text" else TextOptions()
     return Vocabulary(spec.vocabulary, options.level, options.lowercase)

@@ -17,10 +17,8 @@ from rnnstudio.design.errors import StudioError
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Content: TypeAlias = Literal["tokens", "real"]
-Reader: TypeAlias = Literal["text", "csv"]
 
 CONTENTS: tuple[Content, ...] = ("tokens", "real")
-READERS: tuple[Reader, ...] = ("text", "csv")
 DEFAULT_SPLIT = (0.9, 0.05, 0.05)
 
 
@@ -99,14 +97,15 @@ class FieldSpec:
 class DataRecipe:
     """Where a design's data comes from and what is made of it.
 
-    reader: "text" or "csv"; options: the reader's (see rnnstudio.data.options).
+    reader: "text", "csv", or the name of a plugin's reader, which need not be there until the file is read.
+    options: the reader's (see rnnstudio.data.options).
     path: the file, absolute or relative to the design's folder.
     split: fractions of the file for training, validation and test; they sum to 1.
     fields: what the file offers; empty while it has not been read.
     digest: SHA-256 (hexadecimal) of the file's bytes when the fields were made; "" = unknown.
     """
 
-    reader: Reader
+    reader: str
     path: str
     options: Mapping[str, JSON] = dataclasses.field(default_factory=dict)
     split: tuple[float, float, float] = DEFAULT_SPLIT
@@ -115,10 +114,8 @@ class DataRecipe:
 
     def __post_init__(self) -> None:
         where = "data recipe"
-        if self.reader not in READERS:
-            raise StudioError(
-                f"unknown data reader {self.reader!r}", where=where, remedy=f"Use one of: {', '.join(READERS)}."
-            )
+        if not self.reader:
+            raise StudioError("the data has no reader", where=where, remedy='Use "text" or "csv".')
         object.__setattr__(self, "options", {key: _json(self.options[key], key) for key in sorted(self.options)})
         ok = len(self.split) == 3 and all(math.isfinite(part) and part >= 0 for part in self.split)
         if not ok or self.split[0] <= 0 or abs(sum(self.split) - 1.0) > 1e-6:
@@ -169,7 +166,7 @@ class DataRecipe:
         if not isinstance(fields, list):
             raise StudioError("'fields' is not a list", where="data recipe")
         return cls(
-            reader=cast(Reader, entry.text("reader")),
+            reader=entry.text("reader"),
             path=entry.text("path"),
             options=options,
             split=(split[0], split[1], split[2]),

@@ -136,7 +136,7 @@ def describe(program: Program, recipe: DataRecipe | None) -> dict[str, Any]:
                 "content": spec.content,
                 "size": spec.size,
                 "vocabulary": list(spec.vocabulary),
-                "words": bool(recipe is not None and recipe.options.get("level") == "words"),
+                "words": recipe is not None and (recipe.reader != "text" or recipe.options.get("level") == "words"),
                 "columns": list(spec.columns),
                 "mean": list(spec.mean) or [0.0] * spec.size,
                 "std": list(spec.std) or [1.0] * spec.size,

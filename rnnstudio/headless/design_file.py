@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,9 +56,10 @@ def open_data(file: DesignFile, path: Path | None) -> Dataset:
 
 def _like(guessed: DataRecipe, recipe: DataRecipe) -> DataRecipe:
     """What was guessed for a new file, with the design's choices that do not depend on the file."""
-    kept = (
-        ("level", "lowercase", "min_count") if recipe.reader == "text" else ("horizon", "window", "stride", "missing")
-    )
+    kept: Collection[str] = recipe.options
+    if recipe.reader in data.BUILT_IN:
+        text = recipe.reader == "text"
+        kept = ("level", "lowercase", "min_count") if text else ("horizon", "window", "stride", "missing")
     options = {**guessed.options, **{k: v for k, v in recipe.options.items() if k in kept}}
     return guessed.replace(options=options, split=recipe.split)
 

@@ -74,7 +74,7 @@ def test_a_recipe_shares_nothing_that_can_change() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"reader": "xml"}, "unknown data reader 'xml'"),
+        ({"reader": ""}, "the data has no reader"),
         ({"reader": 3}, "'reader' is not a text"),
         ({"path": None}, "'path' is missing"),
         ({"split": [0.9, 0.2, 0.1]}, "not three fractions that sum to 1"),
