@@ -80,8 +80,11 @@ def _match(scan: Scan, signals: Mapping[str, Signal]) -> Kernel:
         raise _NoMatch("its input has other axes than its own")
     widths = {ops[kernel.hidden].signal.width}
     widths |= {ops[name].signal.width for name in (kernel.cell,) if name}
+    paths = {path for gate in kernel.gates for path in (gate.weight_x, gate.weight_h)}
+    maps = (op for op in (*ops.values(), *scan.projections) if op.kind == "linear" and op.attrs["weight"] in paths)
+    widths |= {op.signal.width for op in maps}
     if len(widths) != 1:
-        raise _NoMatch("its states differ in width")
+        raise _NoMatch("its states and gates differ in width")
     return kernel
 
 
