@@ -29,6 +29,7 @@ class Theme:
     muted: str
     faint: str
     accent: str
+    selected: str
     on_accent: str
     canvas: str
     grid: str
@@ -91,6 +92,7 @@ DARK = Theme(
     muted="#a3acbb",
     faint="#767f8f",
     accent="#5b9dff",
+    selected="#2e4266",
     on_accent="#0b1220",
     canvas="#191c22",
     grid="#2b303a",
@@ -131,6 +133,7 @@ LIGHT = Theme(
     muted="#5b6576",
     faint="#8b94a3",
     accent="#2f6fe0",
+    selected="#d9e6fb",
     on_accent="#ffffff",
     canvas="#f7f8fa",
     grid="#dde1e8",
@@ -285,10 +288,12 @@ QTabBar::tab {{ background: transparent; color: {t.muted}; padding: 6px 12px; bo
 QTabBar::tab:selected {{ color: {t.text}; border-bottom: 2px solid {t.accent}; }}
 QTabBar::tab:hover:!selected {{ color: {t.text}; }}
 QTabWidget::pane {{ border: none; border-top: 1px solid {t.border}; }}
-QListView, QTreeView, QTableView {{ background: {t.surface}; border: none; outline: none; }}
+QListView, QTreeView, QTableView {{ background: {t.surface}; border: none; outline: none;
+  show-decoration-selected: 0; selection-background-color: {t.selected}; selection-color: {t.text}; }}
+QTreeView::branch:selected {{ background: transparent; }}
 QListView::item, QTreeView::item {{ padding: 3px 4px; border-radius: 5px; }}
 QListView::item:hover, QTreeView::item:hover {{ background: {t.raised}; }}
-QListView::item:selected, QTreeView::item:selected {{ background: {t.accent}; color: {t.on_accent}; }}
+QListView::item:selected, QTreeView::item:selected {{ background: {t.selected}; color: {t.text}; }}
 QHeaderView::section {{ background: {t.raised}; color: {t.muted}; border: none;
   border-right: 1px solid {t.border}; border-bottom: 1px solid {t.border}; padding: 4px 8px; }}
 QLineEdit, QPlainTextEdit, QTextEdit {{ background: {t.field}; border: 1px solid {t.border}; border-radius: 5px;

@@ -235,6 +235,7 @@ class MainWindow(QMainWindow):
         )
         self.export_action = act("&Export…", self.live.export, "Ctrl+E", "export", "Export a trained model")
         self.about_action = act("&About", self.about)
+        self.live.show_state("idle")
         self.keys_action = act("&Keys and mouse", self.show_keys, "F1")
 
     def _menus(self) -> None:

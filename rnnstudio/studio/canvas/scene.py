@@ -152,8 +152,9 @@ class CanvasScene(QGraphicsScene):
             end = self.nodes[wire.target.node].port_place(True, wire.target.port)
             if runs_back(start, end):
                 back.append((start.x() - end.x(), item, start, end))
-            else:
+            elif item.ends != (start, end):
                 item.route(forward(start, end))
+            item.ends = (start, end)
         for _, item, start, end in sorted(back, key=lambda entry: entry[0]):
             y = lane(start, end, obstacles, taken)
             left, right = end.x() - STUB, start.x() + STUB

@@ -33,6 +33,8 @@ class WireItem(QGraphicsItem):
         self.severity = ""
         self.target_of_drop = False
         self.path = QPainterPath()
+        self.ends: tuple[QPointF, QPointF] | None = None
+        """Where it was routed from and to; the same ends need no new path."""
         self._grasp = QPainterPath()
         self._middle = QPointF()
         self._room = 0.0

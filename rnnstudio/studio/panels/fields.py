@@ -181,6 +181,7 @@ class NumberField(Field):
             self.edit.lineEdit().setPlaceholderText("different" if value is MIXED else "")
             self.complain("")
         known = isinstance(value, Var) and value.name in variables
+        self.resolved.setVisible(known)
         self.resolved.setText(f"= {shown(variables[value.name])}" if known else "")
         if isinstance(value, Var) and not known:
             self.complain(f"There is no variable “{value.name}”.")

@@ -27,7 +27,9 @@ def offer_icon(offer: Offer, theme: Theme) -> QIcon:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         _paint(painter, offer, theme)
         painter.end()
-        _kept[key] = QIcon(pixmap)
+        made = QIcon(pixmap)
+        made.addPixmap(pixmap, QIcon.Mode.Selected)
+        _kept[key] = made
     return _kept[key]
 
 
