@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +100,12 @@ class History:
         with _readable(self._path), self._connection:
             self._connection.execute("DELETE FROM steps WHERE step > ?", (step,))
             self._connection.execute("DELETE FROM events WHERE step > ?", (step,))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         try:

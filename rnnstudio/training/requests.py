@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import queue
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Literal, TypeAlias
 
 Word: TypeAlias = Literal["pause", "resume", "stop", "step"]
@@ -44,3 +48,22 @@ class Requests:
         if not wait and self._queue.empty():  # half the time of an exception, every step
             return None
         return self._queue.get()
+
+
+@contextmanager
+def interrupt_stops(requests: Requests) -> Iterator[None]:
+    """Ctrl+C asks for a stop: the step ends, the checkpoint is written. A second one interrupts as ever.
+
+    For programs that train in their main thread.
+    """
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if requests.stop_asked:
+            raise KeyboardInterrupt
+        requests.put("stop")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

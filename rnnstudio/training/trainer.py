@@ -102,6 +102,8 @@ class Trainer:
             self.run.write_settings(settings)
         self.clock = Stopwatch(self.place.seconds)
         self._one_step = False
+        """Whether to wait after the next step."""
+        self._stepped = False
         self._rate = 0.0
 
     @property
@@ -114,16 +116,19 @@ class Trainer:
 
     def events(self) -> Iterator[ev.Event]:
         """The training. Each event is in the run's history before it is given out. Raises StudioError (disk full …)."""
-        history = self.keeper.open_history()
         self.run.mark("running")
         ended = False
         try:
-            for event in self._training():
-                history.record(event)
-                ended = isinstance(event, ev.Finished | ev.Failed)
-                yield event
+            with self.keeper.open_history() as history:
+                for event in self._training():
+                    history.record(event)
+                    ended = isinstance(event, ev.Finished | ev.Failed)
+                    yield event
+        except Exception as error:
+            ended = True
+            self.run.mark("failed", step=self.place.step, why=str(error))
+            raise
         finally:
-            history.close()
             if not ended:
                 self.run.mark("interrupted", step=self.place.step)
 
@@ -164,6 +169,8 @@ class Trainer:
         mixed = self.settings.precision == "mixed" and self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
             losses = self.network.losses(fields, batch.lengths, state, keep_state=self.batches.carries)
+        if not losses.total.requires_grad:
+            raise StudioError("No trained parameter leads to the loss", remedy="Wire the loss to a layer with weights.")
         self.optimiser.zero_grad()
         losses.total.backward()  # type: ignore[no-untyped-call]
         loss, norm = self._loss_and_norm(losses.total)
@@ -175,8 +182,11 @@ class Trainer:
         if clipped:
             torch._foreach_mul_(self._gradients(), self.settings.clip_norm / norm)
         self.optimiser.step()
-        self.carried = losses.state if self.batches.carries else None
+        self.carried = None
+        if self.batches.carries:
+            self.carried = {name: x.float() if mixed else x for name, x in losses.state.items()}
         changes = self.watcher.after_update() if watching else {}
+        self._one_step, self._stepped = False, self._one_step
         epoch, seconds = self.place.epoch, time.perf_counter() - start
         self.place.advance(loss, losses.places, seconds, len(self.batches))
         speed = losses.places / seconds
@@ -270,7 +280,7 @@ class Trainer:
 
     def _obey(self) -> Iterator[ev.Event]:
         """Take what was asked; after "pause" and "step" wait for more."""
-        waiting, self._one_step = self._one_step, False
+        waiting, self._stepped = self._stepped, False
         if waiting:
             yield from self._pause()
         while (request := self.requests.take(wait=waiting)) is not None:
@@ -287,8 +297,8 @@ class Trainer:
                 return
             elif request == "resume" and waiting:
                 waiting = False
-                self.clock.start()
                 self.run.mark("running")
+                self.clock.start()
                 yield ev.Resumed(*self._now())
 
     def _pause(self) -> Iterator[ev.Event]:

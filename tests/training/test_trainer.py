@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,7 @@ from rnnstudio.training.events import (
     StepDone,
     Validated,
 )
-from rnnstudio.training.requests import Request
+from rnnstudio.training.requests import Request, interrupt_stops
 from rnnstudio.training.runs import Run
 from rnnstudio.training.trainer import Trainer
 from rnnstudio.training.validation import evaluation_batches, validate
@@ -229,6 +231,55 @@ def test_pause_step_set_resume_and_stop(language: Design, tmp_path: Path) -> Non
     assert run.state == "stopped"
     assert run.settings().learning_rate == 0.5
     assert _find(events, Resumed)[0].seconds == pytest.approx(_find(events, Paused)[-1].seconds, abs=1e-3)
+
+
+def test_a_step_asked_for_before_a_validation_is_a_step(language: Design, tmp_path: Path) -> None:
+    one = trainer(language, tmp_path, steps=3, validate_every=1)
+    one.request("pause")
+    events = []
+    for event in one.events():
+        events.append(event)
+        if isinstance(event, Paused):
+            one.request("step")
+    told = [kind for kind in kinds_of(events) if kind in ("StepDone", "Paused", "Validated")]
+    assert told[:6] == ["Paused", "StepDone", "Paused", "Validated", "StepDone", "Paused"]
+    assert len(_find(events, Probed)) == 3  # who steps by hand wants to look
+
+
+def test_ctrl_c_ends_the_step_and_saves(language: Design, tmp_path: Path) -> None:
+    one = trainer(language, tmp_path, steps=1000)
+    events = []
+    with interrupt_stops(one.requests):
+        for event in one.events():
+            events.append(event)
+            if isinstance(event, StepDone) and event.step == 5:
+                signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert kinds_of(events)[-2:] == ["CheckpointSaved", "Finished"]
+    assert Run.open(tmp_path / "run").info["step"] == 5
+
+
+def test_a_loss_that_no_parameter_reaches_is_a_clear_error(tmp_path: Path) -> None:
+    design = forecaster(series_file(tmp_path))
+    graph = design.graph
+    nodes = {**graph.nodes, "readout": graph.nodes["readout"].replace(params={"units": 1, "frozen": True})}
+    nodes["hidden"] = nodes["hidden"].replace(params={**nodes["hidden"].params, "frozen": True})
+    frozen_design = design.replace(graph=graph.replace(nodes=nodes))
+    with pytest.raises(StudioError, match="no parameter to train"):
+        trainer(frozen_design, tmp_path)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told(language: Design, tmp_path: Path) -> None:
+    one = trainer(language, tmp_path, steps=50, checkpoint_every=10)
+    events = one.events()
+    while next(events).step < 5:
+        pass
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    with pytest.raises(StudioError, match="last"):
+        list(events)
+    assert Run.open(tmp_path / "run").state == "failed"
+    assert len(Run.open(tmp_path / "run").steps()) >= 9
 
 
 def test_no_progress_stops_early(language: Design, tmp_path: Path) -> None:
