@@ -36,7 +36,7 @@ def dumps(design: Design) -> str:
         "doc": design.doc,
         "variables": dict(design.variables),
         "graph": _graph_to_json(design.graph),
-        "cells": {name: _cell_to_json(cell) for name, cell in design.cells.items()},
+        "cells": {name: cell_to_json(cell) for name, cell in design.cells.items()},
         "axes": {a.name: {"kind": a.kind, "carry": a.carry} for a in design.axes.values()},
         "data": design.data.to_json() if design.data is not None else None,
         "training": _plain(design.training),
@@ -46,6 +46,19 @@ def dumps(design: Design) -> str:
 
 def loads(text: str, where: str = "") -> Design:
     """The design in `text`. Raises StudioError naming the place in the file when it is damaged."""
+    body = read_json(text, where)
+    if not isinstance(body, dict) or "format" not in body:
+        raise StudioError("This is not a rnnstudio design", where=where, remedy="Open a .rnn file.")
+    check_format(body["format"], FORMAT, where)
+    for number in range(body["format"], FORMAT):
+        if number not in MIGRATIONS:
+            raise StudioError(f"There never was a design format {number}", where=where, remedy="Open a backup.")
+        body = MIGRATIONS[number](body)
+    return Reader(where).design(body)
+
+
+def read_json(text: str, where: str) -> Any:
+    """Parsed JSON. Raises StudioError with line and column when it is none, or could not be saved again."""
     try:
         body = json.loads(text, parse_constant=_no_constant)
         if "\\u" in text:
@@ -58,25 +71,26 @@ def loads(text: str, where: str = "") -> Design:
     except (ValueError, RecursionError) as error:
         why = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
         raise StudioError(f"The design file is damaged: {why}", where=where, remedy="Open a backup.") from None
-    if not isinstance(body, dict) or "format" not in body:
-        raise StudioError("This is not a rnnstudio design", where=where, remedy="Open a .rnn file.")
-    number = body["format"]
-    if isinstance(number, bool) or not isinstance(number, int) or number > FORMAT:
+    return body
+
+
+def check_format(number: Any, newest: int, where: str) -> None:
+    """Raises StudioError for a format number that this version does not know."""
+    if isinstance(number, bool) or not isinstance(number, int) or number > newest:
         raise StudioError(
-            f"The design has format {number}, this studio reads up to {FORMAT}", where=where, remedy="Update rnnstudio."
+            f"The design has format {number}, this studio reads up to {newest}", where=where, remedy="Update rnnstudio."
         )
-    while number < FORMAT:
-        if number not in MIGRATIONS:
-            raise StudioError(f"There never was a design format {number}", where=where, remedy="Open a backup.")
-        body = MIGRATIONS[number](body)
-        number += 1
-    return _Reader(where).design(body)
 
 
 def load(path: Path) -> Design:
     """Read a design file. Raises StudioError when it is missing, unreadable or damaged."""
+    return loads(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of ours. Raises StudioError when it is missing, unreadable or not UTF-8."""
     try:
-        text = path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         raise StudioError("There is no such design file", where=str(path), remedy="Check the name.") from None
     except UnicodeDecodeError as error:
@@ -87,7 +101,6 @@ def load(path: Path) -> Design:
         ) from None
     except OSError as error:
         raise StudioError(f"The design file cannot be read: {error.strerror}", where=str(path)) from None
-    return loads(text, str(path))
 
 
 def save(design: Design, path: Path) -> None:
@@ -176,7 +189,7 @@ def _node_to_json(node: Node) -> dict[str, Any]:
     return body
 
 
-def _cell_to_json(cell: CellDefinition) -> dict[str, Any]:
+def cell_to_json(cell: CellDefinition) -> dict[str, Any]:
     return {
         "graph": _graph_to_json(cell.graph),
         "params": {k: value_to_json(v) for k, v in cell.params.items()},
@@ -194,7 +207,7 @@ def _finite(value: Any) -> bool:
         return False
 
 
-class _Reader:
+class Reader:
     """Turns parsed JSON into a design; every complaint names the place in the file."""
 
     def __init__(self, where: str) -> None:

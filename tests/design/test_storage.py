@@ -96,7 +96,7 @@ DAMAGE: dict[str, tuple[tuple[str | int, ...], Any, str]] = {
     "a number as a name": (("name",), 3, "name"),
     "a list as training": (("training",), [], "training"),
     "a text as data": (("data",), "a.txt", "data recipe"),
-    "an unknown reader": (("data",), {"reader": "pickle", "path": "x"}, "data recipe"),
+    "no reader": (("data",), {"reader": "", "path": "x"}, "data recipe"),
     "data without a path": (("data",), {"reader": "csv"}, "data recipe"),
     "a split of two": (("data",), {"reader": "csv", "path": "x", "split": [0.5, 0.5]}, "data recipe"),
     "a field without a name": (("data",), {"reader": "csv", "path": "x", "fields": [{}]}, "data field"),
