@@ -3,24 +3,9 @@
 from __future__ import annotations
 
 from ..design.design import CellDefinition, Var
-from . import cells_tree
+from . import cells_gated, cells_nets, cells_slow, cells_tree
+from .cell_parts import UNITS, gate
 from .sketch import Sketch
-
-UNITS = Var("units")
-
-
-def _gate(s: Sketch, name: str, column: float, row: float, *, bias: float | Var = 0.0, squash: str = "Sigmoid") -> str:
-    """A gate: σ(W x + U h + b), the sum's node called `<name>_sum`."""
-    total = s.add(
-        f"{name}_sum",
-        "Linear",
-        at=(column, row),
-        params={"units": UNITS, "terms": 2, "bias_value": bias, "fan": UNITS},
-        title=f"W{name[0]} x + U{name[0]} h + b",
-        input="x",
-        input2="h_before",
-    )
-    return s.add(name, squash, at=(column + 1, row), input=total)
 
 
 def rnn() -> CellDefinition:
@@ -53,10 +38,10 @@ def lstm() -> CellDefinition:
     s.add("x", "CellInput", at=(0, 1))
     s.add("h0", "CellInput", at=(0, 4), params={"optional": True})
     s.add("c0", "CellInput", at=(0, -1), params={"optional": True})
-    forget = _gate(s, "forget", 2, 0, bias=Var("forget_bias"))
-    write = _gate(s, "input", 2, 1)
-    new = _gate(s, "candidate", 2, 2, squash="Tanh")
-    reveal = _gate(s, "output", 2, 3)
+    forget = gate(s, "forget", 2, 0, bias=Var("forget_bias"))
+    write = gate(s, "input", 2, 1)
+    new = gate(s, "candidate", 2, 2, squash="Tanh")
+    reveal = gate(s, "output", 2, 3)
     kept = s.add("kept", "Multiply", at=(4, 0), title="f ⊙ c before", a=forget, b="c_before")
     written = s.add("written", "Multiply", at=(4, 1.5), title="i ⊙ g", a=write, b=new)
     memory = s.add("memory", "Add", at=(5, 0.5), title="c", a=kept, b=written)
@@ -81,8 +66,8 @@ def gru() -> CellDefinition:
     s = Sketch()
     s.add("x", "CellInput", at=(0, 1))
     s.add("h0", "CellInput", at=(0, 4), params={"optional": True})
-    update = _gate(s, "update", 2, 0)
-    reset = _gate(s, "reset", 2, 1)
+    update = gate(s, "update", 2, 0)
+    reset = gate(s, "reset", 2, 1)
     from_x = s.add("from_x", "Linear", at=(2, 2), params={"units": UNITS, "fan": UNITS}, title="W x + b", input="x")
     from_h = s.add(
         "from_h",
@@ -113,4 +98,6 @@ def gru() -> CellDefinition:
 
 def library() -> dict[str, CellDefinition]:
     """Fresh definitions of all library cells by name."""
-    return {cell.name: cell for cell in (rnn(), lstm(), gru(), *(draw() for draw in cells_tree.CELLS))}
+    families = (cells_gated, cells_slow, cells_nets, cells_tree)
+    cells = (rnn(), lstm(), gru(), *(draw() for family in families for draw in family.CELLS))
+    return {cell.name: cell for cell in cells}

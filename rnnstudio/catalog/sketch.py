@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..design.design import CellDefinition, Graph, Node, Pin, Value, Wire, frozen
@@ -28,7 +29,7 @@ class Sketch:
         kind: str,
         *,
         at: tuple[float, float],
-        params: dict[str, Value] | None = None,
+        params: Mapping[str, Value] | None = None,
         title: str = "",
         shared: str = "",
         **inputs: str,

@@ -1,0 +1,51 @@
+"""Parts that the library's cells have in common: gates, and the memory of an LSTM."""
+
+from __future__ import annotations
+
+from ..design.design import Value, Var
+from .sketch import Sketch
+
+UNITS = Var("units")
+
+
+def total(s: Sketch, name: str, column: float, row: float, **params: Value) -> str:
+    """W x + U h + b of the inputs `x` and `h_before`. params: more of the Linear's."""
+    return s.add(
+        name,
+        "Linear",
+        at=(column, row),
+        params={"units": UNITS, "terms": 2, "fan": UNITS, **params},
+        title=f"W{name[0]} x + U{name[0]} h + b" if params.get("bias", True) else f"W{name[0]} x + U{name[0]} h",
+        input="x",
+        input2="h_before",
+    )
+
+
+def gate(s: Sketch, name: str, column: float, row: float, *, bias: float | Var = 0.0, squash: str = "Sigmoid") -> str:
+    """A gate: σ(W x + U h + b), the sum's node called `<name>_sum`."""
+    return s.add(name, squash, at=(column + 1, row), input=total(s, f"{name}_sum", column, row, bias_value=bias))
+
+
+def ports_of_lstm(s: Sketch) -> None:
+    """x, and the two optional initial states."""
+    s.add("x", "CellInput", at=(0, 1))
+    s.add("h0", "CellInput", at=(0, 4), params={"optional": True})
+    s.add("c0", "CellInput", at=(0, -1), params={"optional": True})
+
+
+def memory(s: Sketch, column: float, forget: str, write: str, new: str) -> str:
+    """c = f ⊙ c before + i ⊙ g, with its Delay."""
+    kept = s.add("kept", "Multiply", at=(column, 0), title="f ⊙ c before", a=forget, b="c_before")
+    written = s.add("written", "Multiply", at=(column, 1.5), title="i ⊙ g", a=write, b=new)
+    made = s.add("memory", "Add", at=(column + 1, 0.5), title="c", a=kept, b=written)
+    s.add("c_before", "Delay", at=(column - 1, -1), title="c before", input=made, initial="c0")
+    return made
+
+
+def shown(s: Sketch, column: float, made: str, reveal: str, *, through: str | None = None) -> None:
+    """h = o ⊙ tanh(c), with its Delay and the cell's outputs. through: what tanh reads instead of c."""
+    squashed = s.add("shown", "Tanh", at=(column, 1.5), title="tanh c", input=through or made)
+    state = s.add("state", "Multiply", at=(column, 3), title="h", a=reveal, b=squashed)
+    s.add("h_before", "Delay", at=(1, 4), title="h before", input=state, initial="h0")
+    s.add("h", "CellOutput", at=(column + 1, 3), input=state)
+    s.add("c", "CellOutput", at=(column + 1, 0.5), input=made)
