@@ -86,7 +86,7 @@ def _design(
     training: dict[str, object],
 ) -> Design:
     used = {str(n.params["cell"]) for n in graph.nodes.values() if n.kind == "cell"}
-    cells = {key: cell for key, cell in standard().cells.items() if key in used}
+    cells = {key: cell for name in sorted(used) for key, cell in standard().definitions_for(name).items()}
     complete = data.open(recipe, GALLERY / name).recipe
     return Design(
         name=name,

@@ -100,7 +100,8 @@ def _match(wanted: str, text: str) -> float:
 
 
 def make(offer: Offer, catalog: Catalog, design: Design, graph: str, x: float, y: float) -> tuple[Node, list[Edit]]:
-    """A new node for an offer, and the edits that add it: a library cell brings its definition along."""
+    """A new node for an offer, and the edits that add it: a library cell brings its definition along,
+    and those of the cells inside it."""
     taken = design.graph_of(graph)
     if offer.key.startswith("kind:"):
         params = _first_params(offer.name, catalog, design)
@@ -109,7 +110,8 @@ def make(offer: Offer, catalog: Catalog, design: Design, graph: str, x: float, y
     edits: list[Edit] = []
     name = offer.name
     if name not in design.cells:
-        edits.append(SetCell(catalog.cells[name]))
+        needed = catalog.definitions_for(name)
+        edits += [SetCell(cell) for key, cell in needed.items() if key not in design.cells]
     node = Node(taken.free_id(_id(name)), CELL, frozen({"cell": name}), x, y)
     return node, [*edits, AddNode(node, graph)]
 
