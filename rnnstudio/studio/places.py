@@ -6,16 +6,22 @@ from pathlib import Path
 
 import platformdirs
 
-RESOURCES = Path(__file__).resolve().parents[2] / "resources"
+from ..design.storage import SUFFIX
+from ..gallery import gallery_folder
+
+
+def resources() -> Path:
+    """The folder of icons and examples. Raises StudioError when it is missing."""
+    return gallery_folder().parent
 
 
 def icons() -> Path:
-    return RESOURCES / "icons"
+    return resources() / "icons"
 
 
 def gallery() -> list[Path]:
     """The example designs, in the order of their folders' names."""
-    return sorted((RESOURCES / "gallery").glob("*/*.rnn"))
+    return sorted(gallery_folder().glob(f"*/*{SUFFIX}"))
 
 
 def user_data() -> Path:

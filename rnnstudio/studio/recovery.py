@@ -99,6 +99,8 @@ def forget(copies: Iterable[Left]) -> None:
 def _alive(pid: int) -> bool:
     if pid == os.getpid():
         return True
+    if os.name != "posix":
+        return False  # there, signal 0 is no question but an interruption
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

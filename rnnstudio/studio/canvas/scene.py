@@ -5,7 +5,7 @@ document → change → scene: nothing in here makes an edit. Gestures may previ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, QTimer
@@ -49,7 +49,8 @@ class CanvasScene(QGraphicsScene):
         self.wires: dict[Wire, WireItem] = {}
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
         self._route_timer = QTimer(self, singleShot=True, interval=0)
-        self._route_timer.timeout.connect(self.route)
+        self._moving: tuple[str, ...] = ()
+        self._route_timer.timeout.connect(lambda: self.route(self._moving))
         session.designChanged.connect(self.follow)
         session.checkedChanged.connect(self.take)
         session.focus.trailChanged.connect(self.rebuild)
@@ -137,8 +138,11 @@ class CanvasScene(QGraphicsScene):
             self.nodes[key].setPos(node.x, node.y)
         self.route()
 
-    def route(self) -> None:
-        """Find the path of every wire. Those that run back go around the nodes, each on a lane of its own."""
+    def route(self, besides: Collection[str] | None = None) -> None:
+        """Find the path of every wire. Those that run back go around the nodes, each on a lane of its own.
+
+        With `besides`, only of the wires at those nodes: enough while they are dragged.
+        """
         self._route_timer.stop()
         obstacles = [item.body() for item in self.nodes.values()]
         taken: list[tuple[float, float, float]] = []
@@ -146,7 +150,10 @@ class CanvasScene(QGraphicsScene):
         back: list[tuple[float, WireItem, QPointF, QPointF]] = []
         written: set[Pin] = set()
         for wire, item in self.wires.items():
-            item.mark(first=wire.source not in written)
+            if besides is not None and wire.source.node not in besides and wire.target.node not in besides:
+                continue
+            if besides is None:
+                item.mark(first=wire.source not in written)
             written.add(wire.source)
             start = self.nodes[wire.source.node].port_place(False, wire.source.port)
             end = self.nodes[wire.target.node].port_place(True, wire.target.port)
@@ -168,6 +175,7 @@ class CanvasScene(QGraphicsScene):
         for key, place in places.items():
             if key in self.nodes:
                 self.nodes[key].setPos(place)
+        self._moving = tuple(places)
         self._route_timer.start()
 
     # Following the check

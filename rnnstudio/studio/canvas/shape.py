@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from math import ceil
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -38,6 +38,7 @@ def _metrics(pixels: float, bold: bool) -> QFontMetricsF:
     return QFontMetricsF(font(pixels, bold))
 
 
+@lru_cache(maxsize=4096)
 def text_width(text: str, pixels: float, bold: bool = False) -> float:
     return _metrics(pixels, bold).horizontalAdvance(text)
 

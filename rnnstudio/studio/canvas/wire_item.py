@@ -36,6 +36,7 @@ class WireItem(QGraphicsItem):
         self.ends: tuple[QPointF, QPointF] | None = None
         """Where it was routed from and to; the same ends need no new path."""
         self._grasp = QPainterPath()
+        self._bounds: QRectF | None = None
         self._middle = QPointF()
         self._room = 0.0
         self.setZValue(1)
@@ -45,6 +46,7 @@ class WireItem(QGraphicsItem):
         if path == self.path:
             return
         self.prepareGeometryChange()
+        self._bounds = None
         self.path = path
         stroker = QPainterPathStroker()
         stroker.setWidth(GRASP)
@@ -60,6 +62,7 @@ class WireItem(QGraphicsItem):
             if getattr(self, name) != value:
                 if name in ("text", "short"):
                     self.prepareGeometryChange()
+                    self._bounds = None
                 setattr(self, name, value)
                 changed = True
         if changed:
@@ -67,6 +70,11 @@ class WireItem(QGraphicsItem):
             self.update()
 
     def boundingRect(self) -> QRectF:
+        if self._bounds is None:
+            self._bounds = self._measure()
+        return self._bounds
+
+    def _measure(self) -> QRectF:
         rect = self.path.controlPointRect().adjusted(-8, -8, 8, 8)
         if self.text:
             half = text_width(self.text, LABEL_SIZE) / 2 + 10
