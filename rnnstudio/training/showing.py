@@ -12,12 +12,10 @@ from ..data.dataset import Dataset
 from ..data.vocabulary import Vocabulary, vocabulary_of
 from ..design.errors import StudioError
 from ..design.recipe import DataRecipe
-from ..runtime import Network, generate
-from ..runtime.generate import why_not
+from ..runtime import Network
+from ..runtime.generate import Choice, why_not, write
+from ..runtime.stepper import plan
 from .validation import Score
-
-PIECE = 32
-"""Tokens written between two looks at whether somebody wants to stop (a few hundredths of a second)."""
 
 
 class Writer:
@@ -28,8 +26,21 @@ class Writer:
         self.why_not = why_not(network)
         self.vocabulary: Vocabulary | None = None
         if not self.why_not:
-            field = next(item.field for item in network.program.inputs if not item.target)
-            self.vocabulary = vocabulary_of(recipe, field)
+            fed = plan(network.program).fed
+            if fed is None or plan(network.program).others:
+                self.why_not = "It needs more than a beginning: it reads something else too."
+            else:
+                self.vocabulary = vocabulary_of(recipe, fed.field)
+
+    def known_part(self, prompt: str) -> str:
+        """The prompt, or "" when it has something this vocabulary lacks (another text was loaded since)."""
+        if self.vocabulary is None:
+            return prompt
+        try:
+            self.vocabulary.encode(prompt)
+        except StudioError:
+            return ""
+        return prompt
 
     def write(
         self,
@@ -50,12 +61,11 @@ class Writer:
         ids = self.vocabulary.encode(prompt)
         if not len(ids):
             ids = np.array([self.vocabulary.numbers.get("\n", 0)], np.int64)
-        read = torch.from_numpy(ids)[None]
         written: list[int] = []
-        while len(written) < length and not stop():
-            piece = generate(self.network, read, min(PIECE, length - len(written)), temperature, generator)
-            written.extend(piece.tolist())
-            read = torch.cat([read, piece[None]], 1)
+        for token in write(self.network, torch.from_numpy(ids)[None], Choice(temperature), generator):
+            written.append(token)
+            if len(written) >= length or stop():
+                break
         text = self.vocabulary.decode(written)
         spaced = self.vocabulary.level == "words" and prompt and not prompt[-1].isspace()
         return f" {text}" if spaced else text

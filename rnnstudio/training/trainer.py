@@ -266,10 +266,11 @@ class Trainer:
         with self.sampling.spending():
             seed = settings.seed * 1_000_003 + self.place.step
             stop = self.requests
+            prompt = self.writer.known_part(settings.sample_prompt)
             text = self.writer.write(
-                settings.sample_prompt, settings.sample_length, settings.temperature, seed, lambda: stop.stop_asked
+                prompt, settings.sample_length, settings.temperature, seed, lambda: stop.stop_asked
             )
-        event = ev.Sampled(*self._now(), settings.sample_prompt, text, settings.temperature)
+        event = ev.Sampled(*self._now(), prompt, text, settings.temperature)
         self.run.write_sample(event)
         yield event
 

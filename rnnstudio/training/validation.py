@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..catalog.primitives import POINTWISE_BINARY, POINTWISE_UNARY
 from ..compiler.program import Program, region_ops
 from ..data.batches import Batch, Batches
 from ..data.dataset import Dataset
@@ -54,13 +55,21 @@ def evaluation_batches(dataset: Dataset, part: Part, settings: TrainingSettings,
     return Batches(dataset, part, settings.batch_size, settings.chunk, settings.carry, context=context, shuffle=False)
 
 
+_MAPS = ("embed", "linear", "bilinear", "affine", "concat", "slice", "align", "dropout", "erf", "sign", "repeat")
+_OVER_WIDTH = ("softmax", "log_softmax", "fold", "layer_norm")
+_LOSSES = ("cross_entropy", "class_weight", "squared_error", "absolute_error", "binary_cross_entropy", "huber")
+_REST = ("input", "parameter", "delay", "gaussian_likelihood", "average")
+BACKWARD_LOOKING = frozenset((*POINTWISE_UNARY, *POINTWISE_BINARY, *_MAPS, *_OVER_WIDTH, *_LOSSES, *_REST))
+"""Primitives whose value at a step depends on that step and a state alone (a delay with k > 0)."""
+
+
 def looks_back_only(program: Program) -> bool:
     """Whether every step depends on steps before it alone, so that reading on with the state equals reading at once."""
-    if not all(scan.forward for scan in program.scans()):
+    if not all(scan.forward and not scan.tree for scan in program.scans()):
         return False
-    ahead = (op for op in region_ops(program.regions) if op.kind == "delay" and op.attrs["k"] < 0)
-    whole = (op for op in region_ops(program.regions) if op.kind in ("pool", "reverse"))
-    return not any(ahead) and not any(whole)
+    ops = list(region_ops(program.regions))
+    ahead = any(op.kind == "delay" and op.attrs["k"] < 0 for op in ops)
+    return not ahead and all(op.kind in BACKWARD_LOOKING for op in ops)
 
 
 def validate(

@@ -56,15 +56,15 @@ def language_model(path: Path, hidden: int = 16, dropout: float = 0.0) -> Design
     return _design("language", s, recipe, "LSTM")
 
 
-def forecaster(path: Path, hidden: int = 8, squash: str = "Tanh") -> Design:
-    """Numbers → RNN → the next number. With squash="Relu" it diverges at a large learning rate."""
+def forecaster(path: Path, hidden: int = 8, squash: str = "Tanh", k: int = 1) -> Design:
+    """Numbers → RNN → the next number. With squash="Relu" it diverges at a large learning rate; k=-1 runs backward."""
     recipe = DataRecipe("csv", path.name, options={"order": "year"}, split=(0.7, 0.15, 0.15))
     recipe = open_dataset(recipe, path.parent).recipe
     s = Sketch()
     s.add("inputs", "FeatureInput", at=(0, 0))
     s.add("hidden", "Linear", at=(1, 0), params={"units": hidden, "terms": 2}, input="inputs", input2="before")
     s.add("state", squash, at=(2, 0), input="hidden")
-    s.add("before", "Delay", at=(1, 1), params={"axis": "time", "width": hidden}, input="state")
+    s.add("before", "Delay", at=(1, 1), params={"axis": "time", "width": hidden, "k": k}, input="state")
     s.add("readout", "Linear", at=(3, 0), params={"units": 1}, input="state")
     s.add("targets", "FeatureTarget", at=(3, 1))
     s.add("loss", "MeanSquaredError", at=(4, 0), prediction="readout", target="targets")

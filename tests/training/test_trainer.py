@@ -6,6 +6,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -33,7 +34,7 @@ from rnnstudio.training.events import (
 from rnnstudio.training.requests import Request, interrupt_stops
 from rnnstudio.training.runs import Run
 from rnnstudio.training.trainer import Trainer
-from rnnstudio.training.validation import evaluation_batches, validate
+from rnnstudio.training.validation import evaluation_batches, looks_back_only, validate
 from tests.training.designs import (
     data_of,
     forecaster,
@@ -153,6 +154,19 @@ def test_validation_equals_reading_the_whole_part_at_once(language: Design, tmp_
     assert score.loss == pytest.approx(float(whole.total), rel=1e-5)
     assert whole.correct is not None
     assert score.accuracy == pytest.approx(int(whole.correct) / (end - begin))
+
+
+@pytest.mark.parametrize("k", [1, -1])
+def test_a_network_that_looks_ahead_is_scored_without_context(tmp_path: Path, k: int) -> None:
+    design = forecaster(series_file(tmp_path), k=k)
+    one = trainer(design, tmp_path, carry=False)
+    assert looks_back_only(one.network.program) == (k > 0)
+    assert one.validation is not None
+    assert any(one.validation.batch(0, index).skip for index in range(len(one.validation))) == (k > 0)
+    score = validate(one.network, one.validation, torch.device("cpu"))
+    assert score is not None
+    assert score.places == one.dataset.split("validation").steps == 45
+    assert np.isfinite(score.forecasts["targets"].prediction).all()
 
 
 def test_clipping_cuts_the_gradient_and_says_so(language: Design, tmp_path: Path) -> None:
