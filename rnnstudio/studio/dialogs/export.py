@@ -90,7 +90,6 @@ class ExportDialog(QDialog):
         self.certificate.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.certificate.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.certificate.header().setStretchLastSection(True)
-        self.certificate.setMinimumHeight(190)
 
         self.export_button = QPushButton("Export")
         self.export_button.setDefault(True)
@@ -222,12 +221,14 @@ class ExportDialog(QDialog):
             row.setForeground(3, current().color("good"))
             self.certificate.addTopLevelItem(row)
         self.certificate.show()
+        height = self.certificate.header().sizeHint().height() + self.certificate.sizeHintForRow(0) * len(comparisons)
+        self.certificate.setFixedHeight(min(height + 6, 320))
         files = certificate["files"]
         folder = Path(certificate["folder"])
         self._written = folder / files[0]
         largest = max(item["difference"] for item in comparisons)
         self._tell(
-            f"Saved {' and '.join(files)} in {folder}. The loaded file equals the trained model at all "
+            f"Saved {' and '.join(files)} in {folder}. The loaded file agrees with the trained model in all "
             f"{len(comparisons)} comparisons: the largest difference is {largest:.1e}."
         )
         self.folder_button.show()

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from rnnstudio.training.events import Forecast, Sampled
 
 from ..live import Live
-from ..plots.chart import Chart, Facts, LivePlot, number
+from ..plots.chart import Chart, Facts, LivePlot, number, set_pen
 from ..plots.look import Look
 from ..theme import current
 
@@ -176,8 +176,8 @@ class ForecastPlot(LivePlot):
         self.chart.title_axis("bottom", "")
 
     def _set_look(self, look: Look) -> None:
-        self.truth.setPen(pg.mkPen(look.faint, width=1.6))
-        self.prediction.setPen(pg.mkPen(look.colour(0), width=2))
+        set_pen(self.truth, pg.mkPen(look.faint, width=1.6))
+        set_pen(self.prediction, pg.mkPen(look.colour(0), width=2))
 
     def _point(self, place: QPointF | None) -> None:
         self._cursor = place

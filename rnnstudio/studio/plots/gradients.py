@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
+    QSizePolicy,
     QSplitter,
-    QTabWidget,
+    QStackedWidget,
+    QTabBar,
     QVBoxLayout,
     QWidget,
 )
@@ -21,7 +23,7 @@ from PySide6.QtWidgets import (
 from rnnstudio.training.events import Probed
 
 from ..live import Live
-from .chart import Chart, Facts, LivePlot, number
+from .chart import Chart, Facts, LivePlot, number, set_pen
 from .look import Look, mixed
 
 TOTAL = "all parameters together"
@@ -37,15 +39,33 @@ class GradientPlot(QWidget):
         super().__init__(parent)
         self.parameters = ParameterPlot(live)
         self.through_time = TimePlot(live)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        self.tabs.addTab(self.parameters, "Parameters")
-        self.tabs.addTab(self.through_time, "Through time")
-        self.tabs.setTabToolTip(0, "Norm of each parameter's gradient over the steps of the run")
-        self.tabs.setTabToolTip(1, "Norm of the loss's gradient by the state at each step t of an example")
+        self.tabs = QTabBar()
+        self.tabs.setExpanding(False)
+        for place, (title, tip) in enumerate(
+            (
+                ("Parameters", "Norm of each parameter's gradient over the steps of the run"),
+                ("Through time", "Norm of the loss's gradient by the state at each step t of an example"),
+            )
+        ):
+            self.tabs.addTab(title)
+            self.tabs.setTabToolTip(place, tip)
+        # Tabs and the shown plot's own controls stand in one row: docks below the canvas are low.
+        headers, plots = QStackedWidget(), QStackedWidget()
+        headers.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        for plot in (self.parameters, self.through_time):
+            headers.addWidget(plot.header)
+            plots.addWidget(plot)
+        self.tabs.currentChanged.connect(headers.setCurrentIndex)
+        self.tabs.currentChanged.connect(plots.setCurrentIndex)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 6, 0)
+        row.addWidget(self.tabs)
+        row.addWidget(headers, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.tabs)
+        layout.setSpacing(0)
+        layout.addLayout(row)
+        layout.addWidget(plots, 1)
 
 
 class ParameterPlot(LivePlot):
@@ -54,9 +74,9 @@ class ParameterPlot(LivePlot):
     empty_text = "Press Train to see how large the gradient of each parameter is."
 
     MEASURES = (
-        ("Gradient norm", 1, "norm of the gradient"),
-        ("Update ÷ weight", 3, "size of an update relative to the weight"),
-        ("Weight norm", 2, "norm of the weight"),
+        ("Gradient norm", 1, "‖gradient‖"),
+        ("Update ÷ weight", 3, "‖update‖ ÷ ‖weight‖"),
+        ("Weight norm", 2, "‖weight‖"),
     )
 
     def __init__(self, live: Live, parent: QWidget | None = None) -> None:
@@ -66,10 +86,11 @@ class ParameterPlot(LivePlot):
             self.measure.addItem(title)
         self.measure.currentIndexChanged.connect(self._measure_chosen)
         self.facts = Facts()
-        header = QHBoxLayout()
+        self.header = QWidget()
+        header = QHBoxLayout(self.header)
+        header.setContentsMargins(0, 2, 0, 2)
         header.addWidget(self.measure)
         header.addWidget(self.facts, 1)
-        self.rows.addLayout(header)
         self.strip = Chart()
         self.strip.setFixedHeight(12)
         for side in ("left", "bottom"):
@@ -80,7 +101,7 @@ class ParameterPlot(LivePlot):
         self.strip.setToolTip("Where gradients were clipped: the brighter, the more of the steps")
         self.marks = pg.ImageItem(axisOrder="row-major")
         self.strip.addItem(self.marks)
-        self.chart = Chart("norm of the gradient", "step")
+        self.chart = Chart("‖gradient‖", "step")
         self.chart.setLogMode(y=True)
         self.strip.follow_steps_of(self.chart)
         charts = QWidget()
@@ -92,6 +113,7 @@ class ParameterPlot(LivePlot):
         self.legend = QListWidget()
         self.legend.setToolTip("Untick a parameter to hide its line; select it to bring it forward")
         self.legend.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.legend.setIconSize(QSize(12, 12))
         self.legend.setFrameShape(QListWidget.Shape.NoFrame)
         self.legend.itemChanged.connect(self._ticked)
         self.legend.currentItemChanged.connect(self._emphasise)
@@ -176,7 +198,7 @@ class ParameterPlot(LivePlot):
             styles = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
             style = styles[max(place - 1, 0) // len(look.series) % 3]
             strong = path == chosen or (path == TOTAL and not chosen)
-            line.setPen(pg.mkPen(colour, width=2.4 if strong else 1.2, style=style))
+            set_pen(line, pg.mkPen(colour, width=2.4 if strong else 1.2, style=style))
             line.setZValue(10 if strong else 0)
             line.setVisible(path not in self._hidden)
             self.legend.item(place).setIcon(swatch(colour))
@@ -210,10 +232,11 @@ class TimePlot(LivePlot):
         self.chooser.setToolTip("The state h whose gradient is shown")
         self.chooser.activated.connect(self._chosen)
         self.verdict = Facts()
-        header = QHBoxLayout()
+        self.header = QWidget()
+        header = QHBoxLayout(self.header)
+        header.setContentsMargins(0, 2, 0, 2)
         header.addWidget(self.chooser)
         header.addWidget(self.verdict, 1)
-        self.rows.addLayout(header)
         self.chart = Chart("‖∂L/∂h_t‖", "step t")
         self.chart.setLogMode(y=True)
         self.rows.addWidget(self.chart, 1)
@@ -264,7 +287,7 @@ class TimePlot(LivePlot):
     def _set_look(self, look: Look) -> None:
         for place, line in enumerate(self._lines):
             share = 1.0 if place == 0 else max(0.55 - 0.07 * place, 0.12)
-            line.setPen(pg.mkPen(mixed(look.colour(0), look.background, share), width=2.4 if place == 0 else 1.0))
+            set_pen(line, pg.mkPen(mixed(look.colour(0), look.background, share), width=2.4 if place == 0 else 1.0))
             line.setZValue(-place)
         self._tell()
 

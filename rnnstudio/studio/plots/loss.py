@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from ..live import Live
-from .chart import Chart, Facts, LivePlot, number
+from .chart import Chart, Facts, LivePlot, number, set_pen
 from .curves import Curves
 from .look import Look, mixed
 
@@ -53,13 +53,9 @@ class LossPlot(LivePlot):
         self.chart.follow_look(self._set_look)
         self.chart.follow_cursor(self._point)
 
-    def _toggle(self, text: str, tip: str) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
+    def _toggle(self, text: str, tip: str) -> QCheckBox:
+        button = QCheckBox(text)
         button.setToolTip(tip)
-        button.setCheckable(True)
-        button.setAutoRaise(True)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
 
     def has_something(self) -> bool:
@@ -165,9 +161,9 @@ class _RunLines:
         colour = look.colour(self.place)
         several = len(self.plot.live.shown_runs()) > 1
         other = colour if several else look.colour(1)
-        self.raw.setPen(pg.mkPen(mixed(colour, look.background, 0.42), width=1))
-        self.smooth.setPen(pg.mkPen(colour, width=2))
-        self.rate.setPen(pg.mkPen(colour, width=1.6))
+        set_pen(self.raw, pg.mkPen(mixed(colour, look.background, 0.42), width=1))
+        set_pen(self.smooth, pg.mkPen(colour, width=2))
+        set_pen(self.rate, pg.mkPen(colour, width=1.6))
         self.validation.setPen(pg.mkPen(other, width=1.4, style=Qt.PenStyle.DashLine))
         self.validation.setSymbol("o")
         self.validation.setSymbolSize(7)
