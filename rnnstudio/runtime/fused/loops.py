@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from ...compiler.program import Program, Scan, region_ops
@@ -11,6 +12,7 @@ from ...design.signals import Signal
 from ..context import Context
 from ..kernels import declines, run_kernel
 from .canonical import Declined, canonical
+from .machine_loop import MachineLoop
 from .plan import plan
 from .serve import FusedLoop
 from .torch_loop import TorchLoop
@@ -27,17 +29,19 @@ class Loops:
         self.served: dict[str, str] = {}
         self._fused: dict[tuple[object, ...], FusedLoop | str] = {}
         self._torch: dict[int, TorchLoop] = {}
+        self._machines: dict[tuple[int, torch.dtype], MachineLoop] = {}
 
     def run(self, scan: Scan, values: dict[str, Tensor], context: Context) -> bool:
         """Run a scan by the lowering that serves; False when none does and the reference loop has to."""
         if context.record is not None or context.depth:
             return False
-        if self.forced == "torch":
+        if self.forced:
             fused = self.fused(scan, context)
             if isinstance(fused, str):
                 return False
-            fused.run(self._torch_loop(fused), values, context)
-            self.served[scan.name] = "torch"
+            loop = self._torch_loop(fused) if self.forced == "torch" else self._machine(fused, context)
+            fused.run(loop, values, context)
+            self.served[scan.name] = self.forced
             return True
         if scan.kernel is not None and not declines(scan, context):
             run_kernel(scan, scan.kernel, values, context)
@@ -60,3 +64,9 @@ class Loops:
         if id(fused) not in self._torch:
             self._torch[id(fused)] = TorchLoop(fused.plan)
         return self._torch[id(fused)]
+
+    def _machine(self, fused: FusedLoop, context: Context) -> MachineLoop:
+        key = (id(fused), context.dtype)
+        if key not in self._machines:
+            self._machines[key] = MachineLoop(fused.plan, context.dtype)
+        return self._machines[key]

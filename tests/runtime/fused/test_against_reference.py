@@ -12,7 +12,7 @@ from rnnstudio.runtime.network import Network
 from .cells import CELLS, batch, lengths, network, program
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
-LOWERINGS = ("torch",)
+LOWERINGS = ("torch", "machine")
 
 
 def force(net: Network, lowering: str) -> Network:

@@ -1,0 +1,401 @@
+"""A plan as LLVM IR: @forward and @backward run the time loops over a range of the batch's rows. Torch-free.
+
+Both take a table of 64-bit numbers, as `Table` lays it out: sizes, then addresses. Widths are constants of the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from . import products, vector_math
+from .canonical import Declined
+from .expressions import Node, reachable
+from .ir import Function, Target, declarations
+from .plan import Plan
+from .stages import Product, Store
+
+Key = tuple[str, int | str]
+
+_BINARY = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What the numbers of an argument table mean, in order."""
+
+    keys: tuple[Key, ...]
+
+    def place(self, key: Key) -> int:
+        return self.keys.index(key)
+
+
+def table_of(plan: Plan, backward: bool) -> Table:
+    """("steps", 0), ("batch", 0), then buffers by kind and name; ("step", name) and ("row", name) are strides."""
+    form = plan.form
+    keys: list[Key] = [("steps", 0), ("batch", 0), ("slots", 0)]
+    keys += [("saved", i) for i in range(len(plan.saved))]
+    keys += [("state", s.delay) for s in form.states]
+    keys += [("yield", name) for name, place in plan.outputs.items() if place[0] == "yield"]
+    keys += [("source", i) for i in range(len(plan.sources))]
+    keys += [("read", name) for name in form.reads]
+    keys += [key for name in form.vectors for key in (("vector", name), ("row", name))]
+    keys += [("valid", 0)] if plan.ragged else []
+    numbers = [(level, i) for level, stage in enumerate(plan.stages) for i in range(len(stage.products))]
+    keys += [("weight", f"{level} {i}") for level, i in numbers]
+    if backward:
+        keys.append(("dslots", 0))
+        for name, _ in form.yields:
+            keys += [("dout", name), ("step", f"dout {name}"), ("row", f"dout {name}")]
+        keys += [("ring", s.delay) for s in form.states]
+        for name in form.vectors:
+            keys += [("dvector", name), ("row", f"dvector {name}"), ("step", f"dvector {name}")]
+        keys += [("dread", name) for name in form.reads]
+        keys += [("carry", i) for i in range(len(plan.carries))]
+        keys += [("dsource", i) for i in range(len(plan.sources))]
+    return Table(tuple(keys))
+
+
+def module(plan: Plan, target: Target, *, team: bool) -> str:
+    """The IR of a plan: @forward and @backward (table, first row, last row + 1, thread), and with `team`, for when
+    GNU's OpenMP can be entered, @forward_team and @backward_team (table, batch, threads).
+
+    Raises Declined with the reason for what has no machine code.
+    """
+    nodes = reachable([s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)])
+    if any(node.op == "total" for node in nodes):
+        raise Declined("a value of width 1 is spread over others")
+    text = [vector_math.library(target), products.kernels(target)]
+    for backward in (False, True):
+        text += _products(plan, target, backward)
+        text.append(_TimeLoop(plan, target, backward).text())
+    return declarations(target) + "\n".join(text) + (_TEAM if team else "")
+
+
+_TEAM = """
+declare void @GOMP_parallel(ptr, ptr, i32, i32)
+declare i32 @omp_get_thread_num()
+declare i32 @omp_get_num_threads()
+
+define internal void @member(ptr %work) nounwind {
+  %loop = load ptr, ptr %work
+  %p1 = getelementptr i64, ptr %work, i64 1
+  %table = load ptr, ptr %p1
+  %p2 = getelementptr i64, ptr %work, i64 2
+  %batch = load i64, ptr %p2
+  %number = call i32 @omp_get_thread_num()
+  %count = call i32 @omp_get_num_threads()
+  %i = sext i32 %number to i64
+  %n = sext i32 %count to i64
+  %next = add i64 %i, 1
+  %before = mul i64 %batch, %i
+  %after = mul i64 %batch, %next
+  %from = sdiv i64 %before, %n
+  %to = sdiv i64 %after, %n
+  call void %loop(ptr %table, i64 %from, i64 %to, i64 %i)
+  ret void
+}
+
+define internal void @together(ptr %loop, ptr %table, i64 %batch, i64 %threads) nounwind {
+  %work = alloca [3 x i64], align 8
+  store ptr %loop, ptr %work
+  %p1 = getelementptr i64, ptr %work, i64 1
+  store ptr %table, ptr %p1
+  %p2 = getelementptr i64, ptr %work, i64 2
+  store i64 %batch, ptr %p2
+  %count = trunc i64 %threads to i32
+  call void @GOMP_parallel(ptr @member, ptr %work, i32 %count, i32 0)
+  ret void
+}
+
+define void @forward_team(ptr %table, i64 %batch, i64 %threads) nounwind {
+  call void @together(ptr @forward, ptr %table, i64 %batch, i64 %threads)
+  ret void
+}
+
+define void @backward_team(ptr %table, i64 %batch, i64 %threads) nounwind {
+  call void @together(ptr @backward, ptr %table, i64 %batch, i64 %threads)
+  ret void
+}
+"""
+"""Rows of the batch split over a team of OpenMP's threads, for the whole sequence."""
+
+
+def _name(backward: bool, level: int, i: int) -> str:
+    return f"{'back' if backward else 'product'}{level}_{i}"
+
+
+def _products(plan: Plan, t: Target, backward: bool) -> Iterator[str]:
+    for level, stage in enumerate(plan.stages):
+        for i, p in enumerate(stage.products):
+            inside = _source_width(plan, p)
+            if backward:
+                yield products.product(
+                    t, _name(True, level, i), p.width, p.size, plan.columns, inside, p.accumulate_back
+                )
+            else:
+                yield products.product(t, _name(False, level, i), p.size, p.width, inside, plan.columns, p.accumulate)
+
+
+def _source_width(plan: Plan, p: Product) -> int:
+    kind, key = p.source
+    if kind == "source":
+        return plan.sources[int(key)]
+    return next(s.width for s in plan.form.states if s.delay == key)
+
+
+class _TimeLoop:
+    """Writes one of the two time loops."""
+
+    def __init__(self, plan: Plan, target: Target, backward: bool) -> None:
+        self.plan = plan
+        self.t = target
+        self.backward = backward
+        name = "backward" if backward else "forward"
+        self.f = Function(target, f"define void @{name}(ptr %table, i64 %from, i64 %to, i64 %thread) nounwind")
+        self.table = table_of(plan, backward)
+        self.args: dict[Key, str] = {}
+        self.states = {s.delay: s for s in plan.form.states}
+        self.yields = {name: node.width for name, node in plan.form.yields}
+        self.levels = {s.node.number: i for i, stage in enumerate(plan.stages) for s in stage.stores}
+
+    def text(self) -> str:
+        f = self.f
+        for i, key in enumerate(self.table.keys):
+            at = f.let(f"getelementptr i64, ptr %table, i64 {i}", "p")
+            kind = "i64" if key[0] in ("steps", "batch", "step", "row") else "ptr"
+            self.args[key] = f.let(f"load {kind}, ptr {at}, align 8", "g")
+        count = f.let("sub nsw i64 %to, %from")
+        steps = self.args["steps", 0]
+        with f.loop("0", steps) as u:
+            last = f.let(f"sub nsw i64 {steps}, 1")
+            upward = self.plan.form.forward != self.backward
+            step = u if upward else f.let(f"sub nsw i64 {last}, {u}")
+            self.step(step, u, count)
+        f.emit("ret void")
+        return f.text()
+
+    def step(self, t: str, u: str, count: str) -> None:
+        plan = self.plan
+        rows = self.f.mul(t, self.args["batch", 0])
+        rings = self._rings(u) if self.backward else {}
+        if not self.backward:
+            for level, stage in enumerate(plan.stages):
+                for i, p in enumerate(stage.products):
+                    a = self._at(self._source(p), self.f.add(rows, "%from"), p.start)
+                    c = self._at(("slots", 0), self.f.add(rows, "%from"), p.offset)
+                    self._multiply(False, level, i, a, c, count)
+                self._stores(stage.stores, rows, t, rings, level)
+            return
+        for delay in plan.zeroed:
+            self._zero(rings["out", delay], self.states[delay].width)
+        for level in range(len(plan.stages) - 1, -1, -1):
+            stage = plan.stages[level]
+            self._stores(stage.back_stores, rows, t, rings, level)
+            for i, p in enumerate(stage.products):
+                a = self._at(("dslots", 0), self.f.add(rows, "%from"), p.offset)
+                kind, key = p.source
+                if kind == "state":
+                    width, base = self.states[str(key)].width, rings["out", str(key)]
+                else:
+                    width, base = plan.sources[int(key)], self.args["dsource", key]
+                c = self.f.address(base, self.f.add(self.f.mul("%from", width), str(p.start)))
+                self._multiply(True, level, i, a, c, count)
+
+    def _multiply(self, backward: bool, level: int, i: int, a: str, c: str, count: str) -> None:
+        weight = self.args["weight", f"{level} {i}"]
+        self.f.emit(f"call void @{_name(backward, level, i)}(ptr {a}, ptr {weight}, i64 {count}, ptr {c})")
+
+    def _source(self, p: Product) -> Key:
+        return ("before", p.source[1]) if p.source[0] == "state" else p.source
+
+    def _rings(self, u: str) -> dict[Key, str]:
+        """Where the gradients of a state's new and old values lie: a ring of k + 1 steps, [k + 1, batch, width]."""
+        f = self.f
+        found: dict[Key, str] = {}
+        for delay, state in self.states.items():
+            size = f.mul(self.args["batch", 0], state.width)
+            for what, ahead in (("in", 0), ("out", state.k)):
+                turn = f.let(f"srem i64 {f.add(u, str(ahead))}, {state.k + 1}")
+                found[what, delay] = f.address(self.args["ring", delay], f.mul(turn, size))
+        return found
+
+    def _zero(self, base: str, width: int) -> None:
+        f = self.f
+        first, size = f.mul("%from", width), f.mul(f.let("sub nsw i64 %to, %from"), width * self.t.size)
+        f.emit(f"call void @llvm.memset.p0.i64(ptr {f.address(base, first)}, i8 0, i64 {size}, i1 false)")
+
+    def _at(self, key: Key, row: str, start: int) -> str:
+        """The address of column `start` of row t · batch + r of a buffer with time."""
+        f = self.f
+        kind, name = key
+        if kind in ("before", "after", "state"):
+            state = self.states[str(name)]
+            shift = 0 if (kind == "before") == self.plan.form.forward else state.k
+            row = f.add(row, f.mul(self.args["batch", 0], shift)) if shift else row
+            return f.address(self.args["state", name], f.add(f.mul(row, state.width), str(start)))
+        widths: dict[str, Callable[[], int]] = {
+            "slots": lambda: self.plan.columns,
+            "dslots": lambda: self.plan.columns,
+            "saved": lambda: self.plan.saved[int(name)],
+            "source": lambda: self.plan.sources[int(name)],
+            "yield": lambda: self.yields[str(name)],
+            "read": lambda: self.plan.form.reads[str(name)],
+            "dread": lambda: self.plan.form.reads[str(name)],
+        }
+        return f.address(self.args[key], f.add(f.mul(row, widths[kind]()), str(start)))
+
+    def _stores(self, stores: Sequence[Store], rows: str, t: str, rings: Mapping[Key, str], level: int) -> None:
+        """All results of a stage, row by row, vector by vector; results of one width share the loop."""
+        if not stores:
+            return
+        f = self.f
+        with f.loop("%from", "%to") as r:
+            row = f.add(rows, r)
+            for width in sorted({self._width(s) for s in stores}, reverse=True):
+                group = [s for s in stores if self._width(s) == width]
+                _Group(self, group, width, level).emit(row, r, t, rings)
+
+    def _width(self, store: Store) -> int:
+        return store.node.width
+
+
+class _Group:
+    """The stores of one width in one stage: loads, arithmetic, stores, for one row."""
+
+    def __init__(self, loop: _TimeLoop, stores: Sequence[Store], width: int, level: int) -> None:
+        self.loop = loop
+        self.stores = stores
+        self.width = width
+        self.level = level
+        self.nodes = reachable([s.node for s in stores], self._given)
+
+    def _given(self, node: Node) -> bool:
+        if node.number not in self.loop.plan.held:
+            return False
+        return self.loop.backward or self.loop.levels.get(node.number, self.level) < self.level
+
+    def emit(self, row: str, r: str, t: str, rings: Mapping[Key, str]) -> None:
+        f, lanes = self.loop.f, self.loop.t.lanes
+        places = {n.number: self._place(n, row, r, t, rings) for n in self.nodes if self._leaf(n)}
+        single = {n.number: f.broadcast(f.load_scalar(places[n.number])) for n in self.nodes if self._spread(n)}
+        targets = [self._target(s, row, r, rings) for s in self.stores]
+        whole = self.width // lanes * lanes
+        if whole:
+            with f.loop("0", str(whole), str(lanes)) as j:
+                self._body(places, single, targets, j, "")
+        if self.width % lanes:
+            self._body(places, single, targets, str(whole), self.loop.t.first_lanes(self.width % lanes))
+
+    def _leaf(self, node: Node) -> bool:
+        return node.op != "const" and (self._given(node) or not node.args)
+
+    def _spread(self, node: Node) -> bool:
+        return self._leaf(node) and node.width == 1 and self.width > 1
+
+    def _body(
+        self, places: Mapping[int, str], single: Mapping[int, str], targets: Sequence[str], j: str, mask: str
+    ) -> None:
+        f = self.loop.f
+        values: dict[int, str] = dict(single)
+        for node in self.nodes:
+            if node.number in values:
+                continue
+            if node.number in places:
+                values[node.number] = f.load(f.address(places[node.number], j), mask)
+            else:
+                values[node.number] = self._compute(node, [values[a.number] for a in node.args])
+        ready = []
+        for store, target in zip(self.stores, targets, strict=True):
+            place, value = f.address(target, j), values[store.node.number]
+            if store.add:
+                value = f.op("fadd", f.load(place, mask), value)
+            ready.append((value, place))
+        for value, place in ready:
+            f.store(value, place, mask)
+
+    def _compute(self, node: Node, args: list[str]) -> str:
+        f, t = self.loop.f, self.loop.t
+        zero = t.splat(0.0)
+        match node.op:
+            case "const":
+                return t.splat(node.data[0])
+            case "add" | "subtract" | "multiply" | "divide":
+                return f.op(_BINARY[node.op], *args)
+            case "sigmoid" | "tanh" | "exp" | "log" | "softplus" | "softplus_slope":
+                return f.call(f"rnn_{node.op}", args)
+            case "relu":
+                return f.select("olt", args[0], zero, zero, args[0])
+            case "abs":
+                return f.select("olt", args[0], zero, f.let(f"fneg {t.vector} {args[0]}"), args[0])
+            case "square":
+                return f.op("fmul", args[0], args[0])
+            case "positive":
+                return f.select("ogt", args[0], zero, t.splat(1.0), zero)
+            case "sign":
+                below = f.select("olt", args[0], zero, t.splat(-1.0), zero)
+                return f.select("ogt", args[0], zero, t.splat(1.0), below)
+            case "maximum" | "minimum":
+                compare = "ogt" if node.op == "maximum" else "olt"
+                picked = f.select(compare, args[0], args[1], args[0], args[1])
+                return f.select("uno", args[0], args[0], args[0], picked)
+            case "prefer":
+                tie = f.select("oeq", args[0], args[1], t.splat(0.5), zero)
+                return f.select("ogt", args[0], args[1], t.splat(1.0), tie)
+            case "choose":
+                return f.select("une", args[0], zero, args[1], args[2])
+        raise Declined(f"there is no machine code for {node.op}")
+
+    def _place(self, node: Node, row: str, r: str, t: str, rings: Mapping[Key, str]) -> str:
+        """The address of a leaf's, or a kept value's, first column in this row."""
+        loop, f = self.loop, self.loop.f
+        if node.number in loop.plan.held and self._given(node):
+            place, start = loop.plan.held[node.number]
+            return self._held(place, start, row)
+        if node.op == "mask":
+            return f.address(loop.args["valid", 0], row)
+        name, start = node.data
+        if node.op == "slot":
+            return loop._at(("slots", 0), row, loop.plan.offsets[name] + start)
+        if node.op == "state":
+            return loop._at(("before", name), row, start)
+        if node.op == "read":
+            return loop._at(("read", name), row, start)
+        if node.op == "vector":
+            return f.address(loop.args["vector", name], f.add(f.mul(r, loop.args["row", name]), str(start)))
+        if node.op == "din":
+            base, width = rings["in", name], loop.states[name].width
+        elif node.op == "dout":
+            steps = f.mul(t, loop.args["step", f"dout {name}"])
+            at = f.add(steps, f.mul(r, loop.args["row", f"dout {name}"]))
+            return f.address(loop.args["dout", name], f.add(at, str(start)))
+        elif node.op == "carry":
+            base, width = loop.args["carry", name], loop.plan.carries[name]
+        else:
+            base, width = loop.args["dsource", name], loop.plan.sources[name]
+        return f.address(base, f.add(f.mul(r, width), str(start)))
+
+    def _held(self, place: Key, start: int, row: str) -> str:
+        kind, key = place
+        if kind == "slot":
+            return self.loop._at(("slots", 0), row, self.loop.plan.offsets[int(key)] + start)
+        return self.loop._at(("after", key) if kind == "state" else place, row, start)
+
+    def _target(self, store: Store, row: str, r: str, rings: Mapping[Key, str]) -> str:
+        loop, f = self.loop, self.loop.f
+        kind, key = store.place
+        if kind in ("slot", "saved", "state", "yield", "source"):
+            return self._held(store.place, store.start, row)
+        if kind == "dslot":
+            return loop._at(("dslots", 0), row, loop.plan.offsets[int(key)] + store.start)
+        if kind == "dread":
+            return loop._at(store.place, row, store.start)
+        if kind == "dstate":
+            base, width = rings["out", str(key)], loop.states[str(key)].width
+        elif kind == "carry":
+            base, width = loop.args["carry", key], loop.plan.carries[int(key)]
+        else:
+            whose = f.mul("%thread", loop.args["step", f"dvector {key}"])
+            each = f.mul(r, loop.args["row", f"dvector {key}"])
+            return f.address(loop.args["dvector", key], f.add(f.add(whose, each), str(store.start)))
+        return f.address(base, f.add(f.mul(r, width), str(store.start)))

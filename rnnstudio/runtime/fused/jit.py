@@ -1,0 +1,143 @@
+"""From LLVM IR to callable machine code through llvmlite, with object code kept on disk between runs.
+
+The cache lies in a folder of the user's own that nobody else may enter; a file's name is a hash of the IR, the
+processor and the llvmlite version, and its content begins with a hash of the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import stat
+import tempfile
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+from platformdirs import user_cache_path
+
+from .ir import Target
+
+_lock = threading.Lock()
+
+
+@lru_cache(maxsize=2)
+def host(double: bool) -> Target:
+    """This machine's vectors: AVX-512, AVX2, NEON, else four floats, which every processor's compiler can split."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f"):
+        width, rows = 64, 12
+    elif features.get("avx2") and features.get("fma"):
+        width, rows = 32, 6
+    else:
+        width, rows = 16, 6
+    lanes = width // (8 if double else 4)
+    return Target(llvm.get_host_cpu_name(), features.flatten(), double, lanes, rows)
+
+
+class Code:
+    """Compiled code; it lives as long as this object."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+
+    def address(self, name: str) -> int:
+        return int(self._engine.get_function_address(name))
+
+
+def compile_ir(text: str, target: Target, symbols: dict[str, int]) -> Code:
+    """Machine code of a module. symbols: addresses of the functions it calls."""
+    with _lock:
+        for name, address in symbols.items():
+            llvm.add_symbol(name, address)
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            cpu=target.cpu, features=target.features, opt=3, jit=True, codemodel="jitdefault"
+        )
+        key = hashlib.sha256("\0".join((text, target.cpu, target.features, llvmlite.__version__)).encode()).hexdigest()
+        stored = _load(key)
+        if stored is None:
+            module = llvm.parse_assembly(text)
+            module.verify()
+            options = llvm.create_pipeline_tuning_options(speed_level=3)
+            options.loop_vectorization = False
+            options.slp_vectorization = False
+            builder = llvm.create_pass_builder(machine, options)
+            builder.getModulePassManager().run(module, builder)
+            stored = machine.emit_object(module)
+            _save(key, stored)
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        engine.add_object_file(llvm.ObjectFileRef.from_data(stored))
+        engine.finalize_object()
+        return Code(engine)
+
+
+def cache_folder() -> Path | None:
+    """The folder for compiled kernels, or None when there is none that only this user can write to."""
+    folder = user_cache_path("rnnstudio") / "kernels"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    if not stat.S_ISDIR(found.st_mode):
+        return None
+    if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o077):
+        return None
+    return folder
+
+
+def _load(key: str) -> bytes | None:
+    folder = cache_folder()
+    if folder is None:
+        return None
+    try:
+        content = (folder / f"{key}.o").read_bytes()
+    except OSError:
+        return None
+    digest, code = content[:32], content[32:]
+    return code if hashlib.sha256(code).digest() == digest else None
+
+
+def _save(key: str, code: bytes) -> None:
+    """Written under another name first, so that nobody ever reads half a file. A full disk is no reason to fail."""
+    folder = cache_folder()
+    if folder is None:
+        return
+    temporary = ""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            temporary = file.name
+            file.write(hashlib.sha256(code).digest() + code)
+        Path(temporary).replace(folder / f"{key}.o")
+    except OSError:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+
+
+@lru_cache(maxsize=1)
+def openmp() -> dict[str, int]:
+    """Addresses of GNU OpenMP's entry points in the library that torch has loaded; empty where there is none."""
+    try:
+        whole = ctypes.CDLL(None)
+        names = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
+        found = {name: ctypes.cast(getattr(_library(whole), name), ctypes.c_void_p).value for name in names}
+    except (OSError, AttributeError, TypeError):
+        return {}
+    return {name: address for name, address in found.items() if address}
+
+
+def _library(whole: ctypes.CDLL) -> ctypes.CDLL:
+    """The OpenMP library already in this process: loading it again by its path gives the same one."""
+    try:
+        maps = Path("/proc/self/maps").read_text()
+    except OSError:
+        return whole
+    paths = {line.split(maxsplit=5)[5].strip() for line in maps.splitlines() if "libgomp" in line}
+    return ctypes.CDLL(sorted(paths)[0]) if len(paths) == 1 else whole

@@ -1,0 +1,138 @@
+"""The time loops as generated machine code on the CPU: packs weights, fills argument tables, shares rows out."""
+
+from __future__ import annotations
+
+import ctypes
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from . import products
+from .buffers import Buffers, Gradients
+from .codegen import Key, module, table_of
+from .ir import Target
+from .jit import compile_ir, host, openmp
+from .plan import Plan
+
+_RANGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+_TEAM = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+
+class MachineLoop:
+    """Compiled loops of a plan for one type of number. Raises Declined where there is no machine code for it."""
+
+    name = "machine code"
+
+    def __init__(self, plan: Plan, dtype: torch.dtype) -> None:
+        self.plan = plan
+        self.target: Target = host(dtype == torch.float64)
+        symbols = openmp()
+        self.code = compile_ir(module(plan, self.target, team=bool(symbols)), self.target, symbols)
+        self._tables = (table_of(plan, False), table_of(plan, True))
+        self._ranges = [_RANGE(self.code.address(name)) for name in ("forward", "backward")]
+        teams = ("forward_team", "backward_team") if symbols else ()
+        self._teams = [_TEAM(self.code.address(name)) for name in teams]
+
+    def forward(self, b: Buffers) -> None:
+        packed = {key: pack_columns(self.target, w) for key, w in b.weights.items()}
+        self._run(0, b, self._common(b, packed))
+
+    def backward(self, b: Buffers, d: Gradients) -> None:
+        plan, form, batch = self.plan, self.plan.form, b.batch
+        packed = {key: pack_rows(self.target, w) for key, w in b.weights.items()}
+        numbers = self._common(b, packed)
+        numbers["dslots", 0] = d.slots.data_ptr()
+        zeros = b.slots.new_zeros(max((node.width for _, node in form.yields), default=1))
+        for name, node in form.yields:
+            out = d.douts[name]
+            numbers["dout", name] = (zeros if out is None else out).data_ptr()
+            numbers["step", f"dout {name}"] = 0 if out is None else batch * node.width
+            numbers["row", f"dout {name}"] = 0 if out is None else node.width
+        rings = {s.delay: b.slots.new_zeros(s.k + 1, batch, s.width) for s in form.states}
+        scratch = [b.slots.new_empty(batch, width) for width in (*plan.carries, *plan.sources)]
+        numbers |= {("ring", delay): ring.data_ptr() for delay, ring in rings.items()}
+        for i, buffer in enumerate(scratch):
+            n = len(plan.carries)
+            numbers[("carry", i) if i < n else ("dsource", i - n)] = buffer.data_ptr()
+        threads = self._threads(batch)
+        sums: dict[str, Tensor] = {}
+        for name, width in form.vectors.items():
+            shared = b.vectors[name].dim() == 1
+            buffer = b.slots.new_zeros(threads, width) if shared else d.vectors[name]
+            if shared:
+                sums[name] = buffer
+            numbers["dvector", name] = buffer.data_ptr()
+            numbers["row", f"dvector {name}"] = 0 if shared else width
+            numbers["step", f"dvector {name}"] = width if shared else 0
+        numbers |= {("dread", name): d.reads[name].data_ptr() if name in d.reads else 0 for name in form.reads}
+        self._run(1, b, numbers)
+        for name, parts in sums.items():
+            d.vectors[name] = parts.sum(0, keepdim=True)
+        for s in form.states:
+            at = [(b.steps - 1 - j + s.k) % (s.k + 1) for j in range(s.k)]
+            d.initial[s.delay] = rings[s.delay][at if form.forward else at[::-1]]
+
+    def _common(self, b: Buffers, packed: dict[tuple[int, int], Tensor]) -> dict[Key, int]:
+        numbers: dict[Key, int] = {("steps", 0): b.steps, ("batch", 0): b.batch, ("slots", 0): b.slots.data_ptr()}
+        numbers |= {("saved", i): x.data_ptr() for i, x in enumerate(b.saved)}
+        numbers |= {("state", name): x.data_ptr() for name, x in b.states.items()}
+        numbers |= {("yield", name): x.data_ptr() for name, x in b.yields.items()}
+        numbers |= {("source", i): x.data_ptr() for i, x in enumerate(b.sources)}
+        numbers |= {("read", name): x.data_ptr() for name, x in b.reads.items()}
+        for name, x in b.vectors.items():
+            numbers["vector", name] = x.data_ptr()
+            numbers["row", name] = 0 if x.dim() == 1 else x.shape[1]
+        if b.valid is not None:
+            numbers["valid", 0] = b.valid.data_ptr()
+        numbers |= {("weight", f"{level} {i}"): x.data_ptr() for (level, i), x in packed.items()}
+        return numbers
+
+    def _threads(self, batch: int) -> int:
+        return max(1, min(torch.get_num_threads(), batch))
+
+    def _run(self, which: int, b: Buffers, numbers: dict[Key, int]) -> None:
+        keys = self._tables[which].keys
+        table = (ctypes.c_int64 * len(keys))(*[numbers[key] for key in keys])
+        address, threads = ctypes.addressof(table), self._threads(b.batch)
+        if threads == 1:
+            self._ranges[which](address, 0, b.batch, 0)
+        elif self._teams:
+            self._teams[which](address, b.batch, threads)
+        else:
+            cuts = [b.batch * i // threads for i in range(threads + 1)]
+            loop = self._ranges[which]
+            others = [_pool(threads).submit(loop, address, cuts[i], cuts[i + 1], i) for i in range(1, threads)]
+            loop(address, 0, cuts[1], 0)
+            for other in others:
+                other.result()
+
+
+@lru_cache(maxsize=4)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="rnnstudio-loop")
+
+
+def pack_columns(t: Target, weight: Tensor) -> Tensor:
+    """W [columns, depth] of y = W x as panels [columns / panel, depth, panel], filled up with zeros."""
+    width = products.panel(t)
+    columns, depth = weight.shape
+    panels = -(-columns // width)
+    if columns % width == 0:
+        return weight.reshape(panels, width, depth).transpose(1, 2).contiguous()
+    packed = weight.new_zeros(panels * width, depth)
+    packed[:columns] = weight
+    return packed.view(panels, width, depth).transpose(1, 2).contiguous()
+
+
+def pack_rows(t: Target, weight: Tensor) -> Tensor:
+    """W [depth, columns] of gx = gy W as panels [columns / panel, depth, panel], filled up with zeros."""
+    width = products.panel(t)
+    depth, columns = weight.shape
+    panels = -(-columns // width)
+    if columns % width:
+        filled = weight.new_zeros(depth, panels * width)
+        filled[:, :columns] = weight
+        weight = filled
+    return weight.reshape(depth, panels, width).transpose(0, 1).contiguous()

@@ -1,0 +1,122 @@
+"""Matrix products as LLVM IR: C (+)= A · B with B packed in panels two vectors wide, k after k. Torch-free.
+
+The micro-kernel keeps `rows` × 2 vectors of C in registers. Nothing outside of C's columns is touched: the last panel's
+loads and stores of C are masked, and the packed B is filled up with zeros.
+"""
+
+from __future__ import annotations
+
+from .ir import Function, Target
+
+
+def panel(t: Target) -> int:
+    """Columns of a packed panel."""
+    return 2 * t.lanes
+
+
+def packed_size(t: Target, columns: int, depth: int) -> int:
+    """Numbers in a packed B of `depth` × `columns`."""
+    return -(-columns // panel(t)) * panel(t) * depth
+
+
+def kernels(t: Target) -> str:
+    """@kernel<rows>(A, lda, B, depth, C, ldc, add) for 1 … t.rows rows, and @edge<rows> with masks besides."""
+    return "\n".join(_kernel(t, rows, edge).text() for rows in range(1, t.rows + 1) for edge in (False, True))
+
+
+def _kernel(t: Target, rows: int, edge: bool) -> Function:
+    v = t.vector
+    masks = f", {t.bools} %m0, {t.bools} %m1" if edge else ""
+    name = f"{'edge' if edge else 'kernel'}{rows}"
+    args = f"ptr noalias %A, i64 %lda, ptr noalias %B, i64 %depth, ptr noalias %C, i64 %ldc, i1 %add{masks}"
+    f = Function(t, f"define internal void @{name}({args}) noinline nounwind")
+    mask = ("%m0", "%m1") if edge else ("", "")
+    a_rows, c_places = [], []
+    for m in range(rows):
+        a_rows.append(f.address("%A", f.mul("%lda", m) if m else "0"))
+        first = f.address("%C", f.mul("%ldc", m) if m else "0")
+        c_places.append((first, f.address(first, str(t.lanes))))
+    f.emit("br i1 %add, label %old, label %ready")
+    f.block("old")
+    old = [f.load(p, k) for pair in c_places for p, k in zip(pair, mask, strict=True)]
+    f.emit("br label %ready")
+    f.block("ready")
+    start = [f.let(f"phi {v} [ zeroinitializer, %entry ], [ {x}, %old ]") for x in old]
+    f.emit("br label %test")
+    f.block("test")
+    k = f.fresh("k")
+    sums = [f.fresh("s") for _ in start]
+    new = [f.fresh("a") for _ in start]
+    f.emit(f"{k} = phi i64 [ 0, %ready ], [ %knext, %body ]")
+    for s, x, n in zip(sums, start, new, strict=True):
+        f.emit(f"{s} = phi {v} [ {x}, %ready ], [ {n}, %body ]")
+    more = f.let(f"icmp slt i64 {k}, %depth")
+    f.emit(f"br i1 {more}, label %body, label %done")
+    f.block("body")
+    row = f.address("%B", f.mul(k, panel(t)))
+    b = (f.load(row), f.load(f.address(row, str(t.lanes))))
+    for m in range(rows):
+        a = f.broadcast(f.load_scalar(f.address(a_rows[m], k)))
+        for j in range(2):
+            i = 2 * m + j
+            f.emit(f"{new[i]} = call {v} @llvm.fma.{t.suffix}({v} {a}, {v} {b[j]}, {v} {sums[i]})")
+    f.emit(f"%knext = add nsw i64 {k}, 1")
+    f.emit("br label %test")
+    f.block("done")
+    for m in range(rows):
+        for j in range(2):
+            f.store(sums[2 * m + j], c_places[m][j], mask[j])
+    f.emit("ret void")
+    return f
+
+
+def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, add: bool) -> str:
+    """@name(A, B, rows, C): C[rows, columns] (+)= A[rows, depth] · B, with fixed row lengths lda and ldc.
+
+    Rows are split evenly over the micro-kernels, panel after panel.
+    """
+    f = Function(t, f"define internal void @{name}(ptr %A, ptr %B, i64 %rows, ptr %C) noinline nounwind")
+    width = panel(t)
+    full = columns // width
+    blocks = f.let(f"sdiv i64 {f.add('%rows', str(t.rows - 1))}, {t.rows}")
+    some = f.let("icmp sgt i64 %rows, 0")
+    f.emit(f"br i1 {some}, label %work, label %nothing")
+    f.block("work")
+    padded = f.let(f"sub nsw i64 {f.add('%rows', blocks)}, 1")
+    height = f.let(f"sdiv i64 {padded}, {blocks}")
+    if full:
+        with f.loop("0", str(full)) as p:
+            packed, first = f.address("%B", f.mul(p, width * depth)), f.mul(p, width)
+            _rows(f, height, packed, first, depth, lda, ldc, add, 0)
+    if columns % width:
+        packed = f.address("%B", str(full * width * depth))
+        _rows(f, height, packed, str(full * width), depth, lda, ldc, add, columns % width)
+    f.emit("br label %nothing")
+    f.block("nothing")
+    f.emit("ret void")
+    return f.text()
+
+
+def _rows(
+    f: Function, height: str, packed: str, first: str, depth: int, lda: int, ldc: int, add: bool, rest: int
+) -> None:
+    t = f.target
+    with f.loop("0", "%rows", height) as r:
+        left = f.let(f"sub nsw i64 %rows, {r}")
+        less = f.let(f"icmp slt i64 {left}, {height}")
+        count = f.let(f"select i1 {less}, i64 {left}, i64 {height}")
+        a, c = f.address("%A", f.mul(r, lda)), f.address("%C", f.add(f.mul(r, ldc), first))
+        end = f.label("end")
+        labels = [f.label("rows") for _ in range(t.rows)]
+        cases = " ".join(f"i64 {i + 1}, label %{label}" for i, label in enumerate(labels[:-1]))
+        f.emit(f"switch i64 {count}, label %{labels[-1]} [ {cases} ]")
+        for i, label in enumerate(labels):
+            f.block(label)
+            args = f"ptr {a}, i64 {lda}, ptr {packed}, i64 {depth}, ptr {c}, i64 {ldc}, i1 {str(add).lower()}"
+            if rest:
+                low = f"{t.bools} {t.first_lanes(rest)}"
+                f.emit(f"call void @edge{i + 1}({args}, {low}, {t.bools} {t.first_lanes(rest - t.lanes)})")
+            else:
+                f.emit(f"call void @kernel{i + 1}({args})")
+            f.emit(f"br label %{end}")
+        f.block(end)
