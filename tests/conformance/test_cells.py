@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 import torch
@@ -83,32 +84,29 @@ def variant(cell: str, k: int) -> CellDefinition:
     return definition if k == 1 else with_params(definition, "Delay", f"{cell}_{k}".replace("-", "m"), k=k)
 
 
-@pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])
-@pytest.mark.parametrize("reference", [False, True], ids=["kernel", "reference"])
 @pytest.mark.parametrize("k", [1, -1, 2, -2])
-@pytest.mark.parametrize("units", [1, 3, 7])
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_cell_equals_the_equations_of_the_field(cell: str, units: int, k: int, reference: bool, padded: bool) -> None:
-    program = program_of(recurrent(variant(cell, k), units))
-    (scan,) = program.scans()
-    assert (scan.kernel is not None) == (abs(k) == 1)
-    network = network_of(program, reference=reference)
-    fields = batch_of(program)
-    lengths = ragged(program) if padded else None
-    own = lengths["time"] if lengths is not None else torch.full((3,), 6)
-    first = tuple(torch.zeros(3, units, dtype=torch.float64) for _ in DELAYS[cell])
-    h = by_hand(cell, fields["inputs"], cell_weights(network), first, k, own)
-    wanted = loss_by_hand(network, fields, h, own)
-    losses = network.losses(fields, lengths)
-    assert_same({"loss": losses.total}, {"loss": wanted})
-    assert_same(gradients_of(network, losses.total), gradients_of(network, wanted))
+def test_a_cell_equals_the_equations_of_the_field(cell: str, k: int) -> None:
+    for units, reference, padded in product((1, 3, 7), (False, True), (False, True)):
+        program = program_of(recurrent(variant(cell, k), units))
+        (scan,) = program.scans()
+        assert (scan.kernel is not None) == (abs(k) == 1)
+        network = network_of(program, reference=reference)
+        fields = batch_of(program)
+        lengths = ragged(program) if padded else None
+        own = lengths["time"] if lengths is not None else torch.full((3,), 6)
+        first = tuple(torch.zeros(3, units, dtype=torch.float64) for _ in DELAYS[cell])
+        h = by_hand(cell, fields["inputs"], cell_weights(network), first, k, own)
+        wanted = loss_by_hand(network, fields, h, own)
+        losses = network.losses(fields, lengths)
+        assert_same({"loss": losses.total}, {"loss": wanted})
+        assert_same(gradients_of(network, losses.total), gradients_of(network, wanted))
 
 
-@pytest.mark.parametrize("reference", [False, True], ids=["kernel", "reference"])
-@pytest.mark.parametrize("k", [1, -1])
 @pytest.mark.parametrize("cell", CELLS)
-def test_initial_states_from_wires_and_learned_ones_enter_the_equations(cell: str, k: int, reference: bool) -> None:
-    for drawn in (states_from_wires(cell), learned_states(cell)):
+def test_initial_states_from_wires_and_learned_ones_enter_the_equations(cell: str) -> None:
+    for draw, k, reference in product((states_from_wires, learned_states), (1, -1), (False, True)):
+        drawn = draw(cell)
         cells = {name: with_params(c, "Delay", k=k) for name, c in drawn.cells.items()}
         program = program_of(drawn.replace(cells=cells))
         network = network_of(program, reference=reference)
@@ -140,13 +138,15 @@ TORCH_GATES = {
 }
 
 
-@pytest.mark.parametrize("reference", [False, True], ids=["kernel", "reference"])
-@pytest.mark.parametrize("units", [1, 3, 7])
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_cell_equals_torchs_layer_with_the_same_weights(cell: str, units: int, reference: bool) -> None:
-    program = program_of(recurrent(cell, units))
-    network = network_of(program, reference=reference)
-    fields, w = batch_of(program), cell_weights(network)
+def test_a_cell_equals_torchs_layer_with_the_same_weights(cell: str) -> None:
+    for units, reference in product((1, 3, 7), (False, True)):
+        compare_with_torch(cell, units, network_of(program_of(recurrent(cell, units)), reference=reference))
+
+
+def compare_with_torch(cell: str, units: int, network: Network) -> None:
+    """States, loss and every gradient of a network of one cell and of torch's layer with its weights."""
+    fields, w = batch_of(network.program), cell_weights(network)
     layer: nn.Module = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}[cell](3, units, batch_first=True).double()
     zero = torch.zeros(units, dtype=torch.float64)
     gates = TORCH_GATES[cell]

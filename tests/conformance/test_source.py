@@ -6,7 +6,6 @@ import pytest
 
 from rnnstudio.catalog.catalog import standard
 from rnnstudio.compiler import check
-from rnnstudio.runtime import Network
 from tests.conformance.drawings import DRAWINGS
 from tests.conformance.running import (
     Tensors,
@@ -20,44 +19,22 @@ from tests.conformance.running import (
 )
 
 
-@pytest.fixture(params=DRAWINGS)
-def pair(request: pytest.FixtureRequest) -> tuple[Network, Network]:
-    """The same network twice: by the reference and by kernels."""
-    program = program_of(DRAWINGS[request.param]())
-    return network_of(program, reference=True), network_of(program)
-
-
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_a_drawing_of_the_tests_has_nothing_wrong(name: str) -> None:
-    assert [d.text() for d in check(DRAWINGS[name](), standard()).diagnostics] == []
-
-
-@pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])
-def test_source_and_kernel_equal_the_reference(pair: tuple[Network, Network], padded: bool) -> None:
-    reference, kernel = pair
-    program = reference.program
-    fields, lengths = batch_of(program), ragged(program) if padded else None
-    wanted = answer(reference, fields, lengths)
-    assert_same_answers(program, answer(kernel, fields, lengths), wanted, lengths)
-    printed = answer_of_source(program, reference.weights, fields, lengths)
-    assert_same_answers(program, printed, wanted, lengths)
-    assert printed.loss is not None
-
-
-def test_all_go_on_from_a_state_alike(pair: tuple[Network, Network]) -> None:
-    reference, kernel = pair
-    program = reference.program
-    first, second = batch_of(program), batch_of(program, steps=4)
-    state: Tensors = reference(first).state
-    wanted = answer(reference, second, None, state)
-    assert_same_answers(program, answer(kernel, second, None, state), wanted)
-    assert_same_answers(program, answer_of_source(program, reference.weights, second, None, state), wanted)
-
-
-def test_one_step_of_one_example_is_no_special_case(pair: tuple[Network, Network]) -> None:
-    reference, kernel = pair
-    program = reference.program
-    fields = batch_of(program, size=1, steps=1)
-    wanted = answer(reference, fields)
-    assert_same_answers(program, answer(kernel, fields), wanted)
-    assert_same_answers(program, answer_of_source(program, reference.weights, fields), wanted)
+def test_source_and_kernel_equal_the_reference(name: str) -> None:
+    drawn = DRAWINGS[name]()
+    assert [d.text() for d in check(drawn, standard()).diagnostics] == []
+    program = program_of(drawn)
+    reference, kernel = network_of(program, reference=True), network_of(program)
+    fields, one_step = batch_of(program), batch_of(program, size=1, steps=1)
+    state: Tensors = reference(batch_of(program, steps=4)).state
+    for what, lengths, before in (
+        (fields, None, None),
+        (fields, ragged(program), None),
+        (fields, None, state),
+        (one_step, None, None),
+    ):
+        wanted = answer(reference, what, lengths, before)
+        assert_same_answers(program, answer(kernel, what, lengths, before), wanted, lengths)
+        printed = answer_of_source(program, reference.weights, what, lengths, before)
+        assert_same_answers(program, printed, wanted, lengths)
+        assert printed.loss is not None
