@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     command: Command = options.command
     try:
+        if command not in _WITHOUT_PLUGINS:
+            _warn_of_plugins()
         return command(options)
     except StudioError as error:
         print(f"rnnstudio: {error}", file=sys.stderr)
@@ -60,6 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub = add("new", _new, "copy an example with its data into a folder of your own")
     sub.add_argument("example")
     sub.add_argument("folder", type=Path)
+
+    sub = add("plugins", _plugins, "list the plugins, what each adds, and which could not be loaded")
+    _json(sub)
 
     sub = add("check", _check, "say what is wrong with a design")
     sub.add_argument("file", help="a .rnn file, or the name of an example")
@@ -109,11 +114,19 @@ def build_parser() -> argparse.ArgumentParser:
 
     sub = add("export", _export, "write a trained model to files that run without the studio")
     sub.add_argument("run", type=Path)
-    sub.add_argument("--format", choices=("python",), default="python")
+    sub.add_argument("--format", default="python", help="python, or one that a plugin brings")
     sub.add_argument("--out", type=Path, required=True, help="file name or folder")
     sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
     _json(sub)
     return parser
+
+
+def _warn_of_plugins() -> None:
+    """Load the plugins; one that fails is told on stderr, and the command goes on without it."""
+    from .loading import load_plugins
+
+    for problem in load_plugins().problems:
+        print(f"rnnstudio: warning: {problem.text()}", file=sys.stderr)
 
 
 def _json(parser: argparse.ArgumentParser) -> None:
@@ -190,12 +203,34 @@ def _new(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _plugins(options: argparse.Namespace) -> int:
+    from .loading import load_plugins, plugin_folder
+
+    loaded = load_plugins()
+    for found in loaded.plugins:
+        adds = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.adds().items()) or "nothing"
+        print(f"{found.plugin.name} {found.plugin.version}".rstrip() + f" ({found.origin})\n  {adds}")
+    for problem in loaded.problems:
+        print(problem.text())
+    if not loaded.plugins and not loaded.problems:
+        print("There are no plugins.")
+    print(f"Your own plugins go into {plugin_folder()}")
+    if options.json:
+        plugins = [
+            {"name": f.plugin.name, "version": f.plugin.version, "origin": f.origin, "adds": f.adds()}
+            for f in loaded.plugins
+        ]
+        problems = [{"name": p.name, "origin": p.origin, "reason": p.reason} for p in loaded.problems]
+        print_json({"plugins": plugins, "problems": problems, "folder": str(plugin_folder())})
+    return FAILED if loaded.problems else DONE
+
+
 def _check(options: argparse.Namespace) -> int:
-    from .catalog.catalog import standard
     from .compiler import check
     from .headless.design_file import read_design
+    from .loading import load_plugins
 
-    checked = check(read_design(options.file).design, standard())
+    checked = check(read_design(options.file).design, load_plugins().catalog)
     for item in checked.diagnostics:
         print(item.text() + (f" [fix: {item.fix_title}]" if item.fix_title else ""))
     if not checked.diagnostics:
@@ -219,11 +254,11 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from .catalog.catalog import standard
     from .compiler import compile_design, source
     from .headless.design_file import read_design
+    from .loading import load_plugins
 
-    program = compile_design(read_design(options.file).design, standard())
+    program = compile_design(read_design(options.file).design, load_plugins().catalog)
     if options.what == "source":
         print(source(program), end="")
     elif options.what == "lowering":
@@ -257,3 +292,7 @@ def _export(options: argparse.Namespace) -> int:
     from .headless.trained import export_run
 
     return export_run(options)
+
+
+_WITHOUT_PLUGINS: tuple[Command, ...] = (_open, _demo, _examples, _new, _plugins)
+"""Commands that need none, or (the window, the list) tell themselves which of them failed."""

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..cli import DONE, print_json
-from ..training.evaluate import evaluate, load_trained
+from ..design.errors import StudioError
+from ..loading import Exporter, load_plugins
+from ..loading.plugin import BUILT_IN_FORMATS
+from ..training.evaluate import Trained, evaluate, load_trained
 from ..training.runs import Run
+
+if TYPE_CHECKING:
+    from ..export import Certificate
 
 
 def evaluate_run(options: argparse.Namespace) -> int:
@@ -35,7 +42,6 @@ def evaluate_run(options: argparse.Namespace) -> int:
 
 def generate_text(options: argparse.Namespace) -> int:
     """`rnnstudio generate`: what a language model writes after a prompt."""
-    from ..design.errors import StudioError
     from ..training.showing import Writer
 
     if options.length < 1:
@@ -58,8 +64,15 @@ def export_run(options: argparse.Namespace) -> int:
     """`rnnstudio export`: files that run without the studio, proved equal to the trained model."""
     from ..export import export_python
 
+    exporters = load_plugins().exporters
+    if options.format not in (*BUILT_IN_FORMATS, *exporters):
+        known = ", ".join((*BUILT_IN_FORMATS, *exporters))
+        raise StudioError(f"There is no format “{options.format}”", where="--format", remedy=f"Formats: {known}.")
     trained = load_trained(Run.open(options.run), options.checkpoint)
-    certificate = export_python(trained.network, trained.recipe, options.out)
+    if options.format == "python":
+        certificate = export_python(trained.network, trained.recipe, options.out)
+    else:
+        certificate = _export_with(exporters[options.format], trained, options.out)
     print(f"Saved {' and '.join(certificate.files)}; compared with the trained model:")
     for item in certificate.comparisons:
         print(
@@ -68,6 +81,23 @@ def export_run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(certificate.to_json() | {"folder": str(certificate_folder(options.out))})
     return DONE
+
+
+def _export_with(exporter: Exporter, trained: Trained, out: Path) -> Certificate:
+    """What a plugin's exporter writes. Whatever goes wrong in it is a StudioError with its name."""
+    from ..export import Certificate
+
+    try:
+        certificate = exporter.export(trained.network, trained.recipe, out)
+    except StudioError:
+        raise
+    except Exception as error:
+        what = f"The exporter “{exporter.name}” of a plugin failed: {type(error).__name__}: {error}"
+        raise StudioError(what, remedy="Report it to the plugin's author.") from error
+    if not isinstance(certificate, Certificate):
+        what = f"The exporter “{exporter.name}” of a plugin gives no certificate: nothing proves its files right"
+        raise StudioError(what, remedy="Report it to the plugin's author.")
+    return certificate
 
 
 def certificate_folder(out: Any) -> Any:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..catalog.catalog import Catalog, standard
+from ..catalog.catalog import Catalog
 from ..compiler import Program, compile_design
 from ..data import open_dataset
 from ..data.dataset import Dataset
@@ -14,6 +14,7 @@ from ..data.split import Part
 from ..design.design import Design
 from ..design.errors import StudioError
 from ..design.recipe import DataRecipe
+from ..loading import load_plugins
 from ..runtime import Network
 from . import checkpoints
 from .machine import choose_device, set_threads
@@ -38,7 +39,7 @@ def load_trained(run: Run | Path | str, which: Which = "best", catalog: Catalog 
     design = run.design()
     if design.data is None:
         raise StudioError("The run's design has no data", where=str(run.folder))
-    program = compile_design(design, catalog or standard())
+    program = compile_design(design, catalog or load_plugins().catalog)
     network = Network(program, run.settings().seed)
     network.load_weights(found.weights)
     network.eval()

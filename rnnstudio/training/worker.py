@@ -53,10 +53,12 @@ Message: TypeAlias = tuple[str, Any]
 def perform(job: Job, emit: Callable[[Event], None], requests: Requests) -> None:
     """Train; whatever goes wrong becomes a Failed event. Runs in the worker's main thread, or in a client's thread."""
     from ..data import open_dataset
+    from ..loading import load_plugins
     from .trainer import Trainer
 
     last = (0, 0.0)
     try:
+        catalog = load_plugins().catalog  # before the data: a plugin may be its reader
         design = storage.loads(job.design, "design")
         if design.data is None:
             raise StudioError("There is no data to train on", remedy="Choose a file in the data panel.")
@@ -66,6 +68,7 @@ def perform(job: Job, emit: Callable[[Event], None], requests: Requests) -> None
             dataset,
             settings_from(job.settings),
             job.run_folder,
+            catalog,
             resume=job.resume,
             window=job.window,
             base_folder=job.base_folder,

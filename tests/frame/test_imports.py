@@ -29,6 +29,10 @@ VIOLATIONS = [
     ("runtime.planted", "rnnstudio.data"),
     ("training.planted", "rnnstudio.export"),
     ("export.planted", "rnnstudio.studio"),
+    # plugins: the loader serves training, and what plugins import stands above export
+    ("loading.planted", "rnnstudio.training"),
+    ("training.planted", "rnnstudio.plugins"),
+    ("plugins", "rnnstudio.studio"),
     # Qt
     ("design.planted", "PySide6.QtCore"),
     ("catalog.planted", "PySide6.QtGui"),
@@ -42,6 +46,8 @@ VIOLATIONS = [
     ("headless.planted", "PySide6.QtCore"),
     ("gallery", "PySide6.QtCore"),
     ("__main__", "pyqtgraph"),
+    ("loading.planted", "PySide6"),
+    ("plugins", "PySide6.QtCore"),
     # torch
     ("design.planted", "torch"),
     ("catalog.planted", "torch.nn"),
@@ -53,6 +59,8 @@ VIOLATIONS = [
     ("headless.planted", "torch"),
     ("gallery", "torch"),
     ("__main__", "torch"),
+    ("loading.planted", "torch"),
+    ("plugins", "torch"),
     ("training.events", "torch"),
     ("training.settings", "torch"),
     ("training.runs", "torch.nn"),
