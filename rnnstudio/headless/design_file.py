@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import data
-from ..catalog.catalog import CELL, standard
+from ..catalog.catalog import CELL
 from ..compiler.resolve import cell_params
 from ..data.dataset import Dataset
 from ..design.design import Design, Node
 from ..design.edits import SetParam, SetVariable
 from ..design.errors import StudioError
-from ..design.recipe import DataRecipe
+from ..design.recipe import JSON, DataRecipe
 from ..design.storage import load
 from ..gallery import example
+from ..loading import load_plugins
 from ..training.settings import TrainingSettings
 
 
@@ -38,8 +39,8 @@ def read_design(name: str) -> DesignFile:
     return DesignFile(load(path), path.resolve().parent)
 
 
-def open_data(file: DesignFile, path: Path | None) -> Dataset:
-    """The design's data, or another file read in the design's way. Raises StudioError."""
+def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | None = None) -> Dataset:
+    """The design's data, or another file read in the design's way. chosen: reader options. Raises StudioError."""
     recipe = file.design.data
     if path is None:
         if recipe is None:
@@ -47,11 +48,15 @@ def open_data(file: DesignFile, path: Path | None) -> Dataset:
                 f"The design “{file.design.name}” has no data",
                 remedy="Give a file with --data, or load one in the studio.",
             )
-        return data.open(recipe, file.folder)
+        return data.open(recipe.replace(options={**recipe.options, **(chosen or {})}), file.folder)
     guessed = data.guess(path)
     if recipe is not None and recipe.reader == guessed.reader:
         guessed = _like(guessed, recipe)
-    return data.open(guessed.replace(path=str(path.resolve())), path.resolve().parent)
+    options = {**guessed.options, **(chosen or {})}
+    return data.open(guessed.replace(path=str(path.resolve()), options=options), path.resolve().parent)
+
+
+UNCERTAIN = ("cp1252", "latin-1")
 
 
 def _like(guessed: DataRecipe, recipe: DataRecipe) -> DataRecipe:
@@ -61,19 +66,27 @@ def _like(guessed: DataRecipe, recipe: DataRecipe) -> DataRecipe:
         text = recipe.reader == "text"
         kept = ("level", "lowercase", "min_count") if text else ("horizon", "window", "stride", "missing")
     options = {**guessed.options, **{k: v for k, v in recipe.options.items() if k in kept}}
+    if guessed.options.get("encoding") in UNCERTAIN:  # anything can be read as these: whoever has such a file says so
+        options["encoding"] = recipe.options.get("encoding", "utf-8")
     return guessed.replace(options=options, split=recipe.split)
 
 
-def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, dict[str, Any]]:
-    """The design with each NAME=VALUE put in, and the training settings among them. Raises StudioError."""
+def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, dict[str, Any], dict[str, JSON]]:
+    """The design with each NAME=VALUE put in, the training settings and the data options (`data.NAME`) among them.
+
+    Raises StudioError for a name that means nothing, listing those that do.
+    """
     settings: dict[str, Any] = {}
+    options: dict[str, JSON] = {}
     for text in assignments:
         name, sign, written = text.partition("=")
         name = name.strip()
         if not sign or not name:
             raise StudioError(f"“{text}” is not NAME=VALUE", where="--set", remedy="For example --set hidden=256.")
         value = _value(written.strip())
-        if name in design.variables:
+        if name.startswith("data."):
+            options[name.removeprefix("data.")] = value
+        elif name in design.variables:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise StudioError(f"The variable “{name}” needs a number, not “{written}”", where="--set")
             design = SetVariable(name, value).apply(design)
@@ -81,7 +94,7 @@ def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, di
             settings[name] = value
         else:
             design = _set_param(design, name, value)
-    return design, settings
+    return design, settings, options
 
 
 def _set_param(design: Design, name: str, value: Any) -> Design:
@@ -102,7 +115,7 @@ def _params(design: Design, node: Node) -> list[str]:
     if node.kind == CELL:
         cell = design.cells.get(str(node.params.get("cell")))
         return [p.name for p in cell_params(cell)] if cell is not None else []
-    kind = standard().of(node)
+    kind = load_plugins().catalog.of(node)
     return [p.name for p in kind.params] if kind is not None else []
 
 

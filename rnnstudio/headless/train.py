@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -15,11 +15,16 @@ from ..data.dataset import Dataset
 from ..data.split import Part
 from ..design.design import Design
 from ..design.errors import StudioError
+from ..loading import load_plugins
 from ..training import events as ev
+from ..training.requests import interrupt_stops
 from ..training.runs import Run
 from ..training.settings import settings_from
 from .design_file import DesignFile, apply_values, open_data, read_design
 from .progress import Progress
+
+if TYPE_CHECKING:
+    from ..training.trainer import Trainer
 
 
 def train(options: argparse.Namespace) -> int:
@@ -34,7 +39,7 @@ def train(options: argparse.Namespace) -> int:
     else:
         file = read_design(options.file)
         values = dict(file.design.training)
-    design, chosen = apply_values(file.design, options.set)
+    design, chosen, reading = apply_values(file.design, options.set)
     values |= chosen
     for name in ("epochs", "steps", "seed", "device"):
         value = getattr(options, name)
@@ -43,16 +48,19 @@ def train(options: argparse.Namespace) -> int:
     if options.epochs is not None:
         values["steps"] = 0
     settings = settings_from(values)
-    dataset = open_data(DesignFile(design, file.folder), options.data)
+    dataset = open_data(DesignFile(design, file.folder), options.data, reading)
     folder = options.run or new_run_folder(design, Path.cwd() if file.example else file.folder)
 
+    from ..training.machine import tune_allocator
     from ..training.trainer import Trainer
 
+    tune_allocator()
     trainer = Trainer(
         design,
         dataset,
         settings,
         folder,
+        load_plugins().catalog,
         resume=options.resume,
         base_folder=options.data.resolve().parent if options.data else file.folder,
         command=sys.argv,
@@ -66,19 +74,11 @@ def train(options: argparse.Namespace) -> int:
     return DONE if isinstance(result, ev.Finished) else FAILED
 
 
-def follow(trainer: Any, console: Console) -> ev.Finished | ev.Failed:
-    """Run a trainer to its end, showing what it does; Ctrl+C asks it to stop and saves. Returns the last event."""
+def follow(trainer: Trainer, console: Console) -> ev.Finished | ev.Failed:
+    """Run a trainer to its end, showing what it does. Ctrl+C stops after the step and saves; a second one breaks off."""
     result: ev.Finished | ev.Failed | None = None
-    with Progress(console) as progress:
-        events = trainer.events()
-        while True:
-            try:
-                event = next(events, None)
-            except KeyboardInterrupt:
-                events.close()
-                raise
-            if event is None:
-                break
+    with Progress(console) as progress, interrupt_stops(trainer.requests):
+        for event in trainer.events():
             progress.show(event)
             if isinstance(event, ev.Finished | ev.Failed):
                 result = event

@@ -1,0 +1,227 @@
+"""The command line as a person at a terminal uses it: one process a command, real files, exit codes and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnnstudio.cli import main
+
+TINY = (
+    "--set",
+    "hidden=12",
+    "--set",
+    "embedding=6",
+    "--set",
+    "chunk=20",
+    "--set",
+    "batch_size=4",
+    "--set",
+    "threads=1",
+)
+WORDS = "the quick brown fox jumps over the lazy dog and the dog sleeps on under the old tree. "
+
+
+def rnnstudio(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "rnnstudio", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=110,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "COLUMNS": "300"},
+    )
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> Any:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "fox.txt"
+    path.write_text(WORDS * 60, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(text: Path) -> Path:
+    folder = text.parent / "run"
+    last_line(rnnstudio("train", "char-lm", "--data", text, "--run", folder, "--steps", 40, "--json", *TINY))
+    return folder
+
+
+def test_examples_are_listed_and_pass_their_check() -> None:
+    listed = last_line(rnnstudio("examples", "--json"))["examples"]
+    assert {"char-lm", "sunspots"} <= {item["name"] for item in listed}
+    assert last_line(rnnstudio("check", "sunspots", "--json")) == {"ok": True, "diagnostics": []}
+
+
+def test_an_example_is_copied_with_its_data_and_trains_there(tmp_path: Path) -> None:
+    done = rnnstudio("new", "sunspots", tmp_path / "mine")
+    assert done.returncode == 0
+    assert (tmp_path / "mine" / "sunspots.csv").is_file()
+    again = rnnstudio("new", "sunspots", tmp_path / "mine")
+    assert again.returncode == 2
+    assert "not empty" in again.stderr
+    result = last_line(
+        rnnstudio("train", tmp_path / "mine" / "sunspots.rnn", "--epochs", 2, "--set", "hidden=8", "--json")
+    )
+    assert Path(result["run"]) == tmp_path / "mine" / "runs" / "sunspots-1"
+    assert result["steps"] > 0
+    assert result["perplexity"] is None
+    assert set(result["baselines"]) == {"mean", "persistence", "AR(9)"}
+
+
+def test_the_same_seed_gives_the_same_result_and_another_one_another(text: Path, tmp_path: Path) -> None:
+    def loss(name: str, seed: int) -> tuple[float, float]:
+        folder = tmp_path / name
+        found = last_line(
+            rnnstudio(
+                "train", "char-lm", "--data", text, "--run", folder, "--steps", 12, "--seed", seed, "--json", *TINY
+            )
+        )
+        return found["loss"], found["validation_loss"]
+
+    first = loss("a", 3)
+    assert loss("b", 3) == first
+    assert loss("c", 4) != first
+
+
+def test_training_reports_what_a_script_needs(run: Path, text: Path) -> None:
+    found = last_line(rnnstudio("evaluate", run, "--split", "validation", "--json"))
+    assert found["places"] == len(WORDS * 60) - 1 - _predicted(text, "train", "test")
+    assert found["perplexity"] == pytest.approx(2.718281828459045 ** found["loss"], rel=1e-6)
+    assert 0 <= found["accuracy"] <= 1
+    assert set(found["baselines"]) == {"unigram", "bigram", "trigram"}
+
+
+def _predicted(text: Path, *parts: Any) -> int:
+    from rnnstudio import data
+
+    dataset = data.open(data.guess(text).replace(split=(0.9, 0.05, 0.05)), text.parent)
+    return sum(dataset.split(part).steps for part in parts)
+
+
+def test_a_resumed_run_goes_on_where_it_stopped(text: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    common = ("train", "char-lm", "--data", text, "--json", *TINY, "--set", "schedule=constant")
+    one = last_line(rnnstudio(*common, "--run", whole, "--steps", 16))
+    last_line(rnnstudio(*common, "--run", parts, "--steps", 7))
+    two = last_line(rnnstudio("train", "char-lm", "--resume", "--run", parts, "--steps", 16, "--json"))
+    assert two["steps"] == one["steps"] == 16
+    assert two["loss"] == one["loss"]
+
+
+def test_a_language_model_writes_the_same_for_the_same_seed(run: Path) -> None:
+    ask = ("generate", run, "--prompt", "the ", "--length", 30, "--temperature", 0.7, "--json")
+    first = last_line(rnnstudio(*ask, "--seed", 1))
+    assert first == last_line(rnnstudio(*ask, "--seed", 1))
+    assert len(first["text"]) == 30
+    assert first != last_line(rnnstudio(*ask, "--seed", 2))
+
+
+def test_an_exported_model_runs_where_the_studio_is_not(run: Path, tmp_path: Path) -> None:
+    found = last_line(rnnstudio("export", run, "--format", "python", "--out", tmp_path / "fox", "--json"))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["fox.certificate.json", "fox.py", "fox.safetensors"]
+    assert all(c["difference"] <= found["tolerance"] * max(1, c["scale"]) for c in found["comparisons"])
+    assert len({(c["batch"], c["length"]) for c in found["comparisons"]}) >= 3
+    code = "import sys, fox; print(fox.write('the ', 10, 0)); assert 'rnnstudio' not in sys.modules"
+    alone = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
+    )
+    assert alone.returncode == 0, alone.stderr
+    own = rnnstudio("generate", run, "--prompt", "the ", "--length", 10, "--temperature", 0)
+    assert alone.stdout == own.stdout
+
+
+def test_show_prints_program_source_and_lowering() -> None:
+    assert "scan lstm over time, forward" in rnnstudio("show", "char-lm", "--program").stdout
+    assert "class CharLm(nn.Module)" in rnnstudio("show", "char-lm", "--source").stdout
+    assert "lstm: " in rnnstudio("show", "char-lm", "--lowering").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("train", "nothing.rnn"), "no such design file"),
+        (("train", "no-example"), "char-lm"),
+        (("train", "char-lm", "--data", "nothing.txt"), "nothing.txt"),
+        (("train", "char-lm", "--set", "hidden"), "NAME=VALUE"),
+        (("train", "char-lm", "--set", "hiden=3"), "hidden"),
+        (("train", "char-lm", "--set", "learning_rate=-1"), "learning_rate"),
+        (("train", "char-lm", "--set", "hidden=0"), "at least 1"),
+        (("evaluate", "nothing"), "no such run"),
+        (("generate", "."), "not a run"),
+        (("export", "nothing", "--out", "x"), "no such run"),
+        (("new", "no-example", "x"), "sunspots"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_exit_code_2(
+    arguments: tuple[str, ...],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert words in told.err
+    assert len(told.err.strip().splitlines()) == 1
+    assert told.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (bytes(range(256)) * 20, "not text"),
+        ("Größe und Maß. ".encode("latin-1") * 50, "utf-8"),
+        (b"one line only\n", "one"),
+    ],
+)
+def test_a_bad_text_file_is_one_clear_line(
+    content: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.txt"
+    path.write_bytes(content)
+    assert main(["train", "char-lm", "--data", str(path), "--run", str(tmp_path / "run")]) == 2
+    told = capsys.readouterr().err
+    assert words in told.lower()
+    assert "bad.txt" in told
+    assert len(told.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("a,b\n1,2\n3\n4,5\n" * 10, "line 3"), ("a,b\n1,2\n3,x\n4,5\n" * 10, "line 3")],
+)
+def test_a_bad_table_names_its_line(
+    content: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(content)
+    assert main(["train", "sunspots", "--data", str(path), "--run", str(tmp_path / "run")]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_in_another_encoding_trains_once_it_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "masse.txt"
+    path.write_bytes(("Größe und Maß. " * 100).encode("latin-1"))
+    found = rnnstudio(
+        "train", "char-lm", "--data", path, "--run", tmp_path / "run", "--steps", 2, "--json", *TINY,
+        "--set", "data.encoding=latin-1",
+    )  # fmt: skip
+    assert last_line(found)["steps"] == 2
