@@ -38,6 +38,7 @@ from ..design.storage import SUFFIX
 from . import theme
 from .canvas.overlay import Banner, Breadcrumbs, EmptyState
 from .canvas.view import CanvasView
+from .help import ABOUT, KEYS, tell
 from .icons import icon
 from .live_docks import LiveDocks
 from .panels.code import CodePanel
@@ -505,19 +506,10 @@ class MainWindow(QMainWindow):
         self._first_layout()
 
     def about(self) -> None:
-        from .. import __version__
-
-        self._tell(
-            "rnnstudio", f"Version {__version__}. Draw recurrent networks, train them, look inside, take them away."
-        )
+        tell(self, "rnnstudio", ABOUT)
 
     def show_keys(self) -> None:
-        self._tell("Keys and mouse", KEYS)
-
-    def _tell(self, title: str, text: str) -> None:
-        box = QMessageBox(QMessageBox.Icon.NoIcon, title, text, QMessageBox.StandardButton.Close, self)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        tell(self, "Keys and mouse", KEYS)
 
     # Life
 
@@ -552,21 +544,3 @@ class MainWindow(QMainWindow):
         self.autosave.close()
         self.session.close()
         super().closeEvent(event)
-
-
-KEYS = """<table cellpadding='3'>
-<tr><td><b>Tab</b>, Shift+A, double-click</td><td>search and add a node</td></tr>
-<tr><td><b>drag from a port</b></td><td>draw a wire; let go on nothing: what fits is offered</td></tr>
-<tr><td><b>drag a wire's end</b></td><td>connect it elsewhere, or off</td></tr>
-<tr><td><b>drop a node on a wire</b></td><td>put it in between</td></tr>
-<tr><td><b>double-click a cell</b></td><td>open its drawing; Esc leaves</td></tr>
-<tr><td><b>drag on nothing</b></td><td>select with a box; Shift adds</td></tr>
-<tr><td><b>middle button</b>, Space + drag</td><td>pan</td></tr>
-<tr><td><b>wheel</b></td><td>zoom at the pointer</td></tr>
-<tr><td><b>F</b></td><td>show the selection, or everything</td></tr>
-<tr><td><b>arrows</b></td><td>move what is selected; Shift: further</td></tr>
-<tr><td><b>Ctrl+D</b>, Ctrl+C, Ctrl+V, Del</td><td>duplicate, copy, paste, delete</td></tr>
-<tr><td><b>Ctrl+Shift+V</b></td><td>paste and keep the incoming wires</td></tr>
-<tr><td><b>Ctrl+L</b></td><td>tidy</td></tr>
-<tr><td><b>Ctrl+Z</b>, Ctrl+Shift+Z</td><td>undo, redo, without limit</td></tr>
-</table>"""

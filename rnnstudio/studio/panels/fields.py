@@ -73,6 +73,7 @@ class NumberEdit(QAbstractSpinBox):
         self.whole = whole
         self.setKeyboardTracking(False)
         self.setMinimumWidth(90)
+        self.lineEdit().setTextMargins(4, 0, 0, 0)
         self.editingFinished.connect(lambda: self.committed.emit(self.text(), False))
 
     def suggest(self, names: Sequence[str]) -> None:

@@ -169,6 +169,8 @@ class NodeForm(QWidget):
             field = field_for(param, session)
             label = QLabel(param.name.replace("_", " ").capitalize())
             label.setToolTip(param.doc)
+            # The label stands beside the editor, also when a reason is shown below it.
+            label.setMinimumHeight(field.sizeHint().height())
             field.setToolTip(param.doc)
             field.changed.connect(lambda value, stepped, name=param.name: self._set(name, value, stepped))
             self.fields[param.name] = field

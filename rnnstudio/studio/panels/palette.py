@@ -99,6 +99,7 @@ class PalettePanel(QWidget):
         """Sections when nothing is searched for; a ranked list otherwise."""
         self._shown = self.offers()
         wanted = self.edit.text().strip()
+        self.tree.setRootIsDecorated(not wanted)
         top = [self.tree.topLevelItem(i) for i in range(self.tree.topLevelItemCount())]
         folded = {section.text(0) for section in top if section is not None and not section.isExpanded()}
         self.tree.clear()
