@@ -212,6 +212,7 @@ class Live(QObject):
         self._timer.stop()
         if not self._closed:
             self._closed = True
+            self._loader.forget()
             self._client.close()
             self._collector.close()
         self.state = "idle"
