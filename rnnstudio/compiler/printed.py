@@ -78,7 +78,7 @@ def batch_normal(x, mean, variance, epsilon, momentum, training, *masks):
     center = x.masked_fill(~own, 0.0).sum(places) / count.clamp(min=1)
     spread = (x - center).square().masked_fill(~own, 0.0).sum(places) / count.clamp(min=1)
     with torch.no_grad():
-        rate = momentum * (count > 1)
+        rate = momentum * (count > 1).to(x.dtype)
         mean += rate * (center - mean)
         variance += rate * (spread * count / (count - 1).clamp(min=1) - variance)
     return (x - center) * torch.rsqrt(spread + epsilon)

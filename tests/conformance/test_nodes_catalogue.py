@@ -1,0 +1,73 @@
+"""Every node of the catalogue: no complaint, printed source equals the network, padding changes nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from rnnstudio.catalog.catalog import standard
+from rnnstudio.compiler import check
+from tests.conformance.catalogue import NODES, assert_padding_changes_nothing, in_chunks, network
+from tests.conformance.running import (
+    answer,
+    answer_of_source,
+    assert_same,
+    assert_same_answers,
+    batch_of,
+    program_of,
+    ragged,
+)
+
+CAUSAL = (
+    "Taps",
+    "Taps with gaps",
+    "Clock",
+    "Clock in groups",
+    "Zoneout",
+    "Blend",
+    "LayerNorm in a loop",
+    "Gelu in a loop",
+)
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_a_node_is_checked_printed_and_run_alike(name: str) -> None:
+    design = NODES[name]()
+    assert [d.text() for d in check(design, standard()).diagnostics if d.code != "NoLoss"] == []
+    program = program_of(design)
+    made = network(program)
+    fields = batch_of(program)
+    for lengths in (None, ragged(program)):
+        wanted = answer(made, fields, lengths)
+        assert_same_answers(program, answer_of_source(program, made.weights, fields, lengths), wanted, lengths)
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_padding_changes_nothing(name: str) -> None:
+    program = program_of(NODES[name]())
+    assert_padding_changes_nothing(network(program), batch_of(program), ragged(program))
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_what_runs_forward_goes_on_between_chunks(name: str) -> None:
+    program = program_of(NODES[name]())
+    made = network(program)
+    fields = batch_of(program)
+    for cut in (1, 3):
+        assert_same(in_chunks(made, fields, cut), made(fields).outputs, 1e-12)
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_the_source_goes_on_from_a_state_too(name: str) -> None:
+    program = program_of(NODES[name]())
+    made = network(program)
+    first, second = batch_of(program), batch_of(program, steps=4)
+    state = made(first).state
+    printed = answer_of_source(program, made.weights, second, None, state)
+    assert_same_answers(program, printed, answer(made, second, None, state))
+
+
+def test_every_node_has_words_for_people() -> None:
+    for kind in standard().kinds.values():
+        assert kind.doc.endswith((".", "?")), kind.name
+        assert kind.title, kind.name
+        assert kind.formula or kind.family in ("Data", "Cell"), kind.name
