@@ -157,10 +157,11 @@ class _Run:
             passes += 1
             for key in order:
                 item = drawn[key]
-                inputs = {port: found.get(source) for port, source in item.feeds.items()}
-                for port in item.inputs:
-                    if not port.optional:
-                        inputs.setdefault(port.name, None)
+                inputs = {
+                    port.name: found.get(item.feeds[port.name]) if port.name in item.feeds else None
+                    for port in item.inputs
+                    if port.name in item.feeds or not port.optional
+                }
                 for port_name, signal in self._infer(name, scope, item, inputs, variables, given, inside).items():
                     if found.get((key, port_name)) != signal:
                         found[key, port_name] = signal

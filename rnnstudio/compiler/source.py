@@ -366,13 +366,13 @@ class _Writer:
         for state in scan.states:
             yield from self._start(scan, state, like)
         for name in scan.yields:
-            yield f"{self._name(f'steps of {name}', f'{name}_steps')} = []"
+            yield f"{self._collected(scan, name)} = []"
         t = self._name(f"step of {scan.axis}", "t" if not self._inner(scan) else f"t_{scan.axis}")
         yield f"for {t} in {f'range({size})' if scan.forward else f'reversed(range({size}))'}:"
         body = list(self._body(scan, t, valid))
         yield from (f"    {line}".rstrip() for line in body)
         for name in scan.yields:
-            steps = self._name(f"steps of {name}")
+            steps = self._collected(scan, name)
             order = steps if scan.forward else f"{steps}[::-1]"
             yield f"{self._name(name)} = torch.stack({order}, {scan.dims[name]})"
         if scan.forward and not self._inner(scan):
@@ -380,6 +380,10 @@ class _Writer:
                 past = self._past(state)
                 value = f"torch.stack({past})" if abs(state.k) > 1 else f"{past}[None]"
                 yield f'final["{state.delay}"] = {value}'
+
+    def _collected(self, scan: Scan, name: str) -> str:
+        """The list of a value's steps in one loop (a loop around it collects the same value once more)."""
+        return self._name(f"steps of {name} over {scan.axis}", f"{name}_steps")
 
     def _data_axis(self, axis: str) -> str:
         return self.program.axes.get(axis, axis)
@@ -485,7 +489,7 @@ class _Writer:
         yield from self._regions(scan.body)
         del self.loops[scan.axis]
         for name in scan.yields:
-            yield f"{self.names[f'steps of {name}']}.append({self.names[name]})"
+            yield f"{self._collected(scan, name)}.append({self.names[name]})"
         yield f"own = None if {valid} is None else {valid}[{t}][:, None]"
         moves = [(self._past(s), self._name(s.source), abs(s.k)) for s in scan.states]
         targets, values = [], []

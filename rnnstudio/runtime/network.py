@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from ..catalog.primitives import Op
 from ..compiler.program import Loss, Map, Program, Region, Scan, State, parents_field, region_ops
 from ..compiler.prune import prune, without
 from ..design.errors import StudioError
@@ -79,6 +80,8 @@ class Network(nn.Module):
         self._attributes: dict[str, str] = {}
         for parameter in program.parameters:
             name = parameter.path.replace(".", "__")
+            while name in self._attributes.values():
+                name += "_"
             self._attributes[parameter.path] = name
             tensor = initialise(parameter, seed)
             if parameter.trainable:
@@ -181,7 +184,7 @@ class Network(nn.Module):
             if not isinstance(scan, Scan):
                 continue
             sources = {s.source for s in scan.states}
-            for op in scan.ops():
+            for op in _steps(scan):
                 if (op.kind in ("sigmoid", "tanh", "relu") or op.name in sources) and not op.signal.axes:
                     found[op.node] = _in_time(record[op.name], scan)
                     if op.kind == "sigmoid":
@@ -223,6 +226,11 @@ class Network(nn.Module):
     ) -> tuple[dict[str, Tensor], Context]:
         regions = self._needed(wanted)
         values, sizes, batch = self._inputs(fields, wanted)
+        for region in regions:
+            if isinstance(region, Scan) and not region.tree and region.axis not in sizes:
+                raise StudioError(
+                    f"How long “{region.axis}” is cannot be told", where=region.name, remedy="Give a field that has it."
+                )
         values |= known or {}
         own = {axis: lengths[data] for axis, data in self.program.axes.items() if lengths and data in lengths}
         weights = self.weights
@@ -257,7 +265,7 @@ class Network(nn.Module):
         needed = self._needs_inputs(wanted)
         values: dict[str, Tensor] = {}
         sizes: dict[str, int] = {}
-        batch = 0
+        batch = 1
         for item in self.program.inputs:
             if item.name not in needed and item.field not in fields:
                 continue
@@ -284,7 +292,7 @@ class Network(nn.Module):
                     )
             x = x.movedim(0, len(axes)) if axes else x
             if not tokens:
-                x = x.to(next(iter(self.parameters())).dtype) if self._attributes else x
+                x = x.to(next(iter(self.weights.values())).dtype) if self._attributes else x
             values[item.name] = x
         return values, sizes, batch
 
@@ -352,8 +360,11 @@ class Network(nn.Module):
         states: list[tuple[Scan, State]] = []
         for scan in self.program.regions:
             if isinstance(scan, Scan):
-                states += [(scan, state) for state in scan.states]
+                made = {op.name for op in _steps(scan)}
+                states += [(scan, state) for state in scan.states if state.source in made]
         leaves = [x for _, state in states for x in record[state.source]]
+        if not leaves:
+            return {}
         grads = iter(torch.autograd.grad(total, leaves, allow_unused=True))
         nodes = {op.name: op.node for op in region_ops(self.program.regions)}
         found: dict[str, Tensor] = {}
@@ -364,6 +375,11 @@ class Network(nn.Module):
                 norms.append(grad.norm() if grad is not None else x.new_zeros(()))
             found[nodes[state.source]] = torch.stack(norms if scan.forward else norms[::-1]).detach()
         return found
+
+
+def _steps(scan: Scan) -> Iterable[Op]:
+    """The operations that run once a step of this loop: not those of a loop inside it."""
+    return (op for region in scan.body if isinstance(region, Map) for op in region.ops)
 
 
 def _in_time(steps: Iterable[Tensor], scan: Scan) -> Tensor:

@@ -436,6 +436,7 @@ DRAWINGS: dict[str, Callable[[], Design]] = {
     "one to one": one_to_one,
     "two losses": two_losses,
     "attention": attention,
+    "grid": grid,
     "side by side": side_by_side,
     "pointwise": pointwise,
     "tied": tied,
