@@ -55,6 +55,8 @@ class Stock:
         for exporter in exporters:
             _judge_text(exporter, "name", "title")
             _judge_name(exporter, "an exporter")
+            if exporter.suffix and not re.fullmatch(r"\.\w+", exporter.suffix):
+                raise Unfit(f"the exporter {exporter.name!r} has the suffix {exporter.suffix!r}: write it like “.py”")
         _unique("a node", plugin.nodes, {*self.catalog.kinds, CELL})
         _unique("a cell", _each(cells, CellDefinition, "cells"), self.catalog.cells)
         _unique("a reader", readers, {*self.readers, *BUILT_IN})

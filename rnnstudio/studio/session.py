@@ -12,7 +12,6 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from ..catalog.catalog import Catalog, standard
 from ..compiler.check import Checked, Checker
 from ..compiler.diagnostics import Diagnostic
 from ..design import storage
@@ -20,6 +19,7 @@ from ..design.design import Design
 from ..design.edits import Edit, Restore, SetData
 from ..design.errors import StudioError
 from ..design.history import Change, Document
+from ..loading import Loaded, load_plugins
 from .focus import Focus
 
 
@@ -45,9 +45,10 @@ class Session(QObject):
 
     CHECK_AFTER_MS = 15
 
-    def __init__(self, catalog: Catalog | None = None, parent: QObject | None = None) -> None:
+    def __init__(self, plugins: Loaded | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.catalog = catalog or standard()
+        self.plugins = plugins or load_plugins()
+        self.catalog = self.plugins.catalog
         self.focus = Focus(self)
         self.document = Document()
         self.base_folder = Path.cwd()
@@ -84,6 +85,11 @@ class Session(QObject):
     def errors(self) -> tuple[Diagnostic, ...]:
         """What keeps the design from being trained."""
         return self.checked.errors
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What is wrong with the studio itself, whatever the drawing: plugins that could not be loaded."""
+        return tuple(Diagnostic("PluginFailed", "warning", problem.text()) for problem in self.plugins.problems)
 
     # Changes
 

@@ -59,7 +59,13 @@ class ExportDialog(QDialog):
         self.checkpoint = Combo(
             ("best on the validation part", "best"), ("the last one", "last"), tip="Which of the run's two checkpoints"
         )
-        self.format = Combo(("Python source + safetensors (runs with torch alone)", "python"))
+        brought = session.plugins.exporters
+        self.format = Combo(
+            ("Python source + safetensors (runs with torch alone)", "python"),
+            *((exporter.title, exporter.name) for exporter in brought.values()),
+        )
+        self._suffixes = {"python": ".py", **{name: exporter.suffix for name, exporter in brought.items()}}
+        self.format.activated.connect(self._format_chosen)
         self.path = QLineEdit()
         self.path.setToolTip("The Python file; the weights lie beside it")
         self.path.textChanged.connect(self._update)
@@ -141,8 +147,17 @@ class ExportDialog(QDialog):
             self._tell("There is no trained model yet. Press Train first; a model can be exported after a checkpoint.")
         else:
             self._tell("")
-            self.path.setText(str(run / "export" / f"{_safe(self.session.design.name)}.py"))
+            self.path.setText(str(run / "export" / f"{_safe(self.session.design.name)}{self._suffix}"))
         self._update()
+
+    @property
+    def _suffix(self) -> str:
+        return self._suffixes.get(self.format.currentData(), "")
+
+    def _format_chosen(self) -> None:
+        text = self.path.text().strip()
+        if text:
+            self.path.setText(str(Path(text).with_suffix(self._suffix)))
 
     def _update(self) -> None:
         busy = self._process is not None
@@ -152,7 +167,7 @@ class ExportDialog(QDialog):
         self.close_button.setText("Cancel" if busy else "Close")
 
     def _browse(self) -> None:
-        chosen, _ = QFileDialog.getSaveFileName(self, "Export to", self.path.text(), "Python (*.py)")
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export to", self.path.text(), f"Export (*{self._suffix})")
         if chosen:
             self.path.setText(chosen)
 

@@ -88,7 +88,10 @@ class DataPanel(QWidget):
         self.empty = note("Drop a text or a CSV file here, or choose one.\n\nThe network learns from it.")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
-        self.reader = Combo(("text", "text"), ("table of numbers (CSV)", "csv"), tip="How the file is understood")
+        brought = ((reader.title, reader.name) for reader in data.plugged())
+        self.reader = Combo(
+            ("text", "text"), ("table of numbers (CSV)", "csv"), *brought, tip="How the file is understood"
+        )
         self.reader.activated.connect(self._reader_chosen)
         self.text_form = TextForm()
         self.table_form = TableForm()
@@ -229,16 +232,21 @@ class DataPanel(QWidget):
     def _reader_chosen(self) -> None:
         if self._recipe is None or self.reader.currentData() == self._recipe.reader:
             return
-        encoding = self._recipe.options.get("encoding", "utf-8")
+        reader = self.reader.currentData()
+        known = reader in data.BUILT_IN
+        options = {"encoding": self._recipe.options.get("encoding", "utf-8")} if known else {}
         self._of_design = False
-        self._ask(DataRecipe(self.reader.currentData(), self._recipe.path, {"encoding": encoding}, self._recipe.split))
+        self._ask(DataRecipe(reader, self._recipe.path, options, self._recipe.split))
 
     def _look_again(self) -> None:
         if self._recipe is None:
             return
-        form = self.text_form if self._recipe.reader == "text" else self.table_form
+        reader = self._recipe.reader
+        options = self._recipe.options  # a plugin's reader has no form: its options stay
+        if reader in data.BUILT_IN:
+            options = (self.text_form if reader == "text" else self.table_form).options()
         try:
-            recipe = DataRecipe(self._recipe.reader, self._recipe.path, form.options(), self.split_form.split())
+            recipe = DataRecipe(reader, self._recipe.path, options, self.split_form.split())
         except StudioError as error:
             self._show_failure(error)
             return
@@ -268,13 +276,14 @@ class DataPanel(QWidget):
         self.reader.put(recipe.reader)
         text = recipe.reader == "text"
         self.text_form.setVisible(text)
-        self.table_form.setVisible(not text)
-        (self.text_form if text else self.table_form).put(recipe.options, look.columns)
+        self.table_form.setVisible(recipe.reader == "csv")
+        if recipe.reader in data.BUILT_IN:
+            (self.text_form if text else self.table_form).put(recipe.options, look.columns)
         self.split_form.put(recipe.split)
         self.summary.setText(_statistics(preview))
         self.summary.setVisible(bool(preview.summary))
         self._show_problems(preview)
-        self.excerpt.setVisible(text and bool(preview.excerpt))
+        self.excerpt.setVisible(bool(preview.excerpt))
         self.excerpt.setPlainText("\n".join(preview.excerpt.splitlines()[:40]))
         self._fill_table(preview)
         self._update_buttons()

@@ -75,7 +75,7 @@ class ProblemRow(QFrame):
 
 
 class ProblemsPanel(QScrollArea):
-    """Errors first, then warnings and hints."""
+    """Errors first, then warnings (of plugins too) and hints."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -103,14 +103,15 @@ class ProblemsPanel(QScrollArea):
         self.take(self.session.checked)
 
     def take(self, checked: Checked) -> None:
-        if checked.diagnostics == self._shown:
+        diagnostics = (*checked.diagnostics, *self.session.warnings)
+        if diagnostics == self._shown:
             return
-        self._shown = checked.diagnostics
+        self._shown = diagnostics
         for row in self.rows:
             row.hide()
             self._box.removeWidget(row)
             row.deleteLater()
-        found = sorted(checked.diagnostics, key=lambda d: _ORDER.get(d.severity, 3))[:MOST]
+        found = sorted(diagnostics, key=lambda d: _ORDER.get(d.severity, 3))[:MOST]
         self.rows = [ProblemRow(self.session, d) for d in found]
         for i, row in enumerate(self.rows):
             self._box.insertWidget(i, row)
