@@ -34,12 +34,14 @@ class Axis:
     """A named axis of a design. Its length differs from example to example; padding never counts.
 
     kind: "sequence" (ordered steps) or "tree" (the nodes of a tree).
-    carry: the loop state at the end of a chunk is the initial state of the next one (truncated BPTT).
+    chunk, carry: truncated back-propagation through time along this axis: how many steps it sees, and whether the loop
+    state at the end of a chunk is the initial state of the next one. 0 and None: as the training settings say.
     """
 
     name: str
     kind: str = "sequence"
-    carry: bool = False
+    chunk: int = 0
+    carry: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

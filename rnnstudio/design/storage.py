@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from .design import CellDefinition, Design, Frame, Graph, Node, Pin, Value, Var, Wire, frozen
@@ -37,7 +38,7 @@ def dumps(design: Design) -> str:
         "variables": dict(design.variables),
         "graph": _graph_to_json(design.graph),
         "cells": {name: cell_to_json(cell) for name, cell in design.cells.items()},
-        "axes": {a.name: {"kind": a.kind, "carry": a.carry} for a in design.axes.values()},
+        "axes": {a.name: _axis_to_json(a) for a in design.axes.values()},
         "data": design.data.to_json() if design.data is not None else None,
         "training": _plain(design.training),
     }
@@ -168,6 +169,15 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _axis_to_json(axis: Axis) -> dict[str, Any]:
+    body: dict[str, Any] = {"kind": axis.kind}
+    if axis.chunk:
+        body["chunk"] = axis.chunk
+    if axis.carry is not None:
+        body["carry"] = axis.carry
+    return body
+
+
 def _graph_to_json(graph: Graph) -> dict[str, Any]:
     return {
         "nodes": {n.id: _node_to_json(n) for n in graph.nodes.values()},
@@ -237,7 +247,10 @@ class Reader:
         for name, axis in self.take(body, "axes", dict, {}, "").items():
             place = f"axes.{name}"
             kind = self.take(axis, "kind", str, "sequence", place)
-            axes[name] = Axis(name, kind, self.take(axis, "carry", bool, False, place))
+            if kind not in ("sequence", "tree"):
+                raise self.fail(f"{place}.kind", f"{kind!r} is no kind of axis")
+            chunk = self.take(axis, "chunk", int, 0, place)
+            axes[name] = Axis(name, kind, max(chunk, 0), self.take(axis, "carry", (bool, NoneType), None, place))
         cells = {n: self.cell(n, c) for n, c in self.take(body, "cells", dict, {}, "").items()}
         data = body.get("data")
         try:

@@ -75,7 +75,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 def follow(trainer: Trainer, console: Console) -> ev.Finished | ev.Failed:
-    """Run a trainer to its end, showing what it does. Ctrl+C stops after the step and saves; a second one breaks off."""
+    """Run a trainer to its end, showing what it does. Ctrl+C stops after the step and saves, a second one at once."""
     result: ev.Finished | ev.Failed | None = None
     with Progress(console) as progress, interrupt_stops(trainer.requests):
         for event in trainer.events():

@@ -19,6 +19,10 @@ from .recovery import forget, left_behind
 from .window import MainWindow
 
 
+WARM_UP_MS = 300
+"""After the window shows, the worker process starts and imports torch, so that Train answers at once."""
+
+
 def application() -> QApplication:
     """The one QApplication, in our looks. Safe to call twice."""
     app = QApplication.instance()
@@ -68,6 +72,7 @@ def main(argv: Sequence[str] = ()) -> int:
     window = open_window(argv[0] if argv else None)
     sys.excepthook = _Unforeseen(window)
     QTimer.singleShot(0, window, lambda: _offer_recovery(window))
+    QTimer.singleShot(WARM_UP_MS, window, lambda: window.live.fill().prepare())
     return app.exec()
 
 

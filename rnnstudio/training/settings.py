@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..design.design import Design
 from ..design.errors import StudioError
 
 
@@ -49,6 +50,20 @@ class TrainingSettings(BaseModel):
     probe_seconds: float = Field(
         1.0, ge=0, title="Probe every", description="seconds between looks inside (at most 5 % of the time); 0: never"
     )
+
+
+def along_axes(settings: TrainingSettings, design: Design, axes: Mapping[str, str]) -> TrainingSettings:
+    """The settings with the chunk length and carried state that the design's axes ask for.
+
+    axes: the drawing's axis → the data's axis (Program.axes); the data is cut along its main axis, the first of them.
+    """
+    for drawn in axes:
+        axis = design.axis(drawn)
+        if axis.kind == "sequence" and (axis.chunk or axis.carry is not None):
+            chunk = axis.chunk or settings.chunk
+            carry = settings.carry if axis.carry is None else axis.carry
+            return settings.model_copy(update={"chunk": chunk, "carry": carry})
+    return settings
 
 
 def settings_from(values: Mapping[str, Any], **overrides: Any) -> TrainingSettings:

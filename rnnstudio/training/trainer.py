@@ -29,7 +29,7 @@ from .machine import choose_device, set_threads, versions
 from .optim import apply_settings, make_optimiser, norms
 from .requests import LIVE_SETTINGS, Request, Requests
 from .runs import RunFolder
-from .settings import TrainingSettings, settings_from
+from .settings import TrainingSettings, along_axes, settings_from
 from .showing import Writer, forecast
 from .timing import Budget, Stopwatch
 from .validation import State, evaluation_batches, validate
@@ -61,7 +61,8 @@ class Trainer:
         command: Sequence[str] = (),
         requests: Requests | None = None,
     ) -> None:
-        self.settings = settings
+        program = compile_design(design.replace(data=dataset.recipe), catalog or standard())
+        self.settings = settings = along_axes(settings, design, program.axes)
         self.dataset = dataset
         self.design = design.replace(data=dataset.recipe, training=settings.model_dump())
         self.requests = requests or Requests()
@@ -69,7 +70,7 @@ class Trainer:
         self.device = choose_device(settings.device)
         self.threads = set_threads(settings.threads, window)
         seed_everything(settings.seed)
-        self.network = Network(compile_design(self.design, catalog or standard()), settings.seed).to(self.device)
+        self.network = Network(program, settings.seed).to(self.device)
         self.trained = {path: w for path, w in self.network.weights.items() if isinstance(w, torch.nn.Parameter)}
         if not self.trained:
             raise StudioError("The design has no parameter to train", remedy="Add a layer with weights.")

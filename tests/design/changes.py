@@ -86,7 +86,16 @@ simple_edits: st.SearchStrategy[Edit] = st.one_of(
     st.builds(RemoveCell, st.sampled_from(CELLS)),
     st.builds(SetData, recipes),
     st.builds(SetTraining, st.dictionaries(st.sampled_from(("epochs", "seed")), st.sampled_from((None, 1, 2)))),
-    st.builds(SetAxis, st.builds(Axis, st.sampled_from(("time", "source")), st.just("sequence"), st.booleans())),
+    st.builds(
+        SetAxis,
+        st.builds(
+            Axis,
+            st.sampled_from(("time", "source")),
+            st.sampled_from(("sequence", "tree")),
+            st.integers(0, 50),
+            st.sampled_from((None, True, False)),
+        ),
+    ),
     st.builds(SetName, st.sampled_from(("one", "two")), st.sampled_from((None, "A drawing."))),
 )
 edits: st.SearchStrategy[Edit] = st.one_of(

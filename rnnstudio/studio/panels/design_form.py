@@ -6,7 +6,6 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import (
-    QCheckBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -19,13 +18,14 @@ from PySide6.QtWidgets import (
 )
 
 from ...catalog.node import Param
+from ...catalog.trees import CHILDREN
 from ...compiler.resolve import variables_of
 from ...design.design import MAIN, Value, frozen
-from ...design.edits import Edit, SetAxis, SetCell, SetName, SetVariable, check_name
+from ...design.edits import Edit, SetCell, SetName, SetVariable, check_name
 from ...design.errors import StudioError
-from ...design.signals import Axis
 from ..icons import icon
 from ..session import Session
+from .axis_form import AxisForm
 from .fields import Field, NumberField, TextField
 
 
@@ -78,7 +78,7 @@ class DesignForm(QWidget):
         box.addLayout(self.axes)
         box.addStretch(1)
         self._rows: tuple[str, ...] = ()
-        self._boxes: dict[str, QCheckBox] = {}
+        self._boxes: dict[str, AxisForm] = {}
         self.refresh()
 
     def _adding(self) -> QHBoxLayout:
@@ -143,7 +143,8 @@ class DesignForm(QWidget):
         design = self.session.design
         names: list[str] = []
         if self.graph == MAIN:
-            names = sorted({a for s in self.session.checked.signals.values() for a in s.axes} | set(design.axes))
+            seen = {a for s in self.session.checked.signals.values() for a in s.axes if not a.endswith(CHILDREN)}
+            names = sorted(seen | set(design.axes))
         if names != list(self._boxes):
             for old in self._boxes.values():
                 old.hide()
@@ -151,22 +152,14 @@ class DesignForm(QWidget):
                 old.deleteLater()
             self._boxes = {}
             for name in names:
-                box = QCheckBox(f"{name}: carry the state from chunk to chunk")
-                box.setToolTip(
-                    "The state at the end of a chunk of one long text begins the next (truncated backpropagation)."
-                )
-                box.clicked.connect(lambda on, name=name: self._carry(name, on))
-                self.axes.addWidget(box)
-                self._boxes[name] = box
-        for name, box in self._boxes.items():
-            box.setChecked(design.axis(name).carry)
+                form = AxisForm(self.session, name)
+                self.axes.addWidget(form)
+                self._boxes[name] = form
+        for form in self._boxes.values():
+            form.refresh()
         self.axes_title.setVisible(bool(names))
 
     # What the person does
-
-    def _carry(self, name: str, on: bool) -> None:
-        axis = self.session.design.axis(name)
-        self.session.do(SetAxis(Axis(axis.name, axis.kind, on)))
 
     def _set(self, name: str, value: Any, stepped: bool) -> None:
         edit: Edit

@@ -169,9 +169,20 @@ def test_changing_a_variable_changes_the_shapes_on_the_wires(hands):
     assert any(item.text == "[batch, time, 48]" for item in hands.view.canvas.wires.values())
 
 
-def test_the_carry_of_an_axis_is_an_edit(hands):
+def test_how_an_axis_runs_is_an_edit(hands):
     hands.session.focus.select()
     design_form = hands.window.inspector.form
     assert isinstance(design_form, DesignForm)
-    design_form._boxes["time"].click()
-    assert hands.session.design.axis("time").carry
+    form = design_form._boxes["time"]
+    form.carry.setCurrentIndex(1)
+    form.carry.activated.emit(1)
+    assert hands.session.design.axis("time").carry is True
+    form.chunk.setValue(35)
+    assert hands.session.design.axis("time").chunk == 35
+    form.kind.setCurrentIndex(1)
+    form.kind.activated.emit(1)
+    assert hands.session.design.axis("time").kind == "tree"
+    assert not form.chunk.isVisibleTo(form)
+    hands.session.undo()
+    assert form.kind.currentData() == "sequence"
+
