@@ -117,15 +117,15 @@ class Network(nn.Module):
 
     def lowerings(self) -> tuple[str, ...]:
         """One line a loop: what it runs on, and why."""
-        lines = []
-        for scan in self.program.scans():
-            if scan.kernel is not None and not self.reference:
-                name = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN (tanh)", "rnn_relu": "RNN (ReLU)"}
-                lines.append(f"{scan.name}: torch.nn's {name[scan.kernel.kind]} kernel (recognised by its structure)")
-            else:
-                why = "asked for" if self.reference else scan.why_not
-                lines.append(f"{scan.name}: reference loop ({why})")
-        return tuple(lines)
+        return self.loops.lines(reference=self.reference)
+
+    def lowering_choices(self) -> dict[str, str]:
+        """Loop → lowering, where a contest or `set_lowering_choices` decided: given again, a run computes the same."""
+        return dict(self.loops.choices)
+
+    def set_lowering_choices(self, choices: Mapping[str, str]) -> None:
+        """Run loops on these lowerings, where they serve. Raises StudioError for a name that is no lowering."""
+        self.loops.choose(choices)
 
     def forward(self, fields: Fields, lengths: Lengths | None = None, state: Fields | None = None) -> Result:
         """Outputs of the network. `state`: final states of the steps before, to go on from (one step at a time too)."""

@@ -1,4 +1,8 @@
-"""Which lowering each loop of a network runs on, and why: the one place where that is decided."""
+"""Which lowering each loop of a network runs on, and why: the one place where that is decided.
+
+`LOWERINGS` is the order in which they are tried. Where both torch.nn's kernel and machine code serve, a contest on the
+first training step decides; on a GPU torch.nn's kernel always wins.
+"""
 
 from __future__ import annotations
 
@@ -8,65 +12,161 @@ import torch
 from torch import Tensor
 
 from ...compiler.program import Program, Scan, region_ops
+from ...design.errors import StudioError
 from ...design.signals import Signal
 from ..context import Context
 from ..kernels import declines, run_kernel
+from . import contest
 from .canonical import Declined, canonical
 from .machine_loop import MachineLoop
 from .plan import plan
 from .serve import FusedLoop
 from .torch_loop import TorchLoop
 
+KERNEL, MACHINE, TORCH, REFERENCE = "torch.nn", "machine code", "torch function", "reference"
+
+LOWERINGS = (MACHINE, KERNEL, TORCH, REFERENCE)
+"""The switch: leave one out and no loop runs on it (the reference always serves)."""
+
+_KERNELS = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN (tanh)", "rnn_relu": "RNN (ReLU)"}
+
 
 class Loops:
-    """The loops of one program. `forced`: a lowering's name that every loop has to take where it can."""
+    """The loops of one program. choices: loop → lowering, by contest or given."""
 
     def __init__(self, program: Program) -> None:
+        self.program = program
         self.signals: Mapping[str, Signal] = program.signals
         ops = region_ops(program.regions)
         self.parameters = {op.name: str(op.attrs["weight"]) for op in ops if op.kind == "parameter"}
-        self.forced = ""
+        self.choices: dict[str, str] = {}
         self.served: dict[str, str] = {}
+        """Loop → what it ran on last."""
+        self._times: dict[str, dict[str, float]] = {}
         self._fused: dict[tuple[object, ...], FusedLoop | str] = {}
-        self._torch: dict[int, TorchLoop] = {}
-        self._machines: dict[tuple[int, torch.dtype], MachineLoop] = {}
+        self._loops: dict[tuple[int, str], TorchLoop | MachineLoop | str] = {}
+
+    def choose(self, choices: Mapping[str, str]) -> None:
+        """Take these lowerings where they serve, without a contest. Raises StudioError for a name that is none."""
+        for loop, name in choices.items():
+            if name not in (KERNEL, MACHINE, TORCH, REFERENCE):
+                raise StudioError(f"“{name}” is no lowering", where=loop, remedy=f"There are {', '.join(LOWERINGS)}.")
+        self.choices |= choices
 
     def run(self, scan: Scan, values: dict[str, Tensor], context: Context) -> bool:
-        """Run a scan by the lowering that serves; False when none does and the reference loop has to."""
-        if context.record is not None or context.depth:
+        """Run a scan by the lowering that serves; False when the reference loop has to."""
+        if context.record is not None or context.depth or scan.tree:
             return False
-        if self.forced:
-            fused = self.fused(scan, context)
-            if isinstance(fused, str):
-                return False
-            loop = self._torch_loop(fused) if self.forced == "torch" else self._machine(fused, context)
-            fused.run(loop, values, context)
-            self.served[scan.name] = self.forced
-            return True
-        if scan.kernel is not None and not declines(scan, context):
-            run_kernel(scan, scan.kernel, values, context)
-            return True
-        return False
+        serving = self._serving(scan, context)
+        name = self.choices.get(scan.name, "")
+        if name != REFERENCE and name not in serving:
+            name = next(iter(serving), REFERENCE)
+            if len(serving) > 1 and scan.name not in self.choices and context.training and torch.is_grad_enabled():
+                name = self.choices[scan.name] = self._winner(serving, scan, values, context)
+        self.served[scan.name] = name
+        if name == REFERENCE:
+            return False
+        serving[name](values, context)
+        return True
 
-    def fused(self, scan: Scan, context: Context) -> FusedLoop | str:
+    def _serving(self, scan: Scan, context: Context) -> dict[str, contest.Runner]:
+        """The lowerings that could run this scan now, in the order of preference; compiles nothing."""
+        found: dict[str, contest.Runner] = {}
+        if KERNEL in LOWERINGS and scan.kernel is not None and not declines(scan, context):
+            kernel = scan.kernel
+            found[KERNEL] = lambda values, context: run_kernel(scan, kernel, values, context)
+            if context.device.type != "cpu":
+                return found
+        if context.sizes[scan.axis] == 1 and not torch.is_grad_enabled():
+            return found  # one step, as when generating: nothing to be gained, and a kernel would have to be compiled
+        chosen = self.choices.get(scan.name, "")
+        if chosen in found:
+            return found
+        for name in (MACHINE, TORCH):
+            if name not in LOWERINGS:
+                continue
+            made = self._made(name, scan, context)
+            if not isinstance(made, str):
+                found[name] = made
+                if chosen != TORCH:
+                    break
+        return {name: found[name] for name in LOWERINGS if name in found}
+
+    def _made(self, name: str, scan: Scan, context: Context) -> contest.Runner | str:
+        """The runner of a fused lowering, or why there is none."""
+        if name == MACHINE:
+            if context.device.type != "cpu":
+                return "machine code is for the processor, not for a GPU"
+            if context.dtype not in (torch.float32, torch.float64):
+                return f"there is no machine code for {context.dtype}"
+        fused = self.fused(scan, ragged=context.ragged(scan.axis), training=context.training)
+        if isinstance(fused, str):
+            return fused
+        key = (id(fused), f"{name} {context.dtype}")
+        if key not in self._loops:
+            try:
+                self._loops[key] = TorchLoop(fused.plan) if name == TORCH else MachineLoop(fused.plan, context.dtype)
+            except Declined as reason:
+                self._loops[key] = str(reason)
+        loop = self._loops[key]
+        if isinstance(loop, str):
+            return loop
+        ready = loop
+        return lambda values, context: fused.run(ready, values, context)
+
+    def fused(self, scan: Scan, *, ragged: bool, training: bool) -> FusedLoop | str:
         """The loop in canonical form, or why it has none."""
-        ragged = context.ragged(scan.axis)
-        key = (scan.name, scan.yields, ragged, context.training)
+        key = (scan.name, scan.yields, ragged, training)
         if key not in self._fused:
             try:
-                form = canonical(scan, self.signals, self.parameters, context.training)
+                form = canonical(scan, self.signals, self.parameters, training)
                 self._fused[key] = FusedLoop(scan, plan(form, ragged=ragged))
             except Declined as reason:
                 self._fused[key] = str(reason)
         return self._fused[key]
 
-    def _torch_loop(self, fused: FusedLoop) -> TorchLoop:
-        if id(fused) not in self._torch:
-            self._torch[id(fused)] = TorchLoop(fused.plan)
-        return self._torch[id(fused)]
+    def _winner(
+        self, serving: Mapping[str, contest.Runner], scan: Scan, values: Mapping[str, Tensor], context: Context
+    ) -> str:
+        steps = context.sizes[scan.axis]
+        key = contest.key_of(f"{sorted(serving)} {scan}", context, steps)
+        before = contest.recall(key)
+        if before in serving:
+            return before
+        times = self._times[scan.name] = contest.fastest(serving, scan, values, context)
+        winner = next(iter(times))
+        contest.remember(key, winner)
+        return winner
 
-    def _machine(self, fused: FusedLoop, context: Context) -> MachineLoop:
-        key = (id(fused), context.dtype)
-        if key not in self._machines:
-            self._machines[key] = MachineLoop(fused.plan, context.dtype)
-        return self._machines[key]
+    def lines(self, *, reference: bool) -> tuple[str, ...]:
+        """One line a loop: what it runs on, and why."""
+        return tuple(f"{scan.name}: {self._line(scan, reference)}" for scan in self.program.scans())
+
+    def _line(self, scan: Scan, reference: bool) -> str:
+        if scan.tree:
+            return "level by level, all trees of the batch at once"
+        if reference:
+            return "reference loop (asked for)"
+        if scan.name in {inner.name for outer in self.program.scans() for inner in _inside(outer)}:
+            return "reference loop (it is inside another loop)"
+        named = f"torch.nn's {_KERNELS[scan.kernel.kind]} kernel" if scan.kernel else ""
+        fused = self.fused(scan, ragged=False, training=False)
+        if isinstance(fused, str):
+            if named:
+                return f"{named} (recognised by its structure)"
+            return f"reference loop (no layer of torch.nn: {scan.why_not}; not fused: {fused})"
+        chosen = self.choices.get(scan.name, "")
+        if not named:
+            return f"machine code, on a GPU one torch function (no layer of torch.nn: {scan.why_not})"
+        if not chosen:
+            return f"machine code or {named} (recognised by its structure; the first training step times both)"
+        times = self._times.get(scan.name)
+        why = "chosen before"
+        if times:
+            why = "; ".join(f"{named if name == KERNEL else name} {s * 1000:.1f} ms" for name, s in times.items())
+        return f"{named if chosen == KERNEL else chosen} ({why})"
+
+
+def _inside(scan: Scan) -> list[Scan]:
+    found = [region for region in scan.body if isinstance(region, Scan)]
+    return [*found, *(inner for scan in found for inner in _inside(scan))]

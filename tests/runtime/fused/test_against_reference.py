@@ -7,16 +7,17 @@ import torch
 from torch import Tensor
 
 from rnnstudio.compiler.program import Program, Scan
+from rnnstudio.runtime.fused.loops import MACHINE, TORCH
 from rnnstudio.runtime.network import Network
 
 from .cells import CELLS, batch, lengths, network, program
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
-LOWERINGS = ("torch", "machine")
+LOWERINGS = (MACHINE, TORCH)
 
 
 def force(net: Network, lowering: str) -> Network:
-    net.loops.forced = lowering
+    net.set_lowering_choices({scan.name: lowering for scan in net.program.scans()})
     return net
 
 
