@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -106,6 +107,7 @@ def export_python(network: Network, recipe: DataRecipe | None, out: Path) -> Cer
     """
     program = network.program
     target = _target(out, program)
+    described = json.dumps(describe(program, recipe), ensure_ascii=False)
     names = parameter_names(program)
     weights = {names[path]: t.detach().cpu().contiguous().clone() for path, t in network.weights.items()}
     text = _module(network, recipe)
@@ -113,17 +115,44 @@ def export_python(network: Network, recipe: DataRecipe | None, out: Path) -> Cer
     try:
         code, tensors = folder / target.name, folder / target.with_suffix(".safetensors").name
         code.write_text(text, encoding="utf-8")
-        save_file(weights, tensors, {"rnnstudio": json.dumps(describe(program, recipe), ensure_ascii=False)})
+        save_file(weights, tensors, {"rnnstudio": described})
         comparisons = compare(_on_cpu(network), _runner(code, program))
         files = (target.name, target.with_suffix(".safetensors").name)
         certificate = Certificate("python", files, program.name, TOLERANCE, comparisons, str(torch.__version__))
-        write_atomically(target.with_suffix(".safetensors"), tensors.read_bytes())
-        write_atomically(target, code.read_bytes())
+        proof = json.dumps(certificate.to_json(), indent=1).encode() + b"\n"
+        suffixes = {".safetensors": tensors.read_bytes(), ".py": code.read_bytes(), ".certificate.json": proof}
+        _publish({target.with_suffix(suffix): content for suffix, content in suffixes.items()})
+    except (OSError, SafetensorError) as error:
+        raise StudioError(f"Cannot write the export: {error}", where=str(folder), remedy="Free some space.") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    proof = json.dumps(certificate.to_json(), indent=1).encode()
-    write_atomically(target.with_suffix(".certificate.json"), proof + b"\n")
     return certificate
+
+
+def _publish(files: dict[Path, bytes]) -> None:
+    """Write all files of an export, in a folder that is made for them, or none. Raises StudioError."""
+    parent = next(iter(files)).parent
+    made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    new = [path for path in files if not path.exists()]
+    try:
+        for path in files:
+            if path.is_dir():
+                raise StudioError("A folder has that name", where=str(path), remedy="Choose another name.")
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StudioError(
+                f"Cannot make the folder: {error.strerror}", where=str(parent), remedy="Choose another place."
+            ) from None
+        for path, content in files.items():
+            write_atomically(path, content)
+    except StudioError:
+        for path in new:
+            path.unlink(missing_ok=True)
+        for folder in made:
+            if folder.is_dir():
+                folder.rmdir()
+        raise
 
 
 def describe(program: Program, recipe: DataRecipe | None) -> dict[str, Any]:
@@ -170,15 +199,7 @@ def _target(out: Path, program: Program) -> Path:
     if out.is_dir() or str(out).endswith(("/", "\\")):
         safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in program.name) or "network"
         out = out / f"{safe}.py"
-    target = out if out.suffix == ".py" else out.with_name(out.name + ".py")
-    if not target.parent.is_dir():
-        try:
-            target.parent.mkdir(parents=True)
-        except OSError as error:
-            raise StudioError(
-                f"Cannot make the folder: {error.strerror}", where=str(target.parent), remedy="Choose another place."
-            ) from None
-    return target
+    return out if out.suffix == ".py" else out.with_name(out.name + ".py")
 
 
 def _on_cpu(network: Network) -> Network:

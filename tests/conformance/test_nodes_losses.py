@@ -22,7 +22,6 @@ from tests.conformance.running import (
     answer_of_source,
     assert_same_answers,
     batch_of,
-    printed,
     program_of,
     ragged,
 )
