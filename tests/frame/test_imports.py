@@ -33,6 +33,8 @@ VIOLATIONS = [
     ("loading.planted", "rnnstudio.training"),
     ("training.planted", "rnnstudio.plugins"),
     ("plugins", "rnnstudio.studio"),
+    ("api", "rnnstudio.studio"),
+    ("training.planted", "rnnstudio.api"),
     # Qt
     ("design.planted", "PySide6.QtCore"),
     ("catalog.planted", "PySide6.QtGui"),
@@ -48,6 +50,7 @@ VIOLATIONS = [
     ("__main__", "pyqtgraph"),
     ("loading.planted", "PySide6"),
     ("plugins", "PySide6.QtCore"),
+    ("api", "pyqtgraph"),
     # torch
     ("design.planted", "torch"),
     ("catalog.planted", "torch.nn"),
@@ -61,6 +64,7 @@ VIOLATIONS = [
     ("__main__", "torch"),
     ("loading.planted", "torch"),
     ("plugins", "torch"),
+    ("api", "torch"),
     ("training.events", "torch"),
     ("training.settings", "torch"),
     ("training.runs", "torch.nn"),

@@ -14,7 +14,7 @@ import rnnstudio
 
 QT = {"PySide6", "shiboken6", "pyqtgraph"}
 LIGHT = ["rnnstudio", "rnnstudio.system", "rnnstudio.cli", "rnnstudio.gallery"]
-PACKAGES_WITHOUT_TORCH = ["design", "catalog", "compiler", "data", "loading", "plugins"]
+PACKAGES_WITHOUT_TORCH = ["design", "catalog", "compiler", "data", "loading", "plugins", "api"]
 MODULES_WITH_TORCH = {"rnnstudio.data.batches"}
 TRAINING_WITHOUT_TORCH = ["events", "settings", "runs", "history", "outbox", "requests", "client"]
 

@@ -1,0 +1,324 @@
+"""The studio from Python: draw a network by names, check it, and build it as a torch module.
+
+    import rnnstudio
+
+    design = rnnstudio.new("speller")
+    text = design.add("TokenInput", "text", size=65)
+    design.add("Embedding", "embedding", units=32, input=text)
+    design.add("LSTM", "memory", units=128, x="embedding")
+    design.add("Linear", "readout", units=65, input="memory.h")
+    design.add("Output", "scores", input="readout")
+    network = rnnstudio.build(design)           # an nn.Module
+
+What is drawn is the document that the window edits: `design.save("speller.rnn")`, then `rnnstudio open speller.rnn`.
+Torch is loaded by `build` alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .catalog.catalog import CELL, Catalog
+from .catalog.node import Param, Port
+from .catalog.sketch import Sketch
+from .compiler.resolve import cell_params, ports
+from .design import storage
+from .design.design import MAIN, CellDefinition, Design, Graph, Node, Pin, Value, Var, Wire, frozen
+from .design.edits import AddNode, Compound, Connect, Edit, SetCell, SetData, SetParam, SetVariable
+from .design.errors import StudioError
+from .design.history import Document
+from .loading import load_plugins
+
+if TYPE_CHECKING:
+    from .compiler.diagnostics import Diagnostic
+    from .compiler.program import Program
+    from .data.dataset import Dataset
+    from .design.recipe import DataRecipe
+    from .runtime import Network
+
+__all__ = ["Drawing", "DrawingError", "Sheet", "StudioError", "Var", "build", "kinds", "load", "new"]
+
+
+class DrawingError(StudioError):
+    """A drawing that cannot be built. `diagnostics` holds every error; the message tells them all."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class Sheet:
+    """One graph of a drawing: nodes are added and connected by their names. The design's own, or a cell's inside."""
+
+    def __init__(self, document: Document, graph: str, catalog: Catalog) -> None:
+        self._document = document
+        self._graph = graph
+        self._catalog = catalog
+
+    @property
+    def name(self) -> str:
+        """The cell's name, or the design's."""
+        return self._graph or self._document.design.name
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """The nodes drawn so far, by name."""
+        return self._here.nodes
+
+    @property
+    def _here(self) -> Graph:
+        return self._document.design.graph_of(self._graph)
+
+    def add(
+        self,
+        kind: str,
+        name: str = "",
+        *,
+        inputs: Mapping[str, str] | None = None,
+        shared: str = "",
+        title: str = "",
+        at: tuple[float, float] | None = None,
+        **values: Any,
+    ) -> str:
+        """Draw a node and return its name, which stands for its first output wherever a source is wanted.
+
+        kind: a node of the catalogue, a cell of this design, or a cell of the library, which is copied into the design.
+        values: parameters by name; where a name is no parameter but an input port, a source: "node" or "node.port".
+        inputs: sources by port, for a port that is called like a parameter. shared: nodes with the same name here share
+        their weights. at: column and row; by default to the right of what it reads.
+        Raises StudioError, with nothing drawn, for an unknown kind or name.
+        """
+        edits: list[Edit] = []
+        params: dict[str, Value] = {}
+        if kind in self._catalog.kinds:
+            known = self._catalog.kinds[kind].params
+            node_kind = kind
+        else:
+            cell = self._cell(kind, edits)
+            known = tuple(p for p in cell_params(cell) if p.name != CELL)
+            node_kind, params = CELL, {"cell": kind}
+        name = name or self._here.free_id(kind.lower())
+        sources = dict(inputs or {})
+        named = {p.name: p for p in known}
+        for key, value in values.items():
+            if key in named:
+                params[key] = _value(value)
+            elif isinstance(value, str):
+                sources[key] = value
+            else:
+                raise _unknown(kind, key, named)
+        design = Compound(tuple(edits)).apply(self._document.design)
+        there = ports(Node(name, node_kind, frozen(params)), design, self._catalog.get(node_kind)) or ((), ())
+        for port in sources:
+            if all(p.name != port for p in there[0]):
+                raise _unknown(kind, port, {**named, **{p.name: p for p in there[0]}})
+        pins = {port: self._output(source) for port, source in sources.items()}
+        x, y = at if at is not None else self._place(pin.node for pin in pins.values())
+        node = Node(name, node_kind, frozen(params), x * Sketch.COLUMN, y * Sketch.ROW, title, shared)
+        edits.append(AddNode(node, self._graph))
+        edits += [Connect(Wire(pin, Pin(name, port)), self._graph) for port, pin in pins.items()]
+        self._document.do(Compound(tuple(edits), f"Add {name}"))
+        return name
+
+    def connect(self, source: str, target: str) -> None:
+        """Draw a wire: "node" or "node.port" at both ends. Without a port: the first output, the first free input.
+
+        An input that is connected already is connected anew. Raises StudioError when there is no such node or port.
+        """
+        pin = self._output(source)
+        name, _, port = target.partition(".")
+        free = self._ports(name)[0]
+        if not port:
+            fed = {wire.target.port for wire in self._here.wires_into(name)}
+            port = next((p.name for p in free if p.name not in fed), "")
+            if not port:
+                raise StudioError(f"“{name}” has no free input", remedy="Name the port: “node.port”.")
+        elif all(p.name != port for p in free):
+            raise StudioError(f"“{name}” has no input “{port}”", remedy=_listed("Inputs", (p.name for p in free)))
+        self._document.do(Connect(Wire(pin, Pin(name, port)), self._graph))
+
+    def set(self, node: str, **values: Any) -> None:
+        """Change parameters of a node. Raises StudioError when there is no such node or parameter."""
+        there = self._node(node)
+        kind = self._catalog.get(there.kind)
+        cell = self._document.design.cells.get(str(there.params.get("cell", "")))
+        known = {p.name: p for p in (kind.params if kind else cell_params(cell) if cell else ())}
+        for key in values:
+            if key not in known:
+                raise _unknown(there.kind, key, known)
+        edits = tuple(SetParam(node, key, _value(value), self._graph) for key, value in values.items())
+        self._document.do(Compound(edits, f"Set {node}"))
+
+    def _cell(self, name: str, edits: list[Edit]) -> CellDefinition:
+        """The cell of that name; `edits` bring it and what is inside it into the design."""
+        cells = self._document.design.cells
+        if name in cells:
+            return cells[name]
+        if name not in self._catalog.cells:
+            known = (*self._catalog.kinds, *cells, *self._catalog.cells)
+            near = difflib.get_close_matches(name, known, 3, 0.5)
+            remedy = _listed("Did you mean", near) if near else "`rnnstudio.kinds()` lists what can be drawn."
+            raise StudioError(f"There is no node or cell called “{name}”", remedy=remedy)
+        edits += [SetCell(c) for key, c in self._catalog.definitions_for(name).items() if key not in cells]
+        return self._catalog.cells[name]
+
+    def _node(self, name: str) -> Node:
+        if name not in self._here.nodes:
+            remedy = _listed("Nodes", self._here.nodes)
+            raise StudioError(f"There is no node called “{name}” in {self.name}", remedy=remedy)
+        return self._here.nodes[name]
+
+    def _ports(self, name: str) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+        node = self._node(name)
+        return ports(node, self._document.design, self._catalog.of(node)) or ((), ())
+
+    def _output(self, source: str) -> Pin:
+        name, _, port = source.partition(".")
+        there = [p.name for p in self._ports(name)[1]]
+        if not there or (port and port not in there):
+            what = f"“{name}” has no output “{port}”" if port else f"“{name}” has no output"
+            raise StudioError(what, remedy=_listed("Outputs", there))
+        return Pin(name, port or there[0])
+
+    def _place(self, sources: Iterable[str]) -> tuple[float, float]:
+        """The first free place right of the sources, in columns and rows."""
+        spots = {(round(n.x / Sketch.COLUMN), round(n.y / Sketch.ROW)) for n in self._here.nodes.values()}
+        read = [self._here.nodes[name] for name in sources]
+        column = 1 + max((round(n.x / Sketch.COLUMN) for n in read), default=-1)
+        row = min((round(n.y / Sketch.ROW) for n in read), default=0)
+        while (column, row) in spots:
+            row += 1
+        return column, row
+
+
+class Drawing(Sheet):
+    """A design being drawn. Everything can be undone, as in the window."""
+
+    def __init__(self, design: Design, path: Path | None = None) -> None:
+        super().__init__(Document(design, path), MAIN, load_plugins().catalog)
+
+    @property
+    def design(self) -> Design:
+        """The document as an immutable value: what the compiler, the trainer and the file take."""
+        return self._document.design
+
+    def variable(self, name: str, value: float) -> Var:
+        """Set a named size, and return what a parameter takes to read it."""
+        self._document.do(SetVariable(name, value))
+        return Var(name)
+
+    def define(self, name: str, *, doc: str = "", formula: str = "", source: str = "", **params: Value) -> Sheet:
+        """Invent a cell: an empty drawing to fill, whose CellInput and CellOutput nodes become its ports.
+
+        params: the cell's own variables with their defaults, which its nodes read as Var("units").
+        """
+        if name in self._catalog.kinds or name in self.design.cells:
+            raise StudioError(f"There is a node or cell called “{name}” already", remedy="Choose another name.")
+        self._document.do(SetCell(CellDefinition(name, Graph(), frozen(params), doc, formula, source)))
+        return Sheet(self._document, name, self._catalog)
+
+    def cell(self, name: str) -> Sheet:
+        """The drawing of a cell of this design, to be changed. Raises StudioError when there is none."""
+        if name not in self.design.cells:
+            remedy = _listed("Cells", self.design.cells)
+            raise StudioError(f"The design has no cell called “{name}”", remedy=remedy)
+        return Sheet(self._document, name, self._catalog)
+
+    def read(self, data: str | os.PathLike[str] | DataRecipe, **options: Any) -> Dataset:
+        """Read a data file (or recipe) and make its fields known to the drawing. Returns the dataset.
+
+        options: of the reader. A relative path starts from the design's folder, or the current one. Raises StudioError.
+        """
+        from . import data as reading
+        from .design.recipe import DataRecipe
+
+        base = self._document.path.parent if self._document.path is not None else Path.cwd()
+        recipe = data if isinstance(data, DataRecipe) else reading.guess(reading.resolve(str(data), base))
+        if not isinstance(data, DataRecipe):
+            recipe = recipe.replace(path=str(data))
+        dataset = reading.open(recipe.replace(options={**recipe.options, **options}), base)
+        self._document.do(SetData(dataset.recipe))
+        return dataset
+
+    def check(self) -> tuple[Diagnostic, ...]:
+        """Everything that is wrong with the drawing: errors, warnings and hints."""
+        from .compiler.check import check
+
+        return check(self.design, self._catalog).diagnostics
+
+    def program(self) -> Program:
+        """What the drawing compiles to; `print(design.program().text())`. Raises DrawingError."""
+        return _compiled(self.design, self._catalog)
+
+    def source(self) -> str:
+        """The network as plain PyTorch source. Raises DrawingError."""
+        from .compiler.source import source
+
+        return source(self.program())
+
+    def undo(self) -> bool:
+        """Take back the last step. False when there is none."""
+        return self._document.undo()
+
+    def save(self, path: str | os.PathLike[str] = "") -> None:
+        """Write the design file (again to where it came from, without a path). Raises StudioError."""
+        target = Path(path) if path else self._document.path
+        if target is None:
+            raise StudioError("The design has no file yet", remedy="Give a path: save(“name.rnn”).")
+        storage.save(self.design, target)
+        self._document.saved(target)
+
+
+def new(name: str = "untitled") -> Drawing:
+    """An empty drawing."""
+    return Drawing(Design(name=name))
+
+
+def load(path: str | os.PathLike[str]) -> Drawing:
+    """The drawing of a design file. Raises StudioError when it is missing or damaged."""
+    file = Path(path)
+    return Drawing(storage.load(file), file)
+
+
+def kinds() -> dict[str, str]:
+    """What can be drawn: every node and library cell by name, with what it is."""
+    catalog = load_plugins().catalog
+    return {k.name: k.doc for k in catalog.kinds.values()} | {c.name: c.doc for c in catalog.cells.values()}
+
+
+def build(design: Drawing | Design, seed: int = 0) -> Network:
+    """The network of a drawing, an nn.Module; its parameters start from `seed`. Raises DrawingError with all errors."""
+    value = design.design if isinstance(design, Drawing) else design
+    program = _compiled(value, load_plugins().catalog)
+    from .runtime import Network
+
+    return Network(program, seed)
+
+
+def _compiled(design: Design, catalog: Catalog) -> Program:
+    from .compiler import check, compile_design
+
+    errors = check(design, catalog).errors
+    if not errors:
+        return compile_design(design, catalog)
+    told = "; ".join(f"{n}) {e.message}" if len(errors) > 1 else e.message for n, e in enumerate(errors, 1))
+    many = f"has {len(errors)} errors" if len(errors) > 1 else "has an error"
+    fixes = "; ".join(dict.fromkeys(e.fix_title for e in errors if e.fix_title))
+    problems = DrawingError(f"The design “{design.name}” {many}: {told}", remedy=f"{fixes}." if fixes else "")
+    problems.diagnostics = errors
+    raise problems
+
+
+def _value(value: Any) -> Value:
+    """A list becomes a tuple, as in a file."""
+    return tuple(_value(v) for v in value) if isinstance(value, list | tuple) else value
+
+
+def _unknown(kind: str, key: str, known: Mapping[str, Param | Port]) -> StudioError:
+    return StudioError(f"“{kind}” has no parameter or input “{key}”", remedy=_listed("It has", known))
+
+
+def _listed(what: str, names: Iterable[str]) -> str:
+    return f"{what}: {', '.join(names) or 'none'}."
