@@ -371,15 +371,16 @@ class _Writer:
         yield f"for {t} in {f'range({size})' if scan.forward else f'reversed(range({size}))'}:"
         body = list(self._body(scan, t, valid))
         yield from (f"    {line}".rstrip() for line in body)
-        for name in scan.yields:
-            steps = self._collected(scan, name)
-            order = steps if scan.forward else f"{steps}[::-1]"
-            yield f"{self._name(name)} = torch.stack({order}, {scan.dims[name]})"
+        # A Delay that is read outside gets all its steps under the name that now holds its last one.
         if scan.forward and not self._inner(scan):
             for state in scan.states:
                 past = self._past(state)
                 value = f"torch.stack({past})" if abs(state.k) > 1 else f"{past}[None]"
                 yield f'final["{state.delay}"] = {value}'
+        for name in scan.yields:
+            steps = self._collected(scan, name)
+            order = steps if scan.forward else f"{steps}[::-1]"
+            yield f"{self._name(name)} = torch.stack({order}, {scan.dims[name]})"
 
     def _collected(self, scan: Scan, name: str) -> str:
         """The list of a value's steps in one loop (a loop around it collects the same value once more)."""

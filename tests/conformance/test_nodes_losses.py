@@ -22,6 +22,7 @@ from tests.conformance.running import (
     answer_of_source,
     assert_same_answers,
     batch_of,
+    printed,
     program_of,
     ragged,
 )
