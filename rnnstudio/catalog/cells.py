@@ -46,11 +46,11 @@ def lstm() -> CellDefinition:
     written = s.add("written", "Multiply", at=(4, 1.5), title="i ⊙ g", a=write, b=new)
     memory = s.add("memory", "Add", at=(5, 0.5), title="c", a=kept, b=written)
     shown = s.add("shown", "Tanh", at=(6, 1.5), title="tanh c", input=memory)
-    state = s.add("state", "Multiply", at=(6, 3), title="h", a=reveal, b=shown)
+    state = s.add("state", "Multiply", at=(7, 3), title="h", a=reveal, b=shown)
     s.add("c_before", "Delay", at=(3, -1), title="c before", input=memory, initial="c0")
     s.add("h_before", "Delay", at=(1, 4), title="h before", input=state, initial="h0")
-    s.add("h", "CellOutput", at=(7, 3), input=state)
-    s.add("c", "CellOutput", at=(7, 0.5), input=memory)
+    s.add("h", "CellOutput", at=(8, 3), input=state)
+    s.add("c", "CellOutput", at=(8, 0.5), input=memory)
     return s.cell(
         "LSTM",
         {"units": 128, "forget_bias": 1.0},

@@ -17,7 +17,7 @@ class Sketch:
     'y.out'
     """
 
-    COLUMN, ROW = 190.0, 92.0
+    COLUMN, ROW = 260.0, 100.0
 
     def __init__(self) -> None:
         self._nodes: dict[str, Node] = {}
