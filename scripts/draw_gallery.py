@@ -20,7 +20,7 @@ GALLERY = Path(__file__).resolve().parent.parent / "resources" / "gallery"
 
 def char_lm() -> Design:
     """Pattern 4 of the field: an output at every step, recurrence from hidden to hidden."""
-    s = Sketch()
+    s = Sketch(column=260)
     s.add("text", "TokenInput", at=(0, 1), title="characters")
     s.add("embedding", "Embedding", at=(1, 1), params={"units": Var("embedding"), "init": "normal"}, input="text")
     s.add("lstm", "cell", at=(2, 1), params={"cell": "LSTM", "units": Var("hidden")}, title="LSTM", x="embedding")
@@ -51,7 +51,7 @@ def char_lm() -> Design:
 
 def sunspots() -> Design:
     """Patterns 2 and 4: a series read step by step, the next value predicted at every step."""
-    s = Sketch()
+    s = Sketch(column=260)
     s.add("inputs", "FeatureInput", at=(0, 1), title="sunspots")
     s.add("gru", "cell", at=(1, 1), params={"cell": "GRU", "units": Var("hidden")}, title="GRU", x="inputs")
     s.add("readout", "Linear", at=(2, 1), params={"units": Var("targets_size")}, input="gru.h")

@@ -17,9 +17,11 @@ class Sketch:
     'y.out'
     """
 
-    COLUMN, ROW = 260.0, 100.0
+    COLUMN, ROW = 190.0, 100.0
 
-    def __init__(self) -> None:
+    def __init__(self, column: float = COLUMN) -> None:
+        """column: distance of two columns; 260 leaves room for the shapes on the wires of wide nodes."""
+        self.column = column
         self._nodes: dict[str, Node] = {}
         self._wires: list[Wire] = []
 
@@ -38,7 +40,7 @@ class Sketch:
 
         Returns "name.out".
         """
-        x, y = at[0] * self.COLUMN, at[1] * self.ROW
+        x, y = at[0] * self.column, at[1] * self.ROW
         self._nodes[name] = Node(name, kind, frozen(params or {}), x, y, title, shared)
         for port, source in inputs.items():
             self.wire(source, f"{name}.{port}")

@@ -18,7 +18,6 @@ from .places import gallery, user_data
 from .recovery import forget, left_behind
 from .window import MainWindow
 
-
 WARM_UP_MS = 300
 """After the window shows, the worker process starts and imports torch, so that Train answers at once."""
 

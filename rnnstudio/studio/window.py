@@ -162,7 +162,7 @@ class MainWindow(QMainWindow):
     def _first_sizes(self) -> None:
         docks, plot = self.docks, self.docks[self.live.plots[0]]
         self.resizeDocks([docks["palette"], docks["inspector"]], [215, 350], Qt.Orientation.Horizontal)
-        self.resizeDocks([plot], [max(200, self.height() // 4)], Qt.Orientation.Vertical)
+        self.resizeDocks([plot], [max(260, self.height() * 3 // 10)], Qt.Orientation.Vertical)
         self.resizeDocks([docks["inspector"], docks["training"]], [6, 4], Qt.Orientation.Vertical)
 
     def _plain_tabs(self) -> None:
