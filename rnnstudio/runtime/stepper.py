@@ -18,6 +18,9 @@ from ..design.errors import StudioError
 from ..design.signals import Signal, Tokens
 from .network import Fields, Lengths, Network
 
+WHOLE_AXIS = ("pool", "reverse", "softmax_axis", "contract")
+"""Primitives that need every step of their axis at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -74,7 +77,7 @@ def _needs_the_future(program: Program, loss: Loss, axis: str) -> str:
         ops = region.ops if isinstance(region, Map) else tuple(region.ops())
         for op in ops:
             ahead = op.kind == "delay" and op.attrs["k"] < 0
-            if op.attrs.get("axis") == axis and (ahead or op.kind in ("pool", "reverse", "softmax", "normalise")):
+            if op.attrs.get("axis") == axis and (ahead or op.kind in WHOLE_AXIS):
                 return f"{op.node} needs the whole sequence"
     return ""
 
@@ -90,9 +93,11 @@ class Stepper:
         self.device = next(iter(network.weights.values())).device
         self.state: dict[str, Tensor] = {}
         self.known: dict[str, Tensor] = {}
+        self._places: dict[str, int] = {}
+        """What is known → the place of the batch in it."""
         self.fields: dict[str, Tensor] = {}
         self.lengths: dict[str, Tensor] = {}
-        delays = [op for op in region_ops(self.program.regions) if op.kind == "delay"]
+        delays = [op for op in region_ops(self.program.regions) if op.kind in ("delay", "clock")]
         signals = {s.delay: s.signal for scan in self.program.scans() for s in scan.states}
         signals |= {op.name: op.signal for op in delays}
         self._behind = {name: 1 if isinstance(s.content, Tokens) else 2 for name, s in signals.items()}
@@ -104,12 +109,14 @@ class Stepper:
         self.lengths = dict(lengths or {})
         self.state = {}
         regions = prune(self.program.regions, [self.plan.loss.prediction])
-        made = [n for r in regions for n in (r.yields if isinstance(r, Scan) else (op.name for op in r.ops))]
-        wanted = tuple(name for name in made if self.plan.axis not in self.program.signals[name].axes)
+        made = {op.name: op.signal for r in regions if isinstance(r, Map) for op in r.ops}
+        made |= {name: self.program.signals[name] for r in regions if isinstance(r, Scan) for name in r.yields}
+        wanted = tuple(name for name, signal in made.items() if self.plan.axis not in signal.axes)
         self.known = {}
         if wanted and self.plan.others:
             values, _ = self.network._run(self.fields, self.lengths, None, wanted, training=False)
             self.known = {name: values[name] for name in wanted}
+            self._places = {name: len(made[name].axes) for name in wanted}
 
     def read(self, steps: Tensor) -> Tensor:
         """Read several steps at once (a prompt), [batch, n] tokens or [batch, n, width]. → the last prediction."""
@@ -136,7 +143,7 @@ class Stepper:
         self.state = {n: x.index_select(x.dim() - self._behind[n], rows) for n, x in self.state.items()}
         self.fields = {name: x.index_select(0, rows) for name, x in self.fields.items()}
         self.lengths = {axis: own[rows.cpu()] for axis, own in self.lengths.items()}
-        self.known = {n: x.index_select(len(self.program.signals[n].axes), rows) for n, x in self.known.items()}
+        self.known = {n: x.index_select(self._places[n], rows) for n, x in self.known.items()}
 
     def _blank(self, batch: int) -> Tensor:
         """A step of the target that nothing reads: its only reader is the Feedback, one step later."""

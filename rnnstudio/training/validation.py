@@ -58,9 +58,9 @@ def evaluation_batches(dataset: Dataset, part: Part, settings: TrainingSettings,
 _MAPS = ("embed", "linear", "bilinear", "affine", "concat", "slice", "align", "dropout", "erf", "sign", "repeat")
 _OVER_WIDTH = ("softmax", "log_softmax", "fold", "layer_norm")
 _LOSSES = ("cross_entropy", "class_weight", "squared_error", "absolute_error", "binary_cross_entropy", "huber")
-_REST = ("input", "parameter", "delay", "gaussian_likelihood", "average")
+_REST = ("input", "parameter", "delay", "clock", "batch_norm", "gaussian_likelihood", "average")
 BACKWARD_LOOKING = frozenset((*POINTWISE_UNARY, *POINTWISE_BINARY, *_MAPS, *_OVER_WIDTH, *_LOSSES, *_REST))
-"""Primitives whose value at a step depends on that step and a state alone (a delay with k > 0)."""
+"""Primitives whose value at a step depends on that step and a state alone (a delay with k > 0; while not training)."""
 
 
 def looks_back_only(program: Program) -> bool:
