@@ -35,6 +35,10 @@ class MachineLoop:
         teams = ("forward_team", "backward_team") if symbols else ()
         self._teams = [_TEAM(self.code.address(name)) for name in teams]
 
+    def room(self, like: Tensor, *shape: int) -> Tensor:
+        """Zeros for the loops to work in."""
+        return like.new_zeros(shape)
+
     def forward(self, b: Buffers) -> None:
         packed = {key: pack_columns(self.target, w) for key, w in b.weights.items()}
         self._run(0, b, self._common(b, packed))
@@ -44,14 +48,14 @@ class MachineLoop:
         packed = {key: pack_rows(self.target, w) for key, w in b.weights.items()}
         numbers = self._common(b, packed)
         numbers["dslots", 0] = d.slots.data_ptr()
-        zeros = b.slots.new_zeros(max((node.width for _, node in form.yields), default=1))
+        zeros = self.room(b.slots, max((node.width for _, node in form.yields), default=1))
         for name, node in form.yields:
             out = d.douts[name]
             numbers["dout", name] = (zeros if out is None else out).data_ptr()
             numbers["step", f"dout {name}"] = 0 if out is None else batch * node.width
             numbers["row", f"dout {name}"] = 0 if out is None else node.width
-        rings = {s.delay: b.slots.new_zeros(s.k + 1, batch, s.width) for s in form.states}
-        scratch = [b.slots.new_empty(batch, width) for width in (*plan.carries, *plan.sources)]
+        rings = {s.delay: self.room(b.slots, s.k + 1, batch, s.width) for s in form.states}
+        scratch = [self.room(b.slots, batch, width) for width in (*plan.carries, *plan.sources)]
         numbers |= {("ring", delay): ring.data_ptr() for delay, ring in rings.items()}
         for i, buffer in enumerate(scratch):
             n = len(plan.carries)
@@ -60,7 +64,7 @@ class MachineLoop:
         sums: dict[str, Tensor] = {}
         for name, width in form.vectors.items():
             shared = b.vectors[name].dim() == 1
-            buffer = b.slots.new_zeros(threads, width) if shared else d.vectors[name]
+            buffer = self.room(b.slots, threads, width) if shared else d.vectors[name]
             if shared:
                 sums[name] = buffer
             numbers["dvector", name] = buffer.data_ptr()

@@ -1,0 +1,133 @@
+"""Generated code touches nothing outside of its buffers: canaries stand on both sides of every one."""
+
+from __future__ import annotations
+
+import ctypes
+
+import pytest
+import torch
+from torch import Tensor
+
+from rnnstudio.compiler.program import Map, Scan
+from rnnstudio.runtime.fused import products
+from rnnstudio.runtime.fused.buffers import Buffers, Gradients, allocate
+from rnnstudio.runtime.fused.canonical import canonical
+from rnnstudio.runtime.fused.function import names_of, stack
+from rnnstudio.runtime.fused.ir import declarations
+from rnnstudio.runtime.fused.jit import compile_ir, host
+from rnnstudio.runtime.fused.machine_loop import MachineLoop, pack_columns
+from rnnstudio.runtime.fused.plan import plan
+from rnnstudio.runtime.fused.torch_loop import TorchLoop
+
+from .cells import CELLS, network, program
+
+WIDTHS = (1, 7, 48, 65, 100, 129)
+GUARD, CANARY = 64, 7.25
+
+
+class Guarded:
+    """Gives out tensors between canaries."""
+
+    def __init__(self) -> None:
+        self.wholes: list[Tensor] = []
+
+    def like(self, x: Tensor) -> Tensor:
+        whole = torch.full((x.numel() + 2 * GUARD,), CANARY, dtype=x.dtype)
+        self.wholes.append(whole)
+        inside = whole[GUARD : GUARD + x.numel()].view(x.shape)
+        inside.copy_(x)
+        return inside
+
+    def check(self) -> None:
+        assert self.wholes
+        for whole in self.wholes:
+            assert bool((whole[:GUARD] == CANARY).all())
+            assert bool((whole[-GUARD:] == CANARY).all())
+
+
+class GuardedLoop(MachineLoop):
+    """Machine code whose scratch memory has canaries too."""
+
+    guard: Guarded
+
+    def room(self, like: Tensor, *shape: int) -> Tensor:
+        return self.guard.like(super().room(like, *shape))
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_products(columns: int) -> None:
+    target = host(False)
+    for depth in (1, 33):
+        text = declarations(target) + products.kernels(target)
+        text += products.product(target, "p", columns, depth, depth, columns + 3, True).replace("internal ", "", 1)
+        code = compile_ir(text, target, {})
+        call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_void_p)(code.address("p"))
+        for rows in (0, 1, 2, 11, 12, 13, 25, 40):
+            guard = Guarded()
+            a, w = guard.like(torch.randn(rows, depth)), torch.randn(columns, depth)
+            c = guard.like(torch.randn(rows, columns + 3))
+            before, packed = c.clone(), guard.like(pack_columns(target, w))
+            call(a.data_ptr(), packed.data_ptr(), rows, c.data_ptr())
+            guard.check()
+            wanted = before.clone()
+            wanted[:, :columns] += a @ w.t()
+            torch.testing.assert_close(c, wanted, rtol=1e-5, atol=1e-5)
+            assert torch.equal(c[:, columns:], before[:, columns:])
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["invented", "reset before", "two lags"])
+def test_time_loops(name: str, width: int) -> None:
+    made = program(CELLS[name], width)
+    scan = next(region for region in made.regions if isinstance(region, Scan))
+    parameters = {
+        op.name: str(op.attrs["weight"])
+        for region in made.regions
+        if isinstance(region, Map)
+        for op in region.ops
+        if op.kind == "parameter"
+    }
+    ragged = width in (7, 100)
+    form = plan(canonical(scan, made.signals, parameters, False), ragged=ragged)
+    weights = network(made, torch.float32).weights
+    guard, steps, batch = Guarded(), 4, 5
+    loop = GuardedLoop(form, torch.float32)
+    loop.guard = guard
+    valid = guard.like((torch.rand(steps, batch) < 0.7).float()) if ragged else None
+    stacked = {(i, j): stack(p, weights) for i, stage in enumerate(form.stages) for j, p in enumerate(stage.products)}
+    vectors = {n: guard.like(weights[form.form.parameters[n]].detach()) for n in form.form.vectors}
+    reads = {n: guard.like(torch.randn(steps, batch, w)) for n, w in form.form.reads.items()}
+    b = allocate(form, steps, batch, torch.empty(0), reads, vectors, stacked, valid)
+    torch.manual_seed(0)
+    torch.nn.init.normal_(b.slots)
+    for state in b.states.values():
+        torch.nn.init.normal_(state)
+    inside = Buffers(
+        form,
+        steps,
+        batch,
+        guard.like(b.slots),
+        [guard.like(x) for x in b.saved],
+        {n: guard.like(x) for n, x in b.states.items()},
+        {n: guard.like(x) for n, x in b.yields.items()},
+        [guard.like(x) for x in b.sources],
+        reads,
+        vectors,
+        stacked,
+        valid,
+        b.delays,
+    )
+    douts = {n: guard.like(torch.randn(steps, batch, node.width)) for n, node in form.form.yields}
+    found = []
+    for runner, buffers in ((loop, inside), (TorchLoop(form), b)):
+        zeros = {n: torch.zeros(batch, w) for n, w in form.form.vectors.items()}
+        d = Gradients(douts, guard.like(torch.empty_like(b.slots)), {}, zeros, {})
+        with torch.no_grad():
+            runner.forward(buffers)
+            runner.backward(buffers, d)
+        found.append({**d.initial, **{f"d{n}": x.sum(0) for n, x in d.vectors.items()}, "slots": d.slots})
+        found[-1].update(buffers.states)
+    guard.check()
+    assert names_of(form).states
+    for key, x in found[0].items():
+        torch.testing.assert_close(x, found[1][key], rtol=1e-4, atol=1e-4)
