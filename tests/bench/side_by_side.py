@@ -1,0 +1,56 @@
+"""Timing of several ways to do one thing: interleaved, so that a busy machine slows all of them alike."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+
+ROUNDS = 7
+
+
+def medians(ways: Mapping[str, Callable[[], object]], seconds: float = 0.03) -> dict[str, float]:
+    """Seconds per call: the median of 7 rounds, in each of which every way runs for at least `seconds`."""
+    calls = {}
+    for name, way in ways.items():
+        way()
+        way()
+        started = time.perf_counter()
+        way()
+        calls[name] = max(1, min(200, int(seconds / max(time.perf_counter() - started, 1e-7))))
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            for _ in range(calls[name]):
+                way()
+            found[name].append((time.perf_counter() - started) / calls[name])
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def machine() -> str:
+    """One line: processor, cores, load, torch."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
+    except OSError:
+        pass
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return f"{name}, {os.cpu_count()} cores{load}, torch {torch.__version__}, float32"
+
+
+def keep_memory() -> None:
+    """As the training worker does: freed memory stays with the process (glibc; elsewhere nothing happens)."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(-4, 0)
+    mallopt(-1, 2**31 - 1)
