@@ -144,6 +144,7 @@ class WeightedSum(NodeKind):
     doc = "Adds up the values along an axis, each with its weight: the last part of attention. Padding never counts."
     formula = "y = Σ_j a_j ⊙ v_j"
     inputs = (Port("weights", "one for each step (and head)"), Port("values", "features along the axis"))
+    reads_axis = ("values",)
     params = (Param("axis", "axis", "", "the axis to cross; empty: the values' only axis"),)
     words = ("attention", "context", "average", "expectation", "pool")
 
@@ -183,6 +184,7 @@ class Attention(NodeKind):
         Port("values", "what is returned; unconnected: the keys", optional=True),
     )
     outputs = (Port("out", "the values found"), Port("weights", "where it looked"))
+    reads_axis = ("keys", "values")
     params = (
         _SCORE,
         _UNITS,

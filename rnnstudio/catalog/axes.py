@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from ..design.signals import Signal
 from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
@@ -33,6 +34,7 @@ def crossed_axis(signal: Signal, params: Params) -> str:
 
 class _Pool(NodeKind):
     family = "Time"
+    reads_axis: ClassVar[tuple[str, ...]] = ("input",)
     inputs = (Port("input", "features along the axis"),)
     params = (_AXIS,)
     how = ""
@@ -65,6 +67,7 @@ class First(_Pool):
     doc = "The value at the first step: where a backward loop ends."
     formula = "y = x_1"
     how = "first"
+    reads_axis = ()
 
 
 class Mean(_Pool):
@@ -96,6 +99,7 @@ class Reverse(NodeKind):
     family = "Time"
     doc = "Each example's own steps in the opposite order."
     formula = "y_t = x_(τ+1−t)"
+    reads_axis = ("input",)
     inputs = (Port("input", "", "any"),)
     params = (_AXIS,)
     words = ("flip", "backward")
@@ -117,6 +121,7 @@ class Repeat(NodeKind):
     family = "Time"
     doc = "A vector at every step of the axis that “along” has."
     formula = "y_t = x"
+    shape_only = ("along",)
     inputs = (Port("input", "the vector"), Port("along", "anything that has the axis", "any"))
     params = (Param("axis", "axis", "", "the axis to repeat along; empty: the only one of “along” the input lacks"),)
     words = ("broadcast", "expand", "one to many")

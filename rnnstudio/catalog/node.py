@@ -114,6 +114,10 @@ class NodeKind:
     """One or two characters drawn on a small node (σ, ×, +); "" draws a box with its title."""
     late_ports: ClassVar[tuple[str, ...]] = ()
     """Inputs read at an earlier or later step, so that a loop through them can run."""
+    reads_axis: ClassVar[tuple[str, ...]] = ()
+    """Inputs of which every step is read for each step of the output: what comes later too."""
+    shape_only: ClassVar[tuple[str, ...]] = ()
+    """Inputs of which only the axes matter, not the values."""
     words: ClassVar[tuple[str, ...]] = ()
     """Other names people search for."""
 

@@ -21,6 +21,7 @@ from ..design.signals import Signal
 from . import fixes
 from .diagnostics import Diagnostic
 from .flatten import flatten
+from .leaks import leaks
 from .loops import ImpossibleLoop
 from .resolve import Variables, cell_params, cell_ports, resolve, variables_of
 from .schedule import schedule
@@ -117,6 +118,7 @@ class _Run:
         self.signals: dict[Key, Signal] = {}
         self.diagnostics: list[Diagnostic] = []
         self.remembered: dict[tuple[str, str], _Remembered] = {}
+        self.main: Mapping[str, Mapping[str, Any]] = {}
         self.seen: set[tuple[str, str, str, str]] = set()
         self.settled: dict[str, _Settled] = {}
         self.late: dict[str, tuple[str, ...]] = {}
@@ -146,6 +148,8 @@ class _Run:
     ) -> dict[str, Signal | None]:
         """Infer one graph. `given`: signals at its CellInputs. Returns the signals at its CellOutputs."""
         drawn = self._draw(name, graph, variables, inside)
+        if name == MAIN:
+            self.main = {key: item.params for key, item in drawn.items()}
         self._wire(name, graph, drawn, given)
         order = self._order(name, graph, drawn)
         found: dict[tuple[str, str], Signal | None] = {}
@@ -409,6 +413,10 @@ class _Run:
                 if node.id not in live:
                     text = f"{node.label} leads to no loss and no output: it is not computed"
                     self.report("DeadNode", "hint", text, MAIN, (node.id,))
+        for leak in leaks(graph, self.design, self.catalog, self.main):
+            way = " → ".join(graph.nodes[key].label for key in leak.path)
+            text = f"the prediction reads what it should predict, “{leak.field}”, by {way}: use Feedback or a Delay"
+            self.report("TargetLeaks", "warning", text, MAIN, (leak.loss, *leak.path))
 
     def as_a_whole(self) -> None:
         """What only the flattened drawing can tell: axes without data, loops that cannot run, weights that clash."""

@@ -1,0 +1,130 @@
+"""Whether a prediction reads what it should predict: then training looks splendid and the model is worth nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..catalog.catalog import CELL, Catalog
+from ..design.design import CellDefinition, Design, Graph
+from ..design.recipe import FieldSpec
+
+EARLIEST, EVERYWHERE = 8, -1000
+"""Steps back that are told apart, and the place of what reads the whole axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """The prediction of `loss` reads, by the way over `path`, what its target says."""
+
+    loss: str
+    path: tuple[str, ...]
+    field: str
+
+
+def leaks(graph: Graph, design: Design, catalog: Catalog, params: Mapping[str, Mapping[str, Any]]) -> Iterator[Leak]:
+    """Every loss of the main graph whose prediction depends on its own target.
+
+    A path is followed backwards with the number of steps it reads earlier: a Delay of k adds k, Feedback adds 1, what
+    reads a whole axis (a pool, Reverse, a loop that runs backward) may read anything.
+    """
+    fields: Mapping[str, FieldSpec] = {s.name: s for s in design.data.fields} if design.data is not None else {}
+    feeds: dict[str, dict[str, str]] = {}
+    for wire in graph.wires:
+        feeds.setdefault(wire.target.node, {})[wire.target.port] = wire.source.node
+    ahead = _Ahead(design, catalog)
+    for node in graph.nodes.values():
+        kind = catalog.of(node)
+        if kind is None or kind.family != "Losses":
+            continue
+        prediction, target = feeds.get(node.id, {}).get("prediction"), feeds.get(node.id, {}).get("target")
+        if prediction is None or target is None or target not in params:
+            continue
+        wanted = str(params[target].get("field", ""))
+        spec = fields.get(wanted)
+        shift = (spec.shift_of, spec.shift) if spec is not None and spec.shift_of else ("", 0)
+        found = _search(graph, catalog, params, feeds, ahead, prediction, wanted, shift)
+        if found is not None:
+            yield Leak(node.id, found, wanted)
+
+
+def _search(
+    graph: Graph,
+    catalog: Catalog,
+    params: Mapping[str, Mapping[str, Any]],
+    feeds: Mapping[str, Mapping[str, str]],
+    ahead: _Ahead,
+    start: str,
+    target: str,
+    shift: tuple[str, int],
+) -> tuple[str, ...] | None:
+    """The nodes from the field that is read too early to `start`, or None."""
+    seen: set[tuple[str, int]] = set()
+    came: dict[tuple[str, int], tuple[str, int] | None] = {(start, 0): None}
+    todo = [(start, 0)]
+    while todo:
+        place = todo.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        key, earlier = place
+        node = graph.nodes.get(key)
+        if node is None:
+            continue
+        field = str(params.get(key, {}).get("field", ""))
+        if field and ((field == target and earlier <= 0) or (field == shift[0] and earlier <= -shift[1])):
+            path: list[str] = []
+            step: tuple[str, int] | None = place
+            while step is not None:
+                path.append(step[0])
+                step = came[step]
+            return tuple(path)
+        kind = catalog.of(node)
+        for port, source in feeds.get(key, {}).items():
+            if kind is not None and port in kind.shape_only:
+                continue
+            moved = max(EVERYWHERE, min(earlier + ahead.offset(node, port, params.get(key, {})), EARLIEST))
+            following = (source, moved)
+            if following not in seen:
+                came.setdefault(following, place)
+                todo.append(following)
+    return None
+
+
+class _Ahead:
+    """How many steps earlier a node reads one of its inputs."""
+
+    def __init__(self, design: Design, catalog: Catalog) -> None:
+        self.design = design
+        self.catalog = catalog
+        self._cells: dict[str, bool] = {}
+
+    def offset(self, node: Any, port: str, params: Mapping[str, Any]) -> int:
+        if node.kind == CELL:
+            cell = self.design.cells.get(str(node.params.get("cell", "")))
+            return EVERYWHERE if cell is not None and self._looks_ahead(cell) else 0
+        kind = self.catalog.of(node)
+        if kind is None or (kind.late_ports == () and not kind.reads_axis):
+            return 0
+        if kind.reads_axis:
+            return EVERYWHERE if port in kind.reads_axis else 0
+        if port not in kind.late_ports:
+            return 0
+        return int(params.get("k", 1))
+
+    def _looks_ahead(self, cell: CellDefinition) -> bool:
+        if cell.name not in self._cells:
+            self._cells[cell.name] = False
+            self._cells[cell.name] = any(self._ahead_of(node, cell) for node in cell.graph.nodes.values())
+        return self._cells[cell.name]
+
+    def _ahead_of(self, node: Any, cell: CellDefinition) -> bool:
+        if node.kind == CELL:
+            inner = self.design.cells.get(str(node.params.get("cell", "")))
+            return inner is not None and self._looks_ahead(inner)
+        kind = self.catalog.of(node)
+        k = node.params.get("k", 1)
+        if node.kind == "Delay":
+            return isinstance(k, int) and k < 0
+        return kind is not None and bool(kind.reads_axis)

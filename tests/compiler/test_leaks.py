@@ -1,0 +1,100 @@
+"""A prediction that reads its own target is told, by the way it does; one that does not is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from rnnstudio.catalog.catalog import standard
+from rnnstudio.catalog.sketch import Sketch
+from rnnstudio.compiler import check
+from rnnstudio.design.design import CellDefinition, Design, Value, frozen
+from rnnstudio.design.recipe import DataRecipe, FieldSpec
+
+TEXT = DataRecipe(
+    "text",
+    "x.txt",
+    fields=(
+        FieldSpec("text", "tokens", 5, vocabulary=tuple("abcde")),
+        FieldSpec("next", "tokens", 5, vocabulary=tuple("abcde"), shift_of="text", shift=1),
+    ),
+)
+
+
+def language_model(*middle: tuple[str, dict[str, Value]], cells: tuple[CellDefinition, ...] = ()) -> Design:
+    """text → Embedding → the nodes of `middle` → readout → loss."""
+    s = Sketch()
+    s.add("text", "TokenInput", at=(0, 0))
+    last = s.add("embedding", "Embedding", at=(1, 0), params={"units": 5}, input="text")
+    for i, (kind, params) in enumerate(middle):
+        port = "x" if kind == "cell" else "input"
+        last = s.add(f"n{i}", kind, at=(2 + i, 0), params=params, **{port: last})
+        last = "n0.h" if kind == "cell" else last
+    s.add("readout", "Linear", at=(8, 0), params={"units": 5}, input=last)
+    s.add("next", "TokenTarget", at=(8, 1))
+    s.add("loss", "CrossEntropy", at=(9, 0), prediction="readout", target="next")
+    return Design(graph=s.graph(), data=TEXT, cells=frozen({c.name: c for c in cells}))
+
+
+def codes(design: Design) -> list[str]:
+    return [d.code for d in check(design, standard()).diagnostics]
+
+
+def backward(cell: CellDefinition) -> CellDefinition:
+    nodes = {
+        key: node.replace(params=frozen({**node.params, "k": -1})) if node.kind == "Delay" else node
+        for key, node in cell.graph.nodes.items()
+    }
+    return cell.replace(graph=cell.graph.replace(nodes=frozen(nodes)))
+
+
+def test_a_plain_language_model_does_not_leak() -> None:
+    gru = standard().cells["GRU"]
+    assert codes(language_model(("cell", {"cell": "GRU", "units": 4}), cells=(gru,))) == []
+    assert codes(language_model(("Delay", {"k": 3}))) == []
+
+
+@pytest.mark.parametrize("middle", [("Delay", {"k": -1}), ("Delay", {"k": -4}), ("Reverse", {})])
+def test_looking_ahead_at_the_text_that_is_predicted_leaks(middle: tuple[str, dict[str, Value]]) -> None:
+    assert codes(language_model(middle)) == ["TargetLeaks"]
+
+
+def test_a_backward_cell_in_a_language_model_leaks_and_the_way_is_told() -> None:
+    cell = backward(standard().cells["GRU"])
+    found = check(language_model(("cell", {"cell": "GRU", "units": 4}), cells=(cell,)), standard()).diagnostics
+    assert [d.code for d in found] == ["TargetLeaks"]
+    assert "text → embedding → n0 → readout" in found[0].message
+    assert found[0].severity == "warning"
+
+
+def test_a_delay_makes_good_what_another_one_looks_ahead() -> None:
+    assert codes(language_model(("Delay", {"k": 2}), ("Delay", {"k": -2}))) == []
+    assert codes(language_model(("Delay", {"k": 2}), ("Delay", {"k": -3}))) == ["TargetLeaks"]
+
+
+def decoder(kind: str, **params: Value) -> Design:
+    s = Sketch()
+    s.add("x", "FeatureInput", at=(0, 0), params={"field": "x", "size": 2})
+    s.add("y", "FeatureTarget", at=(0, 1), params={"field": "y", "size": 2})
+    ports = {"prediction": "readout", "target": "y"} if kind == "Feedback" else {"input": "y"}
+    s.add("back", kind, at=(1, 1), params=params, **ports)
+    s.add("readout", "Linear", at=(2, 0), params={"units": 2, "terms": 2}, input="x", input2="back")
+    s.add("loss", "MeanSquaredError", at=(3, 0), prediction="readout", target="y")
+    return Design(graph=s.graph())
+
+
+def test_a_target_fed_into_its_own_prediction_leaks_unless_it_is_delayed() -> None:
+    assert codes(decoder("Tanh")) == ["TargetLeaks"]
+    assert codes(decoder("Delay", k=1)) == []
+    assert codes(decoder("Feedback")) == []
+    assert codes(decoder("Delay", k=-1)) == ["TargetLeaks"]
+
+
+def test_a_bidirectional_tagger_does_not_leak() -> None:
+    s = Sketch()
+    s.add("word", "TokenInput", at=(0, 0), params={"field": "word", "size": 7})
+    s.add("embedding", "Embedding", at=(1, 0), params={"units": 3}, input="word")
+    s.add("ahead", "Delay", at=(2, 0), params={"k": -1}, input="embedding")
+    s.add("readout", "Linear", at=(3, 0), params={"units": 4}, input="ahead")
+    s.add("tag", "TokenTarget", at=(3, 1), params={"field": "tag", "size": 4})
+    s.add("loss", "CrossEntropy", at=(4, 0), prediction="readout", target="tag")
+    assert codes(Design(graph=s.graph())) == []
