@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler import Program
 from rnnstudio.design.design import CellDefinition, Design, frozen
 from rnnstudio.runtime import Network
-from tests.conformance.running import Tensors, network_of
+from tests.conformance.running import Tensors, network_of, program_of
 
 WIDTH = 4
 
@@ -207,6 +208,12 @@ NODES: dict[str, Callable[[], Design]] = {
 """Every node of the catalogue that is not tested elsewhere, in a drawing of its own."""
 
 
+@cache
+def drawn(name: str) -> Network:
+    """The network of one of NODES, by the reference; tests share it and leave it as it is."""
+    return network(program_of(NODES[name]()), reference=True)
+
+
 def network(program: Program, **options: Any) -> Network:
     """Random weights in float64, but running variances positive."""
     made = network_of(program, **options)
@@ -234,6 +241,17 @@ def own_values(program: Program, name: str, value: Tensor, lengths: Tensors, i: 
     for place, axis in enumerate(program.signals[program.outputs[name]].axes):
         value = value.narrow(place + 1, 0, int(lengths[program.axes[axis]][i]))
     return value
+
+
+def valid_parts(program: Program, outputs: Tensors, lengths: Tensors | None) -> Tensors:
+    """The outputs at their own places, flat: padding holds nothing that is promised."""
+    if lengths is None:
+        return outputs
+    batch = range(len(next(iter(lengths.values()))))
+    return {
+        name: torch.cat([own_values(program, name, value, lengths, i).flatten() for i in batch])
+        for name, value in outputs.items()
+    }
 
 
 def weighted(outputs: Tensors) -> Tensor:

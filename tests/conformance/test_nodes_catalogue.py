@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch import Tensor
 
 from rnnstudio.catalog.catalog import standard
 from rnnstudio.compiler import check
-from tests.conformance.catalogue import NODES, assert_padding_changes_nothing, in_chunks, network
+from tests.conformance.catalogue import (
+    NODES,
+    assert_padding_changes_nothing,
+    drawn,
+    in_chunks,
+    network,
+    valid_parts,
+    weighted,
+)
 from tests.conformance.running import (
     answer,
     answer_of_source,
@@ -33,8 +43,8 @@ CAUSAL = (
 def test_a_node_is_checked_printed_and_run_alike(name: str) -> None:
     design = NODES[name]()
     assert [d.text() for d in check(design, standard()).diagnostics if d.code != "NoLoss"] == []
-    program = program_of(design)
-    made = network(program)
+    made = drawn(name)
+    program = made.program
     fields = batch_of(program)
     for lengths in (None, ragged(program)):
         wanted = answer(made, fields, lengths)
@@ -43,27 +53,58 @@ def test_a_node_is_checked_printed_and_run_alike(name: str) -> None:
 
 @pytest.mark.parametrize("name", NODES)
 def test_padding_changes_nothing(name: str) -> None:
-    program = program_of(NODES[name]())
-    assert_padding_changes_nothing(network(program), batch_of(program), ragged(program))
+    made = drawn(name)
+    assert_padding_changes_nothing(made, batch_of(made.program), ragged(made.program))
 
 
 @pytest.mark.parametrize("name", CAUSAL)
 def test_what_runs_forward_goes_on_between_chunks(name: str) -> None:
-    program = program_of(NODES[name]())
-    made = network(program)
-    fields = batch_of(program)
+    made = drawn(name)
+    fields = batch_of(made.program)
     for cut in (1, 3):
         assert_same(in_chunks(made, fields, cut), made(fields).outputs, 1e-12)
 
 
 @pytest.mark.parametrize("name", CAUSAL)
 def test_the_source_goes_on_from_a_state_too(name: str) -> None:
-    program = program_of(NODES[name]())
-    made = network(program)
+    made = drawn(name)
+    program = made.program
     first, second = batch_of(program), batch_of(program, steps=4)
     state = made(first).state
     printed = answer_of_source(program, made.weights, second, None, state)
     assert_same_answers(program, printed, answer(made, second, None, state))
+
+
+@pytest.mark.parametrize("name", NODES)
+@pytest.mark.parametrize("padded", [False, True])
+def test_the_derivative_equals_finite_differences(name: str, padded: bool) -> None:
+    made = drawn(name)
+    fields = batch_of(made.program)
+    lengths = ragged(made.program) if padded else None
+    names = list(fields)
+
+    def values(*inputs: Tensor) -> Tensor:
+        return weighted(
+            valid_parts(made.program, made(dict(zip(names, inputs, strict=True)), lengths).outputs, lengths)
+        )
+
+    moving = tuple(x.clone().requires_grad_() for x in fields.values())
+    assert torch.autograd.gradcheck(values, moving, fast_mode=True, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["BatchNorm", "BatchNorm in a loop", "BatchNorm over two axes"])
+def test_the_derivative_of_batch_normalisation_while_training(name: str) -> None:
+    made = network(program_of(NODES[name]())).train()
+    fields, lengths = batch_of(made.program), ragged(made.program)
+    names = list(fields)
+
+    def values(*inputs: Tensor) -> Tensor:
+        return weighted(
+            valid_parts(made.program, made(dict(zip(names, inputs, strict=True)), lengths).outputs, lengths)
+        )
+
+    moving = tuple(x.clone().requires_grad_() for x in fields.values())
+    assert torch.autograd.gradcheck(values, moving, fast_mode=True, atol=1e-6)
 
 
 def test_every_node_has_words_for_people() -> None:
