@@ -131,7 +131,7 @@ def test_build_tells_every_error_at_once() -> None:
     x = design.add("FeatureInput", "x", size=3)
     design.add("Add", "total", a=x)
     design.add("Embedding", "table", input=x)
-    with pytest.raises(rnnstudio.DrawingError, match="2 errors: 1\\).*; 2\\)") as caught:
+    with pytest.raises(rnnstudio.DrawingError, match=r"2 errors: 1\).*; 2\)") as caught:
         rnnstudio.build(design)
     assert {d.code for d in caught.value.diagnostics} == {"Unconnected", "FeaturesWhereTokensBelong"}
 
