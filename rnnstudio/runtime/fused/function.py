@@ -174,9 +174,10 @@ def stack(product: Product, weights: Mapping[str, Tensor]) -> Tensor:
 
 
 def _block(weight: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
+    """Rows of a vector, or rows and columns of a matrix."""
     if rows != (0, weight.shape[0]):
         weight = weight[rows[0] : rows[1]]
-    return weight if columns == (0, weight.shape[1]) else weight[:, columns[0] : columns[1]]
+    return weight if weight.dim() == 1 or columns == (0, weight.shape[1]) else weight[:, columns[0] : columns[1]]
 
 
 def project(b: Buffers, weights: Mapping[str, Tensor], biases: Mapping[str, Tensor]) -> None:
@@ -206,10 +207,16 @@ def stacked_bias(plan: Plan, biases: Mapping[str, Tensor], like: Tensor) -> Tens
     """[columns]: the sum of each slot's biases, zero where there is none; None when there are none at all."""
     if not biases:
         return None
-    whole = like.new_zeros(plan.columns)
-    for number, slot in enumerate(plan.form.slots):
-        for path, first, last in slot.biases:
-            whole.narrow(0, plan.offsets[number], slot.width).add_(biases[path][first:last])
+    order = sorted(range(len(plan.form.slots)), key=plan.offsets.__getitem__)
+    blocks, more = [], []
+    for number in order:
+        slot = plan.form.slots[number]
+        firsts = [_block(biases[path], (first, last), (0, 0)) for path, first, last in slot.biases]
+        blocks.append(firsts[0] if firsts else like.new_zeros(slot.width))
+        more += [(plan.offsets[number], x) for x in firsts[1:]]
+    whole = torch.cat(blocks)
+    for at, x in more:
+        whole.narrow(0, at, len(x)).add_(x)
     return whole
 
 
@@ -281,11 +288,11 @@ def bias_gradients(
     found: dict[str, Tensor] = {}
     for number, slot in enumerate(b.plan.form.slots):
         part = total.narrow(0, b.plan.offsets[number], slot.width)
-        for path, first, last in slot.biases:
+        for i, (path, first, last) in enumerate(slot.biases):
             if not wanted[path]:
                 continue
             if path not in found and last - first == biases[path].shape[0]:
-                found[path] = part.clone()
+                found[path] = part.clone() if i else part  # no two gradients share memory
                 continue
             if path not in found:
                 found[path] = torch.zeros_like(biases[path])

@@ -1,7 +1,8 @@
 """Which lowering each loop of a network runs on, and why: the one place where that is decided.
 
 `LOWERINGS` is the order in which they are tried. Where both torch.nn's kernel and machine code serve, a contest on the
-first training step decides; on a GPU torch.nn's kernel always wins.
+first training step decides what training runs on; on a GPU, and outside of training, torch.nn's kernel is taken. So an
+evaluation gives the same bits in the process that trained and in another one.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _KERNELS = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN (tanh)", "rnn_relu": 
 
 
 class Loops:
-    """The loops of one program. choices: loop → lowering, by contest or given."""
+    """The loops of one program. choices: loop → lowering in training, by contest or given."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -57,11 +58,12 @@ class Loops:
         """Run a scan by the lowering that serves; False when the reference loop has to."""
         if context.record is not None or context.depth or scan.tree:
             return False
-        serving = self._serving(scan, context)
-        name = self.choices.get(scan.name, "")
+        chosen = self.choices.get(scan.name, "") if context.training else ""
+        serving = self._serving(scan, context, chosen)
+        name = chosen
         if name != REFERENCE and name not in serving:
             name = next(iter(serving), REFERENCE)
-            if len(serving) > 1 and scan.name not in self.choices and context.training and torch.is_grad_enabled():
+            if len(serving) > 1 and not chosen and torch.is_grad_enabled():
                 name = self.choices[scan.name] = self._winner(serving, scan, values, context)
         self.served[scan.name] = name
         if name == REFERENCE:
@@ -69,17 +71,16 @@ class Loops:
         serving[name](values, context)
         return True
 
-    def _serving(self, scan: Scan, context: Context) -> dict[str, contest.Runner]:
-        """The lowerings that could run this scan now, in the order of preference; compiles nothing."""
+    def _serving(self, scan: Scan, context: Context, chosen: str) -> dict[str, contest.Runner]:
+        """The lowerings that could run this scan now, in the order of preference."""
         found: dict[str, contest.Runner] = {}
         if KERNEL in LOWERINGS and scan.kernel is not None and not declines(scan, context):
             kernel = scan.kernel
             found[KERNEL] = lambda values, context: run_kernel(scan, kernel, values, context)
-            if context.device.type != "cpu":
+            if context.device.type != "cpu" or not context.training:
                 return found
         if context.sizes[scan.axis] == 1 and not torch.is_grad_enabled():
             return found  # one step, as when generating: nothing to be gained, and a kernel would have to be compiled
-        chosen = self.choices.get(scan.name, "")
         if chosen in found:
             return found
         for name in (MACHINE, TORCH):
