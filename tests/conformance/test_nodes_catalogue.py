@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from rnnstudio.catalog.catalog import standard
 from rnnstudio.compiler import check
+from rnnstudio.design.storage import load, save
+from rnnstudio.export import export_python
+from rnnstudio.runtime import Network
 from tests.conformance.catalogue import (
     NODES,
     assert_padding_changes_nothing,
@@ -103,6 +108,24 @@ def test_the_derivative_of_batch_normalisation_while_training(name: str) -> None
 
     moving = tuple(x.clone().requires_grad_() for x in fields.values())
     assert torch.autograd.gradcheck(values, moving, fast_mode=True, atol=1e-6)
+
+
+def test_every_drawing_is_saved_and_opened_as_it_was(tmp_path: Path) -> None:
+    for i, draw in enumerate(NODES.values()):
+        save(draw(), tmp_path / f"{i}.rnn")
+        found = load(tmp_path / f"{i}.rnn")
+        assert found.graph.nodes == draw().graph.nodes
+        assert set(found.graph.wires) == set(draw().graph.wires)
+        assert found.cells.keys() == draw().cells.keys()
+
+
+@pytest.mark.parametrize(
+    "name", ["Clock in groups", "BatchNorm in a loop", "Attention of heads", "Decoder with attention"]
+)
+def test_a_network_with_these_nodes_is_exported_with_its_certificate(name: str, tmp_path: Path) -> None:
+    made = Network(program_of(NODES[name]()), seed=3)
+    certificate = export_python(made, None, tmp_path / "model.py")
+    assert certificate.largest < 1e-5
 
 
 def test_every_node_has_words_for_people() -> None:
