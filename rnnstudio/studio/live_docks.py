@@ -6,6 +6,7 @@ The panels pull in pyqtgraph and numpy; the window is on the screen before they 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, QTimer
@@ -82,8 +83,10 @@ class LiveDocks(QObject):
         window = self.window
         window.train_action.setEnabled(state == "idle")
         window.pause_action.setEnabled(state in ("running", "paused", "pausing"))
-        window.pause_action.setText("&Go on" if state in ("paused", "pausing") else "&Pause")
-        window.pause_action.setToolTip("Go on training" if state in ("paused", "pausing") else "Pause the training")
+        halted = state in ("paused", "pausing")
+        window.pause_action.setText("&Resume" if halted else "&Pause")
+        window.pause_action.setToolTip("Go on training" if halted else "Pause the training")
+        window.set_picture(window.pause_action, "resume" if halted else "pause")
         window.stop_action.setEnabled(state not in ("idle", "stopping"))
 
     def train(self) -> None:
@@ -100,6 +103,13 @@ class LiveDocks(QObject):
 
     def stop(self) -> None:
         self.fill().stop()
+
+    def look_at(self, path: Path) -> None:
+        """Show a data file in the data panel; the design takes it when the person says so."""
+        self.fill()
+        panel: Any = self.panels["data"]
+        panel.open_file(path)
+        self.window.show_dock("data")
 
     def export(self, run: Any = None) -> None:
         """Open the export dialog, for a run's folder or the newest run."""

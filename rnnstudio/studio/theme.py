@@ -257,6 +257,10 @@ def _arrow(way: str, t: Theme) -> str:
     return (icons() / f"arrow-{way}-{t.name}.svg").as_posix()
 
 
+def _check(t: Theme) -> str:
+    return (icons() / f"check-{t.name}.svg").as_posix()
+
+
 def _sheet(t: Theme) -> str:
     """What Fusion leaves plain: docks, tabs, tool bar, lists, tool tips, scroll bars."""
     return f"""
@@ -340,6 +344,18 @@ QPushButton:hover, QToolButton:hover {{ border-color: {t.faint}; }}
 QPushButton:pressed, QToolButton:pressed {{ background: {t.border}; }}
 QPushButton:default {{ border-color: {t.accent}; }}
 QPushButton:disabled, QToolButton:disabled {{ color: {t.faint}; }}
+QCheckBox {{ spacing: 7px; }}
+QCheckBox:disabled {{ color: {t.faint}; }}
+QCheckBox::indicator, QListView::indicator, QTreeView::indicator, QTableView::indicator, QMenu::indicator {{
+  width: 13px; height: 13px; border: 1px solid {t.muted}; border-radius: 4px; background: {t.field}; }}
+QMenu::indicator {{ left: 5px; }}
+QCheckBox::indicator:hover, QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
+QCheckBox::indicator:checked, QListView::indicator:checked, QTreeView::indicator:checked,
+QTableView::indicator:checked, QMenu::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
+  image: url({_check(t)}); }}
+QCheckBox::indicator:indeterminate {{ background: {t.border}; }}
+QCheckBox::indicator:disabled {{ border-color: {t.border}; background: {t.raised}; }}
+QCheckBox::indicator:checked:disabled {{ border-color: {t.faint}; background: {t.faint}; }}
 QProgressBar {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 5px; text-align: center; }}
 QProgressBar::chunk {{ background: {t.accent}; border-radius: 4px; }}
 QAbstractSpinBox QLineEdit, QComboBox QLineEdit {{ border: none; background: transparent; padding: 0 4px; }}

@@ -78,7 +78,7 @@ class MainWindow(QMainWindow):
         self.ask_unsaved: Callable[[], str] = self._ask_unsaved
         self.ask_file: Callable[[bool], Path | None] = self._ask_file
         self.docks: dict[str, QDockWidget] = {}
-        self._pictures: list[tuple[QAction, str]] = []
+        self._pictures: dict[QAction, str] = {}
         self._painted = False
         self._areas: dict[str, Qt.DockWidgetArea] = {}
         self._tabs_timer = QTimer(self, singleShot=True, interval=0)
@@ -87,7 +87,7 @@ class MainWindow(QMainWindow):
         self.banner = Banner(self)
         self.breadcrumbs = Breadcrumbs(self.session, self)
         self.setCentralWidget(self._centre())
-        self.empty = EmptyState(self.session, self.view)
+        self.empty = EmptyState(self.session, self.view.viewport())
         self.empty.exampleChosen.connect(self.open_example)
         self.palette_panel = PalettePanel(self.session)
         self.palette_panel.chosen.connect(self.view.add_offer)
@@ -188,8 +188,7 @@ class MainWindow(QMainWindow):
         if keys is not None:
             action.setShortcuts(keys if isinstance(keys, list) else [QKeySequence(keys)])  # type: ignore[call-overload]
         if picture:
-            self._pictures.append((action, picture))
-            action.setIcon(icon(picture))
+            self.set_picture(action, picture)
         if tip:
             action.setToolTip(tip)
         action.triggered.connect(lambda _checked=False: do())
@@ -198,6 +197,11 @@ class MainWindow(QMainWindow):
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             self.view.addAction(action)
         return action
+
+    def set_picture(self, action: QAction, picture: str) -> None:
+        """Give an action an icon, in the colours of the theme worn now and of those to come."""
+        self._pictures[action] = picture
+        action.setIcon(icon(picture))
 
     def _actions(self) -> None:
         key, commands, act = QKeySequence.StandardKey, self.view.commands, self._action
@@ -316,6 +320,7 @@ class MainWindow(QMainWindow):
         session.failed.connect(self.show_error)
         session.message.connect(lambda text: self.statusBar().showMessage(text, 6000))
         session.opened.connect(self.banner.hide)
+        session.opened.connect(self.view.setFocus)
         session.designChanged.connect(lambda _: self._show_title())
         session.dirtyChanged.connect(lambda _: self._show_title())
         session.pathChanged.connect(self._show_title)
@@ -328,7 +333,7 @@ class MainWindow(QMainWindow):
 
     def _redress(self) -> None:
         self.theme_action.setChecked(theme.current().dark)
-        for action, picture in self._pictures:
+        for action, picture in self._pictures.items():
             action.setIcon(icon(picture))
         self._show_check(self.session.checked)
 
@@ -478,14 +483,19 @@ class MainWindow(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:
         path = self._dropped(event)
-        if path is not None:
-            event.acceptProposedAction()
+        if path is None:
+            return
+        event.acceptProposedAction()
+        if path.suffix == SUFFIX:
             self.open(path)
+        else:
+            self.live.look_at(path)
 
     @staticmethod
     def _dropped(event: QDropEvent) -> Path | None:
-        urls = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        return next((path for path in urls if path.suffix == SUFFIX), None)
+        """A design before data; None when no file is dropped."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        return next((path for path in paths if path.suffix == SUFFIX), paths[0] if paths else None)
 
     # Small commands
 
@@ -529,6 +539,7 @@ class MainWindow(QMainWindow):
         if not self._painted:
             self._painted = True
             self._plain_tabs()
+            self.view.setFocus()
             if not self._remembered:
                 self._first_sizes()
             QTimer.singleShot(20, self, self.live.fill)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QMouseEvent, QMoveEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from ...design import storage
@@ -171,7 +171,10 @@ class ExampleCard(QFrame):
 
 
 class EmptyState(QWidget):
-    """Shown while the design has no node: what to do next, and the gallery. The canvas below still takes drops."""
+    """Shown while the design has no node: what to do next, and the gallery.
+
+    `parent` is the canvas's viewport: what this does not take itself (drops, double-clicks, the wheel) goes there.
+    """
 
     exampleChosen = Signal(object)
 
@@ -179,7 +182,6 @@ class EmptyState(QWidget):
         super().__init__(parent)
         self.session = session
         self.under = parent
-        self.setAcceptDrops(False)
         parent.installEventFilter(self)
         title = QLabel("Draw a network")
         font = title.font()
@@ -227,6 +229,9 @@ class EmptyState(QWidget):
 
     def _cover(self) -> None:
         self.setGeometry(QRect(0, 0, self.under.width(), self.under.height()))
+
+    def moveEvent(self, _event: QMoveEvent) -> None:
+        self._cover()  # a viewport that scrolls takes its children along
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.parent() and event.type() == QEvent.Type.Resize:

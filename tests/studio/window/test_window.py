@@ -9,17 +9,20 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QCheckBox, QLabel
 
 from rnnstudio.design import storage
 from rnnstudio.design.design import Design, Pin, Wire
 from rnnstudio.design.edits import Connect, Disconnect, SetName
 from rnnstudio.studio import recovery, theme
+from rnnstudio.studio.offers import MIME
 from rnnstudio.studio.places import gallery
 from rnnstudio.studio.window import CANCEL, DISCARD, SAVE, MainWindow
 from tests.studio.window.hands import NONE, Hands, language_model
+
+COPY = Qt.DropAction.CopyAction
 
 
 @pytest.fixture
@@ -103,7 +106,7 @@ def test_unsaved_changes_are_asked_about(hands, file):
 def test_a_design_dropped_onto_the_window_opens(hands, file):
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(file))])
-    at, copy, left, none = QPoint(50, 50), Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, NONE
+    at, copy, left, none = QPoint(50, 50), COPY, Qt.MouseButton.LeftButton, NONE
     enter = QDragEnterEvent(at, copy, mime, left, none)
     QApplication.sendEvent(hands.screen, enter)
     assert enter.isAccepted()
@@ -111,6 +114,59 @@ def test_a_design_dropped_onto_the_window_opens(hands, file):
     assert hands.session.path == file.resolve()
     hands.window.recent_menu.aboutToShow.emit()
     assert "model.rnn" in hands.window.recent_menu.actions()[0].text()
+
+
+def test_data_dropped_onto_the_window_are_looked_at(hands, tmp_path, qtbot):
+    path = tmp_path / "own.txt"
+    path.write_text("the cat sat on the mat. " * 200, encoding="utf-8")
+    before = hands.session.design
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    at = QPoint(50, 50)
+    enter = QDragEnterEvent(at, COPY, mime, Qt.MouseButton.LeftButton, NONE)
+    QApplication.sendEvent(hands.screen, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(hands.screen, QDropEvent(QPointF(at), COPY, mime, Qt.MouseButton.LeftButton, NONE))
+    panel = hands.window.live.panels["data"]
+    qtbot.waitUntil(lambda: panel.preview is not None and panel.use_button.isEnabled())
+    assert panel.isVisible()
+    assert hands.session.design is before, "looking changes nothing"
+
+
+def test_the_pause_button_shows_what_it_will_do(hands):
+    action = hands.window.pause_action
+    pause = action.icon().pixmap(20, 20).toImage()
+    hands.window.live.show_state("paused")
+    assert action.text() == "&Resume"
+    assert action.icon().pixmap(20, 20).toImage() != pause
+    hands.window.live.show_state("running")
+    assert action.icon().pixmap(20, 20).toImage() == pause
+
+
+@pytest.mark.parametrize("colours", [theme.DARK, theme.LIGHT], ids=lambda t: t.name)
+def test_an_unticked_box_stands_out(qapp, colours):
+    """WCAG 2.2, 1.4.11: the border of a control has a contrast of 3 : 1 at least to what is around it."""
+    before = theme.current()
+    theme.apply(colours)
+    box = QCheckBox()
+    try:
+        box.setAutoFillBackground(True)
+        box.resize(40, 24)
+        image = box.grab().toImage()
+        around = luminance(image.pixelColor(36, 12))
+        found = [luminance(image.pixelColor(x, 12)) for x in range(20)]
+        contrast = max((max(a, around) + 0.05) / (min(a, around) + 0.05) for a in found)
+        assert contrast >= 3
+    finally:
+        box.close()
+        box.deleteLater()
+        theme.apply(before)
+
+
+def luminance(color: QColor) -> float:
+    """Relative luminance as WCAG defines it."""
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color.getRgbF()[:3]]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
 
 
 def test_a_problem_leads_to_its_place_and_is_fixed(hands, qtbot):
@@ -260,3 +316,27 @@ def test_a_thousand_nodes_stay_fluent(window, qapp):
     assert painted < 1.0
     Hands(window).click(Hands(window).node("n500"))
     window.session.new()
+
+
+def test_an_empty_canvas_takes_what_is_dropped_double_clicked_and_typed(window, qapp):
+    """The first thing a person does happens in front of the words that tell it."""
+    hands, label = Hands(window), window.empty.findChildren(QLabel)[0]
+    assert window.focusWidget() is window.view
+    hands.key(Qt.Key.Key_Tab)
+    assert window.view.quick_add is not None
+    window.view.cancel()
+    middle = QPointF(label.rect().center())
+    QTest.mouseDClick(label, Qt.MouseButton.LeftButton, NONE, middle.toPoint())
+    assert window.view.quick_add is not None
+    window.view.cancel()
+    window.empty.move(30, 20)
+    assert window.empty.geometry() == window.view.viewport().rect()
+    mime = QMimeData()
+    mime.setData(MIME, b"kind:Linear")
+    enter = QDragEnterEvent(middle.toPoint(), COPY, mime, Qt.MouseButton.LeftButton, NONE)
+    QApplication.sendEvent(label, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(label, QDropEvent(middle, COPY, mime, Qt.MouseButton.LeftButton, NONE))
+    assert list(window.session.design.graph.nodes) == ["linear"]
+    window.new()
+    assert window.focusWidget() is window.view
