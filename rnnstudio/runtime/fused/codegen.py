@@ -65,7 +65,7 @@ def module(plan: Plan, target: Target, *, team: bool) -> str:
     nodes = reachable([s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)])
     if any(node.op == "total" for node in nodes):
         raise Declined("a value of width 1 is spread over others")
-    text = [vector_math.library(target), products.kernels(target)]
+    text = [vector_math.library(target), products.declared_kernels(target)]
     for backward in (False, True):
         text += _products(plan, target, backward)
         text.append(_TimeLoop(plan, target, backward).text())

@@ -21,7 +21,8 @@ import llvmlite
 import llvmlite.binding as llvm
 from platformdirs import user_cache_path
 
-from .ir import Target
+from .ir import Target, declarations
+from .products import kernel_names, kernels
 
 _lock = threading.Lock()
 
@@ -76,6 +77,13 @@ def compile_ir(text: str, target: Target, symbols: dict[str, int]) -> Code:
         engine.add_object_file(llvm.ObjectFileRef.from_data(stored))
         engine.finalize_object()
         return Code(engine)
+
+
+@lru_cache(maxsize=2)
+def product_kernels(target: Target) -> tuple[dict[str, int], Code]:
+    """Addresses of the products' micro-kernels by name, and the code they are in."""
+    code = compile_ir(declarations(target) + kernels(target), target, {})
+    return {name: code.address(name) for name in kernel_names(target)}, code
 
 
 def cache_folder() -> Path | None:

@@ -13,7 +13,7 @@ from . import products
 from .buffers import Buffers, Gradients
 from .codegen import Key, module, table_of
 from .ir import Target
-from .jit import compile_ir, host, openmp
+from .jit import compile_ir, host, openmp, product_kernels
 from .plan import Plan
 
 _RANGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
@@ -29,7 +29,8 @@ class MachineLoop:
         self.plan = plan
         self.target: Target = host(dtype == torch.float64)
         symbols = openmp()
-        self.code = compile_ir(module(plan, self.target, team=bool(symbols)), self.target, symbols)
+        shared, _ = product_kernels(self.target)
+        self.code = compile_ir(module(plan, self.target, team=bool(symbols)), self.target, {**symbols, **shared})
         self._tables = (table_of(plan, False), table_of(plan, True))
         self._ranges = [_RANGE(self.code.address(name)) for name in ("forward", "backward")]
         teams = ("forward_team", "backward_team") if symbols else ()

@@ -19,17 +19,40 @@ def packed_size(t: Target, columns: int, depth: int) -> int:
     return -(-columns // panel(t)) * panel(t) * depth
 
 
+def kernel_names(t: Target) -> list[str]:
+    """Of all micro-kernels, full panels and edges."""
+    return [_kernel_name(t, rows, edge) for rows in range(1, t.rows + 1) for edge in (False, True)]
+
+
+def _kernel_name(t: Target, rows: int, edge: bool) -> str:
+    return f"rnn_{t.scalar}_{'edge' if edge else 'kernel'}{rows}"
+
+
+def _kernel_type(t: Target, edge: bool) -> str:
+    return "ptr, i64, ptr, i64, ptr, i64, i1" + (f", {t.bools}, {t.bools}" if edge else "")
+
+
 def kernels(t: Target) -> str:
-    """@kernel<rows>(A, lda, B, depth, C, ldc, add) for 1 … t.rows rows, and @edge<rows> with masks besides."""
+    """The micro-kernels (A, lda, B, depth, C, ldc, add) for 1 … t.rows rows; edges take two masks besides.
+
+    They are the same for every loop, and so a module of their own.
+    """
     return "\n".join(_kernel(t, rows, edge).text() for rows in range(1, t.rows + 1) for edge in (False, True))
+
+
+def declared_kernels(t: Target) -> str:
+    """Their declarations, for modules that call them."""
+    every = ((rows, edge) for rows in range(1, t.rows + 1) for edge in (False, True))
+    lines = [f"declare void @{_kernel_name(t, rows, edge)}({_kernel_type(t, edge)})" for rows, edge in every]
+    return "\n".join([*lines, ""])
 
 
 def _kernel(t: Target, rows: int, edge: bool) -> Function:
     v = t.vector
     masks = f", {t.bools} %m0, {t.bools} %m1" if edge else ""
-    name = f"{'edge' if edge else 'kernel'}{rows}"
+    name = _kernel_name(t, rows, edge)
     args = f"ptr noalias %A, i64 %lda, ptr noalias %B, i64 %depth, ptr noalias %C, i64 %ldc, i1 %add{masks}"
-    f = Function(t, f"define internal void @{name}({args}) noinline nounwind")
+    f = Function(t, f"define void @{name}({args}) nounwind")
     mask = ("%m0", "%m1") if edge else ("", "")
     a_rows, c_places = [], []
     for m in range(rows):
@@ -115,8 +138,9 @@ def _rows(
             args = f"ptr {a}, i64 {lda}, ptr {packed}, i64 {depth}, ptr {c}, i64 {ldc}, i1 {str(add).lower()}"
             if rest:
                 low = f"{t.bools} {t.first_lanes(rest)}"
-                f.emit(f"call void @edge{i + 1}({args}, {low}, {t.bools} {t.first_lanes(rest - t.lanes)})")
+                name = _kernel_name(t, i + 1, True)
+                f.emit(f"call void @{name}({args}, {low}, {t.bools} {t.first_lanes(rest - t.lanes)})")
             else:
-                f.emit(f"call void @kernel{i + 1}({args})")
+                f.emit(f"call void @{_kernel_name(t, i + 1, False)}({args})")
             f.emit(f"br label %{end}")
         f.block(end)

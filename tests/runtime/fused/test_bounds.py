@@ -14,7 +14,7 @@ from rnnstudio.runtime.fused.buffers import Buffers, Gradients, allocate
 from rnnstudio.runtime.fused.canonical import canonical
 from rnnstudio.runtime.fused.function import names_of, stack
 from rnnstudio.runtime.fused.ir import declarations
-from rnnstudio.runtime.fused.jit import compile_ir, host
+from rnnstudio.runtime.fused.jit import compile_ir, host, product_kernels
 from rnnstudio.runtime.fused.machine_loop import MachineLoop, pack_columns
 from rnnstudio.runtime.fused.plan import plan
 from rnnstudio.runtime.fused.torch_loop import TorchLoop
@@ -58,9 +58,9 @@ class GuardedLoop(MachineLoop):
 def test_products(columns: int) -> None:
     target = host(False)
     for depth in (1, 33):
-        text = declarations(target) + products.kernels(target)
+        text = declarations(target) + products.declared_kernels(target)
         text += products.product(target, "p", columns, depth, depth, columns + 3, True).replace("internal ", "", 1)
-        code = compile_ir(text, target, {})
+        code = compile_ir(text, target, product_kernels(target)[0])
         call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_void_p)(code.address("p"))
         for rows in (0, 1, 2, 11, 12, 13, 25, 40):
             guard = Guarded()
