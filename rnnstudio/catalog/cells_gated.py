@@ -13,11 +13,11 @@ def _peeping(s: Sketch, name: str, row: float, column: float, sees: str, bias: f
     weights = s.add(
         f"{name}_peephole",
         "Weights",
-        at=(column, row + 0.5),
+        at=(column, row + 1),
         params={"units": UNITS, "spread": Var("peephole_spread")},
         title=f"p{name[0]}",
     )
-    seen = s.add(f"{name}_seen", "Multiply", at=(column + 1, row + 0.5), title="p ⊙ c", a=weights, b=sees)
+    seen = s.add(f"{name}_seen", "Multiply", at=(column + 1, row + 1), title="p ⊙ c", a=weights, b=sees)
     both = s.add(f"{name}_both", "Add", at=(column + 2, row), a=plain, b=seen)
     return s.add(name, "Sigmoid", at=(column + 3, row), input=both)
 
@@ -26,10 +26,10 @@ def peephole_lstm() -> CellDefinition:
     s = Sketch()
     ports_of_lstm(s)
     forget = _peeping(s, "forget", 0, 2, "c_before", Var("forget_bias"))
-    write = _peeping(s, "input", 1, 2, "c_before")
-    new = gate(s, "candidate", 2, 2, squash="Tanh")
+    write = _peeping(s, "input", 2, 2, "c_before")
+    new = gate(s, "candidate", 2, 4, squash="Tanh")
     made = memory(s, 6, forget, write, new)
-    reveal = _peeping(s, "output", 3, 5, made)
+    reveal = _peeping(s, "output", 5, 5, made)
     shown(s, 9, made, reveal)
     return s.cell(
         "PeepholeLSTM",

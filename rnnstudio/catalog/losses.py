@@ -52,7 +52,10 @@ class CrossEntropy(PairLoss):
     name = "CrossEntropy"
     title = "Cross-entropy"
     doc = "How surprised the prediction is by the true token: the loss of classifiers and language models."
-    formula = "L = −(1/τ) Σ_t log softmax(o_t)[y_t];  perplexity e^L, bits L / ln 2"
+    formula = (
+        "L = −(1/τ) Σ_t log softmax(o_t)[y_t];  perplexity e^L, bits L / ln 2\n"
+        "class weights w: L = −Σ_t w_{y_t} log softmax(o_t)[y_t] / Σ_t w_{y_t}"
+    )
     inputs = (
         Port("prediction", "a score for each token (logits)"),
         Port("target", "the true tokens", "tokens"),
