@@ -144,7 +144,7 @@ class Repeat(NodeKind):
         value, along = inputs["input"], inputs["along"]
         axis = self._axis(value.signal, along.signal, params)
         signal = Signal((axis, *value.signal.axes), value.signal.content)
-        return {"out": builder.op("repeat", (value, along), signal, axis=axis)}
+        return {"out": builder.op("repeat", (value,), signal, axis=axis)}
 
 
 KINDS: tuple[NodeKind, ...] = (Last(), First(), Mean(), Max(), Sum(), Reverse(), Repeat())

@@ -52,7 +52,7 @@ PRIMITIVES: Mapping[str, str] = MappingProxyType(
         "choose": "for each place at random the first or the second input; attrs: schedule, probability, end, over",
         "reverse": "each example's valid steps in the opposite order; attrs: axis",
         "pool": "axis → nothing, padding excluded; attrs: axis, how (one of last, first, mean, max, sum)",
-        "repeat": "nothing → axis; inputs: value, and a value that has the axis; attrs: axis",
+        "repeat": "the same value at every step of an axis it lacks; attrs: axis",
         "cross_entropy": "−log softmax(logits)[target], one number a place; inputs: logits, target tokens; "
         "attrs: class_weights (empty: none), smoothing",
         "class_weight": "the weight of each target token; attrs: class_weights",

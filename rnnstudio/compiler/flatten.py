@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -260,6 +260,15 @@ class _Writer:
     def output(self, name: str, value: Value) -> None:
         self.outputs[name or self.path] = value.name
 
+    def _for_their_axes(self, live: set[str], ops: Iterable[Op]) -> set[str]:
+        """Inputs that nothing reads, but that alone say how long an axis is (something is repeated along it)."""
+        known = {axis for i in self.inputs if i.name in live for axis in i.signal.axes}
+        found: set[str] = set()
+        for axis in dict.fromkeys(axis for op in ops for axis in op.signal.axes):
+            if axis not in known:
+                found |= {i.name for i in self.inputs if axis in i.signal.axes}
+        return found
+
     def finish(self, names: Mapping[str, str]) -> Flat:
         """Put the real sources into the delays, drop what leads nowhere, and name the outputs."""
         ops = {name: replace(op, inputs=tuple(names.get(i, i) for i in op.inputs)) for name, op in self.ops.items()}
@@ -274,5 +283,5 @@ class _Writer:
         kept = tuple(op for op in ops.values() if op.name in live)
         used = {p for op in kept for key in ("weight", "bias", "mean", "variance") if (p := op.attrs.get(key))}
         parameters = tuple(p for p in self.parameters.values() if p.path in used)
-        inputs = tuple(i for i in self.inputs if i.name in live)
+        inputs = tuple(i for i in self.inputs if i.name in live | self._for_their_axes(live, kept))
         return Flat(inputs, kept, parameters, tuple(self.losses), outputs)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from .program import Map, Region
+from .program import Input, Map, Program, Region, Scan, region_ops
 
 
 def prune(regions: tuple[Region, ...], wanted: Iterable[str]) -> tuple[Region, ...]:
@@ -41,3 +41,37 @@ def without(regions: tuple[Region, ...], known: Iterable[str]) -> tuple[Region, 
         elif not set(region.yields) <= names:
             kept.append(region)
     return tuple(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What must be given to compute some values. inputs: in the program's order; trees: axes whose trees are read.
+
+    free: axes that no input has (a network left to itself writes along them): their length must be said.
+    """
+
+    inputs: tuple[Input, ...]
+    trees: tuple[str, ...]
+    free: tuple[str, ...]
+
+
+def needs(program: Program, wanted: Iterable[str]) -> Needs:
+    """What the values `wanted` of a program depend on."""
+    wanted = tuple(wanted)
+    regions = prune(program.regions, wanted)
+    ops = list(region_ops(regions))
+    scans = [region for region in regions if isinstance(region, Scan)]
+    read = {*wanted, *(name for op in ops for name in op.inputs)}
+    read |= {state.given for scan in scans for state in scan.states if state.given}
+    read |= {state.source for scan in scans for state in scan.states}
+    inputs = tuple(item for item in program.inputs if item.name in read)
+    used = {axis for name in (*read, *(op.name for op in ops)) for axis in _axes(program, name)}
+    used |= {scan.axis for scan in scans}
+    given = {axis for item in inputs for axis in item.signal.axes}
+    free = tuple(axis for axis in program.axes if axis in used - given)
+    return Needs(inputs, tuple(axis for axis in program.trees if axis in used), free)
+
+
+def _axes(program: Program, name: str) -> tuple[str, ...]:
+    signal = program.signals.get(name)
+    return signal.axes if signal is not None else ()

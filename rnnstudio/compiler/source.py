@@ -16,7 +16,7 @@ from ..catalog.trees import CHILDREN
 from ..design.signals import Real, Signal, Tokens
 from .printed import HELPERS, PRINTED
 from .program import Input, Map, Program, Region, Scan, State, parents_field, region_ops
-from .prune import prune
+from .prune import needs, prune
 
 _RESERVED = {
     *("self", "torch", "F", "nn", "state", "lengths", "final", "batch", "forward", "loss", "size", "steps", "own", "_"),
@@ -255,14 +255,16 @@ class _Writer:
     def _forward(self) -> Iterator[str]:
         outputs = self.program.outputs
         regions = prune(self.program.regions, outputs.values())
-        read = {name for op in region_ops(regions) for name in op.inputs} | set(outputs.values())
-        inputs = [i for i in self.program.inputs if i.name in read]
-        trees = [axis for axis in self.program.trees if any(axis in i.signal.axes for i in inputs)]
+        needed = needs(self.program, outputs.values())
+        inputs, trees = needed.inputs, needed.trees
         names = [self.names[i.name] for i in inputs] + [self.names[f"parents of {axis}"] for axis in trees]
-        arguments = ", ".join(names)
-        yield f"def forward(self, {arguments}, lengths=None, state=None):"
+        names += [self.axes[axis] for axis in needed.free]
+        arguments = "".join(f"{name}, " for name in names)
+        yield f"def forward(self, {arguments}lengths=None, state=None):"
         yield f'    """{_describe(inputs)}'
         yield ""
+        for axis in needed.free:
+            yield f"    {self.axes[axis]}: how many steps to run along {axis}, on the network's own output."
         yield "    lengths: {axis: [batch] valid steps}, None: all."
         yield "    state: what the call before returned, to go on from there; None: from the beginning."
         yield f"    Returns ({_results(self.program)}, state)."
@@ -279,6 +281,8 @@ class _Writer:
 
     def _sizes(self, inputs: Sequence[Input]) -> Iterator[str]:
         known: set[str] = set()
+        if not inputs:
+            yield "batch = 1"
         for i, item in enumerate(inputs):
             name = self.names[item.name]
             dims = ["batch" if i == 0 else "_"]
@@ -452,11 +456,15 @@ class _Writer:
 
     def _start(self, scan: Scan, state: State, like: str) -> Iterator[str]:
         past = self._past(state)
-        shape = ", ".join((*(self.axes[a] for a in state.signal.axes), self._batch, str(state.signal.width)))
+        tokens = isinstance(state.signal.content, Tokens)
+        inner = () if tokens else (str(state.signal.width),)
+        shape = ", ".join((*(self.axes[a] for a in state.signal.axes), self._batch, *inner))
         if state.given is not None:
             first = f"{self._name(state.given)}.expand({shape})"
         elif state.weight is not None:
             first = f"self.{self.parameters[state.weight]}.expand({shape})"
+        elif tokens:
+            first = f"torch.full(({shape},), {state.first}, device={like}.device)"
         else:
             first = f"torch.zeros({shape}, dtype={self._dtype()}, device={like}.device)"
         k = abs(state.k)
@@ -492,15 +500,16 @@ class _Writer:
         for name in scan.yields:
             yield f"{self._collected(scan, name)}.append({self.names[name]})"
         yield f"own = None if {valid} is None else {valid}[{t}][:, None]"
-        moves = [(self._past(s), self._name(s.source), abs(s.k)) for s in scan.states]
         targets, values = [], []
-        for past, new, k in moves:
+        for state in scan.states:
+            past, new = self._past(state), self._name(state.source)
+            own = "own[:, 0]" if isinstance(state.signal.content, Tokens) else "own"
             targets.append(past)
-            if k == 1:
-                values.append(f"{new} if own is None else torch.where(own, {new}, {past})")
+            if abs(state.k) == 1:
+                values.append(f"{new} if own is None else torch.where({own}, {new}, {past})")
             else:
                 values.append(
-                    f"[new if own is None else torch.where(own, new, old) "
+                    f"[new if own is None else torch.where({own}, new, old) "
                     f"for new, old in zip([*{past}[1:], {new}], {past})]"
                 )
         if len(targets) == 1:

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..compiler.program import Input, Program, region_ops
-from ..compiler.prune import prune
+from ..compiler.program import Input, Program, parents_field
+from ..compiler.prune import needs
 from ..design.errors import StudioError
 from ..design.signals import Tokens
 from ..runtime import Network
@@ -24,8 +24,9 @@ TOLERANCE = 1e-5
 Answer = tuple[dict[str, Tensor], dict[str, Tensor]]
 """Outputs by name and final states."""
 
-Run = Callable[[dict[str, Tensor], "dict[str, Tensor] | None", "dict[str, Tensor] | None"], Answer]
-"""Calls an exported model: fields, lengths, state → outputs, state."""
+Tensors = dict[str, Tensor]
+Run = Callable[[Tensors, Tensors | None, Tensors | None, Mapping[str, int]], Answer]
+"""Calls an exported model: fields, lengths, state, steps along axes that no field has → outputs, state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,13 @@ def compare(network: Network, run: Run) -> tuple[Comparison, ...]:
     found = []
     for batch, length in SHAPES:
         fields = dict(_fields(program, batch, length))
-        for what, lengths, state in _cases(network, fields, batch, length):
-            with torch.no_grad():
-                live = network(fields, lengths, state)
-                outputs, final = run(fields, lengths, state)
+        steps = dict.fromkeys(needs(program, program.outputs.values()).free, length)
+        for what, lengths, state in _cases(network, fields, batch, length, steps):
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                torch.manual_seed(length)
+                live = network(fields, lengths, state, steps)
+                torch.manual_seed(length)
+                outputs, final = run(fields, lengths, state, steps)
             if set(outputs) != set(live.outputs):
                 raise StudioError(f"The export has the outputs {sorted(outputs)}, the model {sorted(live.outputs)}")
             pairs = [
@@ -99,7 +103,7 @@ def compare(network: Network, run: Run) -> tuple[Comparison, ...]:
 
 
 def _cases(
-    network: Network, fields: Mapping[str, Tensor], batch: int, length: int
+    network: Network, fields: Mapping[str, Tensor], batch: int, length: int, steps: Mapping[str, int]
 ) -> Iterator[tuple[str, dict[str, Tensor] | None, dict[str, Tensor] | None]]:
     yield "whole batch", None, None
     axes = set(network.program.axes.values())
@@ -107,14 +111,19 @@ def _cases(
         own = torch.arange(batch) * (length - 1) // (batch - 1) + 1
         yield "different lengths", dict.fromkeys(axes, own), None
     with torch.no_grad():
-        state = network(fields).state
+        state = network(fields, steps=steps).state
     if state:
         yield "going on from a state", None, state
 
 
 def _fields(program: Program, batch: int, length: int) -> Iterator[tuple[str, Tensor]]:
     generator = torch.Generator().manual_seed(batch * 1000 + length)
-    for item in inputs_of(program):
+    needed = needs(program, program.outputs.values())
+    for axis in needed.trees:
+        above = [torch.randint(0, max(node, 1), (batch, 1), generator=generator) for node in range(length)]
+        above[0] = torch.full((batch, 1), -1)
+        yield parents_field(program.axes[axis]), torch.cat(above, 1)
+    for item in needed.inputs:
         shape = (batch, *(length for _ in item.signal.axes))
         if isinstance(item.signal.content, Tokens):
             yield item.field, torch.randint(0, item.signal.content.size, shape, generator=generator)
@@ -124,9 +133,7 @@ def _fields(program: Program, batch: int, length: int) -> Iterator[tuple[str, Te
 
 def inputs_of(program: Program) -> tuple[Input, ...]:
     """What the outputs are computed from, in the order in which the source takes it."""
-    outputs = set(program.outputs.values())
-    read = outputs | {name for op in region_ops(prune(program.regions, outputs)) for name in op.inputs}
-    return tuple(item for item in program.inputs if item.name in read)
+    return needs(program, program.outputs.values()).inputs
 
 
 def _valid(x: Tensor, name: str, program: Program, lengths: Mapping[str, Tensor] | None) -> Tensor:

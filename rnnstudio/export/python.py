@@ -6,6 +6,7 @@ import importlib.util
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,17 +14,17 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor
 
 from .. import __version__
-from ..compiler.program import Program
+from ..compiler.program import Program, parents_field
+from ..compiler.prune import needs
 from ..compiler.source import class_name, parameter_names, source
 from ..design.errors import StudioError
 from ..design.recipe import DataRecipe
 from ..design.storage import write_atomically
 from ..runtime import Network
 from ..runtime.generate import why_not
-from .certificate import TOLERANCE, Certificate, compare, inputs_of
+from .certificate import TOLERANCE, Certificate, Tensors, compare, inputs_of
 
 _LOAD = '''
 
@@ -212,12 +213,14 @@ def _on_cpu(network: Network) -> Network:
 def _runner(code: Path, program: Program) -> Any:
     module = _import(code)
     model, _ = module.load()
-    order = [item.field for item in inputs_of(program)]
+    needed = needs(program, program.outputs.values())
+    order = [item.field for item in needed.inputs] + [parents_field(program.axes[axis]) for axis in needed.trees]
 
     def run(
-        fields: dict[str, Tensor], lengths: dict[str, Tensor] | None, state: dict[str, Tensor] | None
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        results, final = model(*(fields[name] for name in order), lengths=lengths, state=state)
+        fields: Tensors, lengths: Tensors | None, state: Tensors | None, steps: Mapping[str, int]
+    ) -> tuple[Tensors, Tensors]:
+        given = (*(fields[name] for name in order), *(steps[axis] for axis in needed.free))
+        results, final = model(*given, lengths=lengths, state=state)
         single = len(program.outputs) == 1
         values = (results,) if single else results
         return dict(zip(program.outputs, values, strict=True)), final

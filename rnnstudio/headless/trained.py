@@ -68,7 +68,7 @@ def export_run(options: argparse.Namespace) -> int:
     if options.format not in (*BUILT_IN_FORMATS, *exporters):
         known = ", ".join((*BUILT_IN_FORMATS, *exporters))
         raise StudioError(f"There is no format “{options.format}”", where="--format", remedy=f"Formats: {known}.")
-    trained = load_trained(Run.open(options.run), options.checkpoint)
+    trained = load_trained(Run.open(options.run), options.checkpoint, mode="free")
     if options.format == "python":
         certificate = export_python(trained.network, trained.recipe, options.out)
     else:

@@ -127,10 +127,19 @@ class Network(nn.Module):
         """Run loops on these lowerings, where they serve. Raises StudioError for a name that is no lowering."""
         self.loops.choose(choices)
 
-    def forward(self, fields: Fields, lengths: Lengths | None = None, state: Fields | None = None) -> Result:
-        """Outputs of the network. `state`: final states of the steps before, to go on from (one step at a time too)."""
+    def forward(
+        self,
+        fields: Fields,
+        lengths: Lengths | None = None,
+        state: Fields | None = None,
+        steps: Mapping[str, int] | None = None,
+    ) -> Result:
+        """Outputs of the network. `state`: final states of the steps before, to go on from (one step at a time too).
+
+        steps: how long the axes are that no field has (a network in mode "free" writes along them).
+        """
         names = self.program.outputs
-        values, context = self._run(fields, lengths, state, tuple(names.values()))
+        values, context = self._run(fields, lengths, state, tuple(names.values()), steps=steps)
         outputs = {name: self._batch_first(value, values) for name, value in names.items()}
         return Result(outputs, context.final)
 
@@ -223,13 +232,17 @@ class Network(nn.Module):
         training: bool | None = None,
         keep_state: bool = True,
         known: Mapping[str, Tensor] | None = None,
+        steps: Mapping[str, int] | None = None,
     ) -> tuple[dict[str, Tensor], Context]:
         regions = self._needed(wanted)
         values, sizes, batch = self._inputs(fields, wanted)
+        sizes |= steps or {}
         for region in regions:
             if isinstance(region, Scan) and not region.tree and region.axis not in sizes:
                 raise StudioError(
-                    f"How long “{region.axis}” is cannot be told", where=region.name, remedy="Give a field that has it."
+                    f"How long “{region.axis}” is cannot be told",
+                    where=region.name,
+                    remedy="Give a field that has it, or the number of steps.",
                 )
         values |= known or {}
         own = {axis: lengths[data] for axis, data in self.program.axes.items() if lengths and data in lengths}

@@ -32,14 +32,19 @@ class Trained(NamedTuple):
     recipe: DataRecipe
 
 
-def load_trained(run: Run | Path | str, which: Which = "best", catalog: Catalog | None = None) -> Trained:
-    """The network as it was at the run's best (or last) checkpoint. Raises StudioError when something is missing."""
+def load_trained(
+    run: Run | Path | str, which: Which = "best", catalog: Catalog | None = None, mode: str = "train"
+) -> Trained:
+    """The network as it was at the run's best (or last) checkpoint. Raises StudioError when something is missing.
+
+    mode: what a Feedback gives; "free" for a network that is to live on its own output.
+    """
     run = run if isinstance(run, Run) else Run.open(run)
     found = checkpoints.load(run.checkpoint(which))
     design = run.design()
     if design.data is None:
         raise StudioError("The run's design has no data", where=str(run.folder))
-    program = compile_design(design, catalog or load_plugins().catalog)
+    program = compile_design(design, catalog or load_plugins().catalog, mode)
     network = Network(program, run.settings().seed)
     network.load_weights(found.weights)
     network.eval()

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from rnnstudio.catalog.catalog import standard
 from rnnstudio.compiler import Program, compile_design, source
-from rnnstudio.compiler.program import region_ops
-from rnnstudio.compiler.prune import prune
+from rnnstudio.compiler.prune import needs
 from rnnstudio.compiler.source import class_name, parameter_names
 from rnnstudio.design.design import Design
 from rnnstudio.design.signals import Tokens
@@ -100,9 +99,9 @@ def answer_of_source(
 ) -> Answer:
     """What the printed source gives; its loss where the losses compare outputs."""
     model = printed(program, weights)
-    regions = prune(program.regions, program.outputs.values())
-    read = {name for op in region_ops(regions) for name in op.inputs} | set(program.outputs.values())
-    arguments = [fields[i.field] for i in program.inputs if i.name in read]
+    needed = needs(program, program.outputs.values())
+    sizes = {axis: fields[i.field].shape[n + 1] for i in program.inputs for n, axis in enumerate(i.signal.axes)}
+    arguments = [*(fields[i.field] for i in needed.inputs), *(sizes[axis] for axis in needed.free)]
     results, final = model(*arguments, lengths=lengths, state=state)
     outputs = dict(zip(program.outputs, (results,) if len(program.outputs) == 1 else results, strict=True))
     if not hasattr(model, "loss"):

@@ -196,7 +196,7 @@ def test_the_weights_are_the_trained_ones_and_the_network_stays_as_it_is(tmp_pat
 
 
 def runner_of(network: Network) -> object:
-    def run(fields: Tensors, lengths: Tensors | None, state: Tensors | None) -> Answer:
+    def run(fields: Tensors, lengths: Tensors | None, state: Tensors | None, steps: object = None) -> Answer:
         result = network(fields, lengths, state)
         return result.outputs, result.state
 
@@ -213,11 +213,11 @@ def test_the_answer_of_another_network_is_refused() -> None:
 def test_an_answer_that_is_no_number_or_lacks_a_state_is_refused() -> None:
     network = float_network(recurrent("GRU"))
 
-    def broken(fields: Tensors, lengths: Tensors | None, state: Tensors | None) -> Answer:
+    def broken(fields: Tensors, lengths: Tensors | None, state: Tensors | None, steps: object = None) -> Answer:
         result = network(fields, lengths, state)
         return result.outputs, {k: v * float("nan") for k, v in result.state.items()}
 
-    def stateless(fields: Tensors, lengths: Tensors | None, state: Tensors | None) -> Answer:
+    def stateless(fields: Tensors, lengths: Tensors | None, state: Tensors | None, steps: object = None) -> Answer:
         return network(fields, lengths, state).outputs, {}
 
     with pytest.raises(StudioError, match="differs from the trained model by nan"):
@@ -229,7 +229,7 @@ def test_an_answer_that_is_no_number_or_lacks_a_state_is_refused() -> None:
 def test_a_model_that_ignores_padding_or_its_state_is_refused() -> None:
     network = float_network(DRAWINGS["bidirectional"]())
 
-    def careless(fields: Tensors, lengths: Tensors | None, state: Tensors | None) -> Answer:
+    def careless(fields: Tensors, lengths: Tensors | None, state: Tensors | None, steps: object = None) -> Answer:
         result = network(fields, None, state)
         return result.outputs, result.state
 
@@ -237,7 +237,7 @@ def test_a_model_that_ignores_padding_or_its_state_is_refused() -> None:
         compare(network, careless)
     forward = float_network(recurrent("RNN"))
 
-    def forgetful(fields: Tensors, lengths: Tensors | None, state: Tensors | None) -> Answer:
+    def forgetful(fields: Tensors, lengths: Tensors | None, state: Tensors | None, steps: object = None) -> Answer:
         result = forward(fields, lengths, None)
         return result.outputs, result.state
 
