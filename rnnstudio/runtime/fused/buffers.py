@@ -20,6 +20,7 @@ class Buffers:
     at `before(k)`, what it makes at `after(k)`, in the order of time even when the loop runs backward.
     vectors: [batch, width] or, for a parameter, [width]. valid: [time, batch], 1 where a step is the row's own.
     weights: W of each product of a stage, stacked: [size, width], by (stage, number).
+    tokens: reads that are rows of a table, [time · batch] int64: in `reads` stands the table, [rows, width].
     """
 
     plan: Plan
@@ -35,6 +36,7 @@ class Buffers:
     weights: Mapping[tuple[int, int], Tensor]
     valid: Tensor | None
     delays: dict[str, int] = field(default_factory=dict)
+    tokens: Mapping[str, Tensor] = field(default_factory=dict)
 
     def before(self, k: int) -> int:
         return 0 if self.plan.form.forward else k
@@ -76,6 +78,8 @@ class Gradients:
     initial: dict[str, Tensor]
     vectors: dict[str, Tensor]
     reads: dict[str, Tensor]
+    tables: dict[tuple[str, int], Tensor] = field(default_factory=dict)
+    """By table and first column: gradients of the products of tables."""
 
 
 def allocate(

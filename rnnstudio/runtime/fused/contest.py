@@ -58,10 +58,7 @@ def fastest(
 
 
 def _trial(runner: Runner, scan: Scan, values: Mapping[str, Tensor], context: Context) -> float:
-    names = {read.name for read in scan.reads} | {name for op in scan.projections for name in op.inputs}
-    names |= set(scan.constants) | {s.given for s in scan.states if s.given}
-    names |= {scan.kernel.source} if scan.kernel is not None else set()
-    here = {name: _apart(values[name]) for name in names if name in values}
+    here = {name: _apart(x) for name, x in values.items()}
     weights = {path: _apart(w) for path, w in context.weights.items()}
     trial = Context(
         weights,

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from .buffers import Buffers, Gradients, allocate
+from .hoisted import bias_gradients, project, read_gradients, stack, weight_gradients
 from .plan import Plan
-from .stages import Product
 
 
 class TimeLoop(Protocol):
@@ -57,7 +57,10 @@ def names_of(plan: Plan) -> Names:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One call: the loop, its size, and which rows are valid when ([time, batch] of the loop's dtype, or None)."""
+    """One call: the loop, its size, and which rows are valid when ([time, batch] of the loop's dtype, or None).
+
+    tokens: see Buffers.tokens.
+    """
 
     plan: Plan
     names: Names
@@ -65,6 +68,7 @@ class Job:
     steps: int
     batch: int
     valid: Tensor | None
+    tokens: Mapping[str, Tensor]
 
 
 def run_loop(job: Job, tensors: Sequence[Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -90,6 +94,7 @@ class _Loop(torch.autograd.Function):
         }
         some = tensors[-1]
         b = allocate(plan, job.steps, job.batch, some, reads, vectors, stacked, job.valid)
+        b.tokens = job.tokens
         project(b, weights, biases)
         for state in plan.form.states:
             first = 0 if plan.form.forward else job.steps
@@ -143,6 +148,7 @@ class _Loop(torch.autograd.Function):
             weights=stacked,
             valid=job.valid,
             delays={s.delay: s.k for s in form.states},
+            tokens=job.tokens,
         )
         given = {name: None if g is None else g.contiguous() for (name, _), g in zip(form.yields, douts, strict=False)}
         inside = {s.place[1] for stage in plan.stages for s in stage.back_stores if s.place[0] == "dread"}
@@ -165,136 +171,3 @@ class _Loop(torch.autograd.Function):
         found += [dweights.get(name) for name in job.names.weights]
         found += bias_gradients(b, d, biases, wanted[4])
         return (None, *found)
-
-
-def stack(product: Product, weights: Mapping[str, Tensor]) -> Tensor:
-    """W of a product, [size, width]: its pieces one below the other."""
-    blocks = [_block(weights[p.weight], p.rows, p.columns) for p in product.pieces]
-    return blocks[0] if len(blocks) == 1 else torch.cat(blocks)
-
-
-def _block(weight: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
-    """Rows of a vector, or rows and columns of a matrix."""
-    if rows != (0, weight.shape[0]):
-        weight = weight[rows[0] : rows[1]]
-    return weight if weight.dim() == 1 or columns == (0, weight.shape[1]) else weight[:, columns[0] : columns[1]]
-
-
-def project(b: Buffers, weights: Mapping[str, Tensor], biases: Mapping[str, Tensor]) -> None:
-    """The linear maps of all inputs at all steps, and the biases, into the pre-activations."""
-    plan = b.plan
-    flat = b.slots.view(b.steps * b.batch, plan.columns)
-    bias = stacked_bias(plan, biases, flat)
-    filled: list[tuple[int, int]] = []
-    for product in plan.projections:
-        target = flat.narrow(1, product.offset, product.size)
-        weight = stack(product, weights).t()
-        source = _flat_read(b, product)
-        if product.accumulate:
-            target.addmm_(source, weight)
-        elif bias is None:
-            torch.mm(source, weight, out=target)
-        else:
-            torch.addmm(bias.narrow(0, product.offset, product.size), source, weight, out=target)
-        filled.append((product.offset, product.offset + product.size))
-    for number, slot in enumerate(plan.form.slots):
-        at = plan.offsets[number]
-        if slot.biases and bias is not None and not any(a <= at < e for a, e in filled):
-            flat.narrow(1, at, slot.width).copy_(bias.narrow(0, at, slot.width))
-
-
-def stacked_bias(plan: Plan, biases: Mapping[str, Tensor], like: Tensor) -> Tensor | None:
-    """[columns]: the sum of each slot's biases, zero where there is none; None when there are none at all."""
-    if not biases:
-        return None
-    order = sorted(range(len(plan.form.slots)), key=plan.offsets.__getitem__)
-    blocks, more = [], []
-    for number in order:
-        slot = plan.form.slots[number]
-        firsts = [_block(biases[path], (first, last), (0, 0)) for path, first, last in slot.biases]
-        blocks.append(firsts[0] if firsts else like.new_zeros(slot.width))
-        more += [(plan.offsets[number], x) for x in firsts[1:]]
-    whole = torch.cat(blocks)
-    for at, x in more:
-        whole.narrow(0, at, len(x)).add_(x)
-    return whole
-
-
-def _flat_read(b: Buffers, product: Product) -> Tensor:
-    x = b.reads[str(product.source[1])]
-    return x.reshape(b.steps * b.batch, x.shape[2]).narrow(1, product.start, product.width)
-
-
-def _flat_source(b: Buffers, product: Product) -> Tensor:
-    kind, key = product.source
-    if kind == "read":
-        return _flat_read(b, product)
-    whole = b.read_states(str(key)) if kind == "state" else b.sources[int(key)]
-    return whole.reshape(b.steps * b.batch, whole.shape[2]).narrow(1, product.start, product.width)
-
-
-def weight_gradients(
-    b: Buffers, d: Gradients, weights: Mapping[str, Tensor], wanted: Mapping[str, bool]
-) -> dict[str, Tensor]:
-    """Gradient of every wanted weight: one product over all steps for each product of the plan."""
-    flat = d.slots.view(b.steps * b.batch, b.plan.columns)
-    found: dict[str, Tensor] = {}
-    for product in (*b.plan.projections, *(p for stage in b.plan.stages for p in stage.products)):
-        if not any(wanted[piece.weight] for piece in product.pieces):
-            continue
-        part = torch.mm(flat.narrow(1, product.offset, product.size).t(), _flat_source(b, product))
-        at = 0
-        for piece in product.pieces:
-            rows = piece.rows[1] - piece.rows[0]
-            block = part.narrow(0, at, rows)
-            at += rows
-            if not wanted[piece.weight]:
-                continue
-            weight = weights[piece.weight]
-            if piece.weight not in found and block.shape == weight.shape:
-                found[piece.weight] = block
-                continue
-            if piece.weight not in found:
-                found[piece.weight] = torch.zeros_like(weight)
-            _block(found[piece.weight], piece.rows, piece.columns).add_(block)
-    return found
-
-
-def read_gradients(b: Buffers, d: Gradients, weights: Mapping[str, Tensor], wanted: Mapping[str, bool]) -> None:
-    """Adds to d.reads what reaches the inputs through their linear maps."""
-    flat = d.slots.view(b.steps * b.batch, b.plan.columns)
-    for product in b.plan.projections:
-        name = str(product.source[1])
-        if not wanted[name]:
-            continue
-        weight, columns = stack(product, weights), flat.narrow(1, product.offset, product.size)
-        whole = b.reads[name]
-        if name not in d.reads and product.width == whole.shape[2]:
-            d.reads[name] = torch.mm(columns, weight).view(whole.shape)
-            continue
-        if name not in d.reads:
-            d.reads[name] = torch.zeros_like(whole)
-        target = d.reads[name].view(b.steps * b.batch, whole.shape[2])
-        target.narrow(1, product.start, product.width).addmm_(columns, weight)
-
-
-def bias_gradients(
-    b: Buffers, d: Gradients, biases: Mapping[str, Tensor], wanted: Mapping[str, bool]
-) -> list[Tensor | None]:
-    if not any(wanted.values()):
-        return [None] * len(biases)
-    flat = d.slots.view(b.steps * b.batch, b.plan.columns)
-    total = torch.mm(flat.new_ones(1, len(flat)), flat)[0]  # faster than a sum over rows
-    found: dict[str, Tensor] = {}
-    for number, slot in enumerate(b.plan.form.slots):
-        part = total.narrow(0, b.plan.offsets[number], slot.width)
-        for i, (path, first, last) in enumerate(slot.biases):
-            if not wanted[path]:
-                continue
-            if path not in found and last - first == biases[path].shape[0]:
-                found[path] = part.clone() if i else part  # no two gradients share memory
-                continue
-            if path not in found:
-                found[path] = torch.zeros_like(biases[path])
-            found[path][first:last] += part
-    return [found.get(path) for path in biases]

@@ -38,8 +38,9 @@ class Loops:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.signals: Mapping[str, Signal] = program.signals
-        ops = region_ops(program.regions)
+        ops = list(region_ops(program.regions))
         self.parameters = {op.name: str(op.attrs["weight"]) for op in ops if op.kind == "parameter"}
+        self.embeds = {op.name: op for op in ops if op.kind == "embed"}
         self.choices: dict[str, str] = {}
         self.served: dict[str, str] = {}
         """Loop → what it ran on last."""
@@ -121,7 +122,7 @@ class Loops:
         if key not in self._fused:
             try:
                 form = canonical(scan, self.signals, self.parameters, training)
-                self._fused[key] = FusedLoop(scan, plan(form, ragged=ragged))
+                self._fused[key] = FusedLoop(scan, plan(form, ragged=ragged), self.embeds)
             except Declined as reason:
                 self._fused[key] = str(reason)
         return self._fused[key]

@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name every torch program uses
 from torch import Tensor
 
+from ...catalog.primitives import Op
 from ...compiler.program import Scan
 from ..context import Context
 from ..primitives import run_op
 from ..reference import first_state
+from .expressions import reachable
 from .function import Job, Names, TimeLoop, names_of, run_loop
 from .plan import Plan
 
@@ -19,10 +21,13 @@ from .plan import Plan
 class FusedLoop:
     """A plan with the order of its tensors, made once for a scan."""
 
-    def __init__(self, scan: Scan, plan: Plan) -> None:
+    def __init__(self, scan: Scan, plan: Plan, embeds: Mapping[str, Op]) -> None:
         self.scan = scan
         self.plan = plan
         self.names: Names = names_of(plan)
+        stores = [s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]
+        direct = {node.data[0] for node in reachable(stores) if node.op == "read"}
+        self.embeds = {name: op for name, op in embeds.items() if name in self.names.reads and name not in direct}
 
     def run(self, loop: TimeLoop, values: dict[str, Tensor], context: Context) -> None:
         """Add the scan's yields to `values` and its final states to the context."""
@@ -32,7 +37,11 @@ class FusedLoop:
         steps, batch = context.sizes[scan.axis], context.batch
         masks = self._masks(steps, context)
         tensors: list[Tensor] = []
+        tokens = self._tokens(values, context)
         for name in self.names.reads:
+            if name in tokens:
+                tensors.append(context.weight(self.embeds[name].attrs["weight"]))
+                continue
             tensors.append((masks[name] if name in masks else values[name]).contiguous())
         for name in self.names.vectors:
             if name in form.parameters:
@@ -47,11 +56,25 @@ class FusedLoop:
                 tensors.append(first_state(state, values, context).expand(abs(state.k), -1, -1))
         tensors += [context.weight(path) for path in (*self.names.weights, *self.names.biases)]
         valid = context.mask(scan.axis).to(context.dtype).contiguous() if plan.ragged else None
-        yields, states = run_loop(Job(plan, self.names, loop, steps, batch, valid), tensors)
+        yields, states = run_loop(Job(plan, self.names, loop, steps, batch, valid, tokens), tensors)
         values.update(yields)
         if scan.forward and context.keep_state:
             for state in scan.states:
                 context.final[state.delay] = _last(states[state.delay], abs(state.k), scan.axis, context, plan.ragged)
+
+    def _tokens(self, values: Mapping[str, Tensor], context: Context) -> dict[str, Tensor]:
+        """Inputs that are embeddings whose table has fewer rows than the input has: their tokens, [time · batch].
+
+        Not on a GPU, where sums over equal tokens have no fixed order.
+        """
+        if context.device.type != "cpu":
+            return {}
+        found = {}
+        for name, op in self.embeds.items():
+            tokens = values[op.inputs[0]]
+            if 2 * context.weight(op.attrs["weight"]).shape[0] <= tokens.numel():
+                found[name] = tokens.reshape(-1)
+        return found
 
     def _masks(self, steps: int, context: Context) -> dict[str, Tensor]:
         """Dropout masks, scaled: of every step, or one for all steps."""

@@ -12,7 +12,8 @@ from rnnstudio.compiler.program import Map, Scan
 from rnnstudio.runtime.fused import products
 from rnnstudio.runtime.fused.buffers import Buffers, Gradients, allocate
 from rnnstudio.runtime.fused.canonical import canonical
-from rnnstudio.runtime.fused.function import names_of, stack
+from rnnstudio.runtime.fused.function import names_of
+from rnnstudio.runtime.fused.hoisted import stack
 from rnnstudio.runtime.fused.ir import declarations
 from rnnstudio.runtime.fused.jit import compile_ir, host, product_kernels
 from rnnstudio.runtime.fused.machine_loop import MachineLoop, pack_columns

@@ -1,0 +1,172 @@
+"""Products over all steps at once: of the inputs before a loop, of the weight gradients and input gradients after it.
+
+An input that is rows of a table (an embedding) is never multiplied: the table is, once, and the loop takes its rows; on
+the way back gradients are first summed for each row of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from .buffers import Buffers, Gradients
+from .plan import Plan
+from .stages import Product
+
+
+def stack(product: Product, weights: Mapping[str, Tensor]) -> Tensor:
+    """W of a product, [size, width]: its pieces one below the other."""
+    blocks = [_block(weights[p.weight], p.rows, p.columns) for p in product.pieces]
+    return blocks[0] if len(blocks) == 1 else torch.cat(blocks)
+
+
+def _block(weight: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
+    """Rows of a vector, or rows and columns of a matrix."""
+    if rows != (0, weight.shape[0]):
+        weight = weight[rows[0] : rows[1]]
+    return weight if weight.dim() == 1 or columns == (0, weight.shape[1]) else weight[:, columns[0] : columns[1]]
+
+
+def project(b: Buffers, weights: Mapping[str, Tensor], biases: Mapping[str, Tensor]) -> None:
+    """The linear maps of all inputs at all steps, and the biases, into the pre-activations."""
+    plan = b.plan
+    flat = b.slots.view(b.steps * b.batch, plan.columns)
+    bias = stacked_bias(plan, biases, flat)
+    filled: list[tuple[int, int]] = []
+    for product in plan.projections:
+        target = flat.narrow(1, product.offset, product.size)
+        weight = stack(product, weights).t()
+        source = _flat_read(b, product)
+        tokens = b.tokens.get(str(product.source[1]))
+        if tokens is not None:
+            rows = torch.mm(source, weight)
+            if bias is not None and not product.accumulate:
+                rows.add_(bias.narrow(0, product.offset, product.size))
+            if product.accumulate:
+                target.add_(rows.index_select(0, tokens))
+            elif target.is_contiguous():
+                torch.index_select(rows, 0, tokens, out=target)
+            else:
+                target.copy_(rows.index_select(0, tokens))
+        elif product.accumulate:
+            target.addmm_(source, weight)
+        elif bias is None:
+            torch.mm(source, weight, out=target)
+        else:
+            torch.addmm(bias.narrow(0, product.offset, product.size), source, weight, out=target)
+        filled.append((product.offset, product.offset + product.size))
+    for number, slot in enumerate(plan.form.slots):
+        at = plan.offsets[number]
+        if slot.biases and bias is not None and not any(a <= at < e for a, e in filled):
+            flat.narrow(1, at, slot.width).copy_(bias.narrow(0, at, slot.width))
+
+
+def stacked_bias(plan: Plan, biases: Mapping[str, Tensor], like: Tensor) -> Tensor | None:
+    """[columns]: the sum of each slot's biases, zero where there is none; None when there are none at all."""
+    if not biases:
+        return None
+    order = sorted(range(len(plan.form.slots)), key=plan.offsets.__getitem__)
+    blocks, more = [], []
+    for number in order:
+        slot = plan.form.slots[number]
+        firsts = [_block(biases[path], (first, last), (0, 0)) for path, first, last in slot.biases]
+        blocks.append(firsts[0] if firsts else like.new_zeros(slot.width))
+        more += [(plan.offsets[number], x) for x in firsts[1:]]
+    whole = torch.cat(blocks)
+    for at, x in more:
+        whole.narrow(0, at, len(x)).add_(x)
+    return whole
+
+
+def _flat_read(b: Buffers, product: Product) -> Tensor:
+    """[rows, width] of an input at all steps, or of its table."""
+    x = b.reads[str(product.source[1])]
+    return x.reshape(-1, x.shape[-1]).narrow(1, product.start, product.width)
+
+
+def _arriving(b: Buffers, d: Gradients, product: Product) -> Tensor:
+    """[rows, size]: the gradient of a product's result; for a table, summed for each of its rows."""
+    flat = d.slots.view(b.steps * b.batch, b.plan.columns).narrow(1, product.offset, product.size)
+    kind, name = product.source
+    if kind != "read" or name not in b.tokens:
+        return flat
+    key = (str(name), product.offset)
+    if key not in d.tables:
+        table = flat.new_zeros(len(b.reads[str(name)]), product.size)
+        d.tables[key] = table.index_add_(0, b.tokens[str(name)], flat)
+    return d.tables[key]
+
+
+def _flat_source(b: Buffers, product: Product) -> Tensor:
+    kind, key = product.source
+    if kind == "read":
+        return _flat_read(b, product)
+    whole = b.read_states(str(key)) if kind == "state" else b.sources[int(key)]
+    return whole.reshape(b.steps * b.batch, whole.shape[2]).narrow(1, product.start, product.width)
+
+
+def weight_gradients(
+    b: Buffers, d: Gradients, weights: Mapping[str, Tensor], wanted: Mapping[str, bool]
+) -> dict[str, Tensor]:
+    """Gradient of every wanted weight: one product over all steps for each product of the plan."""
+    found: dict[str, Tensor] = {}
+    for product in (*b.plan.projections, *(p for stage in b.plan.stages for p in stage.products)):
+        if not any(wanted[piece.weight] for piece in product.pieces):
+            continue
+        part = torch.mm(_arriving(b, d, product).t(), _flat_source(b, product))
+        at = 0
+        for piece in product.pieces:
+            rows = piece.rows[1] - piece.rows[0]
+            block = part.narrow(0, at, rows)
+            at += rows
+            if not wanted[piece.weight]:
+                continue
+            weight = weights[piece.weight]
+            if piece.weight not in found and block.shape == weight.shape:
+                found[piece.weight] = block
+                continue
+            if piece.weight not in found:
+                found[piece.weight] = torch.zeros_like(weight)
+            _block(found[piece.weight], piece.rows, piece.columns).add_(block)
+    return found
+
+
+def read_gradients(b: Buffers, d: Gradients, weights: Mapping[str, Tensor], wanted: Mapping[str, bool]) -> None:
+    """Adds to d.reads what reaches the inputs through their linear maps."""
+    for product in b.plan.projections:
+        name = str(product.source[1])
+        if not wanted[name]:
+            continue
+        weight, columns = stack(product, weights), _arriving(b, d, product)
+        whole = b.reads[name]
+        if name not in d.reads and product.width == whole.shape[-1]:
+            d.reads[name] = torch.mm(columns, weight).view(whole.shape)
+            continue
+        if name not in d.reads:
+            d.reads[name] = torch.zeros_like(whole)
+        target = d.reads[name].view(-1, whole.shape[-1])
+        target.narrow(1, product.start, product.width).addmm_(columns, weight)
+
+
+def bias_gradients(
+    b: Buffers, d: Gradients, biases: Mapping[str, Tensor], wanted: Mapping[str, bool]
+) -> list[Tensor | None]:
+    if not any(wanted.values()):
+        return [None] * len(biases)
+    flat = d.slots.view(b.steps * b.batch, b.plan.columns)
+    total = torch.mm(flat.new_ones(1, len(flat)), flat)[0]  # faster than a sum over rows
+    found: dict[str, Tensor] = {}
+    for number, slot in enumerate(b.plan.form.slots):
+        part = total.narrow(0, b.plan.offsets[number], slot.width)
+        for i, (path, first, last) in enumerate(slot.biases):
+            if not wanted[path]:
+                continue
+            if path not in found and last - first == biases[path].shape[0]:
+                found[path] = part.clone() if i else part  # no two gradients share memory
+                continue
+            if path not in found:
+                found[path] = torch.zeros_like(biases[path])
+            found[path][first:last] += part
+    return [found.get(path) for path in biases]
