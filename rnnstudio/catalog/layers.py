@@ -77,9 +77,10 @@ class Linear(NodeKind):
                 bias = builder.parameter("bias", (units,), start, trainable=trainable)
             signal = Signal(value.signal.axes, Real(units))
             terms.append(builder.op("linear", (value,), signal, name=f"term{suffix}", weight=weight, bias=bias))
-        axes, aligned = builder.broadcast(terms)
+        _, aligned = builder.broadcast(terms)
         total = aligned[0]
         for i, term in enumerate(aligned[1:]):
+            axes = max(total.signal.axes, term.signal.axes, key=len)
             total = builder.op("add", (total, term), Signal(axes, Real(units)), name=f"sum{i + 2}")
         return {"out": total}
 

@@ -127,9 +127,10 @@ class _Several(NodeKind):
         return {"out": Signal(joint_axes(known), Real(joint_width(known)))}
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
-        axes, values = builder.broadcast(tuple(inputs.values()))
+        _, values = builder.broadcast(tuple(inputs.values()))
         total = values[0]
         for i, value in enumerate(values[1:]):
+            axes = max(total.signal.axes, value.signal.axes, key=len)
             signal = Signal(axes, Real(max(total.signal.width, value.signal.width)))
             total = builder.op(self.primitive, (total, value), signal, name="" if i == 0 else str(i + 1))
         return {"out": total}

@@ -29,7 +29,7 @@ PRIMITIVES: Mapping[str, str] = MappingProxyType(
         "affine": "scale · x + offset, elementwise; attrs: scale, offset",
         "concat": "values side by side along the width",
         "slice": "columns start:stop of the width; attrs: start, stop",
-        "align": "the same value with its axes in another order, or with axes of length 1 added; attrs: axes",
+        "align": "the same value with its axes in another order, or repeated along axes it lacks; attrs: axes",
         "dropout": "zero with probability `rate` and scale the rest while training; attrs: rate, shared_axis",
         "erf": "the error function, elementwise",
         "sign": "−1, 0 or 1, elementwise",

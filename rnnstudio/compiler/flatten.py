@@ -97,7 +97,7 @@ class _Flattener:
             else:
                 results = flat.kind.build(writer, ordered, flat.params)
             for port, value in results.items():
-                values[path, port] = value
+                values[path, port] = writer.turned(value, flat.signals[port])
         names = {name: values[source].name for name, source in late.items()}
         return writer.finish(names)
 
@@ -228,6 +228,14 @@ class _Writer:
             raise ValueError(f"two operations are called {full}")
         self.ops[full] = Op(full, kind, tuple(v.name for v in inputs), signal, self.path, attrs)
         return Value(full, signal)
+
+    def turned(self, value: Value, wanted: Signal | None) -> Value:
+        """The value with its axes in the order that the shape rule promised to who reads it late."""
+        if wanted is None or value.signal.axes == wanted.axes:
+            return value
+        if set(value.signal.axes) != set(wanted.axes):
+            raise ValueError(f"{self.path} is {value.signal.text()} but its shape rule says {wanted.text()}")
+        return self.op("align", (value,), wanted, name="turned", axes=wanted.axes, present=value.signal.axes)
 
     def parameter(self, name: str, shape: Sequence[int], init: Init, *, trainable: bool = True) -> str:
         path = f"{self.weights}.{name}"

@@ -186,7 +186,6 @@ class _Writer:
         self.parameters = parameter_names(program)
         self.names: dict[str, str] = {}
         self.helpers: set[str] = set()
-        self.aligned = {op.name for op in region_ops(program.regions) if op.kind == "align"}
         self.axes: dict[str, str] = {}
         self.loops: dict[str, tuple[str, str]] = {}
         for axis in (*program.axes, *(axis + CHILDREN for axis in program.trees)):
@@ -638,9 +637,9 @@ class _Writer:
         return f'own_length({self._lengths}, "{self._data_axis(axis)}", {self.axes[axis]}, {self._batch}, {like})'
 
     def _uneven(self, op: Op) -> bool:
-        """Whether the inputs of a join lack axes of one another (an aligned one has length 1 there)."""
+        """Whether the inputs of a join lack axes of one another."""
         axes = {self.program.signals[i].axes for i in op.inputs if i in self.program.signals}
-        return len(axes) > 1 or any(i in self.aligned for i in op.inputs)
+        return len(axes) > 1
 
     def _aligned(self, op: Op, x: str) -> str:
         wanted = op.signal.axes
@@ -649,10 +648,12 @@ class _Writer:
         if order != sorted(order):
             content = [len(order) + i for i in range(2 if isinstance(op.signal.content, Real) else 1)]
             x = f"{x}.permute({', '.join(map(str, order + content))})"
-        for place, axis in enumerate(wanted):
-            if axis not in present:
-                x = f"{x}.unsqueeze({place})"
-        return x
+        missing = [axis for axis in wanted if axis not in present]
+        for axis in missing:
+            x = f"{x}.unsqueeze({wanted.index(axis)})"
+        sizes = [self.axes[axis] if axis in missing else "-1" for axis in wanted]
+        rest = ["-1"] * (2 if isinstance(op.signal.content, Real) else 1)
+        return f"{x}.expand({', '.join(sizes + rest)})" if missing else x
 
     def _dropout(self, op: Op, x: str) -> str:
         rate = op.attrs["rate"]

@@ -69,7 +69,7 @@ def _slice(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
 
 
 def _align(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
-    """Put the axes that are present into the wanted order, and axes of length 1 where one is missing."""
+    """Put the axes that are present into the wanted order, and repeat the value along those that are missing."""
     x = inputs[0]
     wanted = op.signal.axes
     present = [axis for axis in op.attrs["present"] if axis in wanted]
@@ -78,7 +78,7 @@ def _align(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     for place, axis in enumerate(wanted):
         if axis not in present:
             x = x.unsqueeze(place)
-    return x
+    return x.expand(*(context.sizes[axis] for axis in wanted), *x.shape[len(wanted) :])
 
 
 def _dropout(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:

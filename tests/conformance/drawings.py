@@ -366,6 +366,36 @@ def side_by_side() -> Design:
     return design(s, "inputs", "other", "targets")
 
 
+def vectors_first() -> Design:
+    """A sum in a loop whose first terms have no axis, as a product and as a plain sum."""
+    s = Sketch()
+    features(s)
+    s.add("vector", "FeatureInput", at=(0, 1), params={"field": "vector"})
+    s.add("p", "Weights", at=(0, 2), params={"units": 4, "spread": 0.5})
+    terms = {"input": "vector", "input2": "vector", "input3": "before"}
+    s.add("sum", "Linear", at=(1, 0), params={"units": 4, "terms": 3}, **terms)
+    s.add("more", "Add", at=(2, 0), params={"terms": 4}, a="p", b="p", c="sum", d="from_x")
+    s.add("from_x", "Linear", at=(1, 1), params={"units": 4}, input="inputs")
+    s.add("state", "Tanh", at=(3, 0), input="more")
+    s.add("before", "Delay", at=(2, 1), params={"axis": "time"}, input="state")
+    regression(s, "state")
+    return design(s, "inputs", "vector", "targets")
+
+
+def loop_over_the_other() -> Design:
+    """A loop over one axis that reads, at every step, a value that has only the other axis."""
+    s = Sketch()
+    features(s)
+    s.add("other", "FeatureInput", at=(0, 1), params={"field": "other", "axis": "source"})
+    s.add("map", "Linear", at=(1, 1), params={"units": 3}, input="before")
+    s.add("sum", "Add", at=(2, 0), params={"terms": 3}, a="inputs", b="map", c="other")
+    s.add("state", "Tanh", at=(3, 0), input="sum")
+    s.add("before", "Delay", at=(2, 1), params={"axis": "source"}, input="state")
+    s.add("read", "Last", at=(4, 0), params={"axis": "source"}, input="state")
+    regression(s, "read")
+    return design(s, "inputs", "other", "targets")
+
+
 def pointwise() -> Design:
     """Every elementwise node in one feed-forward chain along time."""
     s = Sketch()
@@ -438,6 +468,8 @@ DRAWINGS: dict[str, Callable[[], Design]] = {
     "attention": attention,
     "grid": grid,
     "side by side": side_by_side,
+    "vectors first": vectors_first,
+    "loop over the other": loop_over_the_other,
     "pointwise": pointwise,
     "tied": tied,
 }

@@ -26,7 +26,7 @@ def test_source_and_kernel_equal_the_reference(name: str) -> None:
     program = program_of(drawn)
     reference, kernel = network_of(program, reference=True), network_of(program)
     fields, one_step = batch_of(program), batch_of(program, size=1, steps=1)
-    state: Tensors = reference(batch_of(program, steps=4)).state
+    state: Tensors = reference(fields).state
     for what, lengths, before in (
         (fields, None, None),
         (fields, ragged(program), None),
