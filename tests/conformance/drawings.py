@@ -396,6 +396,25 @@ def loop_over_the_other() -> Design:
     return design(s, "inputs", "other", "targets")
 
 
+def passed_on() -> Design:
+    """A pre-activation that goes into one state and, as it is, into the map of another; a width of 1 is spread."""
+    s = Sketch()
+    features(s)
+    s.add("one", "Delay", at=(2, 1), params={"axis": "time", "width": 4}, input="state")
+    s.add("far", "Delay", at=(2, 2), params={"axis": "time", "width": 4}, input="state2")
+    s.add("join", "Concat", at=(1, 1), a="one", b="far")
+    s.add("w", "Weights", at=(0, 2), params={"units": 1, "spread": 0.5})
+    s.add("less", "Subtract", at=(1, 2), a="w", b="join")
+    s.add("mix", "Linear", at=(2, 0), params={"units": 4}, input="less")
+    s.add("from_x", "Linear", at=(1, 0), params={"units": 4}, input="inputs")
+    s.add("sum", "Add", at=(3, 0), a="mix", b="from_x")
+    s.add("state", "Tanh", at=(4, 0), input="sum")
+    s.add("mix2", "Linear", at=(3, 1), params={"units": 4}, input="mix")
+    s.add("state2", "Tanh", at=(4, 1), input="mix2")
+    regression(s, "one")
+    return design(s, "inputs", "targets")
+
+
 def pointwise() -> Design:
     """Every elementwise node in one feed-forward chain along time."""
     s = Sketch()
@@ -469,6 +488,7 @@ DRAWINGS: dict[str, Callable[[], Design]] = {
     "grid": grid,
     "side by side": side_by_side,
     "vectors first": vectors_first,
+    "passed on": passed_on,
     "loop over the other": loop_over_the_other,
     "pointwise": pointwise,
     "tied": tied,

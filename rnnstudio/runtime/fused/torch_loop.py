@@ -94,7 +94,8 @@ def _program(stores: Sequence[Store], given: Callable[[Node], bool], in_place: b
         fits = in_place and not store.add and node.op in _INTO and not given(node) and number[node.number] not in into
         if fits and store.place[0] == "slot":
             held = next((n for n in nodes if n.op == "slot" and n.data[0] == store.place[1]), None)
-            fits = held is None or last_read.get(held.number, -1) <= node.number
+            copied = any(s.node is held for s in stores)  # copies are made last, when the slot would be overwritten
+            fits = held is None or (not copied and last_read.get(held.number, -1) <= node.number)
         if fits:
             into[number[node.number]] = store
         else:
