@@ -62,14 +62,22 @@ def module(plan: Plan, target: Target, *, team: bool) -> str:
 
     Raises Declined with the reason for what has no machine code.
     """
-    nodes = reachable([s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)])
-    if any(node.op == "total" for node in nodes):
-        raise Declined("a value of width 1 is spread over others")
+    reason = why_not(plan)
+    if reason:
+        raise Declined(reason)
     text = [vector_math.library(target), products.declared_kernels(target)]
     for backward in (False, True):
         text += _products(plan, target, backward)
         text.append(_TimeLoop(plan, target, backward).text())
     return declarations(target) + "\n".join(text) + (_TEAM if team else "")
+
+
+def why_not(plan: Plan) -> str:
+    """Why there is no machine code for a plan, or ""."""
+    nodes = reachable([s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)])
+    if any(node.op == "total" for node in nodes):
+        return "a value of width 1 is spread over others"
+    return ""
 
 
 _TEAM = """

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from .buffers import Buffers, Gradients, allocate
 from .hoisted import bias_gradients, project, read_gradients, stack, weight_gradients
@@ -119,6 +120,7 @@ class _Loop(torch.autograd.Function):
         return (*outs, *seen)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *douts: Tensor | None) -> tuple[Tensor | None, ...]:
         job: Job = ctx.job
         plan, form = job.plan, job.plan.form

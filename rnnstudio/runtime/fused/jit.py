@@ -26,6 +26,9 @@ from .products import kernel_names, kernels
 
 _lock = threading.Lock()
 
+_KEPT = 400
+"""Files in the cache; a loop's code is some 50 kB. The oldest go first."""
+
 
 @lru_cache(maxsize=2)
 def host(double: bool) -> Target:
@@ -124,6 +127,9 @@ def _save(key: str, code: bytes) -> None:
             temporary = file.name
             file.write(hashlib.sha256(code).digest() + code)
         Path(temporary).replace(folder / f"{key}.o")
+        old = sorted(folder.glob("*.o"), key=lambda path: path.stat().st_mtime)[:-_KEPT]
+        for path in old:
+            path.unlink()
     except OSError:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
@@ -148,4 +154,5 @@ def _library(whole: ctypes.CDLL) -> ctypes.CDLL:
     except OSError:
         return whole
     paths = {line.split(maxsplit=5)[5].strip() for line in maps.splitlines() if "libgomp" in line}
-    return ctypes.CDLL(sorted(paths)[0]) if len(paths) == 1 else whole
+    own = sorted(path for path in paths if "torch" in path) or sorted(paths)
+    return ctypes.CDLL(own[0]) if own else whole

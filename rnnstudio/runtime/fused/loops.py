@@ -19,6 +19,7 @@ from ..context import Context
 from ..kernels import declines, run_kernel
 from . import contest
 from .canonical import Declined, canonical
+from .codegen import why_not
 from .machine_loop import MachineLoop
 from .plan import plan
 from .serve import FusedLoop
@@ -80,6 +81,8 @@ class Loops:
             found[KERNEL] = lambda values, context: run_kernel(scan, kernel, values, context)
             if context.device.type != "cpu" or not context.training:
                 return found
+        if torch.is_autocast_enabled(context.device.type):
+            return found  # mixed precision is torch's own
         if context.sizes[scan.axis] == 1 and not torch.is_grad_enabled():
             return found  # one step, as when generating: nothing to be gained, and a kernel would have to be compiled
         if chosen in found:
@@ -157,16 +160,18 @@ class Loops:
             if named:
                 return f"{named} (recognised by its structure)"
             return f"reference loop (no layer of torch.nn: {scan.why_not}; not fused: {fused})"
-        chosen = self.choices.get(scan.name, "")
+        without = why_not(fused.plan)
+        own = MACHINE if MACHINE in LOWERINGS and not without else TORCH
+        why = f"; no {MACHINE}: {without}" if without else ""
         if not named:
-            return f"machine code, on a GPU one torch function (no layer of torch.nn: {scan.why_not})"
+            rest = "" if own == TORCH else f", on a GPU {TORCH}"
+            return f"{own}{rest} (no layer of torch.nn: {scan.why_not}{why})"
+        chosen = self.choices.get(scan.name, "")
         if not chosen:
-            return f"machine code or {named} (recognised by its structure; the first training step times both)"
-        times = self._times.get(scan.name)
-        why = "chosen before"
-        if times:
-            why = "; ".join(f"{named if name == KERNEL else name} {s * 1000:.1f} ms" for name, s in times.items())
-        return f"{named if chosen == KERNEL else chosen} ({why})"
+            return f"{own} or {named} (recognised by its structure; the first training step times both{why})"
+        times = self._times.get(scan.name, {})
+        took = "; ".join(f"{named if name == KERNEL else name} {s * 1000:.1f} ms" for name, s in times.items())
+        return f"{named if chosen == KERNEL else chosen} ({took or 'chosen before'})"
 
 
 def _inside(scan: Scan) -> list[Scan]:

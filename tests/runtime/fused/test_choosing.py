@@ -167,3 +167,30 @@ def test_damaged_code_in_the_cache_is_compiled_again() -> None:
     for file in folder.glob("*.o"):
         file.write_bytes(file.read_bytes()[:-7])
     compare(made, MACHINE, torch.float32, 4, 4)
+
+
+def one_gate_for_all(s, units: int) -> str:
+    gate = s.add("gate_sum", "Linear", at=(0, 0), params={"units": 1, "terms": 2}, input="x", input2="h_before")
+    gate = s.add("gate", "Sigmoid", at=(0, 0), input=gate)
+    new = s.add("new_sum", "Linear", at=(0, 0), params={"units": units, "terms": 2}, input="x", input2="h_before")
+    new = s.add("new", "Tanh", at=(0, 0), input=new)
+    h = s.add("h", "Multiply", at=(0, 0), a=gate, b=new)
+    delay(s, "h_before", h, width=units)
+    return h
+
+
+def test_a_gate_of_width_one_runs_as_a_torch_function_and_says_why() -> None:
+    made = program(one_gate_for_all, 6)
+    net = compare(made, TORCH, torch.float64, 4, 5)
+    compare(made, TORCH, torch.float64, 4, 5, ragged=True)
+    trained(Network(made))
+    assert "width 1" in net.lowerings()[0]
+
+
+def test_a_second_derivative_is_refused_and_not_wrong() -> None:
+    net = force(network(program(CELLS["rnn"], 5), torch.float64), MACHINE)
+    total = net.losses(batch(3, 2, 4, 5, torch.float64)).total
+    weight = net.weights["cell.total.weight"]
+    (first,) = torch.autograd.grad(total, [weight], create_graph=True)
+    with pytest.raises(RuntimeError):
+        first.sum().backward()
