@@ -188,6 +188,7 @@ class _Writer:
         self.helpers: set[str] = set()
         self.axes: dict[str, str] = {}
         self.loops: dict[str, tuple[str, str]] = {}
+        self.arguments: list[str] = []
         for axis in (*program.axes, *(axis + CHILDREN for axis in program.trees)):
             self.axes[axis] = self._name(f"axis {axis}", f"{axis}_size")
         for axis in program.trees:
@@ -256,7 +257,8 @@ class _Writer:
         regions = prune(self.program.regions, outputs.values())
         needed = needs(self.program, outputs.values())
         inputs, trees = needed.inputs, needed.trees
-        names = [self.names[i.name] for i in inputs] + [self.names[f"parents of {axis}"] for axis in trees]
+        self.arguments = [self.names[i.name] for i in inputs]
+        names = self.arguments + [self.names[f"parents of {axis}"] for axis in trees]
         names += [self.axes[axis] for axis in needed.free]
         arguments = "".join(f"{name}, " for name in names)
         yield f"def forward(self, {arguments}lengths=None, state=None):"
@@ -765,8 +767,8 @@ class _Writer:
         return self.axes[axis]
 
     def anything(self) -> str:
-        """A tensor on the network's device."""
-        return f"self.{next(iter(self.parameters.values()))}"
+        """A tensor on the network's device: a parameter, or an argument of `forward`."""
+        return f"self.{next(iter(self.parameters.values()))}" if self.parameters else self.arguments[0]
 
     def dtype(self) -> str:
         return self._dtype()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rnnstudio.catalog.catalog import standard
+from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler import check
 from rnnstudio.design.storage import load, save
 from rnnstudio.export import export_python
@@ -16,8 +17,10 @@ from rnnstudio.runtime import Network
 from tests.conformance.catalogue import (
     NODES,
     assert_padding_changes_nothing,
+    design,
     drawn,
     in_chunks,
+    inputs,
     network,
     valid_parts,
     weighted,
@@ -28,6 +31,7 @@ from tests.conformance.running import (
     assert_same,
     assert_same_answers,
     batch_of,
+    printed,
     program_of,
     ragged,
 )
@@ -133,3 +137,15 @@ def test_every_node_has_words_for_people() -> None:
         assert kind.doc.endswith((".", "?")), kind.name
         assert kind.title, kind.name
         assert kind.formula or kind.family in ("Data", "Cell"), kind.name
+
+
+def test_a_clock_in_a_network_without_parameters_is_printed_too() -> None:
+    s = Sketch()
+    inputs(s, v="", m="source")
+    s.add("repeat", "Repeat", at=(1, 0), input="v", along="m")
+    s.add("clock", "Clock", at=(2, 0), new="repeat", old="v")
+    made = network(program_of(design(s, y="clock")))
+    fields = batch_of(made.program)
+    model = printed(made.program, {})
+    found, _ = model(fields["v"], 5)
+    assert_same({"y": found}, made(fields).outputs)
