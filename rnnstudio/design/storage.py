@@ -183,13 +183,25 @@ def _graph_to_json(graph: Graph) -> dict[str, Any]:
         "nodes": {n.id: _node_to_json(n) for n in graph.nodes.values()},
         "wires": sorted([str(w.source), str(w.target)] for w in graph.wires),
         "frames": {
-            f.id: {"title": f.title, "x": f.x, "y": f.y, "width": f.width, "height": f.height} for f in graph.frames
+            f.id: {
+                "title": f.title,
+                "x": _place(f.x),
+                "y": _place(f.y),
+                "width": _place(f.width),
+                "height": _place(f.height),
+            }
+            for f in graph.frames
         },
     }
 
 
+def _place(value: float) -> float:
+    """A place in the drawing as it is written: 3 and 3.0 are the same place."""
+    return round(float(value), 2)
+
+
 def _node_to_json(node: Node) -> dict[str, Any]:
-    body: dict[str, Any] = {**node.extra, "kind": node.kind, "x": round(node.x, 2), "y": round(node.y, 2)}
+    body: dict[str, Any] = {**node.extra, "kind": node.kind, "x": _place(node.x), "y": _place(node.y)}
     if node.params:
         body["params"] = {k: value_to_json(v) for k, v in node.params.items()}
     if node.title:

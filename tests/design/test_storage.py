@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnstudio.design import storage
-from rnnstudio.design.design import Design
+from rnnstudio.design.design import Design, Frame
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.storage import dumps, load, loads, save
 from tests.design.changes import start
@@ -47,6 +47,15 @@ def test_equal_designs_drawn_in_another_order_give_equal_bytes() -> None:
     nodes = dict(reversed(one.graph.nodes.items()))
     other = one.replace(graph=one.graph.replace(nodes=nodes, wires=one.graph.wires[::-1]))
     assert dumps(one) == dumps(other)
+
+
+def test_a_design_that_is_opened_and_saved_keeps_its_bytes() -> None:
+    design = start()
+    node = design.graph.nodes["a"].replace(x=260, y=-7)
+    frame = Frame("f", "Encoder", 0, 1, 20, 30)
+    graph = design.graph.replace(nodes={**design.graph.nodes, "a": node}, frames=(frame,))
+    text = dumps(design.replace(graph=graph))
+    assert dumps(loads(text)) == text
 
 
 def test_what_this_version_does_not_know_is_kept_and_saved_back() -> None:
