@@ -9,22 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import networkx as nx
 
 from ..catalog.catalog import CELL, Catalog
 from ..catalog.node import Context, Mistake, Port, Signals
 from ..design.design import MAIN, CellDefinition, Design, Graph, Node, Wire
-from ..design.errors import StudioError
 from ..design.signals import Signal
 from . import fixes
 from .diagnostics import Diagnostic
-from .flatten import flatten
 from .leaks import leaks
 from .loops import ImpossibleLoop
 from .resolve import Variables, cell_params, cell_ports, resolve, variables_of
-from .schedule import schedule
+from .whole import Proofs, cells_within
 
 Key = tuple[str, str, str]
 """(graph, node, port): graph is MAIN or the name of a cell."""
@@ -58,28 +56,72 @@ class Checker:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._nodes: dict[tuple[str, str], _Remembered] = {}
+        self.plans: dict[tuple[str, str], _Plan] = {}
+        self.proofs = Proofs(catalog)
+        self.variables: Variables = {}
+        self.context = Context({}, {})
 
     def check(self, design: Design) -> Checked:
+        fields = {f.name: f for f in design.data.fields} if design.data is not None else {}
+        # Equal values stay the same object, so that what was found before is recognised at a glance.
+        self.context = _kept(self.context, Context(fields, design.axes))
+        self.variables = _kept(self.variables, variables_of(design))
         run = _Run(self, design)
-        run.graph(MAIN, design.graph, variables_of(design), {}, ())
+        run.graph(MAIN, design.graph, self.variables, {}, ())
         run.conclude()
         run.whole_design()
         run.as_a_whole()
-        self._nodes = run.remembered
+        if len(self.plans) > 4 * len(run.last) + 1000:
+            self.plans.clear()  # most are of nodes that are gone
         return Checked(design, MappingProxyType(run.signals), tuple(run.diagnostics))
+
+
+_Kept = TypeVar("_Kept")
+
+
+def _kept(old: _Kept, new: _Kept) -> _Kept:
+    return old if old == new else new
+
+
+VARIANTS = 4
+"""Inputs that are remembered for a node: in a loop it is asked more than once in every check."""
 
 
 @dataclass(slots=True)
 class _Remembered:
-    """What inference of one node gave, and what it was given: valid as long as those are the same."""
+    """What inference of one node gave for some inputs."""
+
+    inputs: Signals
+    outputs: Mapping[str, Signal | None]
+    mistake: Mistake | None = None
+
+
+@dataclass(slots=True)
+class _Inside:
+    """All that checking the inside of a cell at one place gave for some inputs."""
+
+    inputs: Signals
+    outputs: Mapping[str, Signal | None] = field(default_factory=dict)
+    reports: list[tuple[Any, ...]] = field(default_factory=list)
+    settled: dict[str, _Settled] = field(default_factory=dict)
+    last: dict[tuple[str, str], _Remembered] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """A node at one place with its ports and parameters, and what was found for it: valid while all it read stays."""
 
     node: Node
     variables: Variables
     context: Context
-    inputs: Signals
-    outputs: Mapping[str, Signal | None]
-    mistake: Mistake | None
+    within: Mapping[str, CellDefinition]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    params: Mapping[str, Any]
+    problems: list[str]
+    late: tuple[str, ...]
+    found: list[_Remembered] = field(default_factory=list)
+    runs: list[_Inside] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -91,6 +133,7 @@ class _Drawn:
     outputs: tuple[Port, ...]
     params: Mapping[str, Any]
     late: tuple[str, ...]
+    plan: _Plan
     cell: CellDefinition | None = None
     feeds: dict[str, tuple[str, str]] = field(default_factory=dict)
     broken: bool = False
@@ -113,15 +156,17 @@ class _Run:
         self.checker = checker
         self.catalog = checker.catalog
         self.design = design
-        fields = {f.name: f for f in design.data.fields} if design.data is not None else {}
-        self.context = Context(fields, design.axes)
+        self.context = checker.context
         self.signals: dict[Key, Signal] = {}
         self.diagnostics: list[Diagnostic] = []
-        self.remembered: dict[tuple[str, str], _Remembered] = {}
+        self.last: dict[tuple[str, str], _Remembered] = {}
+        self.tapes: list[_Inside] = []
+        self.live: set[str] = set()
         self.main: Mapping[str, Mapping[str, Any]] = {}
         self.seen: set[tuple[str, str, str, str]] = set()
         self.settled: dict[str, _Settled] = {}
         self.late: dict[str, tuple[str, ...]] = {}
+        self.within: dict[str, Mapping[str, CellDefinition]] = {}
 
     def report(
         self,
@@ -135,57 +180,82 @@ class _Run:
         fix: fixes.Fix | None = None,
     ) -> None:
         """Add a diagnostic once: a cell used twice does not report its inside twice."""
-        nodes = tuple(nodes)
+        nodes, wires = tuple(nodes), tuple(wires)
+        for tape in self.tapes:
+            tape.reports.append((code, severity, message, graph, nodes, wires, port, fix))
         key = (graph, code, ",".join(nodes), port + message)
         if key in self.seen:
             return
         self.seen.add(key)
         edit, title = fix if fix is not None else (None, "")
-        self.diagnostics.append(Diagnostic(code, severity, message, graph, nodes, tuple(wires), port, edit, title))
+        self.diagnostics.append(Diagnostic(code, severity, message, graph, nodes, wires, port, edit, title))
 
     def graph(
         self, name: str, graph: Graph, variables: Variables, given: Signals, inside: tuple[str, ...]
     ) -> dict[str, Signal | None]:
         """Infer one graph. `given`: signals at its CellInputs. Returns the signals at its CellOutputs."""
-        drawn = self._draw(name, graph, variables, inside)
+        scope = "/".join((*inside, name))
+        drawn = self._draw(name, scope, graph, variables, inside)
         if name == MAIN:
             self.main = {key: item.params for key, item in drawn.items()}
         self._wire(name, graph, drawn, given)
         order = self._order(name, graph, drawn)
         found: dict[tuple[str, str], Signal | None] = {}
-        scope = "/".join((*inside, name))
-        changed: dict[str, None] = dict.fromkeys(order)
+        readers: dict[str, list[str]] = {key: [] for key in drawn}
+        for key, item in drawn.items():
+            for source, _ in item.feeds.values():
+                readers[source].append(key)
+        changed: dict[str, None] = {}
+        stale = set(order)
         passes = 0
-        while changed and passes <= len(drawn) + 2:
+        while stale and passes <= len(drawn) + 2:
             changed = {}
             passes += 1
             for key in order:
+                if key not in stale:
+                    continue
+                stale.discard(key)
                 item = drawn[key]
                 inputs = {
                     port.name: found.get(item.feeds[port.name]) if port.name in item.feeds else None
                     for port in item.inputs
                     if port.name in item.feeds or not port.optional
                 }
-                for port_name, signal in self._infer(name, scope, item, inputs, variables, given, inside).items():
+                for port_name, signal in self._infer(name, scope, item, inputs, given, inside).items():
                     if found.get((key, port_name)) != signal:
                         found[key, port_name] = signal
                         changed[key] = None
-        self.settled[scope] = _Settled(name, drawn, found, tuple(changed))
+                if key in changed:
+                    stale.update(readers[key])
+        restless = tuple(changed) if passes > len(drawn) + 2 else ()
+        self._settle(scope, _Settled(name, drawn, found, restless))
         return {
             key: found.get(item.feeds.get("input", ("", "")))
             for key, item in drawn.items()
             if item.node.kind == "CellOutput"
         }
 
-    def _draw(self, name: str, graph: Graph, variables: Variables, inside: tuple[str, ...]) -> dict[str, _Drawn]:
+    def _draw(
+        self, name: str, scope: str, graph: Graph, variables: Variables, inside: tuple[str, ...]
+    ) -> dict[str, _Drawn]:
         drawn: dict[str, _Drawn] = {}
         for node in graph.nodes.values():
-            item = self._cell(name, node, inside) if node.kind == CELL else self._plain(name, node, variables)
+            if node.kind == CELL:
+                item = self._cell(name, scope, node, variables, inside)
+            else:
+                item = self._plain(name, scope, node, variables)
             if item is not None:
                 drawn[node.id] = item
         return drawn
 
-    def _plain(self, graph: str, node: Node, variables: Variables) -> _Drawn | None:
+    def _known(self, scope: str, node: Node, variables: Variables) -> _Plan | None:
+        """The plan of a node that has not changed since it was made."""
+        plan = self.checker.plans.get((scope, node.id))
+        if plan is None or plan.node is not node or plan.context is not self.context:
+            return None
+        return plan if plan.variables is variables or plan.variables == variables else None
+
+    def _plain(self, graph: str, scope: str, node: Node, variables: Variables) -> _Drawn | None:
         kind = self.catalog.of(node)
         if kind is None:
             self.report(
@@ -196,16 +266,21 @@ class _Run:
                 (node.id,),
             )
             return None
-        params, problems = resolve(node, kind.params, variables)
-        for problem in problems:
+        plan = self._known(scope, node, variables)
+        if plan is None:
+            params, problems = resolve(node, kind.params, variables)
+            ports = kind.input_ports(params), kind.output_ports(params)
+            plan = _Plan(node, variables, self.context, {}, *ports, params, problems, kind.late_ports)
+            self.checker.plans[scope, node.id] = plan
+        for problem in plan.problems:
             self.report("WrongParameter", "error", f"{node.label}: {problem}", graph, (node.id,))
         if graph == MAIN and kind.family == "Cell":
             self.report(
                 "BoundaryOutsideCell", "error", f"{node.label} belongs inside a cell's drawing", graph, (node.id,)
             )
-        return _Drawn(node, kind.input_ports(params), kind.output_ports(params), params, kind.late_ports)
+        return _Drawn(node, plan.inputs, plan.outputs, plan.params, plan.late, plan)
 
-    def _cell(self, graph: str, node: Node, inside: tuple[str, ...]) -> _Drawn | None:
+    def _cell(self, graph: str, scope: str, node: Node, variables: Variables, inside: tuple[str, ...]) -> _Drawn | None:
         wanted = str(node.params.get("cell", ""))
         cell = self.design.cells.get(wanted)
         if cell is None:
@@ -214,8 +289,16 @@ class _Run:
         if wanted == graph or wanted in inside:
             self.report("CellInItself", "error", f"the cell “{wanted}” contains itself", graph, (node.id,))
             return None
-        inputs, outputs = cell_ports(cell)
-        return _Drawn(node, inputs, outputs, {}, late_inputs(cell, self.design, self.catalog, self.late), cell)
+        if wanted not in self.within:
+            self.within[wanted] = cells_within(self.design, wanted)
+        within = self.within[wanted]
+        plan = self._known(scope, node, variables)
+        if plan is None or not _same_cells(plan.within, within):
+            params, problems = resolve(node, cell_params(cell), variables)
+            late = late_inputs(cell, self.design, self.catalog, self.late)
+            plan = _Plan(node, variables, self.context, within, *cell_ports(cell), params, problems, late)
+            self.checker.plans[scope, node.id] = plan
+        return _Drawn(node, plan.inputs, plan.outputs, {}, plan.late, plan, cell)
 
     def _wire(self, graph_name: str, graph: Graph, drawn: dict[str, _Drawn], given: Signals) -> None:
         for wire in graph.wires:
@@ -305,44 +388,59 @@ class _Run:
         scope: str,
         item: _Drawn,
         inputs: dict[str, Signal | None],
-        variables: Variables,
         given: Signals,
         inside: tuple[str, ...],
     ) -> Mapping[str, Signal | None]:
-        node = item.node
+        node, plan = item.node, item.plan
         if node.kind == "CellInput":
             return {"out": given.get(node.id)}
-        key = (scope, node.id)
-        values = dict(inputs)
-        if item.cell is None:
-            old = self.remembered.get(key) or self.checker._nodes.get(key)
-            if (
-                old is not None
-                and old.node is node
-                and old.inputs == values
-                and (old.variables is variables or old.variables == variables)
-                and (old.context is self.context or old.context == self.context)
-            ):
-                self.remembered[key] = old
-                return old.outputs
-        mistake: Mistake | None = None
-        outputs: Mapping[str, Signal | None]
         if item.cell is not None:
-            params, problems = resolve(node, cell_params(item.cell), variables)
-            for problem in problems:
-                self.report("WrongParameter", "error", f"{node.label}: {problem}", graph, (node.id,))
-            where = (*inside, f"{graph}:{node.id}")
-            outputs = self.graph(item.cell.name, item.cell.graph, params, inputs, (*where, graph))
-        else:
-            kind = self.catalog.kinds[node.kind]
+            return self._inside(graph, item.cell, plan, inputs, inside)
+        found = next((old for old in plan.found if old.inputs == inputs), None)
+        if found is None:
             try:
-                outputs = kind.infer(inputs, item.params, self.context)
-            except Mistake as caught:
-                mistake = caught
-                outputs = {port.name: None for port in item.outputs}
-        if item.cell is None:
-            self.remembered[key] = _Remembered(node, variables, self.context, values, outputs, mistake)
-        return outputs
+                found = _Remembered(inputs, self.catalog.kinds[node.kind].infer(inputs, plan.params, self.context))
+            except Mistake as mistake:
+                found = _Remembered(inputs, {port.name: None for port in plan.outputs}, mistake)
+            plan.found.insert(0, found)
+            del plan.found[VARIANTS:]
+        self._remember((scope, node.id), found)
+        return found.outputs
+
+    def _inside(
+        self, graph: str, cell: CellDefinition, plan: _Plan, inputs: dict[str, Signal | None], inside: tuple[str, ...]
+    ) -> Mapping[str, Signal | None]:
+        """What a cell's outputs carry. Its inside is checked once for the same inputs, and then told again."""
+        node = plan.node
+        for problem in plan.problems:
+            self.report("WrongParameter", "error", f"{node.label}: {problem}", graph, (node.id,))
+        run = next((old for old in plan.runs if old.inputs == inputs), None)
+        if run is not None:
+            for report in run.reports:
+                self.report(*report)
+            for key, found in run.last.items():
+                self._remember(key, found)
+            for scope, place in run.settled.items():
+                self._settle(scope, place)
+            return run.outputs
+        run = _Inside(inputs)
+        self.tapes.append(run)
+        where = (*inside, f"{graph}:{node.id}", graph)
+        run.outputs = self.graph(cell.name, cell.graph, plan.params, inputs, where)
+        self.tapes.pop()
+        plan.runs.insert(0, run)
+        del plan.runs[VARIANTS:]
+        return run.outputs
+
+    def _remember(self, key: tuple[str, str], found: _Remembered) -> None:
+        self.last[key] = found
+        for tape in self.tapes:
+            tape.last[key] = found
+
+    def _settle(self, scope: str, place: _Settled) -> None:
+        self.settled[scope] = place
+        for tape in self.tapes:
+            tape.settled[scope] = place
 
     def conclude(self) -> None:
         """Report what stands when all inference has settled, the design's own graph first, and keep the signals."""
@@ -358,7 +456,7 @@ class _Run:
 
     def _mistakes(self, scope: str, place: _Settled) -> None:
         for key, item in place.drawn.items():
-            old = self.remembered.get((scope, key))
+            old = self.last.get((scope, key))
             if old is None or old.mistake is None:
                 continue
             item.broken = True
@@ -401,7 +499,7 @@ class _Run:
         feeding: dict[str, list[str]] = {}
         for wire in graph.wires:
             feeding.setdefault(wire.target.node, []).append(wire.source.node)
-        live: set[str] = set()
+        live = self.live
         todo = list(ends)
         while todo:
             key = todo.pop()
@@ -438,9 +536,11 @@ class _Run:
                 return
         if not any(node.shared or node.kind == "Delay" for node in nodes.values()):
             return
-        try:
-            schedule("", flatten(self.design, self.catalog), {}, ())
-        except StudioError as error:
+        place = self.settled[MAIN]
+        feeds = {key: item.feeds for key, item in place.drawn.items()}
+        given_by = (self.live, self.checker.variables, self.context)
+        error = self.checker.proofs.problem(self.design, place.found, feeds, *given_by)
+        if error is not None:
             code = error.code if isinstance(error, ImpossibleLoop) else "SharedShapes"
             paths = error.nodes if isinstance(error, ImpossibleLoop) else (error.where,)
             graph, keys = self._place(paths)
@@ -455,6 +555,10 @@ class _Run:
             graph = self.design.cells[name].graph
             parts = [p[1:] for p in parts]
         return name, list(dict.fromkeys(p[0] for p in parts))
+
+
+def _same_cells(one: Mapping[str, CellDefinition], other: Mapping[str, CellDefinition]) -> bool:
+    return one.keys() == other.keys() and all(cell is other[name] for name, cell in one.items())
 
 
 def late_inputs(

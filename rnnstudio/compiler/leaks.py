@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ from ..design.recipe import FieldSpec
 
 EARLIEST, EVERYWHERE = 8, -1000
 """Steps back that are told apart, and the place of what reads the whole axis."""
+
+TURNS = 8
+"""Ever earlier ways to one node that are followed before it counts as read everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ def leaks(graph: Graph, design: Design, catalog: Catalog, params: Mapping[str, M
     for wire in graph.wires:
         feeds.setdefault(wire.target.node, {})[wire.target.port] = wire.source.node
     ahead = _Ahead(design, catalog)
+    reads: Mapping[str, Sequence[tuple[str, int]]] | None = None
     for node in graph.nodes.values():
         kind = catalog.of(node)
         if kind is None or kind.family != "Losses":
@@ -44,9 +48,61 @@ def leaks(graph: Graph, design: Design, catalog: Catalog, params: Mapping[str, M
         wanted = str(params[target].get("field", ""))
         spec = fields.get(wanted)
         shift = (spec.shift_of, spec.shift) if spec is not None and spec.shift_of else ("", 0)
+        if reads is None:
+            reads = _reads(graph, catalog, params, feeds, ahead)
+        if not _leaks(reads, params, prediction, wanted, shift):
+            continue
         found = _search(graph, catalog, params, feeds, ahead, prediction, wanted, shift)
         if found is not None:
             yield Leak(node.id, found, wanted)
+
+
+def _reads(
+    graph: Graph,
+    catalog: Catalog,
+    params: Mapping[str, Mapping[str, Any]],
+    feeds: Mapping[str, Mapping[str, str]],
+    ahead: _Ahead,
+) -> dict[str, list[tuple[str, int]]]:
+    """For each node: the nodes it reads, each with how many steps earlier."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for key, ports in feeds.items():
+        node = graph.nodes.get(key)
+        if node is None:
+            continue
+        kind = catalog.of(node)
+        own = params.get(key, {})
+        shape_only = kind.shape_only if kind is not None else ()
+        found[key] = [(s, ahead.offset(node, port, own)) for port, s in ports.items() if port not in shape_only]
+    return found
+
+
+def _leaks(
+    reads: Mapping[str, Sequence[tuple[str, int]]],
+    params: Mapping[str, Mapping[str, Any]],
+    start: str,
+    target: str,
+    shift: tuple[str, int],
+) -> bool:
+    """Whether `start` may read the target too early, by the earliest way to each node. False is certain."""
+    earliest = {start: 0}
+    times: dict[str, int] = {}
+    todo = [start]
+    while todo:
+        key = todo.pop()
+        now = earliest[key]
+        field = params.get(key, {}).get("field", "")
+        if field and ((field == target and now <= 0) or (field == shift[0] and now <= -shift[1])):
+            return True
+        for source, offset in reads.get(key, ()):
+            moved = now + offset if offset else now
+            moved = EVERYWHERE if moved < EVERYWHERE else min(moved, EARLIEST)
+            if moved < earliest.get(source, EARLIEST + 1):
+                times[source] = times.get(source, 0) + 1
+                # A loop that reads ahead comes round again and again, each time further ahead.
+                earliest[source] = moved if times[source] <= TURNS else EVERYWHERE
+                todo.append(source)
+    return False
 
 
 def _search(

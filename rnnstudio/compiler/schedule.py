@@ -107,6 +107,7 @@ class _Scheduler:
         yields = tuple(op.name for op in body if op.name in outside)
         late = tuple(op.name for op in here if op.name in outside)
         kept = {*yields, *(state.source for state in states)}
+        inside = {name for op in body for name in (op.name, *op.inputs)}
         scan = Scan(
             name=_loop_name(here),
             axis=axis,
@@ -114,7 +115,7 @@ class _Scheduler:
             projections=projections,
             states=states,
             reads=tuple(reads.values()),
-            body=_Scheduler({n: _without(s, axis) for n, s in self.signals.items()}).regions(body, kept),
+            body=_Scheduler({n: _without(self.signals[n], axis) for n in inside}).regions(body, kept),
             yields=(*yields, *late),
             dims=MappingProxyType({n: self.signals[n].axes.index(axis) for n in (*yields, *late)}),
             constants=MappingProxyType(constants),
