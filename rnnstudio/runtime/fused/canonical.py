@@ -190,7 +190,22 @@ class _Reader:
             return args[0]
         if kind == "linear":
             return self._linear(op, args[0])
+        if kind == "softmax":
+            return g.softmax(args[0])
+        if kind == "layer_norm":
+            return self._layer_norm(op, args[0])
         raise Declined(f"{op.node} is a {kind}, which is no linear map and not elementwise")
+
+    def _layer_norm(self, op: Op, source: Node) -> Node:
+        value = self.graph.normalised(source, op.attrs["epsilon"])
+        for kind, attr in (("multiply", "weight"), ("add", "bias")):
+            path = op.attrs[attr]
+            if path is not None:
+                name = f"{op.name}/{attr}"
+                self.known = {**self.known, name: path}
+                self._vector(name, op.signal.width)
+                value = self.graph.pointwise(kind, [value, self.nodes[name]])
+        return value
 
     def _linear(self, op: Op, source: Node) -> Node:
         weights, biases = op.attrs["weight"], op.attrs["bias"]

@@ -5,6 +5,7 @@ Both take a table of 64-bit numbers, as `Table` lays it out: sizes, then address
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,10 @@ from .stages import Product, Store
 
 Key = tuple[str, int | str]
 
+_KNOWN = frozenset(("add", "subtract", "multiply", "divide", "maximum", "minimum", "prefer", "choose", "spread")) | {
+    *("sigmoid", "tanh", "exp", "log", "softplus", "softplus_slope", "rsqrt", "total", "top"),
+    *("relu", "abs", "square", "positive", "sign"),
+}
 _BINARY = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
 
 
@@ -74,9 +79,9 @@ def module(plan: Plan, target: Target, *, team: bool) -> str:
 
 def why_not(plan: Plan) -> str:
     """Why there is no machine code for a plan, or ""."""
-    nodes = reachable([s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)])
-    if any(node.op == "total" for node in nodes):
-        return "a value of width 1 is spread over others"
+    for node in reachable([s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]):
+        if node.args and node.op not in _KNOWN:
+            return f"there is none for {node.op}"
     return ""
 
 
@@ -286,33 +291,76 @@ class _Group:
     def emit(self, row: str, r: str, t: str, rings: Mapping[Key, str]) -> None:
         f, lanes = self.loop.f, self.loop.t.lanes
         places = {n.number: self._place(n, row, r, t, rings) for n in self.nodes if self._leaf(n)}
-        single = {n.number: f.broadcast(f.load_scalar(places[n.number])) for n in self.nodes if self._spread(n)}
+        known: dict[int, str] = {}
+        for node in self.nodes:
+            if self._leaf(node) and node.width == 1:
+                known[node.number] = f.broadcast(f.load_scalar(places[node.number]))
+        for node in self.nodes:
+            if node.op in ("total", "top") and node.number not in known:
+                known[node.number] = self._along(node, places, known)
         targets = [self._target(s, row, r, rings) for s in self.stores]
         whole = self.width // lanes * lanes
         if whole:
             with f.loop("0", str(whole), str(lanes)) as j:
-                self._body(places, single, targets, j, "")
+                self._body(places, known, targets, j, "")
         if self.width % lanes:
-            self._body(places, single, targets, str(whole), self.loop.t.first_lanes(self.width % lanes))
+            self._body(places, known, targets, str(whole), self.loop.t.first_lanes(self.width % lanes))
 
     def _leaf(self, node: Node) -> bool:
         return node.op != "const" and (self._given(node) or not node.args)
 
-    def _spread(self, node: Node) -> bool:
-        return self._leaf(node) and node.width == 1 and self.width > 1
+    def _along(self, node: Node, places: Mapping[int, str], known: Mapping[int, str]) -> str:
+        """The sum or the largest of a row, in all lanes."""
+        f, t, arg = self.loop.f, self.loop.t, node.args[0]
+        nothing = t.splat(0.0 if node.op == "total" else -math.inf)
+        under = reachable([arg], lambda n: self._given(n) or n.number in known)
+        place = f.place()
+        f.emit(f"store {t.vector} {nothing}, ptr {place}")
 
-    def _body(
-        self, places: Mapping[int, str], single: Mapping[int, str], targets: Sequence[str], j: str, mask: str
-    ) -> None:
+        def gather(j: str, mask: str) -> None:
+            value = self._values(under, places, known, j, mask)[arg.number]
+            if mask:
+                value = f.let(f"select {t.bools} {mask}, {t.vector} {value}, {t.vector} {nothing}")
+            before = f.let(f"load {t.vector}, ptr {place}")
+            if node.op == "total":
+                value = f.op("fadd", before, value)
+            else:
+                value = f.select("ogt", before, value, before, value)
+            f.emit(f"store {t.vector} {value}, ptr {place}")
+
+        whole = arg.width // t.lanes * t.lanes
+        if whole:
+            with f.loop("0", str(whole), str(t.lanes)) as j:
+                gather(j, "")
+        if arg.width % t.lanes:
+            gather(str(whole), t.first_lanes(arg.width % t.lanes))
+        lanes = f.let(f"load {t.vector}, ptr {place}")
+        name = f"@llvm.vector.reduce.{'fadd' if node.op == 'total' else 'fmax'}.{t.suffix}"
+        start = f"{t.scalar} {t.number(0.0)}, " if node.op == "total" else ""
+        flag = "reassoc " if node.op == "total" else ""
+        return f.broadcast(f.let(f"call {flag}{t.scalar} {name}({start}{t.vector} {lanes})"))
+
+    def _values(
+        self, nodes: Sequence[Node], places: Mapping[int, str], known: Mapping[int, str], j: str, mask: str
+    ) -> dict[int, str]:
+        """Registers of some nodes, arguments first, at columns j …; known: those that are the same in every column."""
         f = self.loop.f
-        values: dict[int, str] = dict(single)
-        for node in self.nodes:
+        values = dict(known)
+        for node in nodes:
             if node.number in values:
                 continue
             if node.number in places:
                 values[node.number] = f.load(f.address(places[node.number], j), mask)
             else:
                 values[node.number] = self._compute(node, [values[a.number] for a in node.args])
+        return values
+
+    def _body(
+        self, places: Mapping[int, str], known: Mapping[int, str], targets: Sequence[str], j: str, mask: str
+    ) -> None:
+        f = self.loop.f
+        above = reachable([s.node for s in self.stores], lambda n: self._given(n) or n.number in known)
+        values = self._values(above, places, known, j, mask)
         ready = []
         for store, target in zip(self.stores, targets, strict=True):
             place, value = f.address(target, j), values[store.node.number]
@@ -332,6 +380,11 @@ class _Group:
                 return f.op(_BINARY[node.op], *args)
             case "sigmoid" | "tanh" | "exp" | "log" | "softplus" | "softplus_slope":
                 return f.call(f"rnn_{node.op}", args)
+            case "spread":
+                return args[0]
+            case "rsqrt":
+                root = f.let(f"call {t.vector} @llvm.sqrt.{t.suffix}({t.vector} {args[0]})")
+                return f.op("fdiv", t.splat(1.0), root)
             case "relu":
                 return f.select("olt", args[0], zero, zero, args[0])
             case "abs":

@@ -1,6 +1,7 @@
 """The pointwise graph of one step: hash-consed nodes, column selection, and the derivative rule of every operation.
 
-Torch-free. A node stands for a row of `width` numbers; width 1 broadcasts. Leaves carry what they name in `data`:
+Torch-free. A node stands for a row of `width` numbers; width 1 broadcasts. Three operations go along the row: total and
+top (the sum and the largest, of width 1) and spread (width 1 to many). Leaves carry what they name in `data`:
 const (value), state (delay, start), read (name, start), vector (name, start), slot (number, start), mask (), and in
 backward din (delay), dout (name), dsource (number), carry (number).
 """
@@ -12,9 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-UNARY = ("sigmoid", "tanh", "relu", "softplus", "exp", "log", "abs", "square", "positive", "sign", "softplus_slope")
-BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "prefer")
-TRANSCENDENTAL = frozenset(("sigmoid", "tanh", "softplus", "exp", "log", "softplus_slope"))
+COSTLY = frozenset(("sigmoid", "tanh", "softplus", "exp", "log", "softplus_slope", "rsqrt", "total", "top"))
+"""Operations whose results are kept for the way back; all others are computed again."""
 SOURCED = frozenset(("state", "read", "vector", "slot"))
 """Leaves whose columns can be selected."""
 LEAVES = SOURCED | {"const", "mask", "din", "dout", "dsource", "carry"}
@@ -94,8 +94,37 @@ class Graph:
                     parts.append(self.select(part, a - at, b - at))
                 at += part.width
             return self.concat(parts)
+        if x.op in ("total", "top"):
+            return x
         args = [a if a.width == 1 else self.select(a, start, stop) for a in x.args]
         return self.node(x.op, args, stop - start, x.data)
+
+    def total(self, x: Node) -> Node:
+        """The sum of a row."""
+        whole: Node | None = None
+        for _, part in parts(x):
+            one = self.node("total", (part,), 1)
+            whole = one if whole is None else self.add(whole, one)
+        assert whole is not None
+        return whole
+
+    def softmax(self, x: Node) -> Node:
+        """e^x over its sum; the largest x is taken away first."""
+        whole: Node | None = None
+        for _, part in parts(x):
+            one = self.node("top", (part,), 1)
+            whole = one if whole is None else self.node("maximum", (whole, one))
+        assert whole is not None
+        powers = self.pointwise("exp", [self.pointwise("subtract", [x, whole])])
+        return self.pointwise("divide", [powers, self.total(powers)])
+
+    def normalised(self, x: Node, epsilon: float) -> Node:
+        """(x − mean) / √(variance + ε) of a row; variance with 1/n (Ba et al. 2016)."""
+        share = self.const(1.0 / x.width)
+        centred = self.pointwise("subtract", [x, self.multiply(self.total(x), share)])
+        variance = self.multiply(self.total(self.pointwise("multiply", [centred, centred])), share)
+        scale = self.unary("rsqrt", self.add(variance, self.const(epsilon)))
+        return self.pointwise("multiply", [centred, scale])
 
     def pointwise(self, op: str, args: Sequence[Node]) -> Node:
         """An elementwise operation; where an argument is several values side by side, so is the result."""
@@ -185,6 +214,13 @@ def derivative(g: Graph, node: Node, adjoint: Node) -> list[tuple[Node, Node]]:
             found = [(a, g.node("divide", (adjoint, a)))]
         case "abs":
             found = [(a, g.multiply(adjoint, g.unary("sign", a)))]
+        case "rsqrt":
+            cube = g.multiply(node, g.multiply(node, node))
+            found = [(a, g.multiply(adjoint, g.multiply(g.const(-0.5), cube)))]
+        case "total":
+            found = [(a, g.node("spread", (adjoint,), a.width))]
+        case "top":
+            found = []  # only where what is taken away makes no difference, as in a softmax
         case "square":
             found = [(a, g.multiply(adjoint, g.multiply(g.const(2.0), a)))]
         case _:

@@ -75,6 +75,7 @@ class Function:
     target: Target
     head: str
     lines: list[str] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
     _count: int = 0
     _block: str = "entry"
 
@@ -99,7 +100,13 @@ class Function:
         return f"{what}{self._count}"
 
     def text(self) -> str:
-        return "\n".join([self.head + " {", "entry:", *self.lines, "}", ""])
+        return "\n".join([self.head + " {", "entry:", *self.places, *self.lines, "}", ""])
+
+    def place(self) -> str:
+        """The address of one vector on the stack, for what a loop adds up (LLVM keeps it in a register)."""
+        name = self.fresh("sum")
+        self.places.append(f"  {name} = alloca {self.target.vector}, align {self.target.lanes * self.target.size}")
+        return name
 
     @contextmanager
     def loop(self, start: str, stop: str, step: str = "1") -> Iterator[str]:
@@ -185,6 +192,9 @@ def declarations(t: Target) -> str:
             f"declare void @llvm.masked.store.{s}.p0({v}, ptr, i32, {b})",
             f"declare {v} @llvm.fma.{s}({v}, {v}, {v})",
             f"declare {v} @llvm.fabs.{s}({v})",
+            f"declare {v} @llvm.sqrt.{s}({v})",
+            f"declare {t.scalar} @llvm.vector.reduce.fadd.{s}({t.scalar}, {v})",
+            f"declare {t.scalar} @llvm.vector.reduce.fmax.{s}({v})",
             f"declare {v} @llvm.copysign.{s}({v}, {v})",
             "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
             "",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .backward import Backward
 from .canonical import Form, Piece
-from .expressions import LEAVES, TRANSCENDENTAL, Graph, Node, parts, reachable
+from .expressions import COSTLY, LEAVES, Graph, Node, parts, reachable
 from .stages import Place, Product, Stage, Store
 
 
@@ -207,7 +207,7 @@ class _Planner:
                 held.setdefault(node.number, (place, start))
 
         def kept(node: Node) -> bool:
-            return node.number in held or (node.op in TRANSCENDENTAL and node.number in own)
+            return node.number in held or (node.op in COSTLY and node.number in own)
 
         needed = reachable(wanted, kept)
         raw = {node.data[0] for node in needed if node.op == "slot"}

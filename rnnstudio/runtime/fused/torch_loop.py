@@ -55,8 +55,17 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "minimum": torch.minimum,
     "prefer": _prefer,
     "choose": _choose,
+    "rsqrt": torch.rsqrt,
     "total": lambda x: x.sum(-1, keepdim=True),
+    "top": lambda x: x.amax(-1, keepdim=True),
 }
+
+
+def _function(node: Node) -> Callable[..., Tensor]:
+    if node.op == "spread":
+        return lambda x: x.expand(*x.shape[:-1], node.width)
+    return FUNCTIONS[node.op]
+
 
 _INTO = frozenset(("sigmoid", "tanh", "exp", "log", "abs", "square", "add", "subtract", "multiply", "divide"))
 """Functions that write into a given tensor."""
@@ -86,7 +95,7 @@ def _program(stores: Sequence[Store], given: Callable[[Node], bool], in_place: b
     for node in nodes:
         if given(node) or not node.args:
             continue
-        calls.append((FUNCTIONS[node.op], number[node.number], tuple(number[a.number] for a in node.args)))
+        calls.append((_function(node), number[node.number], tuple(number[a.number] for a in node.args)))
     last_read = {a.number: node.number for node in nodes if not given(node) for a in node.args}
     left = []
     for store in stores:
@@ -350,7 +359,7 @@ def _compute_ahead(
             whole = _whole(node, b, d)
             values[node.number] = whole.narrow(0, first, count) if whole.dim() == 3 else whole
         else:
-            values[node.number] = FUNCTIONS[node.op](*[values[a.number] for a in node.args])
+            values[node.number] = _function(node)(*[values[a.number] for a in node.args])
     found = {node.number: values[node.number] for node in wanted}
     return {number: x.unbind(0) if x.dim() == 3 else x for number, x in found.items()}
 

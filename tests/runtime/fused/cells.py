@@ -172,6 +172,28 @@ def kinks(s: Sketch, units: int) -> str:
     return h
 
 
+def one_gate(s: Sketch, units: int) -> str:
+    """One gate for all units, and a state whose features sum to one."""
+    gate = s.add("gate_sum", "Linear", at=AT, params={"units": 1, "terms": 2}, input="x", input2="h_before")
+    gate = s.add("gate", "Sigmoid", at=AT, input=gate)
+    new = _gate(s, "new", units, "Softmax")
+    moved = s.add("moved", "Subtract", at=AT, a=new, b="h_before")
+    h = s.add("h", "Add", at=AT, a="h_before", b=s.add("part", "Multiply", at=AT, a=gate, b=moved))
+    delay(s, "h_before", h, width=units)
+    return h
+
+
+def normalised(s: Sketch, units: int) -> str:
+    """Layer normalisation of every gate, as in Ba et al. 2016, and of the state."""
+    z, n = _gate(s, "z", units, "LayerNorm"), _gate(s, "n", units, "LayerNorm")
+    z, n = s.add("z_s", "Sigmoid", at=AT, input=z), s.add("n_t", "Tanh", at=AT, input=n)
+    c = _mix(s, "c", z, "c_before", n)
+    h = s.add("h", "Tanh", at=AT, input=s.add("c_norm", "LayerNorm", at=AT, input=c))
+    delay(s, "h_before", h)
+    delay(s, "c_before", c)
+    return h
+
+
 def backward(draw: Draw) -> Draw:
     """The same loop from the last step to the first."""
 
@@ -205,6 +227,8 @@ CELLS: dict[str, Draw] = {
     "deep": deep,
     "two lags": two_lags,
     "kinks": kinks,
+    "one gate": one_gate,
+    "normalised": normalised,
 }
 
 

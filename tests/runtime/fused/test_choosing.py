@@ -83,19 +83,19 @@ def test_an_invented_cell_says_why_it_is_no_layer_of_torch() -> None:
     assert scan.why_not in line
 
 
-def softmax_gate(s, units: int) -> str:
+def log_softmax_gate(s, units: int) -> str:
     total = s.add("total", "Linear", at=(0, 0), params={"units": units, "terms": 2}, input="x", input2="h_before")
-    h = s.add("h", "Softmax", at=(0, 0), input=total)
+    h = s.add("h", "LogSoftmax", at=(0, 0), input=total)
     delay(s, "h_before", h)
     return h
 
 
 def test_what_cannot_be_fused_runs_on_the_reference_and_says_why() -> None:
-    made = program(softmax_gate, 8)
+    made = program(log_softmax_gate, 8)
     net = trained(Network(made))
     (line,) = net.lowerings()
     assert "reference loop" in line
-    assert "softmax" in line
+    assert "log_softmax" in line
     assert set(net.loops.served.values()) == {REFERENCE}
 
 
@@ -167,24 +167,6 @@ def test_damaged_code_in_the_cache_is_compiled_again() -> None:
     for file in folder.glob("*.o"):
         file.write_bytes(file.read_bytes()[:-7])
     compare(made, MACHINE, torch.float32, 4, 4)
-
-
-def one_gate_for_all(s, units: int) -> str:
-    gate = s.add("gate_sum", "Linear", at=(0, 0), params={"units": 1, "terms": 2}, input="x", input2="h_before")
-    gate = s.add("gate", "Sigmoid", at=(0, 0), input=gate)
-    new = s.add("new_sum", "Linear", at=(0, 0), params={"units": units, "terms": 2}, input="x", input2="h_before")
-    new = s.add("new", "Tanh", at=(0, 0), input=new)
-    h = s.add("h", "Multiply", at=(0, 0), a=gate, b=new)
-    delay(s, "h_before", h, width=units)
-    return h
-
-
-def test_a_gate_of_width_one_runs_as_a_torch_function_and_says_why() -> None:
-    made = program(one_gate_for_all, 6)
-    net = compare(made, TORCH, torch.float64, 4, 5)
-    compare(made, TORCH, torch.float64, 4, 5, ragged=True)
-    trained(Network(made))
-    assert "width 1" in net.lowerings()[0]
 
 
 def test_a_second_derivative_is_refused_and_not_wrong() -> None:
