@@ -42,6 +42,7 @@ class Losses:
     total: scalar with its graph, the weighted sum of mean losses; places: what the first loss is a mean over.
     parts: each loss by its node; correct: right argmax predictions at valid places (None without a cross-entropy).
     state: final states, detached; predictions: by loss node, batch first.
+    values: those asked for, by their name in the program, [*axes, batch, width].
     """
 
     total: Tensor
@@ -50,6 +51,7 @@ class Losses:
     correct: Tensor | None
     state: dict[str, Tensor]
     predictions: dict[str, Tensor]
+    values: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +152,19 @@ class Network(nn.Module):
         state: Fields | None = None,
         *,
         keep_state: bool = True,
+        also: tuple[str, ...] = (),
     ) -> Losses:
         """Losses of a batch. Raises StudioError when the drawing has none or a field is missing.
 
         keep_state: whether the final states are wanted (without them examples of different lengths run faster).
+        also: values of the program, outside of loops, that are wanted with the losses.
         """
         if not self.program.losses:
             raise StudioError(
                 "The design has no loss", remedy="Connect the prediction to a Cross-entropy or other loss."
             )
         wanted = tuple(name for loss in self.program.losses for name in (loss.value, loss.prediction))
-        values, context = self._run(fields, lengths, state, wanted, keep_state=keep_state)
+        values, context = self._run(fields, lengths, state, (*wanted, *also), keep_state=keep_state)
         total = self._total(values)
         return Losses(
             total=total,
@@ -169,11 +173,13 @@ class Network(nn.Module):
             correct=self._correct(values, context),
             state=context.final,
             predictions={n.node: self._batch_first(n.prediction, values).detach() for n in self.program.losses},
+            values={name: values[name] for name in also},
         )
 
     def probe(self, fields: Fields, lengths: Lengths | None = None, state: Fields | None = None) -> Probe:
         """Look inside one example. Changes no parameter, no gradient and no random state; dropout is off."""
-        fields = {name: value[:1] for name, value in fields.items()}
+        # A gradient reaches the states of a frozen loop, too, when everything real is a part of the graph.
+        fields = {name: _part_of_graph(value[:1]) for name, value in fields.items()}
         lengths = {axis: value[:1] for axis, value in (lengths or {}).items()}
         state = {name: value.narrow(value.dim() - 2, 0, 1) for name, value in (state or {}).items()}
         for item in self.program.inputs:
@@ -184,7 +190,8 @@ class Network(nn.Module):
         record: dict[str, list[Tensor]] = {}
         wanted = tuple(loss.value for loss in self.program.losses) or tuple(self.program.outputs.values())
         with torch.enable_grad():
-            values, _ = self._run(fields, {}, state, wanted, record=record, training=False)
+            weights = {path: w if w.requires_grad else _part_of_graph(w) for path, w in self.weights.items()}
+            values, _ = self._run(fields, {}, state, wanted, record=record, training=False, weights=weights)
             total = self._total(values) if self.program.losses else None
             gradients = self._state_gradients(total, record)
         found: dict[str, Tensor] = {}
@@ -233,6 +240,7 @@ class Network(nn.Module):
         keep_state: bool = True,
         known: Mapping[str, Tensor] | None = None,
         steps: Mapping[str, int] | None = None,
+        weights: Mapping[str, Tensor] | None = None,
     ) -> tuple[dict[str, Tensor], Context]:
         regions = self._needed(wanted)
         values, sizes, batch = self._inputs(fields, wanted)
@@ -246,7 +254,7 @@ class Network(nn.Module):
                 )
         values |= known or {}
         own = {axis: lengths[data] for axis, data in self.program.axes.items() if lengths and data in lengths}
-        weights = self.weights
+        weights = self.weights if weights is None else weights
         some = next((w for w in weights.values()), None)
         context = Context(
             weights,
@@ -375,7 +383,7 @@ class Network(nn.Module):
             if isinstance(scan, Scan):
                 made = {op.name for op in _steps(scan)}
                 states += [(scan, state) for state in scan.states if state.source in made]
-        leaves = [x for _, state in states for x in record[state.source]]
+        leaves = [x for _, state in states for x in record[state.source] if x.requires_grad]
         if not leaves:
             return {}
         grads = iter(torch.autograd.grad(total, leaves, allow_unused=True))
@@ -384,10 +392,15 @@ class Network(nn.Module):
         for scan, state in states:
             norms = []
             for x in record[state.source]:
-                grad = next(grads)
+                grad = next(grads) if x.requires_grad else None
                 norms.append(grad.norm() if grad is not None else x.new_zeros(()))
             found[nodes[state.source]] = torch.stack(norms if scan.forward else norms[::-1]).detach()
         return found
+
+
+def _part_of_graph(x: Tensor) -> Tensor:
+    """The same numbers as a leaf that gradients reach; tokens as they are."""
+    return x.detach().requires_grad_() if x.is_floating_point() else x
 
 
 def _steps(scan: Scan) -> Iterable[Op]:

@@ -40,6 +40,7 @@ class StepDone(Event):
     """One optimiser step. `loss`: nats (or the loss's own unit) a place, before the step; `tokens`: places trained on.
 
     `gradient_norm`: of all parameters together, before clipping; `clipped`: whether it was cut to the limit.
+    Of ridge regression: `loss` over everything read so far, with the readout solved for it; no gradient.
     """
 
     epoch: int

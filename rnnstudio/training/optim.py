@@ -33,6 +33,8 @@ def make_optimiser(settings: TrainingSettings, parameters: Iterable[nn.Parameter
         case "rmsprop":
             momentum = settings.momentum
             return torch.optim.RMSprop(weights, rate, momentum=momentum, weight_decay=decay, foreach=True)
+        case "ridge":
+            raise ValueError("ridge regression solves a network's readouts: see training.ridge")
 
 
 def rate_factor(settings: TrainingSettings, step: int, total: int) -> float:

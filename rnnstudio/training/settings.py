@@ -21,10 +21,19 @@ class TrainingSettings(BaseModel):
     batch_size: int = Field(32, ge=1, title="Batch size", description="examples (or streams of one text) in a step")
     chunk: int = Field(100, ge=1, title="Chunk length", description="steps of an axis that back-propagation sees")
     carry: bool = Field(True, title="Carry state", description="the state goes on from chunk to chunk of one long text")
-    optimiser: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad"] = Field("adam", title="Optimiser")
+    optimiser: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "ridge"] = Field(
+        "adam",
+        title="Optimiser",
+        description="ridge: one pass solves the linear readout of an otherwise frozen network; weight decay is its λ",
+    )
     learning_rate: float = Field(2e-3, gt=0, le=100, title="Learning rate")
     momentum: float = Field(0.9, ge=0, lt=1, title="Momentum", description="of SGD and RMSprop")
-    weight_decay: float = Field(0.0, ge=0, title="Weight decay")
+    weight_decay: float = Field(
+        0.0, ge=0, title="Weight decay", description="λ; of ridge: in ‖H W − Y‖² + λ‖W‖², a sum over all steps"
+    )
+    washout: int = Field(
+        0, ge=0, title="Washout", description="steps at each sequence's beginning that ridge does not learn from"
+    )
     schedule: Literal["constant", "linear", "cosine", "step"] = Field(
         "constant", title="Schedule", description="how the learning rate falls over the run"
     )

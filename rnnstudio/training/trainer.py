@@ -6,10 +6,12 @@ for event in Trainer(design, dataset, settings, folder).events():
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +22,7 @@ from ..data.batches import Batches
 from ..data.dataset import Dataset
 from ..design.design import Design
 from ..design.errors import StudioError
-from ..runtime import Network
+from ..runtime import Losses, Network
 from . import events as ev
 from .checkpoints import seed_everything
 from .diverged import Diverged, explain, non_finite_weights, remedy
@@ -28,6 +30,7 @@ from .keeper import Keeper, Place
 from .machine import choose_device, set_threads, versions
 from .optim import apply_settings, make_optimiser, norms
 from .requests import LIVE_SETTINGS, Request, Requests
+from .ridge import Ridge
 from .runs import RunFolder
 from .settings import TrainingSettings, along_axes, settings_from
 from .showing import Writer, forecast
@@ -74,9 +77,12 @@ class Trainer:
         self.trained = {path: w for path, w in self.network.weights.items() if isinstance(w, torch.nn.Parameter)}
         if not self.trained:
             raise StudioError("The design has no parameter to train", remedy="Add a layer with weights.")
-        self.optimiser = make_optimiser(settings, self.trained.values())
+        self.ridge = Ridge(self.network, settings) if settings.optimiser == "ridge" else None
+        self.optimiser = self.ridge or make_optimiser(settings, self.trained.values())
+        # Ridge regression reads every step once and in order; what it finds depends on no order but that of states.
+        order: dict[str, Any] = {"context": 0, "shuffle": False} if self.ridge else {}
         self.batches = Batches(
-            dataset, "train", settings.batch_size, settings.chunk, carry=settings.carry, seed=settings.seed
+            dataset, "train", settings.batch_size, settings.chunk, carry=settings.carry, seed=settings.seed, **order
         )
         self.validation: Batches | None = None
         if dataset.split("validation").steps:
@@ -109,6 +115,9 @@ class Trainer:
 
     @property
     def steps_total(self) -> int:
+        """As the settings say; one pass where the readout is solved: another would read the same again."""
+        if self.ridge is not None:
+            return len(self.batches)
         return self.settings.steps or self.settings.epochs * len(self.batches)
 
     def request(self, request: Request) -> None:
@@ -158,7 +167,7 @@ class Trainer:
     # --- one step
 
     def _step(self) -> Iterator[ev.Event]:
-        """Forward, backward, look at the numbers, clip, update."""
+        """Learn from one batch, look at the numbers, say so."""
         start = time.perf_counter()
         batch = self.batches.batch(self.place.epoch, self.place.index)
         fields = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.fields.items()}
@@ -167,25 +176,9 @@ class Trainer:
         inside = self.watcher.look(fields, batch.lengths, state) if watching else {}
         rate = apply_settings(self.optimiser, self.settings, self.place.step, self.steps_total)
         self.network.progress = self.place.step
-        mixed = self.settings.precision == "mixed" and self.device.type == "cuda"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
-            losses = self.network.losses(fields, batch.lengths, state, keep_state=self.batches.carries)
-        if not losses.total.requires_grad:
-            raise StudioError("No trained parameter leads to the loss", remedy="Wire the loss to a layer with weights.")
-        self.optimiser.zero_grad()
-        losses.total.backward()  # type: ignore[no-untyped-call]
-        loss, norm = self._loss_and_norm(losses.total)
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise explain(self.network, fields, batch.lengths, loss, self.place.step + 1, self.settings)
-        clipped = 0 < self.settings.clip_norm < norm
-        if watching:
-            self.watcher.before_update()
-        if clipped:
-            torch._foreach_mul_(self._gradients(), self.settings.clip_norm / norm)
-        self.optimiser.step()
-        self.carried = None
-        if self.batches.carries:
-            self.carried = {name: x.float() if mixed else x for name, x in losses.state.items()}
+        learn = self._descend if self.ridge is None else self._solve
+        losses, loss, norm, clipped = learn(fields, batch.lengths, state, watching=watching)
+        self.carried = losses.state if self.batches.carries else None
         changes = self.watcher.after_update() if watching else {}
         self._one_step, self._stepped = False, self._one_step
         epoch, seconds = self.place.epoch, time.perf_counter() - start
@@ -211,6 +204,52 @@ class Trainer:
         every = self.settings.sample_every
         if every and self.place.step % every == 0:
             yield from self._sample()
+
+    def _descend(
+        self, fields: State, lengths: Mapping[str, Tensor], state: State | None, *, watching: bool
+    ) -> tuple[Losses, float, float, bool]:
+        """Forward, backward, clip, update. Returns (losses, loss, norm of the gradients, whether they were clipped)."""
+        mixed = self.settings.precision == "mixed" and self.device.type == "cuda"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
+            losses = self.network.losses(fields, lengths, state, keep_state=self.batches.carries)
+        if not losses.total.requires_grad:
+            raise StudioError("No trained parameter leads to the loss", remedy="Wire the loss to a layer with weights.")
+        self.optimiser.zero_grad()
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        loss, norm = self._loss_and_norm(losses.total)
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise explain(self.network, fields, lengths, loss, self.place.step + 1, self.settings)
+        clipped = 0 < self.settings.clip_norm < norm
+        if watching:
+            self.watcher.before_update()
+        if clipped:
+            torch._foreach_mul_(self._gradients(), self.settings.clip_norm / norm)
+        self.optimiser.step()
+        if mixed:
+            losses = dataclasses.replace(losses, state={name: x.float() for name, x in losses.state.items()})
+        return losses, loss, norm, clipped
+
+    def _solve(
+        self, fields: State, lengths: Mapping[str, Tensor], state: State | None, *, watching: bool
+    ) -> tuple[Losses, float, float, bool]:
+        """Forward, and the readouts solved for all that was read so far, which the loss is of. No gradient."""
+        assert self.ridge is not None
+        ridge = self.ridge
+        with torch.no_grad():
+            losses = self.network.losses(fields, lengths, state, keep_state=self.batches.carries, also=ridge.values)
+        if not math.isfinite(float(losses.total)):
+            raise explain(self.network, fields, lengths, float(losses.total), self.place.step + 1, self.settings)
+        if watching:
+            self.watcher.before_update()
+        steps = max((int(own.max()) for own in lengths.values()), default=0)
+        ridge.read(losses.values, lengths, steps=steps, carried=state is not None)
+        loss = ridge.step()
+        if loss is None and self.place.step + 1 >= self.steps_total:
+            raise StudioError(
+                f"The washout of {self.settings.washout} steps leaves nothing to learn from",
+                remedy="Set a smaller washout, or a smaller batch size: its streams are longer.",
+            )
+        return losses, float(losses.total) if loss is None else loss, 0.0, False
 
     def _loss_and_norm(self, total: Tensor) -> tuple[float, float]:
         """Loss and norm of all gradients together; the one place of a step that waits for a GPU."""

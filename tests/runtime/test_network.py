@@ -227,6 +227,16 @@ def test_the_gradient_of_a_state_is_the_total_through_all_later_steps(k: int) ->
     assert_same(found, {"rec.state": torch.stack([g.norm() for g in grads])})
 
 
+def test_gradients_of_states_reach_a_frozen_loop() -> None:
+    """An echo state network: no parameter of the loop is trained."""
+    trained = network_of(program_of(recurrent("RNN")))
+    frozen = Network(program_of(recurrent(with_params(CELLS["RNN"], "Linear", frozen=True)))).double().eval()
+    assert [name for name, _ in frozen.named_parameters()] == ["readout__weight", "readout__bias"]
+    frozen.load_weights(trained.weights)
+    fields = batch_of(trained.program)
+    assert_same(frozen.probe(fields).state_gradients, trained.probe(fields).state_gradients)
+
+
 def test_a_probe_changes_nothing() -> None:
     network = network_of(program_of(stacked())).train()
     fields = batch_of(network.program)

@@ -71,6 +71,17 @@ def test_a_choice_and_a_tick_are_edits_too(panel: TrainingPanel, session: Sessio
     assert session.design.training["carry"] is False
 
 
+def test_ridge_regression_is_offered_with_its_washout(panel: TrainingPanel, session: Session, qtbot: QtBot) -> None:
+    optimiser = panel.form.inputs["optimiser"]
+    assert isinstance(optimiser, Combo)
+    optimiser.setFocus()
+    qtbot.keyClicks(optimiser, "ri")
+    assert session.design.training["optimiser"] == "ridge"
+    assert "one pass" in optimiser.toolTip()
+    type_over(qtbot, entry(panel, "washout"), "100")
+    assert session.design.training["washout"] == 100
+
+
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
