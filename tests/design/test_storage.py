@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from rnnstudio.design.design import Design, Frame
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.storage import dumps, load, loads, save
 from tests.design.changes import start
+from tests.full_disk import full_disk
 
 
 def as_json() -> dict[str, Any]:
@@ -216,19 +215,10 @@ def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path: Path) -> None
         load(tmp_path)
 
 
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file of this process may grow beyond 100 bytes: writing fails as it does on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path, full_disk: None) -> None:
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "design.rnn"
     path.write_bytes(b"old")
-    with pytest.raises(StudioError, match="Cannot write the file"):
+    with pytest.raises(StudioError, match="Cannot write the file"), full_disk(100):
         save(start(), path)
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["design.rnn"]  # noqa: PTH208 - the hidden draft would stand here too

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +32,7 @@ from tests.conformance.running import (
     program_of,
     ragged,
 )
+from tests.full_disk import full_disk
 
 GALLERY = Path(__file__).parents[2] / "resources" / "gallery"
 SITE = Path(torch.__file__).parents[1]
@@ -292,18 +291,10 @@ def test_a_place_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) ->
     assert everything(tmp_path) == before
 
 
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file of this process may grow beyond 2,000 bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_a_full_disk_is_one_clear_error(tmp_path: Path, full_disk: None) -> None:
-    with pytest.raises(StudioError, match="Cannot write"):
-        export_python(float_network(recurrent("LSTM")), None, tmp_path / "model")
+def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
+    network = float_network(recurrent("LSTM"))
+    with pytest.raises(StudioError, match="Cannot write"), full_disk(2000):
+        export_python(network, None, tmp_path / "model")
     assert everything(tmp_path) == []
 
 
