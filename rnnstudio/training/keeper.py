@@ -128,6 +128,7 @@ class Keeper:
                 "place": dataclasses.asdict(place),
                 "settings": settings.model_dump(),
                 "data_digest": self.digest,
+                "lowerings": self.network.lowering_choices(),
             },
         )
 
@@ -149,6 +150,7 @@ class Keeper:
                 where=str(self.run.folder),
                 remedy="Bring back the old file, or start a new run.",
             )
+        self.network.set_lowering_choices(found.body.get("lowerings", {}))
         self.network.load_weights(found.weights)
         self.optimiser.load_state_dict(found.optimiser)
         checkpoints.restore_random(found.random)
