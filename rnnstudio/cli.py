@@ -108,7 +108,15 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--prompt", default="", help="what the text begins with")
     sub.add_argument("--length", type=int, default=300, help="tokens to write")
     sub.add_argument("--temperature", type=float, default=0.8, help="0: always the most likely token")
+    sub.add_argument("--top-k", type=int, default=0, help="only among the k most likely tokens; 0: all")
+    sub.add_argument("--top-p", type=float, default=1.0, help="only among the likeliest that reach this probability")
     sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
+    _json(sub)
+
+    sub = add("forecast", _forecast, "let a trained forecaster go on with its series, on its own predictions")
+    sub.add_argument("run", type=Path)
+    sub.add_argument("--steps", type=int, default=10, help="how many steps beyond the end of the data")
     sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
     _json(sub)
 
@@ -286,6 +294,12 @@ def _generate(options: argparse.Namespace) -> int:
     from .headless.trained import generate_text
 
     return generate_text(options)
+
+
+def _forecast(options: argparse.Namespace) -> int:
+    from .headless.trained import forecast_series
+
+    return forecast_series(options)
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -52,11 +52,45 @@ def generate_text(options: argparse.Namespace) -> int:
         raise StudioError("The seed is below 0", where="--seed", remedy="Use 0 or more.")
     trained = load_trained(Run.open(options.run), options.checkpoint)
     text = Writer(trained.network, trained.recipe).write(
-        options.prompt, options.length, options.temperature, options.seed
+        options.prompt,
+        options.length,
+        options.temperature,
+        options.seed,
+        top_k=options.top_k,
+        top_p=options.top_p,
     )
     print(f"{options.prompt}{text}")
     if options.json:
         print_json({"prompt": options.prompt, "text": text, "seed": options.seed})
+    return DONE
+
+
+def forecast_series(options: argparse.Namespace) -> int:
+    """`rnnstudio forecast`: what comes after the end of the data, in the file's units, as a table."""
+    import torch
+
+    from ..runtime.generate import forecast
+    from ..runtime.stepper import plan
+    from ..training.evaluate import open_data
+
+    if options.steps < 1:
+        raise StudioError("There is nothing to forecast", where="--steps", remedy="Ask for 1 step or more.")
+    run = Run.open(options.run)
+    trained = load_trained(run, options.checkpoint, mode="forced")
+    item = plan(trained.program).fed
+    if item is None:
+        raise StudioError("This network does not go on with its input", where=str(run.folder))
+    dataset = open_data(run)
+    first = int(dataset.offsets[-2])
+    past = torch.from_numpy(dataset.tracks[item.field].values[first:])[None]
+    values = forecast(trained.network, past, options.steps)[0].double().numpy()
+    rows = dataset.unscale(item.field, values).tolist()
+    columns = list(dataset.recipe.field(item.field).columns)
+    print("\t".join(["step", *columns]))
+    for number, row in enumerate(rows, 1):
+        print("\t".join([f"+{number}", *(f"{value:.6g}" for value in row)]))
+    if options.json:
+        print_json({"columns": columns, "forecast": rows, "run": str(run.folder.resolve())})
     return DONE
 
 

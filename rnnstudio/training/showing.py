@@ -49,6 +49,9 @@ class Writer:
         temperature: float,
         seed: int,
         stop: Callable[[], bool] = lambda: False,
+        *,
+        top_k: int = 0,
+        top_p: float = 1.0,
     ) -> str:
         """`length` tokens as text that follows `prompt`, shorter when `stop` said so. The same for the same seed.
 
@@ -62,7 +65,8 @@ class Writer:
         if not len(ids):
             ids = np.array([self.vocabulary.numbers.get("\n", 0)], np.int64)
         written: list[int] = []
-        for token in write(self.network, torch.from_numpy(ids)[None], Choice(temperature), generator):
+        choice = Choice(temperature, top_k, top_p)
+        for token in write(self.network, torch.from_numpy(ids)[None], choice, generator):
             written.append(token)
             if len(written) >= length or stop():
                 break

@@ -143,6 +143,25 @@ def test_an_exported_model_runs_where_the_studio_is_not(run: Path, tmp_path: Pat
     assert alone.stdout == own.stdout
 
 
+def test_top_k_of_one_is_the_most_likely_token(run: Path) -> None:
+    ask = ("generate", run, "--prompt", "the ", "--length", 20, "--json")
+    greedy = last_line(rnnstudio(*ask, "--temperature", 0))
+    assert last_line(rnnstudio(*ask, "--temperature", 1, "--top-k", 1))["text"] == greedy["text"]
+
+
+def test_a_forecaster_goes_on_with_its_series(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    last_line(
+        rnnstudio("train", "sunspots", "--run", folder, "--epochs", 3, "--set", "hidden=8", "--json", cwd=tmp_path)
+    )
+    found = last_line(rnnstudio("forecast", folder, "--steps", 4, "--json"))
+    assert found["columns"] == ["sunspots"]
+    assert len(found["forecast"]) == 4
+    assert all(-100 < row[0] < 400 for row in found["forecast"])
+    words = rnnstudio("forecast", folder, "--steps", 0)
+    assert words.returncode == 2
+
+
 def test_show_prints_program_source_and_lowering() -> None:
     assert "scan lstm over time, forward" in rnnstudio("show", "char-lm", "--program").stdout
     assert "class CharLm(nn.Module)" in rnnstudio("show", "char-lm", "--source").stdout
