@@ -122,6 +122,12 @@ class _Plan:
     late: tuple[str, ...]
     found: list[_Remembered] = field(default_factory=list)
     runs: list[_Inside] = field(default_factory=list)
+    input_names: frozenset[str] = field(init=False)
+    output_names: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.input_names = frozenset(port.name for port in self.inputs)
+        self.output_names = frozenset(port.name for port in self.outputs)
 
 
 @dataclass(slots=True)
@@ -305,10 +311,10 @@ class _Run:
             source, target = drawn.get(wire.source.node), drawn.get(wire.target.node)
             if source is None or target is None:
                 continue
-            if all(p.name != wire.source.port for p in source.outputs):
+            if wire.source.port not in source.plan.output_names:
                 text = f"{source.node.label} has no output “{wire.source.port}”"
                 self.report("UnknownPort", "error", text, graph_name, (wire.source.node,), (wire,))
-            elif all(p.name != wire.target.port for p in target.inputs):
+            elif wire.target.port not in target.plan.input_names:
                 text = f"{target.node.label} has no input “{wire.target.port}”"
                 self.report("UnknownPort", "error", text, graph_name, (wire.target.node,), (wire,))
             elif wire.target.port in target.feeds:

@@ -71,6 +71,9 @@ def _reads(
         if node is None:
             continue
         kind = catalog.of(node)
+        if kind is not None and not (kind.late_ports or kind.reads_axis or kind.shape_only):
+            found[key] = [(source, 0) for source in ports.values()]
+            continue
         own = params.get(key, {})
         shape_only = kind.shape_only if kind is not None else ()
         found[key] = [(s, ahead.offset(node, port, own)) for port, s in ports.items() if port not in shape_only]
