@@ -91,6 +91,7 @@ class LiveDocks(QObject):
 
     def train(self) -> None:
         if self.fill().train():
+            self.window.banner.forget_error()
             self.window.show_dock("training")
             self.window.show_dock(self.plots[0])
 

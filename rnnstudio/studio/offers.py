@@ -63,6 +63,24 @@ def find(key: str, catalog: Catalog, design: Design, graph: str = MAIN) -> Offer
     return next((offer for offer in offers(catalog, design, graph) if offer.key == key), None)
 
 
+def nodes_of(catalog: Catalog, design: Design) -> dict[Offer, tuple[str, str]]:
+    """Every node of the drawing and of its cells as something to search for → its graph and id."""
+    found: dict[Offer, tuple[str, str]] = {}
+    for graph in (MAIN, *design.cells):
+        for node in design.graph_of(graph).nodes.values():
+            kind = catalog.of(node)
+            cell = str(node.params.get("cell", ""))
+            what = kind.title if kind is not None else f"cell {cell}" if node.kind == CELL else node.kind
+            family = "Cells" if node.kind == CELL else kind.family if kind is not None else ""
+            where = f"in the cell {graph}" if graph != MAIN else ""
+            title = f"{node.label}  ·  {graph}" if graph != MAIN else node.label
+            doc = " ".join(part for part in (f"{node.id}: {what}", where) if part)
+            symbol = kind.symbol if kind is not None else ""
+            words = (node.id, what, node.kind)
+            found[Offer(f"node:{graph}/{node.id}", title, family, doc, "", "", symbol, words)] = (graph, node.id)
+    return found
+
+
 def search(text: str, among: Iterable[Offer]) -> list[Offer]:
     """Those that match, best first: beginnings before word beginnings before letters in order; titles before words."""
     wanted = text.strip().lower()

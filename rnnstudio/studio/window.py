@@ -38,7 +38,7 @@ from ..design.storage import SUFFIX
 from . import theme
 from .canvas.overlay import Banner, Breadcrumbs, EmptyState
 from .canvas.view import CanvasView
-from .help import ABOUT, KEYS, tell
+from .help import ABOUT, KEYS, about_node, tell
 from .icons import icon
 from .live_docks import LiveDocks
 from .panels.code import CodePanel
@@ -223,6 +223,7 @@ class MainWindow(QMainWindow):
         self.select_all_action = act("Select &all", commands.select_all, key.SelectAll, on_canvas=True)
         self.tidy_action = act("&Tidy", commands.tidy, "Ctrl+L", "tidy", "Lay the drawing out in columns")
         self.add_action = act("Add &node…", self._add_node, "Ctrl+Space", "", "Search for a node to add (Tab)")
+        self.find_action = act("&Find a node…", self.view.open_find, key.Find, "", "Find a node, in every cell too")
         self.fit_action = act("Zoom to &fit", self.view.frame_all, "Ctrl+0", "fit", "Show the whole drawing (F)")
         self.in_action = act(
             "Zoom &in", lambda: self.view.set_zoom(self.view.zoom * 1.25), [key.ZoomIn, QKeySequence("Ctrl+=")]
@@ -241,7 +242,8 @@ class MainWindow(QMainWindow):
         self.export_action = act("&Export…", self.live.export, "Ctrl+E", "export", "Export a trained model")
         self.about_action = act("&About", self.about)
         self.live.show_state("idle")
-        self.keys_action = act("&Keys and mouse", self.show_keys, "F1")
+        self.help_action = act("&Help on the selected node", self.show_help, "F1")
+        self.keys_action = act("&Keys and mouse", self.show_keys)
 
     def _menus(self) -> None:
         bar = self.menuBar()
@@ -263,7 +265,7 @@ class MainWindow(QMainWindow):
         edit.addActions([self.cut_action, self.copy_action, self.paste_action, self.paste_wired_action])
         edit.addActions([self.duplicate_action, self.delete_action])
         edit.addSeparator()
-        edit.addActions([self.select_all_action, self.add_action, self.tidy_action])
+        edit.addActions([self.select_all_action, self.find_action, self.add_action, self.tidy_action])
         view = bar.addMenu("&View")
         view.addActions([self.fit_action, self.in_action, self.out_action, self.real_size_action])
         view.addSeparator()
@@ -275,7 +277,7 @@ class MainWindow(QMainWindow):
         train = bar.addMenu("&Train")
         train.addActions([self.train_action, self.pause_action, self.stop_action])
         helping = bar.addMenu("&Help")
-        helping.addActions([self.keys_action, self.about_action])
+        helping.addActions([self.help_action, self.keys_action, self.about_action])
 
     def _tool_bar(self) -> None:
         bar = QToolBar("Tools", self)
@@ -517,6 +519,14 @@ class MainWindow(QMainWindow):
 
     def about(self) -> None:
         tell(self, "rnnstudio", ABOUT)
+
+    def show_help(self) -> None:
+        """What is known of the selected node; the keys when not exactly one is selected."""
+        focus = self.session.focus
+        if len(focus.nodes) == 1:
+            tell(self, *about_node(self.session, focus.graph, focus.nodes[0]))
+        else:
+            self.show_keys()
 
     def show_keys(self) -> None:
         tell(self, "Keys and mouse", KEYS)

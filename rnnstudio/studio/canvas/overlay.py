@@ -122,6 +122,11 @@ class Banner(QFrame):
         self.action.clicked.connect(accept)
         self._accept = accept
 
+    def forget_error(self) -> None:
+        """Close a message that is about what was before; an offer stays."""
+        if self._refuse is None:
+            self.hide()
+
     def _forget_action(self) -> None:
         if self._accept is not None:
             self.action.clicked.disconnect(self._accept)

@@ -1,4 +1,7 @@
-"""The search that opens where one wants a node: on Tab, Shift+A, double-click, or where a wire was let go."""
+"""The search that opens where one wants a node: on Tab, Shift+A, double-click, or where a wire was let go.
+
+Ctrl+F opens it over the nodes that are there already.
+"""
 
 from __future__ import annotations
 

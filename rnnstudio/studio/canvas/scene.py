@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRectF, QTimer
 from PySide6.QtWidgets import QGraphicsScene
 
+from ...catalog.catalog import CELL
 from ...compiler.check import Checked
 from ...compiler.diagnostics import Diagnostic
 from ...design.design import Graph, Node, Pin, Wire
@@ -193,8 +194,11 @@ class CanvasScene(QGraphicsScene):
                     worst[key] = d.severity
             for wire in d.wires:
                 bad[wire] = d.severity
+        inside = self._worst_inside(checked)
         for key, item in self.nodes.items():
-            item.mark(severity=worst.get(key, ""))
+            node = self.graph.nodes.get(key)
+            within = inside.get(str(node.params.get("cell", "")), "") if node is not None and item.look.cell else ""
+            item.mark(severity=max(worst.get(key, ""), within, key=lambda severity: _RANK[severity]))
         for wire, line in self.wires.items():
             signal = checked.signals.get((name, wire.source.node, wire.source.port))
             line.mark(
@@ -203,6 +207,22 @@ class CanvasScene(QGraphicsScene):
                 short=signal.content.text() if signal is not None else "",
                 severity=bad.get(wire, ""),
             )
+
+    def _worst_inside(self, checked: Checked) -> dict[str, str]:
+        """Cell → "error" or "warning" when its drawing, or that of a cell in it, has one."""
+        worst: dict[str, str] = {}
+        for d in checked.diagnostics:
+            if d.graph and d.severity != "hint" and _RANK.get(d.severity, 1) > _RANK[worst.get(d.graph, "")]:
+                worst[d.graph] = d.severity
+        grown = bool(worst)
+        while grown:
+            grown = False
+            for name, cell in checked.design.cells.items():
+                for node in cell.graph.nodes.values():
+                    deeper = worst.get(str(node.params.get("cell", "")), "") if node.kind == CELL else ""
+                    if _RANK[deeper] > _RANK[worst.get(name, "")]:
+                        worst[name], grown = deeper, True
+        return worst
 
     def diagnostics(self, checked: Checked | None = None) -> list[Diagnostic]:
         """Those of the graph that is shown."""

@@ -31,7 +31,7 @@ from ..gestures.connect import DrawWire
 from ..gestures.move import MoveNodes
 from ..gestures.pan import Pan
 from ..gestures.select import BoxSelect
-from ..offers import MIME, Offer, content_of, find, fitting, offer_ports, offers
+from ..offers import MIME, Offer, content_of, find, fitting, nodes_of, offer_ports, offers
 from ..session import Session
 from .quick_add import QuickAdd
 from .scene import CanvasScene, Hit
@@ -442,6 +442,22 @@ class CanvasView(QGraphicsView):
 
         def chosen(offer: Offer) -> None:
             self._add_chosen(offer, place, pin, is_input, ports.get(offer.key, ""))
+
+        popup.chosen.connect(chosen)
+        popup.closed.connect(self._quick_add_closed)
+        self.quick_add = popup
+        return popup
+
+    def open_find(self) -> QuickAdd:
+        """Search among the nodes that are there, in every cell; the one chosen is selected and shown."""
+        if self.quick_add is not None:
+            self.quick_add.dismiss()
+        places = nodes_of(self.session.catalog, self.session.design)
+        popup = QuickAdd(self, list(places), "Find a node", QPoint(self.viewport().width() // 2 - 140, 28))
+
+        def chosen(offer: Offer) -> None:
+            graph, key = places[offer]
+            self.session.focus.show(graph, (key,))
 
         popup.chosen.connect(chosen)
         popup.closed.connect(self._quick_add_closed)

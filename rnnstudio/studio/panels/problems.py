@@ -11,6 +11,7 @@ from ...compiler.diagnostics import Diagnostic
 from .. import theme
 from ..icons import icon
 from ..session import Session
+from .forms import sentence
 
 _ORDER = {"error": 0, "warning": 1, "hint": 2}
 MOST = 200
@@ -31,7 +32,8 @@ class ProblemRow(QFrame):
         role = {"error": "error", "warning": "warning"}.get(diagnostic.severity, "hint")
         mark.setPixmap(icon(role, role).pixmap(18, 18))
         mark.setAlignment(Qt.AlignmentFlag.AlignTop)
-        text = QLabel(diagnostic.message[:1].upper() + diagnostic.message[1:], wordWrap=True)
+        text = QLabel(_sentence(diagnostic), wordWrap=True)
+        self.setAccessibleName(text.text())
         text.setTextFormat(Qt.TextFormat.PlainText)
         words = QVBoxLayout()
         words.setSpacing(3)
@@ -116,6 +118,11 @@ class ProblemsPanel(QScrollArea):
         for i, row in enumerate(self.rows):
             self._box.insertWidget(i, row)
         self.nothing.setVisible(not self.rows)
+
+
+def _sentence(d: Diagnostic) -> str:
+    """The message with a capital at its beginning, but never a node's own name changed."""
+    return d.message if d.message.startswith(d.nodes) else sentence(d.message)
 
 
 def _place(d: Diagnostic) -> str:

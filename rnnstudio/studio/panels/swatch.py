@@ -11,14 +11,14 @@ from ..offers import Offer
 from ..theme import Theme
 
 SIZE = 20
-_kept: dict[tuple[str, str, float], QIcon] = {}
+_kept: dict[tuple[str, str, str, float], QIcon] = {}
 
 
 def offer_icon(offer: Offer, theme: Theme) -> QIcon:
-    """Painted once for each offer, theme and screen."""
+    """Painted once for each family, symbol, theme and screen."""
     app = QApplication.instance()
     ratio = max(app.devicePixelRatio(), 2.0) if isinstance(app, QApplication) else 2.0
-    key = (offer.key, theme.name, ratio)
+    key = (offer.family, offer.symbol, theme.name, ratio)
     if key not in _kept:
         pixmap = QPixmap(round(SIZE * ratio), round(SIZE * ratio))
         pixmap.setDevicePixelRatio(ratio)
