@@ -157,6 +157,9 @@ def test_bad_cells_are_marked_at_their_line_and_column(
     told = [panel.problems.item(row).text() for row in range(panel.problems.count())]
     assert any("ine 7" in text and "level" in text and "not a number" in text for text in told)
     assert any("ine 9" in text and "4 cells" in text for text in told)
+    assert panel.problems.isVisible()
+    place = panel.problems.mapTo(panel, panel.problems.rect().bottomLeft())
+    assert place.y() < panel.reader.mapTo(panel, panel.reader.rect().topLeft()).y(), "seen before the options"
     assert not panel.use_button.isEnabled()
     panel.use()
     assert session.design.data is None

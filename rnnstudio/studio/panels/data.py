@@ -104,6 +104,7 @@ class DataPanel(QWidget):
         self.problems.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.problems.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.problems.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.problems.hide()
         self.excerpt = QPlainTextEdit()
         self.excerpt.setReadOnly(True)
         self.excerpt.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
@@ -151,15 +152,17 @@ class DataPanel(QWidget):
         for widget in (reader, self.text_form, self.table_form, split):
             inner.addWidget(widget)
         inner.addWidget(note("As the model will see it", "section"))
-        for widget in (self.summary, self.problems, self.excerpt):
+        for widget in (self.summary, self.excerpt):
             inner.addWidget(widget)
         inner.addWidget(self.table, 1)
+        inner.addStretch()  # takes the room where there is no table
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
         column.setSpacing(SPACE)
         column.addLayout(top)
         column.addWidget(self.error)
+        column.addWidget(self.problems)  # before the options: what is wrong is seen without scrolling
         column.addWidget(self.empty, 1)
         column.addWidget(self.details, 1)
         scroll = QScrollArea()
@@ -369,6 +372,7 @@ class DataPanel(QWidget):
         self._of_design = True
         self.error.hide()
         if recipe is None:
+            self.problems.hide()
             self._background.forget()
             self.preview, self._recipe = None, None
             self.file_label.put("", "")

@@ -106,7 +106,7 @@ class RunsPanel(QWidget):
         self.stack.addWidget(self.empty)
         self.stack.addWidget(self.table)
 
-        self.go_on_button = self._button("Go on", "Go on from the last checkpoint", self.go_on)
+        self.go_on_button = self._button("Resume", "Go on from the last checkpoint", self.go_on)
         self.export_button = self._button("Export …", "Write the trained model to files of its own", self._export)
         self.folder_button = self._button("Open folder", "Show the run's files", self._open_folder)
         self.delete_button = self._button("Delete …", "Delete the run with its checkpoints", self.delete)
