@@ -169,8 +169,9 @@ class Function:
         return self.let(f"{name} contract {self.target.vector} {a}, {b}")
 
     def fma(self, a: str, b: str, c: str) -> str:
+        """a · b + c, rounded once where the processor can."""
         v = self.target.vector
-        return self.let(f"call {v} @llvm.fma.{self.target.suffix}({v} {a}, {v} {b}, {v} {c})")
+        return self.let(f"call {v} @llvm.fmuladd.{self.target.suffix}({v} {a}, {v} {b}, {v} {c})")
 
     def select(self, compare: str, a: str, b: str, yes: str, no: str) -> str:
         """yes where a ⋛ b (compare: ogt, oeq …), else no, lane by lane."""
@@ -190,7 +191,7 @@ def declarations(t: Target) -> str:
         [
             f"declare {v} @llvm.masked.load.{s}.p0(ptr, i32, {b}, {v})",
             f"declare void @llvm.masked.store.{s}.p0({v}, ptr, i32, {b})",
-            f"declare {v} @llvm.fma.{s}({v}, {v}, {v})",
+            f"declare {v} @llvm.fmuladd.{s}({v}, {v}, {v})",
             f"declare {v} @llvm.fabs.{s}({v})",
             f"declare {v} @llvm.sqrt.{s}({v})",
             f"declare {t.scalar} @llvm.vector.reduce.fadd.{s}({t.scalar}, {v})",

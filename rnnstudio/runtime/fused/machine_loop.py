@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -21,14 +20,18 @@ _TEAM = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 
 class MachineLoop:
-    """Compiled loops of a plan for one type of number. Raises Declined where there is no machine code for it."""
+    """Compiled loops of a plan for one type of number. Raises Declined where there is no machine code for it.
+
+    target: this machine's vectors, when none is given. team: rows are shared out to torch's own OpenMP threads where
+    they can be entered, else to plain threads.
+    """
 
     name = "machine code"
 
-    def __init__(self, plan: Plan, dtype: torch.dtype) -> None:
+    def __init__(self, plan: Plan, dtype: torch.dtype, target: Target | None = None, *, team: bool = True) -> None:
         self.plan = plan
-        self.target: Target = host(dtype == torch.float64)
-        symbols = openmp()
+        self.target: Target = target or host(dtype == torch.float64)
+        symbols = openmp() if team else {}
         shared, _ = product_kernels(self.target)
         self.code = compile_ir(module(plan, self.target, team=bool(symbols)), self.target, {**symbols, **shared})
         self._tables = (table_of(plan, False), table_of(plan, True))
@@ -108,15 +111,11 @@ class MachineLoop:
         else:
             cuts = [b.batch * i // threads for i in range(threads + 1)]
             loop = self._ranges[which]
-            others = [_pool(threads).submit(loop, address, cuts[i], cuts[i + 1], i) for i in range(1, threads)]
-            loop(address, 0, cuts[1], 0)
-            for other in others:
-                other.result()
-
-
-@lru_cache(maxsize=4)
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="rnnstudio-loop")
+            with ThreadPoolExecutor(threads - 1, thread_name_prefix="rnnstudio-loop") as pool:
+                others = [pool.submit(loop, address, cuts[i], cuts[i + 1], i) for i in range(1, threads)]
+                loop(address, 0, cuts[1], 0)
+                for other in others:
+                    other.result()
 
 
 def pack_columns(t: Target, weight: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ def _kernel(t: Target, rows: int, edge: bool) -> Function:
         a = f.broadcast(f.load_scalar(f.address(a_rows[m], k)))
         for j in range(2):
             i = 2 * m + j
-            f.emit(f"{new[i]} = call {v} @llvm.fma.{t.suffix}({v} {a}, {v} {b[j]}, {v} {sums[i]})")
+            f.emit(f"{new[i]} = call {v} @llvm.fmuladd.{t.suffix}({v} {a}, {v} {b[j]}, {v} {sums[i]})")
     f.emit(f"%knext = add nsw i64 {k}, 1")
     f.emit("br label %test")
     f.block("done")

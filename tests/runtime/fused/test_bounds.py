@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from rnnstudio.runtime.fused.buffers import Buffers, Gradients, allocate
 from rnnstudio.runtime.fused.canonical import canonical
 from rnnstudio.runtime.fused.function import names_of
 from rnnstudio.runtime.fused.hoisted import stack
-from rnnstudio.runtime.fused.ir import declarations
+from rnnstudio.runtime.fused.ir import Target, declarations
 from rnnstudio.runtime.fused.jit import compile_ir, host, product_kernels
 from rnnstudio.runtime.fused.machine_loop import MachineLoop, pack_columns
 from rnnstudio.runtime.fused.plan import plan
@@ -57,17 +58,17 @@ class GuardedLoop(MachineLoop):
 
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_products(columns: int) -> None:
-    target = host(False)
+    here = host(False)
     for depth in (1, 33):
-        text = declarations(target) + products.declared_kernels(target)
-        text += products.product(target, "p", columns, depth, depth, columns + 3, True).replace("internal ", "", 1)
-        code = compile_ir(text, target, product_kernels(target)[0])
+        text = declarations(here) + products.declared_kernels(here)
+        text += products.product(here, "p", columns, depth, depth, columns + 3, True).replace("internal ", "", 1)
+        code = compile_ir(text, here, product_kernels(here)[0])
         call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_void_p)(code.address("p"))
         for rows in (0, 1, 2, 11, 12, 13, 25, 40):
             guard = Guarded()
             a, w = guard.like(torch.randn(rows, depth)), torch.randn(columns, depth)
             c = guard.like(torch.randn(rows, columns + 3))
-            before, packed = c.clone(), guard.like(pack_columns(target, w))
+            before, packed = c.clone(), guard.like(pack_columns(here, w))
             call(a.data_ptr(), packed.data_ptr(), rows, c.data_ptr())
             guard.check()
             wanted = before.clone()
@@ -76,9 +77,21 @@ def test_products(columns: int) -> None:
             assert torch.equal(c[:, columns:], before[:, columns:])
 
 
+def target(vectors: str, double: bool = False) -> Target:
+    """This machine's vectors, or those of older processors of its family."""
+    if vectors == "host":
+        return host(double)
+    cpu, size, rows = {"avx2": ("haswell", 32, 6), "sse2": ("x86-64", 16, 6)}[vectors]
+    return Target(cpu, "", double, size // (8 if double else 4), rows)
+
+
+X86 = platform.machine() in ("x86_64", "AMD64")
+
+
+@pytest.mark.parametrize("vectors", ["host", *(("avx2", "sse2") if X86 else ())])
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["invented", "reset before", "two lags"])
-def test_time_loops(name: str, width: int) -> None:
+@pytest.mark.parametrize("name", ["invented", "reset before", "two lags", "normalised"])
+def test_time_loops(name: str, width: int, vectors: str) -> None:
     made = program(CELLS[name], width)
     scan = next(region for region in made.regions if isinstance(region, Scan))
     parameters = {
@@ -92,7 +105,7 @@ def test_time_loops(name: str, width: int) -> None:
     form = plan(canonical(scan, made.signals, parameters, False), ragged=ragged)
     weights = network(made, torch.float32).weights
     guard, steps, batch = Guarded(), 4, 5
-    loop = GuardedLoop(form, torch.float32)
+    loop = GuardedLoop(form, torch.float32, target(vectors), team=width % 2 == 0)
     loop.guard = guard
     valid = guard.like((torch.rand(steps, batch) < 0.7).float()) if ragged else None
     stacked = {(i, j): stack(p, weights) for i, stage in enumerate(form.stages) for j, p in enumerate(stage.products)}
