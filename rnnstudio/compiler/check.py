@@ -547,7 +547,7 @@ class _Run:
         given_by = (self.live, self.checker.variables, self.context)
         error = self.checker.proofs.problem(self.design, place.found, feeds, *given_by)
         if error is not None:
-            code = error.code if isinstance(error, ImpossibleLoop) else "SharedShapes"
+            code = str(getattr(error, "code", "SharedShapes"))
             paths = error.nodes if isinstance(error, ImpossibleLoop) else (error.where,)
             graph, keys = self._place(paths)
             self.report(code, "error", error.what, graph, keys)

@@ -11,6 +11,12 @@ from ..design.errors import StudioError
 from ..design.signals import Signal
 
 
+class PluginFailed(StudioError):  # noqa: N818 - diagnostics are nouns
+    """A node of a plugin cannot be compiled. code: of the diagnostic; where: the node's path."""
+
+    code = "PluginFailed"
+
+
 class GuardedKind(NodeKind):
     """The kind of a plugin. Its exceptions become diagnostics of its nodes, or a StudioError when it is compiled."""
 
@@ -45,10 +51,11 @@ class GuardedKind(NodeKind):
         except StudioError:
             raise
         except Exception as error:
-            raise self._error(self._told(error)) from error
+            raise self._failed(builder, self._told(error)) from error
         for port in self.output_ports(params):
             if not isinstance(outputs, Mapping) or not isinstance(outputs.get(port.name), Value):
-                raise self._error(f"the plugin “{self.plugin}” builds no value for “{port.name}” of {self.title}")
+                told = f"the plugin “{self.plugin}” builds no value for “{port.name}” of {self.title}"
+                raise self._failed(builder, told)
         return outputs
 
     def _ports(self, ask: Any, fallback: tuple[Port, ...]) -> tuple[Port, ...]:
@@ -62,8 +69,9 @@ class GuardedKind(NodeKind):
     def _told(self, error: Exception) -> str:
         return f"the plugin “{self.plugin}” failed: {type(error).__name__}: {error}"
 
-    def _error(self, what: str) -> StudioError:
-        return StudioError(what, where=self.title, remedy="Report it to the plugin's author.")
+    def _failed(self, builder: Builder, what: str) -> PluginFailed:
+        path = str(getattr(builder, "path", self.title))  # of the node, where the compiler builds
+        return PluginFailed(what, where=path, remedy="Report it to the plugin's author.")
 
 
 def _is_signal(outputs: object, port: str) -> bool:

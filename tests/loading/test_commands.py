@@ -36,8 +36,8 @@ class Numbers(Exporter):
     def export(self, network, recipe, out):
         weights = {path: tensor.tolist() for path, tensor in network.weights.items()}
 
-        def run(fields, lengths, state):
-            result = network(fields, lengths, state)
+        def run(fields, lengths, state, *more):
+            result = network(fields, lengths, state, *more)
             return result.outputs, result.state
 
         comparisons = compare(network, run)

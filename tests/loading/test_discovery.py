@@ -16,7 +16,8 @@ from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler import check, compile_design
 from rnnstudio.data import readers
 from rnnstudio.design.cell_file import save_cell
-from rnnstudio.design.design import Design
+from rnnstudio.design.design import Design, Pin, Wire
+from rnnstudio.design.edits import AddNode, Connect
 from rnnstudio.design.errors import StudioError
 from rnnstudio.loading import Loaded, discover, plugin_folder
 
@@ -225,6 +226,11 @@ def test_a_node_that_fails_while_compiling_is_told_with_its_plugin(build: str, t
     loaded = discover(tmp_path, [])
     with pytest.raises(StudioError, match=told):
         compile_design(drawing("Bad"), loaded.catalog)
+    delayed = drawing("Bad").graph.nodes["mine"].replace(id="before", kind="Delay")
+    design = AddNode(delayed).apply(drawing("Bad"))
+    design = Connect(Wire(Pin("mine", "out"), Pin("before", "input"))).apply(design)
+    (error,) = check(design, loaded.catalog).errors
+    assert (error.code, error.nodes) == ("PluginFailed", ("mine",))
 
 
 def test_the_process_loads_its_plugins_once_and_knows_their_readers() -> None:
