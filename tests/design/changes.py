@@ -35,7 +35,7 @@ from rnnstudio.design.signals import Axis
 KINDS = (*sorted(standard().kinds), "cell", "FromAPlugin")
 NAMES = ("a", "b", "c", "d", "h", "x")
 PORTS = ("out", "input", "input2", "a", "b", "x", "h", "h0", "prediction", "target", "along", "initial")
-CELLS = tuple(sorted(standard().cells))
+CELLS = ("GRU", "LSTM", "RNN")
 
 names = st.sampled_from(NAMES)
 graphs = st.sampled_from((MAIN, MAIN, MAIN, *CELLS))

@@ -132,8 +132,14 @@ CASES: dict[str, Case] = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_derivative_equals_finite_differences(name: str) -> None:
+@pytest.mark.parametrize("letter", sorted({name[0] for name in CASES}))
+def test_the_derivative_equals_finite_differences(letter: str) -> None:
+    for name in CASES:
+        if name.startswith(letter):
+            compare_with_finite_differences(name)
+
+
+def compare_with_finite_differences(name: str) -> None:
     kind, attrs, inputs, weights, axes = CASES[name]
     op = Op("op", kind, tuple(f"x{i}" for i in range(len(inputs))), Signal(axes, Real(WIDTH)), "node", attrs)
     keys = list(weights)
@@ -148,7 +154,7 @@ def test_the_derivative_equals_finite_differences(name: str) -> None:
         return call
 
     for ragged in (False, True):
-        assert torch.autograd.gradcheck(run(ragged), (*moving, *weights.values()), atol=1e-7)
+        assert torch.autograd.gradcheck(run(ragged), (*moving, *weights.values()), atol=1e-7), name
 
 
 def test_every_operation_is_tested_and_listed() -> None:
