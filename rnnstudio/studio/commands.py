@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from PySide6.QtCore import QMimeData, QPointF
+from PySide6.QtCore import QMimeData, QPointF, QRectF
 from PySide6.QtWidgets import QApplication
 
 from ..catalog.catalog import CELL
 from ..catalog.node import Port
 from ..compiler.check import late_inputs
 from ..design import storage
-from ..design.design import CellDefinition, Design, Node, Pin, Wire, frozen
+from ..design.design import CellDefinition, Design, Frame, Node, Pin, Wire, frozen
 from ..design.edits import (
     AddNode,
     Compound,
@@ -21,9 +21,11 @@ from ..design.edits import (
     MoveNodes,
     RemoveNodes,
     SetCell,
+    SetFrames,
     SetVariable,
 )
 from ..design.errors import StudioError
+from .canvas.frame_item import MARGIN, TITLE_HEIGHT
 from .canvas.layout import Edge, tidy
 from .canvas.look import look
 from .canvas.shape import GRID, LABEL_SIZE, shape_of, text_width
@@ -137,6 +139,39 @@ class Commands:
         if keys:
             places = {k: (graph.nodes[k].x + dx, graph.nodes[k].y + dy) for k in keys}
             self.session.do(MoveNodes(places, self._graph), merge=f"nudge {','.join(keys)}")
+
+    def frame_of_selection(self) -> Frame | None:
+        """The smallest frame around everything that is selected."""
+        graph = self.session.design.graph_of(self._graph)
+        places = [(graph.nodes[k].x, graph.nodes[k].y) for k in self.session.focus.nodes if k in graph.nodes]
+        around = [
+            f
+            for f in graph.frames
+            if places and all(f.x <= x <= f.x + f.width and f.y <= y <= f.y + f.height for x, y in places)
+        ]
+        return min(around, key=lambda f: f.width * f.height, default=None)
+
+    def frame(self, title: str) -> bool:
+        """Draw a frame around the selected nodes; where there is one, give it this title, or remove it without one."""
+        session, name = self.session, self._graph
+        graph = session.design.graph_of(name)
+        title, there = title.strip(), self.frame_of_selection()
+        others = tuple(f for f in graph.frames if f is not there)
+        if there is not None:
+            again = (Frame(there.id, title, there.x, there.y, there.width, there.height),) if title else ()
+            return session.do(SetFrames((*others, *again), name))
+        nodes = [graph.nodes[k] for k in session.focus.nodes if k in graph.nodes]
+        if not nodes or not title:
+            return False
+        area = QRectF()
+        for node in nodes:
+            shape = shape_of(look(node, session.design, session.catalog, graph.wires))
+            area = area.united(shape.rect.translated(node.x, node.y))
+        area.adjust(-MARGIN, -MARGIN - TITLE_HEIGHT, MARGIN, MARGIN)
+        taken = {f.id for f in graph.frames}
+        key = next(f"frame{i}" for i in range(1, len(taken) + 2) if f"frame{i}" not in taken)
+        made = Frame(key, title, area.x(), area.y(), area.width(), area.height())
+        return session.do(SetFrames((*graph.frames, made), name))
 
     def tidy(self) -> None:
         """Lay out the selected nodes, or all when fewer than two are selected."""

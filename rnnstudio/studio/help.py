@@ -90,6 +90,7 @@ KEYS = """<table cellpadding='3'>
 <tr><td><b>Ctrl+D</b>, Ctrl+C, Ctrl+V, Del</td><td>duplicate, copy, paste, delete</td></tr>
 <tr><td><b>Ctrl+Shift+V</b></td><td>paste and keep the incoming wires</td></tr>
 <tr><td><b>Ctrl+F</b></td><td>find a node, in every cell too</td></tr>
+<tr><td><b>Ctrl+Shift+F</b></td><td>a frame with a title around what is selected</td></tr>
 <tr><td><b>Ctrl+L</b></td><td>tidy</td></tr>
 <tr><td><b>F1</b> on a selected node</td><td>its formula, shapes and literature</td></tr>
 <tr><td><b>Ctrl+Z</b>, Ctrl+Shift+Z</td><td>undo, redo, without limit</td></tr>

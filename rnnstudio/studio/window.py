@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QFileDialog,
     QHBoxLayout,
+    QInputDialog,
     QLabel,
     QMainWindow,
     QMenu,
@@ -59,7 +60,7 @@ _Area = Qt.DockWidgetArea
 
 
 class MainWindow(QMainWindow):
-    """`ask_unsaved` and `ask_file` are the two questions it asks; tests and scripts may answer them."""
+    """`ask_unsaved`, `ask_file` and `ask_title` are the questions it asks; tests and scripts may answer them."""
 
     def __init__(self, session: Session | None = None) -> None:
         super().__init__()
@@ -77,6 +78,7 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(icon("app"))
         self.ask_unsaved: Callable[[], str] = self._ask_unsaved
         self.ask_file: Callable[[bool], Path | None] = self._ask_file
+        self.ask_title: Callable[[str], str | None] = self._ask_title
         self.docks: dict[str, QDockWidget] = {}
         self._pictures: dict[QAction, str] = {}
         self._painted = False
@@ -222,6 +224,7 @@ class MainWindow(QMainWindow):
         self.delete_action = act("De&lete", commands.delete, key.Delete, on_canvas=True)
         self.select_all_action = act("Select &all", commands.select_all, key.SelectAll, on_canvas=True)
         self.tidy_action = act("&Tidy", commands.tidy, "Ctrl+L", "tidy", "Lay the drawing out in columns")
+        self.frame_action = act("F&rame…", self._frame, "Ctrl+Shift+F", "", "Draw a frame with a title", on_canvas=True)
         self.add_action = act("Add &node…", self._add_node, "Ctrl+Space", "", "Search for a node to add (Tab)")
         self.find_action = act("&Find a node…", self.view.open_find, key.Find, "", "Find a node, in every cell too")
         self.fit_action = act("Zoom to &fit", self.view.frame_all, "Ctrl+0", "fit", "Show the whole drawing (F)")
@@ -265,7 +268,8 @@ class MainWindow(QMainWindow):
         edit.addActions([self.cut_action, self.copy_action, self.paste_action, self.paste_wired_action])
         edit.addActions([self.duplicate_action, self.delete_action])
         edit.addSeparator()
-        edit.addActions([self.select_all_action, self.find_action, self.add_action, self.tidy_action])
+        edit.addActions([self.select_all_action, self.find_action, self.add_action, self.frame_action])
+        edit.addAction(self.tidy_action)
         view = bar.addMenu("&View")
         view.addActions([self.fit_action, self.in_action, self.out_action, self.real_size_action])
         view.addSeparator()
@@ -372,7 +376,7 @@ class MainWindow(QMainWindow):
 
     def _show_selection(self) -> None:
         nodes, some = self.session.focus.nodes, bool(self.session.focus.nodes or self.session.focus.wires)
-        for action in (self.cut_action, self.copy_action, self.duplicate_action):
+        for action in (self.cut_action, self.copy_action, self.duplicate_action, self.frame_action):
             action.setEnabled(bool(nodes))
         self.delete_action.setEnabled(some)
 
@@ -509,6 +513,17 @@ class MainWindow(QMainWindow):
 
     def _add_node(self) -> None:
         self.view.open_quick_add(self.view.viewport().rect().center())
+
+    def _frame(self) -> None:
+        before = self.view.commands.frame_of_selection()
+        title = self.ask_title(before.title if before is not None else "")
+        if title is not None:
+            self.view.commands.frame(title)
+
+    def _ask_title(self, before: str) -> str | None:
+        words = "Title of the frame" + (" (none removes it)" if before else "")
+        title, accepted = QInputDialog.getText(self, "Frame", words, text=before)
+        return title if accepted else None
 
     def toggle_theme(self) -> None:
         theme.apply(theme.LIGHT if theme.current().dark else theme.DARK, remember=True)

@@ -19,6 +19,7 @@ from ...design.history import Change, difference
 from ...design.signals import Signal
 from ..offers import content_of, why_not
 from ..session import Session
+from .frame_item import FrameItem
 from .look import look
 from .node_item import NodeItem
 from .routing import STUB, backward, forward, lane, leg, runs_back
@@ -48,6 +49,7 @@ class CanvasScene(QGraphicsScene):
         self.session = session
         self.nodes: dict[str, NodeItem] = {}
         self.wires: dict[Wire, WireItem] = {}
+        self.frames: dict[str, FrameItem] = {}
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
         self._route_timer = QTimer(self, singleShot=True, interval=0)
         self._moving: tuple[str, ...] = ()
@@ -75,6 +77,7 @@ class CanvasScene(QGraphicsScene):
         self.wires.clear()
         self.nodes.clear()
         graph = self.graph
+        self._show_frames(graph)
         for node in graph.nodes.values():
             self._add_node(node, graph)
         for wire in graph.wires:
@@ -98,6 +101,8 @@ class CanvasScene(QGraphicsScene):
         for node in found.removed:
             if (gone := self.nodes.pop(node.id, None)) is not None:
                 self.removeItem(gone)
+        if found.frames_changed:
+            self._show_frames(graph)
         for node in found.added:
             self._add_node(node, graph)
         for wire in found.wires_added:
@@ -113,6 +118,13 @@ class CanvasScene(QGraphicsScene):
         if not found.empty or everywhere:
             self.route()
         self.mark_selection()
+
+    def _show_frames(self, graph: Graph) -> None:
+        for item in self.frames.values():
+            self.removeItem(item)
+        self.frames = {frame.id: FrameItem(frame) for frame in graph.frames}
+        for item in self.frames.values():
+            self.addItem(item)
 
     def _add_node(self, node: Node, graph: Graph) -> None:
         item = NodeItem(node.id, look(node, self.session.design, self.session.catalog, graph.wires))
@@ -299,6 +311,8 @@ class CanvasScene(QGraphicsScene):
         if not wanted:
             for line in self.wires.values():
                 rect = rect.united(line.path.controlPointRect())
+            for frame in self.frames.values():
+                rect = rect.united(frame.boundingRect())
         return rect
 
     # While a wire is drawn
