@@ -253,12 +253,9 @@ def _palette(t: Theme) -> QPalette:
     return palette
 
 
-def _arrow(way: str, t: Theme) -> str:
-    return (icons() / f"arrow-{way}-{t.name}.svg").as_posix()
-
-
-def _check(t: Theme) -> str:
-    return (icons() / f"check-{t.name}.svg").as_posix()
+def _picture(name: str, t: Theme) -> str:
+    """A picture that has the theme's colours in it: a style sheet cannot colour one."""
+    return (icons() / f"{name}-{t.name}.svg").as_posix()
 
 
 def _sheet(t: Theme) -> str:
@@ -284,7 +281,8 @@ QMenu::item:disabled {{ color: {t.faint}; background: transparent; }}
 QMenu::separator {{ height: 1px; background: {t.border}; margin: 5px 8px; }}
 QStatusBar {{ background: {t.window}; border-top: 1px solid {t.border}; color: {t.muted}; }}
 QStatusBar::item {{ border: none; }}
-QDockWidget {{ font-weight: 600; color: {t.muted}; }}
+QDockWidget {{ font-weight: 600; color: {t.muted}; titlebar-close-icon: url({_picture("dock-close", t)});
+  titlebar-normal-icon: url({_picture("dock-float", t)}); }}
 QDockWidget::title {{ background: {t.window}; padding: 6px 10px; text-align: left; }}
 QTabBar {{ qproperty-drawBase: 0; }}
 QTabBar::tab {{ background: transparent; color: {t.muted}; padding: 6px 12px; border: none;
@@ -330,11 +328,11 @@ QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ subcontrol-origin:
   background: transparent; }}
 QAbstractSpinBox::up-button {{ subcontrol-position: top right; }}
 QAbstractSpinBox::down-button {{ subcontrol-position: bottom right; }}
-QAbstractSpinBox::up-arrow {{ image: url({_arrow("up", t)}); width: 9px; height: 9px; }}
-QAbstractSpinBox::down-arrow {{ image: url({_arrow("down", t)}); width: 9px; height: 9px; }}
+QAbstractSpinBox::up-arrow {{ image: url({_picture("arrow-up", t)}); width: 9px; height: 9px; }}
+QAbstractSpinBox::down-arrow {{ image: url({_picture("arrow-down", t)}); width: 9px; height: 9px; }}
 QAbstractSpinBox::up-arrow:off, QAbstractSpinBox::down-arrow:off {{ image: none; }}
 QComboBox::drop-down {{ subcontrol-origin: border; subcontrol-position: center right; width: 20px; border: none; }}
-QComboBox::down-arrow {{ image: url({_arrow("down", t)}); width: 10px; height: 10px; }}
+QComboBox::down-arrow {{ image: url({_picture("arrow-down", t)}); width: 10px; height: 10px; }}
 QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.border}; padding: 3px; outline: none; }}
 QPushButton, QToolButton {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 5px;
   padding: 4px 10px; color: {t.text}; }}
@@ -344,7 +342,7 @@ QPushButton:hover, QToolButton:hover {{ border-color: {t.faint}; }}
 QPushButton:pressed, QToolButton:pressed {{ background: {t.border}; }}
 QPushButton:default {{ border-color: {t.accent}; }}
 QPushButton:disabled, QToolButton:disabled {{ color: {t.faint}; }}
-QCheckBox {{ spacing: 7px; }}
+QCheckBox {{ spacing: 6px; padding-right: 8px; }}
 QCheckBox:disabled {{ color: {t.faint}; }}
 QCheckBox::indicator, QListView::indicator, QTreeView::indicator, QTableView::indicator, QMenu::indicator {{
   width: 13px; height: 13px; border: 1px solid {t.muted}; border-radius: 4px; background: {t.field}; }}
@@ -352,7 +350,7 @@ QMenu::indicator {{ left: 5px; }}
 QCheckBox::indicator:hover, QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
 QCheckBox::indicator:checked, QListView::indicator:checked, QTreeView::indicator:checked,
 QTableView::indicator:checked, QMenu::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
-  image: url({_check(t)}); }}
+  image: url({_picture("check", t)}); }}
 QCheckBox::indicator:indeterminate {{ background: {t.border}; }}
 QCheckBox::indicator:disabled {{ border-color: {t.border}; background: {t.raised}; }}
 QCheckBox::indicator:checked:disabled {{ border-color: {t.faint}; background: {t.faint}; }}

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QCheckBox, QLabel
+from PySide6.QtWidgets import QAbstractButton, QApplication, QCheckBox, QLabel
 
 from rnnstudio.design import storage
 from rnnstudio.design.design import Design, Pin, Wire
@@ -160,6 +160,20 @@ def test_an_unticked_box_stands_out(qapp, colours):
     finally:
         box.close()
         box.deleteLater()
+        theme.apply(before)
+
+
+@pytest.mark.parametrize("colours", [theme.DARK, theme.LIGHT], ids=lambda t: t.name)
+def test_a_panels_title_buttons_stand_out(window, qapp, colours):
+    before = theme.current()
+    theme.apply(colours)
+    try:
+        qapp.processEvents()
+        for button in window.docks["palette"].findChildren(QAbstractButton, "qt_dockwidget_closebutton"):
+            image = button.grab().toImage()
+            found = [luminance(image.pixelColor(x, y)) for x in range(image.width()) for y in range(image.height())]
+            assert (max(found) + 0.05) / (min(found) + 0.05) >= 3
+    finally:
         theme.apply(before)
 
 
