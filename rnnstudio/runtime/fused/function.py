@@ -60,7 +60,7 @@ def names_of(plan: Plan) -> Names:
 class Job:
     """One call: the loop, its size, and which rows are valid when ([time, batch] of the loop's dtype, or None).
 
-    tokens: see Buffers.tokens.
+    tokens: see Buffers.tokens. history: filled with all values of each state, [time + k, batch, width], no gradient.
     """
 
     plan: Plan
@@ -70,17 +70,13 @@ class Job:
     batch: int
     valid: Tensor | None
     tokens: Mapping[str, Tensor]
+    history: dict[str, Tensor]
 
 
-def run_loop(job: Job, tensors: Sequence[Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Yields [time, batch, width] by name, and all values of each state [time + k, batch, width], detached.
-
-    tensors: as job.names says; initial states are [k, batch, width].
-    """
+def run_loop(job: Job, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Yields [time, batch, width] by name. tensors: as job.names says; initial states are [k, batch, width]."""
     outs = _Loop.apply(job, *tensors)  # type: ignore[no-untyped-call]
-    yields = [name for name, _ in job.plan.form.yields]
-    found = dict(zip(yields, outs[: len(yields)], strict=True))
-    return found, dict(zip(job.names.states, outs[len(yields) :], strict=True))
+    return dict(zip((name for name, _ in job.plan.form.yields), outs, strict=True))
 
 
 class _Loop(torch.autograd.Function):
@@ -114,10 +110,8 @@ class _Loop(torch.autograd.Function):
         ctx.stacked = {key: w for key, w in stacked.items() if not any(w is x for x in tensors)}
         ctx.save_for_backward(*tensors, b.slots, *b.saved, *histories, *b.yields.values(), *b.sources)
         ctx.yield_names = tuple(b.yields)
-        outs = [out.view_as(out) for out in outs]
-        seen = [h.detach() for h in histories]
-        ctx.mark_non_differentiable(*seen)
-        return (*outs, *seen)
+        job.history.update(b.states)
+        return tuple(out.view_as(out) for out in outs)
 
     @staticmethod
     @once_differentiable

@@ -81,8 +81,9 @@ class Loops:
             found[KERNEL] = lambda values, context: run_kernel(scan, kernel, values, context)
             if context.device.type != "cpu" or not context.training:
                 return found
-        if torch.is_autocast_enabled(context.device.type):
-            return found  # mixed precision is torch's own
+        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        if traced or torch.is_autocast_enabled(context.device.type):
+            return found  # tracing and mixed precision need operations of torch's own
         if context.sizes[scan.axis] == 1 and not torch.is_grad_enabled():
             return found  # one step, as when generating: nothing to be gained, and a kernel would have to be compiled
         if chosen in found:

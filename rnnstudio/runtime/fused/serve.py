@@ -56,11 +56,12 @@ class FusedLoop:
                 tensors.append(first_state(state, values, context).expand(abs(state.k), -1, -1))
         tensors += [context.weight(path) for path in (*self.names.weights, *self.names.biases)]
         valid = context.mask(scan.axis).to(context.dtype).contiguous() if plan.ragged else None
-        yields, states = run_loop(Job(plan, self.names, loop, steps, batch, valid, tokens), tensors)
-        values.update(yields)
+        states: dict[str, Tensor] = {}
+        values.update(run_loop(Job(plan, self.names, loop, steps, batch, valid, tokens, states), tensors))
         if scan.forward and context.keep_state:
             for state in scan.states:
                 context.final[state.delay] = _last(states[state.delay], abs(state.k), scan.axis, context, plan.ragged)
+        states.clear()
 
     def _tokens(self, values: Mapping[str, Tensor], context: Context) -> dict[str, Tensor]:
         """Inputs that are embeddings whose table has fewer rows than the input has: their tokens, [time · batch].
