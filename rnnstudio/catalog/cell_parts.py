@@ -45,7 +45,7 @@ def memory(s: Sketch, column: float, forget: str, write: str, new: str) -> str:
 def shown(s: Sketch, column: float, made: str, reveal: str, *, through: str | None = None) -> None:
     """h = o ⊙ tanh(c), with its Delay and the cell's outputs. through: what tanh reads instead of c."""
     squashed = s.add("shown", "Tanh", at=(column, 1.5), title="tanh c", input=through or made)
-    state = s.add("state", "Multiply", at=(column, 3), title="h", a=reveal, b=squashed)
+    state = s.add("state", "Multiply", at=(column + 1, 3), title="h", a=reveal, b=squashed)
     s.add("h_before", "Delay", at=(1, 4), title="h before", input=state, initial="h0")
-    s.add("h", "CellOutput", at=(column + 1, 3), input=state)
-    s.add("c", "CellOutput", at=(column + 1, 0.5), input=made)
+    s.add("h", "CellOutput", at=(column + 2, 3), input=state)
+    s.add("c", "CellOutput", at=(column + 2, 0.5), input=made)

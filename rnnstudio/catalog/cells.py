@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..design.design import CellDefinition, Var
 from . import cells_gated, cells_nets, cells_slow, cells_tree
-from .cell_parts import UNITS, gate
+from .cell_parts import UNITS, gate, memory, ports_of_lstm, shown
 from .sketch import Sketch
 
 
@@ -35,22 +35,12 @@ def rnn() -> CellDefinition:
 
 def lstm() -> CellDefinition:
     s = Sketch()
-    s.add("x", "CellInput", at=(0, 1))
-    s.add("h0", "CellInput", at=(0, 4), params={"optional": True})
-    s.add("c0", "CellInput", at=(0, -1), params={"optional": True})
+    ports_of_lstm(s)
     forget = gate(s, "forget", 2, 0, bias=Var("forget_bias"))
     write = gate(s, "input", 2, 1)
     new = gate(s, "candidate", 2, 2, squash="Tanh")
     reveal = gate(s, "output", 2, 3)
-    kept = s.add("kept", "Multiply", at=(4, 0), title="f ⊙ c before", a=forget, b="c_before")
-    written = s.add("written", "Multiply", at=(4, 1.5), title="i ⊙ g", a=write, b=new)
-    memory = s.add("memory", "Add", at=(5, 0.5), title="c", a=kept, b=written)
-    shown = s.add("shown", "Tanh", at=(6, 1.5), title="tanh c", input=memory)
-    state = s.add("state", "Multiply", at=(7, 3), title="h", a=reveal, b=shown)
-    s.add("c_before", "Delay", at=(3, -1), title="c before", input=memory, initial="c0")
-    s.add("h_before", "Delay", at=(1, 4), title="h before", input=state, initial="h0")
-    s.add("h", "CellOutput", at=(8, 3), input=state)
-    s.add("c", "CellOutput", at=(8, 0.5), input=memory)
+    shown(s, 6, memory(s, 4, forget, write, new), reveal)
     return s.cell(
         "LSTM",
         {"units": 128, "forget_bias": 1.0},

@@ -67,25 +67,12 @@ def generate_text(options: argparse.Namespace) -> int:
 
 def forecast_series(options: argparse.Namespace) -> int:
     """`rnnstudio forecast`: what comes after the end of the data, in the file's units, as a table."""
-    import torch
-
-    from ..runtime.generate import forecast
-    from ..runtime.stepper import plan
-    from ..training.evaluate import open_data
+    from ..training.evaluate import forecast_on
 
     if options.steps < 1:
         raise StudioError("There is nothing to forecast", where="--steps", remedy="Ask for 1 step or more.")
     run = Run.open(options.run)
-    trained = load_trained(run, options.checkpoint, mode="forced")
-    item = plan(trained.program).fed
-    if item is None:
-        raise StudioError("This network does not go on with its input", where=str(run.folder))
-    dataset = open_data(run)
-    first = int(dataset.offsets[-2])
-    past = torch.from_numpy(dataset.tracks[item.field].values[first:])[None]
-    values = forecast(trained.network, past, options.steps)[0].double().numpy()
-    rows = dataset.unscale(item.field, values).tolist()
-    columns = list(dataset.recipe.field(item.field).columns)
+    columns, rows = forecast_on(run, options.steps, options.checkpoint)
     print("\t".join(["step", *columns]))
     for number, row in enumerate(rows, 1):
         print("\t".join([f"+{number}", *(f"{value:.6g}" for value in row)]))

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from ..catalog.catalog import Catalog
 from ..compiler import Program, compile_design
 from ..data import open_dataset
@@ -16,6 +18,8 @@ from ..design.errors import StudioError
 from ..design.recipe import DataRecipe
 from ..loading import load_plugins
 from ..runtime import Network
+from ..runtime.generate import forecast
+from ..runtime.stepper import plan
 from . import checkpoints
 from .machine import choose_device, set_threads
 from .runs import Run, Which
@@ -49,6 +53,23 @@ def load_trained(
     network.load_weights(found.weights)
     network.eval()
     return Trained(design, program, network, design.data)
+
+
+def forecast_on(run: Run, steps: int, which: Which = "best") -> tuple[list[str], list[list[float]]]:
+    """Columns, and what comes in the `steps` steps after the end of the run's data, in the file's units.
+
+    The last sequence of the data is read, then the network lives on its own predictions. Raises StudioError when it
+    does not go on with what it reads.
+    """
+    trained = load_trained(run, which, mode="forced")
+    item = plan(trained.program).fed
+    if item is None:
+        raise StudioError("This network does not go on with its input", where=str(run.folder))
+    dataset = open_data(run)
+    past = torch.from_numpy(dataset.tracks[item.field].values[int(dataset.offsets[-2]) :])[None]
+    values = forecast(trained.network, past, steps)[0].double().numpy()
+    rows: list[list[float]] = dataset.unscale(item.field, values).tolist()
+    return list(dataset.recipe.field(item.field).columns), rows
 
 
 def open_data(run: Run) -> Dataset:
