@@ -33,9 +33,7 @@ def leaks(graph: Graph, design: Design, catalog: Catalog, params: Mapping[str, M
     reads a whole axis (a pool, Reverse, a loop that runs backward) may read anything.
     """
     fields: Mapping[str, FieldSpec] = {s.name: s for s in design.data.fields} if design.data is not None else {}
-    feeds: dict[str, dict[str, str]] = {}
-    for wire in graph.wires:
-        feeds.setdefault(wire.target.node, {})[wire.target.port] = wire.source.node
+    feeds = _feeds(graph)
     ahead = _Ahead(design, catalog)
     reads: Mapping[str, Sequence[tuple[str, int]]] | None = None
     for node in graph.nodes.values():
@@ -88,15 +86,21 @@ def _leaks(
     shift: tuple[str, int],
 ) -> bool:
     """Whether `start` may read the target too early, by the earliest way to each node. False is certain."""
-    earliest = {start: 0}
-    times: dict[str, int] = {}
-    todo = [start]
-    while todo:
-        key = todo.pop()
-        now = earliest[key]
+    for key, now in _earliest(reads, [start]).items():
         field = params.get(key, {}).get("field", "")
         if field and ((field == target and now <= 0) or (field == shift[0] and now <= -shift[1])):
             return True
+    return False
+
+
+def _earliest(reads: Mapping[str, Sequence[tuple[str, int]]], starts: Sequence[str]) -> dict[str, int]:
+    """For each node that some of `starts` read: how many steps earlier at least (below 0: ahead)."""
+    earliest = dict.fromkeys(starts, 0)
+    times: dict[str, int] = {}
+    todo = list(starts)
+    while todo:
+        key = todo.pop()
+        now = earliest[key]
         for source, offset in reads.get(key, ()):
             moved = now + offset if offset else now
             moved = EVERYWHERE if moved < EVERYWHERE else min(moved, EARLIEST)
@@ -105,7 +109,7 @@ def _leaks(
                 # A loop that reads ahead comes round again and again, each time further ahead.
                 earliest[source] = moved if times[source] <= TURNS else EVERYWHERE
                 todo.append(source)
-    return False
+    return earliest
 
 
 def _search(
@@ -157,12 +161,12 @@ class _Ahead:
     def __init__(self, design: Design, catalog: Catalog) -> None:
         self.design = design
         self.catalog = catalog
-        self._cells: dict[str, bool] = {}
+        self._cells: dict[str, Mapping[str, int]] = {}
 
     def offset(self, node: Any, port: str, params: Mapping[str, Any]) -> int:
         if node.kind == CELL:
             cell = self.design.cells.get(str(node.params.get("cell", "")))
-            return EVERYWHERE if cell is not None and self._looks_ahead(cell) else 0
+            return self._inside(cell).get(port, 0) if cell is not None else 0
         kind = self.catalog.of(node)
         if kind is None or (kind.late_ports == () and not kind.reads_axis):
             return 0
@@ -170,20 +174,26 @@ class _Ahead:
             return EVERYWHERE if port in kind.reads_axis else 0
         if port not in kind.late_ports:
             return 0
-        return int(params.get("k", 1))
+        k = params.get("k", 1)
+        return k if isinstance(k, int) else 1
 
-    def _looks_ahead(self, cell: CellDefinition) -> bool:
+    def _inside(self, cell: CellDefinition) -> Mapping[str, int]:
+        """How many steps earlier at least the outputs of a cell read each of its inputs."""
         if cell.name not in self._cells:
-            self._cells[cell.name] = False
-            self._cells[cell.name] = any(self._ahead_of(node, cell) for node in cell.graph.nodes.values())
+            self._cells[cell.name] = {}
+            nodes = cell.graph.nodes
+            feeds = _feeds(cell.graph)
+            params = {key: node.params for key, node in nodes.items()}
+            reads = _reads(cell.graph, self.catalog, params, feeds, self)
+            found = _earliest(reads, [key for key, node in nodes.items() if node.kind == "CellOutput"])
+            inputs = (key for key, node in nodes.items() if node.kind == "CellInput")
+            self._cells[cell.name] = {key: found[key] for key in inputs if key in found}
         return self._cells[cell.name]
 
-    def _ahead_of(self, node: Any, cell: CellDefinition) -> bool:
-        if node.kind == CELL:
-            inner = self.design.cells.get(str(node.params.get("cell", "")))
-            return inner is not None and self._looks_ahead(inner)
-        kind = self.catalog.of(node)
-        k = node.params.get("k", 1)
-        if node.kind == "Delay":
-            return isinstance(k, int) and k < 0
-        return kind is not None and bool(kind.reads_axis)
+
+def _feeds(graph: Graph) -> dict[str, dict[str, str]]:
+    """For each node: input port → the node it is wired to."""
+    feeds: dict[str, dict[str, str]] = {}
+    for wire in graph.wires:
+        feeds.setdefault(wire.target.node, {})[wire.target.port] = wire.source.node
+    return feeds

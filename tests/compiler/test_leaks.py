@@ -98,3 +98,36 @@ def test_a_bidirectional_tagger_does_not_leak() -> None:
     s.add("tag", "TokenTarget", at=(3, 1), params={"field": "tag", "size": 4})
     s.add("loss", "CrossEntropy", at=(4, 0), prediction="readout", target="tag")
     assert codes(Design(graph=s.graph())) == []
+
+
+def attentive(*, twisted: bool) -> Design:
+    """A decoder with attention; twisted: what it has written is also the memory it looks along."""
+    s = Sketch()
+    s.add("x", "FeatureInput", at=(0, 0), params={"field": "x", "size": 3, "axis": "source"})
+    s.add("y", "FeatureTarget", at=(0, 1), params={"field": "y", "size": 3})
+    s.add("back", "Feedback", at=(1, 1), prediction="readout", target="y")
+    s.add("flipped", "Reverse", at=(1, 2), input="back")
+    decoder = {"cell": "AttentionDecoder", "units": 4}
+    s.add("decoder", "cell", at=(2, 0), params=decoder, x="flipped" if twisted else "back", memory="x")
+    s.add("readout", "Linear", at=(3, 0), params={"units": 3}, input="decoder.h")
+    s.add("loss", "MeanSquaredError", at=(4, 0), prediction="readout", target="y")
+    return Design(graph=s.graph(), cells=frozen(standard().definitions_for("AttentionDecoder")))
+
+
+def test_a_cell_that_looks_along_one_input_reads_the_others_step_by_step() -> None:
+    assert "TargetLeaks" not in codes(attentive(twisted=False))
+    assert "TargetLeaks" in codes(attentive(twisted=True))
+
+
+def test_a_cell_that_only_delays_does_not_leak_its_own_target() -> None:
+    inner = Sketch()
+    inner.add("x", "CellInput", at=(0, 0))
+    inner.add("late", "Delay", at=(1, 0), input="x")
+    inner.add("h", "CellOutput", at=(2, 0), input="late")
+    cell = inner.cell("Late", {"units": 1}, "The value before.", "y_t = x_{t-1}")
+    s = Sketch()
+    s.add("y", "FeatureTarget", at=(0, 1), params={"field": "y", "size": 2})
+    s.add("before", "cell", at=(1, 0), params={"cell": "Late"}, x="y")
+    s.add("readout", "Linear", at=(2, 0), params={"units": 2}, input="before.h")
+    s.add("loss", "MeanSquaredError", at=(3, 0), prediction="readout", target="y")
+    assert codes(Design(graph=s.graph(), cells=frozen({"Late": cell}))) == []
