@@ -139,6 +139,16 @@ def test_the_header_reads_the_values_at_the_cursor(live: Live, qtbot: QtBot) -> 
     assert "<b>1,000</b>" in plot.readout.text()
 
 
+def test_the_legend_has_the_colour_of_the_points_before_there_are_any(live: Live, qtbot: QtBot) -> None:
+    live.curves = curve(50)
+    plot = LossPlot(live)
+    qtbot.addWidget(plot)
+    plot.show()
+    (lines,) = plot._runs
+    assert not len(lines.curves.validation_step)
+    assert lines.validation.scatter.opts["brush"].color() == plot.chart.look.colour(1)
+
+
 def test_a_hundred_thousand_steps_are_drawn_at_once(live: Live, qtbot: QtBot) -> None:
     live.curves = curve(100_000)
     plots = (LossPlot(live), GradientPlot(live))

@@ -167,8 +167,12 @@ class _RunLines:
         self.validation.setPen(pg.mkPen(other, width=1.4, style=Qt.PenStyle.DashLine))
         self.validation.setSymbol("o")
         self.validation.setSymbolSize(7)
+        edge = pg.mkPen(look.background, width=1)
         self.validation.setSymbolBrush(other)
-        self.validation.setSymbolPen(pg.mkPen(look.background, width=1))
+        self.validation.setSymbolPen(edge)
+        # The legend shows the points' own style, which follows the item's only once there are points.
+        self.validation.scatter.setBrush(other)
+        self.validation.scatter.setPen(edge)
 
     def update(self) -> None:
         curves = self.curves
