@@ -172,7 +172,7 @@ def test_a_panels_title_buttons_stand_out(window, qapp, colours):
         for button in window.docks["palette"].findChildren(QAbstractButton, "qt_dockwidget_closebutton"):
             image = button.grab().toImage()
             found = [luminance(image.pixelColor(x, y)) for x in range(image.width()) for y in range(image.height())]
-            assert (max(found) + 0.05) / (min(found) + 0.05) >= 3
+            assert (max(found) + 0.05) / (min(found) + 0.05) >= 4.5
     finally:
         theme.apply(before)
 
