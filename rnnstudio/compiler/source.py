@@ -370,6 +370,12 @@ class _Writer:
         yield f'{valid} = valid_steps({self._lengths}, "{self._data_axis(scan.axis)}", {size}, {like})'
         for state in scan.states:
             yield from self._start(scan, state, like)
+        for op in region_ops(scan.body):
+            if op.kind == "dropout" and not op.attrs["every_step"] and self._mask_of(op) not in self.names:
+                shape = ", ".join((*("1" for _ in op.signal.axes), self._batch, str(op.signal.width)))
+                ones = f"torch.ones({shape}, dtype={self._dtype()}, device={like}.device)"
+                mask = self._name(self._mask_of(op), f"{op.name}_mask")
+                yield f"{mask} = F.dropout({ones}, {op.attrs['rate']:g}, self.training)  # one for all steps"
         for name in scan.yields:
             yield f"{self._collected(scan, name)} = []"
         t = self._name(f"step of {scan.axis}", "t" if not self._inner(scan) else f"t_{scan.axis}")
@@ -661,8 +667,13 @@ class _Writer:
         rate = op.attrs["rate"]
         if op.attrs["every_step"]:
             return f"F.dropout({x}, {rate:g}, self.training)"
+        if self._mask_of(op) in self.names:
+            return f"{x} * {self.names[self._mask_of(op)]}"
         ones = f"{x}.new_ones({'1, ' * len(op.signal.axes)}*{x}.shape[-2:])"
         return f"{x} * F.dropout({ones}, {rate:g}, self.training)  # one mask for all steps"
+
+    def _mask_of(self, op: Op) -> str:
+        return f"one mask of {op.name}"
 
     def _shift(self, op: Op, name: str, args: list[str]) -> Iterator[str]:
         axis, k = op.attrs["axis"], op.attrs["k"]
