@@ -1,1 +1,11 @@
-"""Loops that run as one autograd function: canonical form, its derivative, plain torch and generated machine code."""
+"""Loops that run as one autograd function, in plain torch or as generated machine code; an invented cell is one of them.
+
+In the order in which a loop goes through them:
+expressions, canonical   a scan as products and a pointwise graph, however it was drawn
+stages, backward, plan   what one step does forward and backward; what is kept between the two
+buffers, hoisted         the tensors of one run; products over all steps at once, embedding tables
+function, serve          the autograd function, and how a network's values get in and out of it
+torch_loop               the time loops in plain torch, on any device
+ir, vector_math, products, codegen, jit, machine_loop    the time loops as LLVM IR, compiled by llvmlite, on the CPU
+contest, loops           which lowering a loop runs on, and why
+"""

@@ -194,6 +194,32 @@ def normalised(s: Sketch, units: int) -> str:
     return h
 
 
+def started(s: Sketch, units: int) -> str:
+    """Begins at a state made from the first input; gates see a value without time, too."""
+    first = s.add("first", "First", at=AT, input="x")
+    start = s.add("start", "Linear", at=AT, params={"units": units}, input=first)
+    total = s.add(
+        "total", "Linear", at=AT, params={"units": units, "terms": 3}, input="x", input2="h_before", input3=first
+    )
+    scaled = s.add("scaled", "Multiply", at=AT, a=total, b=s.add("factor", "Sigmoid", at=AT, input=start))
+    h = s.add("h", "Tanh", at=AT, input=scaled)
+    s.add("h_before", "Delay", at=AT, params={"axis": "time", "width": units}, input=h, initial=start)
+    return h
+
+
+def fed(s: Sketch, units: int) -> str:
+    """Multiplies by values made before the loop, and by the state of two steps ago through a second delay."""
+    inner = s.add("inner_sum", "Linear", at=AT, params={"units": units}, input="x")
+    inner = s.add("inner", "Sigmoid", at=AT, input=inner)
+    total = s.add("total", "Linear", at=AT, params={"units": units, "terms": 2}, input="x", input2="h_before")
+    h = s.add("h", "Tanh", at=AT, input=s.add("gated", "Multiply", at=AT, a=total, b=inner))
+    old = s.add("old", "Multiply", at=AT, a=inner, b="h_older")
+    out = s.add("out", "Add", at=AT, a=h, b=old)
+    delay(s, "h_before", out, width=units)
+    delay(s, "h_older", "h_before", width=units)
+    return s.add("both", "Concat", at=AT, a=out, b="h_older")
+
+
 def backward(draw: Draw) -> Draw:
     """The same loop from the last step to the first."""
 
@@ -229,6 +255,9 @@ CELLS: dict[str, Draw] = {
     "kinks": kinks,
     "one gate": one_gate,
     "normalised": normalised,
+    "wired start": started,
+    "fed from outside": fed,
+    "fed from outside, backward": backward(fed),
 }
 
 
