@@ -1,4 +1,4 @@
-"""Loops that run as one autograd function, in plain torch or as generated machine code; an invented cell is one of them.
+"""Loops that run as one autograd function, in plain torch or as generated machine code, invented cells among them.
 
 In the order in which a loop goes through them:
 expressions, canonical   a scan as products and a pointwise graph, however it was drawn
