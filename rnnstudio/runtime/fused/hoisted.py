@@ -116,11 +116,8 @@ def weight_gradients(
         if not any(wanted[piece.weight] for piece in product.pieces):
             continue
         part = torch.mm(_arriving(b, d, product).t(), _flat_source(b, product))
-        at = 0
-        for piece in product.pieces:
-            rows = piece.rows[1] - piece.rows[0]
-            block = part.narrow(0, at, rows)
-            at += rows
+        heights = [piece.rows[1] - piece.rows[0] for piece in product.pieces]
+        for piece, block in zip(product.pieces, torch.split(part, heights), strict=True):
             if not wanted[piece.weight]:
                 continue
             weight = weights[piece.weight]
@@ -158,8 +155,10 @@ def bias_gradients(
     flat = d.slots.view(b.steps * b.batch, b.plan.columns)
     total = torch.mm(flat.new_ones(1, len(flat)), flat)[0]  # faster than a sum over rows
     found: dict[str, Tensor] = {}
-    for number, slot in enumerate(b.plan.form.slots):
-        part = total.narrow(0, b.plan.offsets[number], slot.width)
+    slots = b.plan.form.slots
+    order = sorted(range(len(slots)), key=b.plan.offsets.__getitem__)
+    for number, part in zip(order, torch.split(total, [slots[n].width for n in order]), strict=True):
+        slot = slots[number]
         for i, (path, first, last) in enumerate(slot.biases):
             if not wanted[path]:
                 continue
