@@ -46,6 +46,10 @@ def host(double: bool) -> Target:
     return Target(llvm.get_host_cpu_name(), features.flatten(), double, lanes, rows)
 
 
+class CannotCompile(Exception):  # noqa: N818 - not an error: another lowering runs the loop
+    """LLVM makes no code for this machine; says what it said."""
+
+
 class Code:
     """Compiled code; it lives as long as this object."""
 
@@ -57,7 +61,14 @@ class Code:
 
 
 def compile_ir(text: str, target: Target, symbols: dict[str, int]) -> Code:
-    """Machine code of a module. symbols: addresses of the functions it calls."""
+    """Machine code of a module. symbols: addresses of the functions it calls. Raises CannotCompile."""
+    try:
+        return _compiled(text, target, symbols)
+    except RuntimeError as error:  # llvmlite's, of any step
+        raise CannotCompile(" ".join(str(error).split())) from error
+
+
+def _compiled(text: str, target: Target, symbols: dict[str, int]) -> Code:
     with _lock:
         for name, address in symbols.items():
             llvm.add_symbol(name, address)

@@ -20,6 +20,7 @@ from ..kernels import declines, run_kernel
 from . import contest
 from .canonical import Declined, canonical
 from .codegen import why_not
+from .jit import CannotCompile
 from .machine_loop import MachineLoop
 from .plan import plan
 from .serve import FusedLoop
@@ -46,6 +47,7 @@ class Loops:
         self.served: dict[str, str] = {}
         """Loop → what it ran on last."""
         self._times: dict[str, dict[str, float]] = {}
+        self._no_compiler = ""
         self._fused: dict[tuple[object, ...], FusedLoop | str] = {}
         self._loops: dict[tuple[int, str], TorchLoop | MachineLoop | str] = {}
 
@@ -114,6 +116,8 @@ class Loops:
                 self._loops[key] = TorchLoop(fused.plan) if name == TORCH else MachineLoop(fused.plan, context.dtype)
             except Declined as reason:
                 self._loops[key] = str(reason)
+            except CannotCompile as reason:
+                self._loops[key] = self._no_compiler = f"LLVM says: {reason}"
         loop = self._loops[key]
         if isinstance(loop, str):
             return loop
@@ -161,7 +165,7 @@ class Loops:
             if named:
                 return f"{named} (recognised by its structure)"
             return f"reference loop (no layer of torch.nn: {scan.why_not}; not fused: {fused})"
-        without = why_not(fused.plan)
+        without = why_not(fused.plan) or self._no_compiler
         own = MACHINE if MACHINE in LOWERINGS and not without else TORCH
         why = f"; no {MACHINE}: {without}" if without else ""
         if not named:

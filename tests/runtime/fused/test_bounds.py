@@ -16,7 +16,7 @@ from rnnstudio.runtime.fused.canonical import canonical
 from rnnstudio.runtime.fused.function import names_of
 from rnnstudio.runtime.fused.hoisted import stack
 from rnnstudio.runtime.fused.ir import Target, declarations
-from rnnstudio.runtime.fused.jit import compile_ir, host, product_kernels
+from rnnstudio.runtime.fused.jit import CannotCompile, compile_ir, host, product_kernels
 from rnnstudio.runtime.fused.machine_loop import MachineLoop, pack_columns
 from rnnstudio.runtime.fused.plan import plan
 from rnnstudio.runtime.fused.torch_loop import TorchLoop
@@ -145,3 +145,8 @@ def test_time_loops(name: str, width: int, vectors: str) -> None:
     assert names_of(form).states
     for key, x in found[0].items():
         torch.testing.assert_close(x, found[1][key], rtol=1e-4, atol=1e-4)
+
+
+def test_a_module_that_does_not_compile_is_declined_with_llvms_words() -> None:
+    with pytest.raises(CannotCompile, match="expected"):
+        compile_ir("define void @f() { nonsense }", host(False), {})
