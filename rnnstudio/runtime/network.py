@@ -178,6 +178,28 @@ class Network(nn.Module):
             values={name: values[name] for name in also},
         )
 
+    def begin_anew(self, state: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+        """A carried state in which the examples `rows`, [batch] bool, are at the beginning again.
+
+        A state that begins with a value from a wire stays as it is: only a run knows that value.
+        """
+        starts = {s.delay: (s.initial, s.weight, s.first) for scan in self.program.scans() for s in scan.states}
+        for op in region_ops(self.program.regions):
+            if op.kind == "delay":
+                starts[op.name] = (op.attrs["initial"], op.attrs["weight"], op.attrs["first"])
+        anew: dict[str, Tensor] = {}
+        for name, value in state.items():
+            initial, weight, first = starts.get(name, ("wire", None, 0))
+            tokens = not value.is_floating_point()
+            batch = value.shape[-1 if tokens else -2]
+            if initial == "wire" or len(rows) < batch:
+                anew[name] = value
+                continue
+            own = rows[:batch].to(value.device)
+            begin = self.weights[weight].detach() if weight else torch.full_like(value, first if tokens else 0)
+            anew[name] = torch.where(own if tokens else own[:, None], begin.to(value.dtype), value)
+        return anew
+
     def probe(self, fields: Fields, lengths: Lengths | None = None, state: Fields | None = None) -> Probe:
         """Look inside one example. Changes no parameter, no gradient and no random state; dropout is off."""
         # A gradient reaches the states of a frozen loop, too, when everything real is a part of the graph.

@@ -24,7 +24,7 @@ SHARE = 0.02
 """Of the time, for checkpoints that nobody asked for by a number of steps."""
 SECONDS_AT_MOST = 60.0
 """Without an own number of steps, no more than about this much training is lost when the machine dies."""
-FIXED = ("batch_size", "chunk", "carry", "seed", "optimiser", "momentum")
+FIXED = ("batch_size", "chunk", "carry", "anew", "seed", "optimiser", "momentum")
 """Settings that a resumed run cannot change: the place in the epoch or the optimiser's state would mean nothing."""
 
 

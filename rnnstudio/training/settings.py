@@ -21,6 +21,14 @@ class TrainingSettings(BaseModel):
     batch_size: int = Field(32, ge=1, title="Batch size", description="examples (or streams of one text) in a step")
     chunk: int = Field(100, ge=1, title="Chunk length", description="steps of an axis that back-propagation sees")
     carry: bool = Field(True, title="Carry state", description="the state goes on from chunk to chunk of one long text")
+    anew: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        title="Begin anew",
+        description="chance that a carried state begins anew at a chunk: a model that never sees a beginning writes "
+        "garbage after a short prompt",
+    )
     optimiser: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "ridge"] = Field(
         "adam",
         title="Optimiser",

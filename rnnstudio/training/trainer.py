@@ -171,7 +171,7 @@ class Trainer:
         start = time.perf_counter()
         batch = self.batches.batch(self.place.epoch, self.place.index)
         fields = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.fields.items()}
-        state = self.carried if batch.carries else None
+        state = self._some_anew(self.carried) if batch.carries and self.carried else None
         watching = self._one_step or self.watcher.due(self.settings.probe_seconds)
         inside = self.watcher.look(fields, batch.lengths, state) if watching else {}
         rate = apply_settings(self.optimiser, self.settings, self.place.step, self.steps_total)
@@ -204,6 +204,14 @@ class Trainer:
         every = self.settings.sample_every
         if every and self.place.step % every == 0:
             yield from self._sample()
+
+    def _some_anew(self, state: State) -> State:
+        """The carried state, in which some of the streams begin anew. Chosen by seed and step alone."""
+        if not self.settings.anew:
+            return state
+        generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.place.step)
+        rows = torch.rand(self.settings.batch_size, generator=generator) < self.settings.anew
+        return self.network.begin_anew(state, rows)
 
     def _descend(
         self, fields: State, lengths: Mapping[str, Tensor], state: State | None, *, watching: bool

@@ -257,3 +257,13 @@ def test_recurrence_from_output_to_hidden_alone_trains_in_parallel_and_runs_free
     for _ in range(3):
         y = torch.cat([forced.losses({"x": x, "y": y}).predictions["loss"][:, :3]], 1)
     torch.testing.assert_close(got, y, rtol=0, atol=1e-12)
+
+
+def test_some_examples_of_a_carried_state_can_begin_anew() -> None:
+    network = seeded(language_model())
+    text = torch.tensor([[1, 2, 3], [4, 0, 2], [3, 3, 1]])
+    state = network({"text": text}).state
+    anew = network.begin_anew(state, torch.tensor([False, True, False]))
+    went_on = network({"text": text}, state=anew).outputs["loss"]
+    torch.testing.assert_close(went_on[1], network({"text": text}).outputs["loss"][1], rtol=0, atol=1e-12)
+    torch.testing.assert_close(went_on[::2], network({"text": text}, state=state).outputs["loss"][::2])
