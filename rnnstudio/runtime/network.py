@@ -101,7 +101,7 @@ class Network(nn.Module):
     def weights(self) -> dict[str, Tensor]:
         """Every parameter by its path in the drawing, frozen ones too."""
         own: dict[str, Any] = {**self._parameters, **self._buffers}  # ten times faster than getattr for each
-        return {path: own[name] for path, name in self._attributes.items()}
+        return {path: own[name] if name in own else getattr(self, name) for path, name in self._attributes.items()}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Copy values in by path. Raises StudioError when names or shapes do not fit."""
