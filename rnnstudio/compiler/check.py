@@ -83,6 +83,9 @@ def _kept(old: _Kept, new: _Kept) -> _Kept:
     return old if old == new else new
 
 
+WRONG_CONTENT = ("TokensWhereFeaturesBelong", "FeaturesWhereTokensBelong")
+"""Mistakes that are the fault of what is wired, wherever it is read: in a cell, they belong to the wire outside."""
+
 VARIANTS = 4
 """Inputs that are remembered for a node: in a loop it is asked more than once in every check."""
 
@@ -147,12 +150,16 @@ class _Drawn:
 
 @dataclass(slots=True)
 class _Settled:
-    """A graph at one place, when its inference has ended; `restless`: nodes whose shapes still changed then."""
+    """A graph at one place, when its inference has ended; `restless`: nodes whose shapes still changed then.
+
+    outside: the place of the graph around it and the cell node there, None for the design's own graph.
+    """
 
     graph: str
     drawn: dict[str, _Drawn]
     found: dict[tuple[str, str], Signal | None]
     restless: tuple[str, ...]
+    outside: tuple[str, str] | None = None
 
 
 class _Run:
@@ -234,7 +241,8 @@ class _Run:
                 if key in changed:
                     stale.update(readers[key])
         restless = tuple(changed) if passes > len(drawn) + 2 else ()
-        self._settle(scope, _Settled(name, drawn, found, restless))
+        outside = ("/".join((*inside[:-2], inside[-1])), inside[-2].removeprefix(f"{inside[-1]}:")) if inside else None
+        self._settle(scope, _Settled(name, drawn, found, restless, outside))
         return {
             key: found.get(item.feeds.get("input", ("", "")))
             for key, item in drawn.items()
@@ -369,7 +377,7 @@ class _Run:
         self.report(
             "LoopWithoutDelay",
             "error",
-            f"{names} form a loop within one step: put a Delay into it",
+            f"{names} form{'s' if len(group) == 1 else ''} a loop within one step: put a Delay into it",
             graph_name,
             group,
             wires,
@@ -467,10 +475,30 @@ class _Run:
                 continue
             item.broken = True
             mistake = old.mistake
+            if mistake.code in WRONG_CONTENT and self._from_outside(place, item, mistake):
+                continue
             wires = [w for w in self.design.graph_of(place.graph).wires_into(key) if w.target.port == mistake.port]
             fix = fixes.for_mistake(mistake, place.graph, self.design, key, item.feeds, place.found)
             text = f"{item.node.label}: {mistake.message}"
             self.report(mistake.code, "error", text, place.graph, (key,), wires, mistake.port, fix)
+
+    def _from_outside(self, place: _Settled, item: _Drawn, mistake: Mistake) -> bool:
+        """Report what comes into a cell and cannot be read there at the cell's own port. False: it arises inside."""
+        port = mistake.port
+        source = item.feeds.get(port)
+        while source is not None and place.outside is not None and place.drawn[source[0]].node.kind == "CellInput":
+            scope, key = place.outside
+            place, port = self.settled[scope], source[0]
+            item = place.drawn[key]
+            source = item.feeds.get(port)
+        if port == mistake.port and item.cell is None:
+            return False
+        here = Mistake(mistake.code, mistake.message.replace(f"“{mistake.port}”", f"“{port}”"), port)
+        wires = [w for w in self.design.graph_of(place.graph).wires_into(item.node.id) if w.target.port == port]
+        fix = fixes.for_mistake(here, place.graph, self.design, item.node.id, item.feeds, place.found)
+        text = f"{item.node.label}: {here.message}"
+        self.report(here.code, "error", text, place.graph, (item.node.id,), wires, port, fix)
+        return True
 
     def _shapeless(self, place: _Settled) -> None:
         """A node without a shape is reported where the trouble begins, when nothing else explains it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..catalog.node import Mistake
-from ..design.design import Design, Graph, Node, Pin, Value, Wire, frozen
+from ..design.design import MAIN, Design, Graph, Node, Pin, Value, Var, Wire, frozen
 from ..design.edits import AddNode, Compound, Connect, Disconnect, Edit, SetParam
 from ..design.signals import Signal, Tokens
 
@@ -17,7 +17,8 @@ def splice(name: str, graph: Graph, wire: Wire, kind: str, params: Mapping[str, 
     """Put a new node of `kind` into a wire: the wire's source feeds its `port`, its "out" feeds the wire's target."""
     source, target = graph.nodes[wire.source.node], graph.nodes[wire.target.node]
     key = graph.free_id(kind.lower())
-    place = ((source.x + target.x) / 2, (source.y + target.y) / 2 + (70 if source.x > target.x else 0))
+    aside = 110 if source is target else 70 if source.x > target.x else 0
+    place = ((source.x + target.x) / 2, (source.y + target.y) / 2 + aside)
     node = Node(key, kind, frozen(params), *place)
     return Compound(
         (
@@ -62,5 +63,15 @@ def for_mistake(
         reader = graph.nodes[source[0]]
         if target is not None and reader.kind == "Linear":
             size = target.content.size if isinstance(target.content, Tokens) else target.content.width
-            return SetParam(reader.id, "units", size, graph_name), f"Set the units of {reader.label} to {size}"
+            value = _size_of_the_data(design, graph_name, target) or size
+            shown = f"{value} ({size})" if isinstance(value, Var) else str(size)
+            return SetParam(reader.id, "units", value, graph_name), f"Set the units of {reader.label} to {shown}"
     return None
+
+
+def _size_of_the_data(design: Design, graph_name: str, target: Signal) -> Var | None:
+    """The variable that follows the data's vocabulary, so that another text fits as well."""
+    fields = {spec.name for spec in design.data.fields} if design.data is not None else set()
+    if graph_name != MAIN or not isinstance(target.content, Tokens) or target.content.field not in fields:
+        return None
+    return Var(f"{target.content.field}_size")

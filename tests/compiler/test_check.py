@@ -109,7 +109,7 @@ def test_a_readout_of_the_wrong_width_is_set_right() -> None:
     one = found(drawn, "WidthClash")
     assert (one.nodes, one.port) == (("loss",), "prediction")
     assert one.fix is not None
-    assert one.fix_title == "Set the units of readout to 5"
+    assert one.fix_title == "Set the units of readout to next_size (5)"
     assert check(one.fix.apply(drawn), CATALOG).diagnostics == ()
 
 
@@ -545,7 +545,7 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_compiling_what_does_not_pass_names_the_first_place_and_the_remedy() -> None:
     drawn = SetParam("readout", "units", 3).apply(language_model())
-    with pytest.raises(StudioError, match=r"units to 5 \(loss\)\. Set the units of readout to 5\."):
+    with pytest.raises(StudioError, match=r"units to 5 \(loss\)\. Set the units of readout to next_size \(5\)\."):
         compile_design(drawn, CATALOG)
 
 
