@@ -206,8 +206,11 @@ class Trainer:
             yield from self._sample()
 
     def _some_anew(self, state: State) -> State:
-        """The carried state, in which some of the streams begin anew. Chosen by seed and step alone."""
-        if not self.settings.anew:
+        """The carried state, in which some of the streams begin anew. Chosen by seed and step alone.
+
+        Not where a readout is solved: what follows a beginning would have to be washed out.
+        """
+        if not self.settings.anew or self.ridge is not None:
             return state
         generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.place.step)
         rows = torch.rand(self.settings.batch_size, generator=generator) < self.settings.anew
