@@ -46,6 +46,9 @@ class Progress:
                 self.console.print(f"{count:,} parameters on {event.device}, {event.threads} CPU threads")
                 for line in event.lowerings:
                     self.console.print(f"  {line}", style="dim")
+            case ev.LoopsChosen():
+                for line in event.lowerings:
+                    self.console.print(f"  {line}", style="dim", markup=False)
             case ev.StepDone():
                 self._step(event)
             case ev.Validated():

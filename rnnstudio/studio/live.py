@@ -24,6 +24,7 @@ from rnnstudio.training.events import (
     Finished,
     Forecast,
     Log,
+    LoopsChosen,
     ParameterNorms,
     Paused,
     Probed,
@@ -65,6 +66,7 @@ class Live(QObject):
     forecast = Signal(object)  # Forecast
     checkpointSaved = Signal(object)  # CheckpointSaved
     settingChanged = Signal(object)  # SettingChanged
+    loopsChosen = Signal(object)  # LoopsChosen
     finished = Signal(object)  # Finished
     failed = Signal(object)  # Failed
     problemsWanted = Signal()  # the drawing has errors: show the list of problems
@@ -291,6 +293,8 @@ class Live(QObject):
             self.checkpointSaved.emit(event)
         elif isinstance(event, SettingChanged):
             self.settingChanged.emit(event)
+        elif isinstance(event, LoopsChosen):
+            self.loopsChosen.emit(event)
         elif isinstance(event, Log):
             self.session.message.emit(event.text)
         elif isinstance(event, Paused):

@@ -36,6 +36,13 @@ class Started(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LoopsChosen(Event):
+    """What the loops run on was settled by timing it. `lowerings`: one line a loop, as in Started."""
+
+    lowerings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StepDone(Event):
     """One optimiser step. `loss`: nats (or the loss's own unit) a place, before the step; `tokens`: places trained on.
 

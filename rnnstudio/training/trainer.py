@@ -42,6 +42,10 @@ SHARE_OF_SAMPLES = 0.05
 """Of the time, for what is written after validations. Samples wanted every N steps are written every N steps."""
 
 
+STEPS_OF_A_CONTEST = 10
+"""Steps after which it is settled what the loops run on."""
+
+
 class Trainer:
     """Trains one design on one dataset into one run folder. Owner of network, optimiser and place while it lives.
 
@@ -104,6 +108,8 @@ class Trainer:
         self.keeper = Keeper(self.run, self.network, self.optimiser, dataset.recipe.digest)
         self.place = Place()
         self.carried: State | None = None
+        self._lowerings = self.network.lowerings()
+        self._untold = STEPS_OF_A_CONTEST
         if resume:
             self.place, self.carried = self.keeper.restore(settings, self.device)
             self.run.write_settings(settings)
@@ -196,6 +202,7 @@ class Trainer:
             tokens_per_second=self._rate,
             carried=state is not None,
         )
+        yield from self._tell_lowerings()
         if watching:
             yield ev.Probed(*self._now(), **inside)
             yield ev.ParameterNorms(*self._now(), **changes)
@@ -204,6 +211,16 @@ class Trainer:
         every = self.settings.sample_every
         if every and self.place.step % every == 0:
             yield from self._sample()
+
+    def _tell_lowerings(self) -> Iterator[ev.Event]:
+        """Say what the loops run on once the first steps have timed it."""
+        if not self._untold:
+            return
+        self._untold -= 1
+        lines = self.network.lowerings()
+        if lines != self._lowerings:
+            self._lowerings, self._untold = lines, 0
+            yield ev.LoopsChosen(*self._now(), lowerings=lines)
 
     def _some_anew(self, state: State) -> State:
         """The carried state, in which some of the streams begin anew. Chosen by seed and step alone.
@@ -385,7 +402,7 @@ class Trainer:
             steps_total=self.steps_total,
             steps_per_epoch=len(self.batches),
             parameters={path: w.numel() for path, w in self.trained.items()},
-            lowerings=self.network.lowerings(),
+            lowerings=self._lowerings,
             resumed=self.resumed,
         )
 

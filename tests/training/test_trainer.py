@@ -21,6 +21,7 @@ from rnnstudio.training.events import (
     Finished,
     Forecast,
     Log,
+    LoopsChosen,
     ParameterNorms,
     Paused,
     Probed,
@@ -427,3 +428,15 @@ def test_two_runs_with_one_seed_are_the_same(language: Design, tmp_path: Path) -
     ]
     assert losses[0] == losses[1]
     assert losses[0] != losses[2]
+
+
+def test_what_the_loops_run_on_is_said_once_it_is_settled(tmp_path: Path) -> None:
+    """The gallery's LSTM is timed on torch's kernel and on machine code in the first step."""
+    events = list(trainer(language_model(text_file(tmp_path)), tmp_path, steps=6).events())
+    started = next(e for e in events if isinstance(e, Started))
+    chosen = [e for e in events if isinstance(e, LoopsChosen)]
+    assert "times both" in started.lowerings[0]
+    assert len(chosen) == 1
+    assert "times both" not in chosen[0].lowerings[0]
+    assert Run.open(tmp_path / "run").events()[-1] == events[-1]
+    assert chosen[0] in Run.open(tmp_path / "run").events()

@@ -93,6 +93,7 @@ class TrainingPanel(QWidget):
 
         live.stateChanged.connect(self._state_changed)
         live.runStarted.connect(self._started)
+        live.loopsChosen.connect(lambda event: self.lowerings.setText("\n".join(event.lowerings)))
         live.drawn.connect(self._show_progress)
         live.curvesReplaced.connect(self._clear)
         live.finished.connect(self._finished)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from rnnstudio.training.events import (
     Failed,
     Finished,
     Forecast,
+    LoopsChosen,
     ParameterNorms,
     Probed,
     Sampled,
@@ -160,6 +162,9 @@ class Curves:
             self.started, self.ended = event, None
             if event.resumed:
                 self._forget_after(event.step)
+        elif isinstance(event, LoopsChosen):
+            if self.started is not None:
+                self.started = replace(self.started, lowerings=event.lowerings)
         elif isinstance(event, (Finished, Failed)):
             self.ended = event
 
