@@ -26,7 +26,7 @@ test: setup  ## all tests, without a display (ARGS="-k name" passes options to p
 check: setup  ## lint, types, and who may import whom
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m mypy
-	@$(VENV_PYTHON) -m importlinter.cli lint
+	@.venv/bin/lint-imports
 
 bench: setup  ## measure speed (ARGS="name ..." picks some)
 	@$(VENV_PYTHON) -m tests.bench $(ARGS)
