@@ -21,7 +21,7 @@ run: setup-window  ## open the studio on the language model example; without a d
 	@$(VENV_PYTHON) -m rnnstudio demo
 
 test: setup  ## all tests, without a display (ARGS="-k name" passes options to pytest)
-	@QT_QPA_PLATFORM=offscreen $(VENV_PYTHON) -m pytest $(ARGS)
+	@QT_QPA_PLATFORM=offscreen $(VENV_PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup  ## lint, types, and who may import whom
 	@$(VENV_PYTHON) -m ruff check .

@@ -88,41 +88,52 @@ def child_sum_tree_lstm() -> CellDefinition:
 
 def binary_tree_lstm() -> CellDefinition:
     """The N-ary Tree-LSTM with two ordered children."""
-    s = Sketch()
-    s.add("x", "CellInput", at=(0, 2))
-    for i, side in enumerate(("left", "right")):
-        slot: dict[str, Value] = {"how": "slot", "slot": i}
-        s.add(f"h_{side}", "Children", at=(1, 4 + i), params=dict(slot), title=f"h of {side} child", input="state")
-        s.add(f"c_{side}", "Children", at=(4, -2 + i), params=dict(slot), title=f"c of {side} child", input="memory")
+    return _n_ary_tree_lstm("BinaryTreeLSTM", ("left", "right"), "two")
 
-    def gate(name: str, row: float, squash: str = "Sigmoid", bias: float | Var = 0.0) -> str:
+
+def ternary_tree_lstm() -> CellDefinition:
+    """The N-ary Tree-LSTM with three ordered children."""
+    return _n_ary_tree_lstm("TernaryTreeLSTM", ("first", "second", "third"), "three")
+
+
+def _n_ary_tree_lstm(name: str, sides: tuple[str, ...], number: str) -> CellDefinition:
+    """Tai et al. 2015, section 3.2: each child has its place, its matrices in every gate, and a forget gate."""
+    s = Sketch()
+    many = len(sides)
+    s.add("x", "CellInput", at=(0, many))
+    for i, side in enumerate(sides):
+        slot: dict[str, Value] = {"how": "slot", "slot": i}
+        s.add(f"h_{side}", "Children", at=(1, many + 2 + i), params=slot, title=f"h of {side} child", input="state")
+        s.add(f"c_{side}", "Children", at=(4, i - many), params=slot, title=f"c of {side} child", input="memory")
+
+    def gate(key: str, row: float, squash: str = "Sigmoid", bias: float | Var = 0.0) -> str:
+        ports = {f"input{i + 2}": f"h_{side}" for i, side in enumerate(sides)}
         total = s.add(
-            f"{name}_sum",
+            f"{key}_sum",
             "Linear",
             at=(2.5, row),
-            params={"units": UNITS, "terms": 3, "bias_value": bias},
-            title="W x + U₁ left + U₂ right + b",
+            params={"units": UNITS, "terms": many + 1, "bias_value": bias},
+            title="W x + Σ U_k h_k + b",
             input="x",
-            input2="h_left",
-            input3="h_right",
+            **ports,
         )
-        return s.add(name, squash, at=(4, row), input=total)
+        return s.add(key, squash, at=(4, row), input=total)
 
-    parts = []
-    for i, side in enumerate(("left", "right")):
+    kept = {}
+    for i, side in enumerate(sides):
         forget = gate(f"forget_{side}", i, bias=Var("forget_bias"))
-        parts.append(s.add(f"kept_{side}", "Multiply", at=(5, i - 0.5), a=forget, b=f"c_{side}"))
-    write, new, reveal = gate("input", 2), gate("candidate", 3, "Tanh"), gate("output", 4)
-    written = s.add("written", "Multiply", at=(5, 2.5), title="i ⊙ g", a=write, b=new)
-    memory = s.add("memory", "Add", at=(6, 1), params={"terms": 3}, title="c", a=written, b=parts[0], c=parts[1])
+        kept["bcd"[i]] = s.add(f"kept_{side}", "Multiply", at=(5, i - 0.5), a=forget, b=f"c_{side}")
+    write, new, reveal = gate("input", many), gate("candidate", many + 1, "Tanh"), gate("output", many + 2)
+    written = s.add("written", "Multiply", at=(5, many + 0.5), title="i ⊙ g", a=write, b=new)
+    memory = s.add("memory", "Add", at=(6, 1), params={"terms": many + 1}, title="c", a=written, **kept)
     shown = s.add("shown", "Tanh", at=(7, 2), title="tanh c", input=memory)
-    state = s.add("state", "Multiply", at=(7, 4), title="h", a=reveal, b=shown)
-    s.add("h", "CellOutput", at=(8, 4), input=state)
+    state = s.add("state", "Multiply", at=(7, many + 2), title="h", a=reveal, b=shown)
+    s.add("h", "CellOutput", at=(8, many + 2), input=state)
     s.add("c", "CellOutput", at=(8, 1), input=memory)
     return s.cell(
-        "BinaryTreeLSTM",
+        name,
         {"units": 64, "forget_bias": 1.0},
-        "The Tree-LSTM for two ordered children: every gate tells left from right.",
+        f"The Tree-LSTM for {number} ordered children: every gate tells them apart.",
         "f_k = σ(W_f x_n + Σ_l U_f^(k,l) h_l + b_f)\ni = σ(W_i x_n + Σ_l U_i^(l) h_l + b_i)\n"
         "o, g alike\nc_n = i ⊙ g + Σ_k f_k ⊙ c_k\nh_n = o ⊙ tanh(c_n)",
         "Tai, Socher and Manning 2015, section 3.2",
@@ -158,4 +169,4 @@ def rntn() -> CellDefinition:
     )
 
 
-CELLS = (recursive_net, rntn, child_sum_tree_lstm, binary_tree_lstm)
+CELLS = (recursive_net, rntn, child_sum_tree_lstm, binary_tree_lstm, ternary_tree_lstm)

@@ -146,7 +146,7 @@ def test_the_example_plugins_declare_themselves_as_entry_points(name: str, pytes
             ALL + "s = Sketch()\ns.add('x', 'CellInput', at=(0, 0))\n"
             "s.add('a', 'Add', at=(0, 0), a='x', b='a')\ns.add('h', 'CellOutput', at=(0, 0), input='a')\n"
             "plugin = Plugin('p', cells=[s.cell('Loop', {}, '', '')])",
-            "the cell Loop is drawn wrongly: a form a loop within one step",
+            "the cell Loop is drawn wrongly: a forms a loop within one step",
         ),
         (
             ALL + "class R(Reader):\n  name = 'csv'\n  title = 't'\nplugin = Plugin('p', readers=[R()])",

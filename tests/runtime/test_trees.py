@@ -20,7 +20,7 @@ PARENTS = torch.tensor([[-1, 0, 0, 1, 1], [-1, 0, 0, -9, -9], [-1, -9, -9, -9, -
 LENGTHS = torch.tensor([5, 3, 1, 5])
 WORDS = torch.tensor([[1, 2, 3, 4, 5], [0, 1, 1, 9, 9], [7, 9, 9, 9, 9], [3, 3, 0, 5, 6]])
 LABELS = torch.tensor([0, 2, 1, 1])
-CELLS = ("RecursiveNet", "RNTN", "ChildSumTreeLSTM", "BinaryTreeLSTM")
+CELLS = ("RecursiveNet", "RNTN", "ChildSumTreeLSTM", "BinaryTreeLSTM", "TernaryTreeLSTM")
 
 
 def tree_net(cell: str, *, every_node: bool = False) -> Design:

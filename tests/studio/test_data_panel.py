@@ -199,7 +199,7 @@ def test_opening_a_design_shows_its_data(panel: DataPanel, open_example: Callabl
 
 
 def test_the_window_goes_on_while_a_large_file_is_read(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
-    rows = 200_000
+    rows = 500_000
     file = write(tmp_path / "large.csv", "a,b,c\n" + "".join(f"{n},{n % 7},{n * 0.25}\n" for n in range(rows)))
     gaps: list[float] = []
     last = time.perf_counter()
