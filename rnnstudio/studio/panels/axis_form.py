@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
 
 from ...design.edits import SetAxis
 from ..session import Session
+from .forms import Spin
 
 KINDS = (("sequence", "a sequence of steps"), ("tree", "the nodes of a tree"))
 CARRY = ((None, "as in Training"), (True, "goes on from chunk to chunk"), (False, "begins anew in each chunk"))
@@ -30,11 +31,8 @@ class AxisForm(QWidget):
             self.kind.addItem(text, value)
         self.kind.activated.connect(lambda _: self._edit(kind=self.kind.currentData()))
         form.addRow(QLabel(name), self.kind)
-        self.chunk = QSpinBox()
-        self.chunk.setMaximum(1_000_000)
-        self.chunk.setSpecialValueText("as in Training")
-        self.chunk.setKeyboardTracking(False)
-        self.chunk.setToolTip("Steps that back-propagation sees at once (truncated back-propagation through time).")
+        tip = "Steps that back-propagation sees at once (truncated back-propagation through time)."
+        self.chunk = Spin(0, 1_000_000, tip=tip, zero="as in Training")
         self.chunk.valueChanged.connect(lambda value: self._edit(chunk=value))
         form.addRow("chunk", self.chunk)
         self.carry = QComboBox()
@@ -49,9 +47,7 @@ class AxisForm(QWidget):
         """Show what the document says."""
         axis = self.session.design.axis(self.name)
         self.kind.setCurrentIndex([value for value, _ in KINDS].index(axis.kind))
-        self.chunk.blockSignals(True)
-        self.chunk.setValue(axis.chunk)
-        self.chunk.blockSignals(False)
+        self.chunk.put(axis.chunk)
         self.carry.setCurrentIndex([flag for flag, _ in CARRY].index(axis.carry))
         form = self.layout()
         assert isinstance(form, QFormLayout)
