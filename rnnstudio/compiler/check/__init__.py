@@ -1,0 +1,10 @@
+"""Types and shapes on every wire, and all problems of a drawing at once: errors, warnings and hints.
+
+checker: the parts in their order. wiring: nodes, parameters, ports. order: loops within one step. shapes: the signal on
+every wire. whole_design: what only all of it tells. A shape rule's own complaints (`Mistake`) stand in the catalogue.
+"""
+
+from .checker import Checked, Checker, check
+from .order import late_inputs
+
+__all__ = ["Checked", "Checker", "check", "late_inputs"]

@@ -1,0 +1,71 @@
+"""Checks one design again and again while it is edited: each part of the check in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeVar
+
+from ...catalog.catalog import Catalog
+from ...catalog.node import Context
+from ...design.design import MAIN, Design
+from ...design.signals import Signal
+from ..diagnostics import Diagnostic
+from ..resolve import variables_of
+from .memory import Memory
+from .run import Key, Run
+from .shapes import conclude, infer_graph
+from .whole_design import as_a_whole, whole_design
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The typed design: the signal of every port that has one, and everything that is wrong."""
+
+    design: Design
+    signals: Mapping[Key, Signal]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity == "error")
+
+    @property
+    def ok(self) -> bool:
+        """Whether the design compiles."""
+        return not self.errors
+
+
+def check(design: Design, catalog: Catalog) -> Checked:
+    """Check a design from scratch. An editor keeps a Checker instead, which is faster after small edits."""
+    return Checker(catalog).check(design)
+
+
+class Checker:
+    """Remembers what it found for each node, so that checking again after one edit costs little."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.memory = Memory(catalog)
+
+    def check(self, design: Design) -> Checked:
+        memory = self.memory
+        fields = {f.name: f for f in design.data.fields} if design.data is not None else {}
+        # Equal values stay the same object, so that what was found before is recognised at a glance.
+        memory.context = _kept(memory.context, Context(fields, design.axes))
+        memory.variables = _kept(memory.variables, variables_of(design))
+        run = Run(memory, design)
+        infer_graph(run, MAIN, design.graph, memory.variables, {}, ())
+        conclude(run)
+        whole_design(run)
+        as_a_whole(run)
+        if len(memory.plans) > 4 * len(run.last) + 1000:
+            memory.plans.clear()  # most are of nodes that are gone
+        return Checked(design, MappingProxyType(run.signals), tuple(run.diagnostics))
+
+
+_Kept = TypeVar("_Kept")
+
+
+def _kept(old: _Kept, new: _Kept) -> _Kept:
+    return old if old == new else new

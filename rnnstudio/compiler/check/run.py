@@ -1,0 +1,67 @@
+"""One check while it runs: the signals and diagnostics found so far, over the design's graph and every cell it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ...design.design import CellDefinition, Design, Wire
+from ...design.signals import Signal
+from .. import fixes
+from ..diagnostics import Diagnostic
+from .memory import Inside, Memory, Remembered, Settled
+
+Key = tuple[str, str, str]
+"""(graph, node, port): graph is MAIN or the name of a cell."""
+
+
+class Run:
+    """Collects signals and diagnostics. Owner: the Checker, for the time of one check."""
+
+    def __init__(self, memory: Memory, design: Design) -> None:
+        self.memory = memory
+        self.catalog = memory.catalog
+        self.context = memory.context
+        self.design = design
+        self.signals: dict[Key, Signal] = {}
+        self.diagnostics: list[Diagnostic] = []
+        self.last: dict[tuple[str, str], Remembered] = {}
+        self.tapes: list[Inside] = []
+        self.live: set[str] = set()
+        self.main: Mapping[str, Mapping[str, Any]] = {}
+        self.seen: set[tuple[str, str, str, str]] = set()
+        self.settled: dict[str, Settled] = {}
+        self.late: dict[str, tuple[str, ...]] = {}
+        self.within: dict[str, Mapping[str, CellDefinition]] = {}
+
+    def report(
+        self,
+        code: str,
+        severity: str,
+        message: str,
+        graph: str,
+        nodes: Iterable[str] = (),
+        wires: Iterable[Wire] = (),
+        port: str = "",
+        fix: fixes.Fix | None = None,
+    ) -> None:
+        """Add a diagnostic once: a cell used twice does not report its inside twice."""
+        nodes, wires = tuple(nodes), tuple(wires)
+        for tape in self.tapes:
+            tape.reports.append((code, severity, message, graph, nodes, wires, port, fix))
+        key = (graph, code, ",".join(nodes), port + message)
+        if key in self.seen:
+            return
+        self.seen.add(key)
+        edit, title = fix if fix is not None else (None, "")
+        self.diagnostics.append(Diagnostic(code, severity, message, graph, nodes, wires, port, edit, title))
+
+    def remember(self, key: tuple[str, str], found: Remembered) -> None:
+        self.last[key] = found
+        for tape in self.tapes:
+            tape.last[key] = found
+
+    def settle(self, scope: str, place: Settled) -> None:
+        self.settled[scope] = place
+        for tape in self.tapes:
+            tape.settled[scope] = place

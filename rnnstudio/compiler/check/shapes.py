@@ -1,0 +1,188 @@
+"""The signal on every wire, and what shape rules complain of.
+
+Inference runs in passes: a Delay's output takes its input's signal of the pass before, until nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...catalog.node import Mistake, Signals
+from ...design.design import MAIN, CellDefinition, Graph
+from ...design.signals import Signal
+from .. import fixes
+from ..resolve import Variables
+from .memory import Drawn, Inside, Plan, Remembered, Settled
+from .order import order_of
+from .run import Run
+from .wiring import connect, draw
+
+WRONG_CONTENT = ("TokensWhereFeaturesBelong", "FeaturesWhereTokensBelong")
+"""Mistakes that are the fault of what is wired, wherever it is read: in a cell, they belong to the wire outside."""
+
+VARIANTS = 4
+"""Inputs that are remembered for a node: in a loop it is asked more than once in every check."""
+
+
+def infer_graph(
+    run: Run, name: str, graph: Graph, variables: Variables, given: Signals, inside: tuple[str, ...]
+) -> dict[str, Signal | None]:
+    """Infer one graph. `given`: signals at its CellInputs. Returns the signals at its CellOutputs."""
+    scope = "/".join((*inside, name))
+    drawn = draw(run, name, scope, graph, variables, inside)
+    if name == MAIN:
+        run.main = {key: item.params for key, item in drawn.items()}
+    connect(run, name, graph, drawn, given)
+    order = order_of(run, name, graph, drawn)
+    found: dict[tuple[str, str], Signal | None] = {}
+    readers: dict[str, list[str]] = {key: [] for key in drawn}
+    for key, item in drawn.items():
+        for source, _ in item.feeds.values():
+            readers[source].append(key)
+    changed: dict[str, None] = {}
+    stale = set(order)
+    passes = 0
+    while stale and passes <= len(drawn) + 2:
+        changed = {}
+        passes += 1
+        for key in order:
+            if key not in stale:
+                continue
+            stale.discard(key)
+            item = drawn[key]
+            inputs = {
+                port.name: found.get(item.feeds[port.name]) if port.name in item.feeds else None
+                for port in item.inputs
+                if port.name in item.feeds or not port.optional
+            }
+            for port_name, signal in _infer(run, name, scope, item, inputs, given, inside).items():
+                if found.get((key, port_name)) != signal:
+                    found[key, port_name] = signal
+                    changed[key] = None
+            if key in changed:
+                stale.update(readers[key])
+    restless = tuple(changed) if passes > len(drawn) + 2 else ()
+    outside = ("/".join((*inside[:-2], inside[-1])), inside[-2].removeprefix(f"{inside[-1]}:")) if inside else None
+    run.settle(scope, Settled(name, drawn, found, restless, outside))
+    return {
+        key: found.get(item.feeds.get("input", ("", "")))
+        for key, item in drawn.items()
+        if item.node.kind == "CellOutput"
+    }
+
+
+def _infer(
+    run: Run,
+    graph: str,
+    scope: str,
+    item: Drawn,
+    inputs: dict[str, Signal | None],
+    given: Signals,
+    inside: tuple[str, ...],
+) -> Mapping[str, Signal | None]:
+    node, plan = item.node, item.plan
+    if node.kind == "CellInput":
+        return {"out": given.get(node.id)}
+    if item.cell is not None:
+        return _inside(run, graph, item.cell, plan, inputs, inside)
+    found = next((old for old in plan.found if old.inputs == inputs), None)
+    if found is None:
+        try:
+            found = Remembered(inputs, run.catalog.kinds[node.kind].infer(inputs, plan.params, run.context))
+        except Mistake as mistake:
+            found = Remembered(inputs, {port.name: None for port in plan.outputs}, mistake)
+        plan.found.insert(0, found)
+        del plan.found[VARIANTS:]
+    run.remember((scope, node.id), found)
+    return found.outputs
+
+
+def _inside(
+    run: Run, graph: str, cell: CellDefinition, plan: Plan, inputs: dict[str, Signal | None], inside: tuple[str, ...]
+) -> Mapping[str, Signal | None]:
+    """What a cell's outputs carry. Its inside is checked once for the same inputs, and then told again."""
+    node = plan.node
+    for problem in plan.problems:
+        run.report("WrongParameter", "error", f"{node.label}: {problem}", graph, (node.id,))
+    known = next((old for old in plan.runs if old.inputs == inputs), None)
+    if known is not None:
+        for report in known.reports:
+            run.report(*report)
+        for key, found in known.last.items():
+            run.remember(key, found)
+        for scope, place in known.settled.items():
+            run.settle(scope, place)
+        return known.outputs
+    tape = Inside(inputs)
+    run.tapes.append(tape)
+    where = (*inside, f"{graph}:{node.id}", graph)
+    tape.outputs = infer_graph(run, cell.name, cell.graph, plan.params, inputs, where)
+    run.tapes.pop()
+    plan.runs.insert(0, tape)
+    del plan.runs[VARIANTS:]
+    return tape.outputs
+
+
+def conclude(run: Run) -> None:
+    """Report what stands when all inference has settled, the design's own graph first, and keep the signals."""
+    settled = sorted(run.settled.items(), key=lambda item: item[1].graph != MAIN)
+    for scope, place in settled:
+        _mistakes(run, scope, place)
+        for (key, port), signal in place.found.items():
+            if signal is not None:
+                run.signals.setdefault((place.graph, key, port), signal)
+    if not any(d.severity == "error" for d in run.diagnostics):
+        for _, place in settled:
+            _shapeless(run, place)
+
+
+def _mistakes(run: Run, scope: str, place: Settled) -> None:
+    for key, item in place.drawn.items():
+        old = run.last.get((scope, key))
+        if old is None or old.mistake is None:
+            continue
+        item.broken = True
+        mistake = old.mistake
+        if mistake.code in WRONG_CONTENT and _from_outside(run, place, item, mistake):
+            continue
+        wires = [w for w in run.design.graph_of(place.graph).wires_into(key) if w.target.port == mistake.port]
+        fix = fixes.for_mistake(mistake, place.graph, run.design, key, item.feeds, place.found)
+        text = f"{item.node.label}: {mistake.message}"
+        run.report(mistake.code, "error", text, place.graph, (key,), wires, mistake.port, fix)
+
+
+def _from_outside(run: Run, place: Settled, item: Drawn, mistake: Mistake) -> bool:
+    """Report what comes into a cell and cannot be read there at the cell's own port. False: it arises inside."""
+    port = mistake.port
+    source = item.feeds.get(port)
+    while source is not None and place.outside is not None and place.drawn[source[0]].node.kind == "CellInput":
+        scope, key = place.outside
+        place, port = run.settled[scope], source[0]
+        item = place.drawn[key]
+        source = item.feeds.get(port)
+    if port == mistake.port and item.cell is None:
+        return False
+    here = Mistake(mistake.code, mistake.message.replace(f"“{mistake.port}”", f"“{port}”"), port)
+    wires = [w for w in run.design.graph_of(place.graph).wires_into(item.node.id) if w.target.port == port]
+    fix = fixes.for_mistake(here, place.graph, run.design, item.node.id, item.feeds, place.found)
+    text = f"{item.node.label}: {here.message}"
+    run.report(here.code, "error", text, place.graph, (item.node.id,), wires, port, fix)
+    return True
+
+
+def _shapeless(run: Run, place: Settled) -> None:
+    """A node without a shape is reported where the trouble begins, when nothing else explains it."""
+    graph, drawn = place.graph, place.drawn
+    inputs = {key for key, item in drawn.items() if item.node.kind == "CellInput"}
+    if place.restless:
+        names = ", ".join(drawn[k].node.label for k in place.restless[:5])
+        text = f"the shape of {names} grows at every step: put a Linear into the loop, so that its width is fixed"
+        run.report("EndlessShape", "error", text, graph, place.restless)
+        return
+    unknown = {k for k, item in drawn.items() if any(place.found.get((k, p.name)) is None for p in item.outputs)}
+    lost = sorted(unknown - inputs)
+    if not lost:
+        return
+    names = ", ".join(drawn[k].node.label for k in lost[:5])
+    text = f"the shape of {names} cannot be told: give a Delay in the loop an axis and a width"
+    run.report("UnknownShape", "error", text, graph, lost)

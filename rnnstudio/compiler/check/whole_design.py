@@ -1,0 +1,86 @@
+"""What only the whole drawing tells: losses, dead nodes, leaking targets, loops that cannot run, clashing weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...design.design import MAIN
+from ..leaks import leaks
+from ..loops import ImpossibleLoop
+from .run import Run
+
+
+def whole_design(run: Run) -> None:
+    """What only the whole drawing can tell: a loss to train on, and nodes that lead nowhere."""
+    graph = run.design.graph
+    families = {n.id: k.family for n in graph.nodes.values() if (k := run.catalog.of(n)) is not None}
+    losses = [key for key, family in families.items() if family == "Losses"]
+    ends = {*losses, *(n.id for n in graph.nodes.values() if n.kind == "Output")}
+    if not losses:
+        text = (
+            "there is nothing to train: add a loss (Cross-entropy, Mean squared error)"
+            if graph.nodes
+            else "the drawing is empty: add a node from the palette, or open an example"
+        )
+        run.report("NoLoss", "warning", text, MAIN)
+    feeding: dict[str, list[str]] = {}
+    for wire in graph.wires:
+        feeding.setdefault(wire.target.node, []).append(wire.source.node)
+    live = run.live
+    todo = list(ends)
+    while todo:
+        key = todo.pop()
+        if key not in live:
+            live.add(key)
+            todo += feeding.get(key, [])
+    if ends:
+        for node in graph.nodes.values():
+            if node.id not in live:
+                text = f"{node.label} leads to no loss and no output: it is not computed"
+                run.report("DeadNode", "hint", text, MAIN, (node.id,))
+    for leak in leaks(graph, run.design, run.catalog, run.main):
+        way = " → ".join(graph.nodes[key].label for key in leak.path)
+        text = f"the prediction reads what it should predict, “{leak.field}”, by {way}: use Feedback or a Delay"
+        run.report("TargetLeaks", "warning", text, MAIN, (leak.loss, *leak.path))
+
+
+def as_a_whole(run: Run) -> None:
+    """What only the flattened drawing can tell: axes without data, loops that cannot run, weights that clash."""
+    if any(d.severity == "error" for d in run.diagnostics):
+        return
+    graphs = {MAIN: run.design.graph, **{name: cell.graph for name, cell in run.design.cells.items()}}
+    nodes = {(graph, key): graphs[graph].nodes[key] for graph, key, _ in run.signals}
+    given = {
+        axis
+        for (graph, key, _), signal in run.signals.items()
+        if (kind := run.catalog.of(nodes[graph, key])) is not None and kind.family == "Data"
+        for axis in signal.axes
+    }
+    for (graph, key, _), signal in run.signals.items():
+        unknown = [axis for axis in signal.axes if axis not in given]
+        if unknown and nodes[graph, key].kind == "Delay":
+            text = f"{nodes[graph, key].label} steps along “{unknown[0]}”, which no input has"
+            run.report("UnknownAxis", "error", text, graph, (key,))
+            return
+    if not any(node.shared or node.kind == "Delay" for node in nodes.values()):
+        return
+    place = run.settled[MAIN]
+    feeds = {key: item.feeds for key, item in place.drawn.items()}
+    given_by = (run.live, run.memory.variables, run.context)
+    error = run.memory.proofs.problem(run.design, place.found, feeds, *given_by)
+    if error is not None:
+        code = str(getattr(error, "code", "SharedShapes"))
+        paths = error.nodes if isinstance(error, ImpossibleLoop) else (error.where,)
+        graph, keys = _place(run, paths)
+        run.report(code, "error", error.what, graph, keys)
+
+
+def _place(run: Run, paths: Iterable[str]) -> tuple[str, list[str]]:
+    """The innermost graph that holds all nodes with these paths, and their names in it."""
+    parts = [path.split(".") for path in paths]
+    name, graph = MAIN, run.design.graph
+    while all(len(p) > 1 for p in parts) and len({p[0] for p in parts}) == 1:
+        name = str(graph.nodes[parts[0][0]].params["cell"])
+        graph = run.design.cells[name].graph
+        parts = [p[1:] for p in parts]
+    return name, list(dict.fromkeys(p[0] for p in parts))

@@ -1,0 +1,111 @@
+"""What is drawn: the nodes with their ports and parameters, and which wire feeds which input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...catalog.catalog import CELL
+from ...catalog.node import Signals
+from ...design.design import MAIN, CellDefinition, Graph, Node
+from ..resolve import Variables, cell_params, cell_ports, resolve
+from ..whole import cells_within
+from .memory import Drawn, Plan
+from .order import late_inputs
+from .run import Run
+
+
+def draw(
+    run: Run, name: str, scope: str, graph: Graph, variables: Variables, inside: tuple[str, ...]
+) -> dict[str, Drawn]:
+    drawn: dict[str, Drawn] = {}
+    for node in graph.nodes.values():
+        if node.kind == CELL:
+            item = _cell(run, name, scope, node, variables, inside)
+        else:
+            item = _plain(run, name, scope, node, variables)
+        if item is not None:
+            drawn[node.id] = item
+    return drawn
+
+
+def _known(run: Run, scope: str, node: Node, variables: Variables) -> Plan | None:
+    """The plan of a node that has not changed since it was made."""
+    plan = run.memory.plans.get((scope, node.id))
+    if plan is None or plan.node is not node or plan.context is not run.context:
+        return None
+    return plan if plan.variables is variables or plan.variables == variables else None
+
+
+def _plain(run: Run, graph: str, scope: str, node: Node, variables: Variables) -> Drawn | None:
+    kind = run.catalog.of(node)
+    if kind is None:
+        run.report(
+            "UnknownKind",
+            "error",
+            f"{node.label} is a “{node.kind}”, which this studio does not know: is a plugin missing?",
+            graph,
+            (node.id,),
+        )
+        return None
+    plan = _known(run, scope, node, variables)
+    if plan is None:
+        params, problems = resolve(node, kind.params, variables)
+        ports = kind.input_ports(params), kind.output_ports(params)
+        plan = Plan(node, variables, run.context, {}, *ports, params, problems, kind.late_ports)
+        run.memory.plans[scope, node.id] = plan
+    for problem in plan.problems:
+        run.report("WrongParameter", "error", f"{node.label}: {problem}", graph, (node.id,))
+    if graph == MAIN and kind.family == "Cell":
+        run.report("BoundaryOutsideCell", "error", f"{node.label} belongs inside a cell's drawing", graph, (node.id,))
+    return Drawn(node, plan.inputs, plan.outputs, plan.params, plan.late, plan)
+
+
+def _cell(run: Run, graph: str, scope: str, node: Node, variables: Variables, inside: tuple[str, ...]) -> Drawn | None:
+    wanted = str(node.params.get("cell", ""))
+    cell = run.design.cells.get(wanted)
+    if cell is None:
+        run.report("UnknownCell", "error", f"the design has no cell called “{wanted}”", graph, (node.id,))
+        return None
+    if wanted == graph or wanted in inside:
+        run.report("CellInItself", "error", f"the cell “{wanted}” contains itself", graph, (node.id,))
+        return None
+    if wanted not in run.within:
+        run.within[wanted] = cells_within(run.design, wanted)
+    within = run.within[wanted]
+    plan = _known(run, scope, node, variables)
+    if plan is None or not _same_cells(plan.within, within):
+        params, problems = resolve(node, cell_params(cell), variables)
+        late = late_inputs(cell, run.design, run.catalog, run.late)
+        plan = Plan(node, variables, run.context, within, *cell_ports(cell), params, problems, late)
+        run.memory.plans[scope, node.id] = plan
+    return Drawn(node, plan.inputs, plan.outputs, {}, plan.late, plan, cell)
+
+
+def _same_cells(one: Mapping[str, CellDefinition], other: Mapping[str, CellDefinition]) -> bool:
+    return one.keys() == other.keys() and all(cell is other[name] for name, cell in one.items())
+
+
+def connect(run: Run, graph_name: str, graph: Graph, drawn: dict[str, Drawn], given: Signals) -> None:
+    for wire in graph.wires:
+        source, target = drawn.get(wire.source.node), drawn.get(wire.target.node)
+        if source is None or target is None:
+            continue
+        if wire.source.port not in source.plan.output_names:
+            text = f"{source.node.label} has no output “{wire.source.port}”"
+            run.report("UnknownPort", "error", text, graph_name, (wire.source.node,), (wire,))
+        elif wire.target.port not in target.plan.input_names:
+            text = f"{target.node.label} has no input “{wire.target.port}”"
+            run.report("UnknownPort", "error", text, graph_name, (wire.target.node,), (wire,))
+        elif wire.target.port in target.feeds:
+            text = f"“{wire.target.port}” of {target.node.label} is fed twice: delete one of the wires"
+            run.report("DoublyFed", "error", text, graph_name, (wire.target.node,), (wire,), wire.target.port)
+        elif source.node.kind == "CellInput" and graph_name != MAIN and source.node.id not in given:
+            continue  # an optional input that stays unconnected outside: its wires do not exist
+        else:
+            target.feeds[wire.target.port] = (wire.source.node, wire.source.port)
+    for item in drawn.values():
+        for port in item.inputs:
+            if port.name not in item.feeds and not port.optional:
+                item.broken = True
+                text = f"“{port.name}” of {item.node.label} is not connected"
+                run.report("Unconnected", "error", text, graph_name, (item.node.id,), port=port.name)
