@@ -16,8 +16,9 @@ from .stages import Place
 class Buffers:
     """Shapes are [time, batch, width] unless said otherwise.
 
-    slots: all pre-activations, [time, batch, plan.columns]. states: [time + k, batch, width]: what a step reads lies
-    at `before(k)`, what it makes at `after(k)`, in the order of time even when the loop runs backward.
+    slots: all pre-activations, [time, batch, plan.columns], rows plan.stride apart. bias: [plan.columns], of those
+    slots whose bias is not in there already (plan.floating), or None. states: [time + k, batch, width]: what a step reads
+    lies at `before(k)`, what it makes at `after(k)`, in the order of time even when the loop runs backward.
     vectors: [batch, width] or, for a parameter, [width]. valid: [time, batch], 1 where a step is the row's own.
     weights: W of each product of a stage, stacked: [size, width], by (stage, number).
     tokens: reads that are rows of a table, [time · batch] int64: in `reads` stands the table, [rows, width].
@@ -37,6 +38,7 @@ class Buffers:
     valid: Tensor | None
     delays: dict[str, int] = field(default_factory=dict)
     tokens: Mapping[str, Tensor] = field(default_factory=dict)
+    bias: Tensor | None = None
 
     def before(self, k: int) -> int:
         return 0 if self.plan.form.forward else k
@@ -78,8 +80,15 @@ class Gradients:
     initial: dict[str, Tensor]
     vectors: dict[str, Tensor]
     reads: dict[str, Tensor]
+    bias: Tensor | None = None
+    """[plan.columns]: slots summed over all rows, where the loop has done so."""
     tables: dict[tuple[str, int], Tensor] = field(default_factory=dict)
     """By table and first column: gradients of the products of tables."""
+
+
+def slot_rows(plan: Plan, steps: int, batch: int, like: Tensor) -> Tensor:
+    """Uninitialised pre-activations or their gradients, [time, batch, plan.columns], rows plan.stride apart."""
+    return like.new_empty(steps, batch, plan.stride)[:, :, : plan.columns]
 
 
 def allocate(
@@ -102,7 +111,7 @@ def allocate(
         plan=plan,
         steps=steps,
         batch=batch,
-        slots=rows(plan.columns),
+        slots=slot_rows(plan, steps, batch, like),
         saved=[rows(width) for width in plan.saved],
         states={s.delay: rows(s.width, s.k) for s in plan.form.states},
         yields={name: rows(widths[name]) for name, place in plan.outputs.items() if place[0] == "yield"},

@@ -38,7 +38,7 @@ class Table:
 def table_of(plan: Plan, backward: bool) -> Table:
     """("steps", 0), ("batch", 0), then buffers by kind and name; ("step", name) and ("row", name) are strides."""
     form = plan.form
-    keys: list[Key] = [("steps", 0), ("batch", 0), ("slots", 0)]
+    keys: list[Key] = [("steps", 0), ("batch", 0), ("slots", 0), ("bias", 0)]
     keys += [("saved", i) for i in range(len(plan.saved))]
     keys += [("state", s.delay) for s in form.states]
     keys += [("yield", name) for name, place in plan.outputs.items() if place[0] == "yield"]
@@ -49,7 +49,7 @@ def table_of(plan: Plan, backward: bool) -> Table:
     numbers = [(level, i) for level, stage in enumerate(plan.stages) for i in range(len(stage.products))]
     keys += [("weight", f"{level} {i}") for level, i in numbers]
     if backward:
-        keys.append(("dslots", 0))
+        keys += [("dslots", 0), ("dbias", 0), ("row", "dbias")]
         for name, _ in form.yields:
             keys += [("dout", name), ("step", f"dout {name}"), ("row", f"dout {name}")]
         keys += [("ring", s.delay) for s in form.states]
@@ -144,10 +144,10 @@ def _products(plan: Plan, t: Target, backward: bool) -> Iterator[str]:
             inside = _source_width(plan, p)
             if backward:
                 yield products.product(
-                    t, _name(True, level, i), p.width, p.size, plan.columns, inside, p.accumulate_back
+                    t, _name(True, level, i), p.width, p.size, plan.stride, inside, p.accumulate_back
                 )
             else:
-                yield products.product(t, _name(False, level, i), p.size, p.width, inside, plan.columns, p.accumulate)
+                yield products.product(t, _name(False, level, i), p.size, p.width, inside, plan.stride, p.accumulate)
 
 
 def _source_width(plan: Plan, p: Product) -> int:
@@ -171,6 +171,8 @@ class _TimeLoop:
         self.states = {s.delay: s for s in plan.form.states}
         self.yields = {name: node.width for name, node in plan.form.yields}
         self.levels = {s.node.number: i for i, stage in enumerate(plan.stages) for s in stage.stores}
+        self.floating = plan.floating
+        self.dbias = ""
 
     def text(self) -> str:
         f = self.f
@@ -179,6 +181,9 @@ class _TimeLoop:
             kind = "i64" if key[0] in ("steps", "batch", "step", "row") else "ptr"
             self.args[key] = f.let(f"load {kind}, ptr {at}, align 8", "g")
         count = f.let("sub nsw i64 %to, %from")
+        if self.backward:
+            whose = f.mul("%thread", f.mul(self.args["row", "dbias"], 2))
+            self.dbias = f.address(self.args["dbias", 0], whose)
         steps = self.args["steps", 0]
         with f.loop("0", steps) as u:
             last = f.let(f"sub nsw i64 {steps}, 1")
@@ -214,6 +219,18 @@ class _TimeLoop:
                     width, base = plan.sources[int(key)], self.args["dsource", key]
                 c = self.f.address(base, self.f.add(self.f.mul("%from", width), str(p.start)))
                 self._multiply(True, level, i, a, c, count)
+        if any(slot.biases for slot in plan.form.slots):
+            self._gather_bias()
+
+    def _gather_bias(self) -> None:
+        """Sums over the rows of this step go to the sums over all steps: two levels, for the sake of accuracy."""
+        f, t = self.f, self.t
+        row = self.args["row", "dbias"]
+        total = f.address(self.dbias, row)
+        with f.loop("0", row, str(t.lanes)) as j:
+            part, place = f.address(self.dbias, j), f.address(total, j)
+            f.store(f.op("fadd", f.load(place), f.load(part)), place)
+            f.store(t.splat(0.0), part)
 
     def _multiply(self, backward: bool, level: int, i: int, a: str, c: str, count: str) -> None:
         weight = self.args["weight", f"{level} {i}"]
@@ -248,8 +265,8 @@ class _TimeLoop:
             row = f.add(row, f.mul(self.args["batch", 0], shift)) if shift else row
             return f.address(self.args["state", name], f.add(f.mul(row, state.width), str(start)))
         widths: dict[str, Callable[[], int]] = {
-            "slots": lambda: self.plan.columns,
-            "dslots": lambda: self.plan.columns,
+            "slots": lambda: self.plan.stride,
+            "dslots": lambda: self.plan.stride,
             "saved": lambda: self.plan.saved[int(name)],
             "source": lambda: self.plan.sources[int(name)],
             "yield": lambda: self.yields[str(name)],
@@ -282,6 +299,7 @@ class _Group:
         self.width = width
         self.level = level
         self.nodes = reachable([s.node for s in stores], self._given)
+        self.biases: dict[int, str] = {}
 
     def _given(self, node: Node) -> bool:
         if node.number not in self.loop.plan.held:
@@ -291,14 +309,19 @@ class _Group:
     def emit(self, row: str, r: str, t: str, rings: Mapping[Key, str]) -> None:
         f, lanes = self.loop.f, self.loop.t.lanes
         places = {n.number: self._place(n, row, r, t, rings) for n in self.nodes if self._leaf(n)}
+        self.biases = {n.number: self._bias(n) for n in self.nodes if self._floats(n)}
         known: dict[int, str] = {}
         for node in self.nodes:
             if self._leaf(node) and node.width == 1:
-                known[node.number] = f.broadcast(f.load_scalar(places[node.number]))
+                one = f.load_scalar(places[node.number])
+                if node.number in self.biases:
+                    one = f.let(f"fadd {self.loop.t.scalar} {one}, {f.load_scalar(self.biases[node.number])}")
+                known[node.number] = f.broadcast(one)
         for node in self.nodes:
             if node.op in ("total", "top") and node.number not in known:
                 known[node.number] = self._along(node, places, known)
         targets = [self._target(s, row, r, rings) for s in self.stores]
+        self.sums = {i: self._sum(s) for i, s in enumerate(self.stores) if s.place[0] == "dslot" and self._biased(s)}
         whole = self.width // lanes * lanes
         if whole:
             with f.loop("0", str(whole), str(lanes)) as j:
@@ -350,7 +373,10 @@ class _Group:
             if node.number in values:
                 continue
             if node.number in places:
-                values[node.number] = f.load(f.address(places[node.number], j), mask)
+                value = f.load(f.address(places[node.number], j), mask)
+                if node.number in self.biases:
+                    value = f.op("fadd", value, f.load(f.address(self.biases[node.number], j), mask))
+                values[node.number] = value
             else:
                 values[node.number] = self._compute(node, [values[a.number] for a in node.args])
         return values
@@ -369,6 +395,24 @@ class _Group:
             ready.append((value, place))
         for value, place in ready:
             f.store(value, place, mask)
+        for i, base in self.sums.items():
+            place = f.address(base, j)
+            f.store(f.op("fadd", f.load(place, mask), ready[i][0]), place, mask)
+
+    def _floats(self, node: Node) -> bool:
+        return node.op == "slot" and node.data[0] in self.loop.floating and not self._given(node)
+
+    def _bias(self, node: Node) -> str:
+        """The address of a pre-activation's bias, which is not in it yet."""
+        number, start = node.data
+        return self.loop.f.address(self.loop.args["bias", 0], str(self.loop.plan.offsets[number] + start))
+
+    def _biased(self, store: Store) -> bool:
+        return bool(self.loop.plan.form.slots[int(store.place[1])].biases)
+
+    def _sum(self, store: Store) -> str:
+        """Where a gradient of pre-activations is summed over the rows of a step."""
+        return self.loop.f.address(self.loop.dbias, str(self.loop.plan.offsets[int(store.place[1])] + store.start))
 
     def _compute(self, node: Node, args: list[str]) -> str:
         f, t = self.loop.f, self.loop.t

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .buffers import Buffers, Gradients, allocate
-from .hoisted import bias_gradients, project, read_gradients, stack, weight_gradients
+from .buffers import Buffers, Gradients, allocate, slot_rows
+from .hoisted import bias_gradients, project, read_gradients, stack, stacked_bias, weight_gradients
 from .plan import Plan
 
 
@@ -19,6 +19,8 @@ class TimeLoop(Protocol):
     """The two loops over time, made for one plan."""
 
     name: str
+    adds_bias: bool
+    """Whether it adds the biases of hoisted products (Buffers.bias) and sums up their gradient (Gradients.bias)."""
 
     def forward(self, b: Buffers) -> None: ...
 
@@ -92,7 +94,10 @@ class _Loop(torch.autograd.Function):
         some = tensors[-1]
         b = allocate(plan, job.steps, job.batch, some, reads, vectors, stacked, job.valid)
         b.tokens = job.tokens
-        project(b, weights, biases)
+        bias = stacked_bias(plan, biases, some)
+        if job.loop.adds_bias:
+            b.bias = bias
+        project(b, weights, bias)
         for state in plan.form.states:
             first = 0 if plan.form.forward else job.steps
             b.states[state.delay].narrow(0, first, state.k).copy_(initial[state.delay])
@@ -110,6 +115,7 @@ class _Loop(torch.autograd.Function):
         ctx.stacked = {key: w for key, w in stacked.items() if not any(w is x for x in tensors)}
         ctx.save_for_backward(*tensors, b.slots, *b.saved, *histories, *b.yields.values(), *b.sources)
         ctx.yield_names = tuple(b.yields)
+        ctx.bias = b.bias
         job.history.update(b.states)
         return tuple(out.view_as(out) for out in outs)
 
@@ -145,12 +151,13 @@ class _Loop(torch.autograd.Function):
             valid=job.valid,
             delays={s.delay: s.k for s in form.states},
             tokens=job.tokens,
+            bias=ctx.bias,
         )
         given = {name: None if g is None else g.contiguous() for (name, _), g in zip(form.yields, douts, strict=False)}
         inside = {s.place[1] for stage in plan.stages for s in stage.back_stores if s.place[0] == "dread"}
         d = Gradients(
             douts=given,
-            slots=torch.empty_like(slots),
+            slots=slot_rows(plan, job.steps, job.batch, slots),
             initial={},
             vectors={name: slots.new_zeros(job.batch, width) for name, width in form.vectors.items()},
             reads={name: torch.zeros_like(reads[name]) for name in form.reads if name in inside},

@@ -29,11 +29,14 @@ def _block(weight: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> T
     return weight if weight.dim() == 1 or columns == (0, weight.shape[1]) else weight[:, columns[0] : columns[1]]
 
 
-def project(b: Buffers, weights: Mapping[str, Tensor], biases: Mapping[str, Tensor]) -> None:
-    """The linear maps of all inputs at all steps, and the biases, into the pre-activations."""
+def project(b: Buffers, weights: Mapping[str, Tensor], whole: Tensor | None) -> None:
+    """The linear maps of all inputs at all steps, and the biases that the loop does not add, into the pre-activations.
+
+    whole: see `stacked_bias`.
+    """
     plan = b.plan
     flat = b.slots.view(b.steps * b.batch, plan.columns)
-    bias = stacked_bias(plan, biases, flat)
+    bias = whole if b.bias is None else None
     filled: list[tuple[int, int]] = []
     for product in plan.projections:
         target = flat.narrow(1, product.offset, product.size)
@@ -59,8 +62,8 @@ def project(b: Buffers, weights: Mapping[str, Tensor], biases: Mapping[str, Tens
         filled.append((product.offset, product.offset + product.size))
     for number, slot in enumerate(plan.form.slots):
         at = plan.offsets[number]
-        if slot.biases and bias is not None and not any(a <= at < e for a, e in filled):
-            flat.narrow(1, at, slot.width).copy_(bias.narrow(0, at, slot.width))
+        if slot.biases and whole is not None and not any(a <= at < e for a, e in filled):
+            flat.narrow(1, at, slot.width).copy_(whole.narrow(0, at, slot.width))
 
 
 def stacked_bias(plan: Plan, biases: Mapping[str, Tensor], like: Tensor) -> Tensor | None:
@@ -152,8 +155,10 @@ def bias_gradients(
 ) -> list[Tensor | None]:
     if not any(wanted.values()):
         return [None] * len(biases)
-    flat = d.slots.view(b.steps * b.batch, b.plan.columns)
-    total = torch.mm(flat.new_ones(1, len(flat)), flat)[0]  # faster than a sum over rows
+    total = d.bias
+    if total is None:
+        flat = d.slots.view(b.steps * b.batch, b.plan.columns)
+        total = torch.mm(flat.new_ones(1, len(flat)), flat)[0]  # faster than a sum over rows
     found: dict[str, Tensor] = {}
     slots = b.plan.form.slots
     order = sorted(range(len(slots)), key=b.plan.offsets.__getitem__)

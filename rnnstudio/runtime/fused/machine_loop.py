@@ -27,6 +27,7 @@ class MachineLoop:
     """
 
     name = "machine code"
+    adds_bias = True
 
     def __init__(self, plan: Plan, dtype: torch.dtype, target: Target | None = None, *, team: bool = True) -> None:
         self.plan = plan
@@ -65,6 +66,9 @@ class MachineLoop:
             n = len(plan.carries)
             numbers[("carry", i) if i < n else ("dsource", i - n)] = buffer.data_ptr()
         threads = self._threads(batch)
+        row = -(-plan.columns // 16) * 16
+        dbias = self.room(b.slots, threads, 2, row)
+        numbers["dbias", 0], numbers["row", "dbias"] = dbias.data_ptr(), row
         sums: dict[str, Tensor] = {}
         for name, width in form.vectors.items():
             shared = b.vectors[name].dim() == 1
@@ -76,6 +80,7 @@ class MachineLoop:
             numbers["step", f"dvector {name}"] = width if shared else 0
         numbers |= {("dread", name): d.reads[name].data_ptr() if name in d.reads else 0 for name in form.reads}
         self._run(1, b, numbers)
+        d.bias = (dbias[0, 1] if threads == 1 else dbias[:, 1].sum(0))[: plan.columns]
         for name, parts in sums.items():
             d.vectors[name] = parts.sum(0, keepdim=True)
         for s in form.states:
@@ -84,6 +89,7 @@ class MachineLoop:
 
     def _common(self, b: Buffers, packed: dict[tuple[int, int], Tensor]) -> dict[Key, int]:
         numbers: dict[Key, int] = {("steps", 0): b.steps, ("batch", 0): b.batch, ("slots", 0): b.slots.data_ptr()}
+        numbers["bias", 0] = 0 if b.bias is None else b.bias.data_ptr()
         numbers |= {("saved", i): x.data_ptr() for i, x in enumerate(b.saved)}
         numbers |= {("state", name): x.data_ptr() for name, x in b.states.items()}
         numbers |= {("yield", name): x.data_ptr() for name, x in b.yields.items()}

@@ -44,6 +44,19 @@ class Plan:
     def graph(self) -> Graph:
         return self.form.graph
 
+    @property
+    def stride(self) -> int:
+        """Numbers from one row of the pre-activations to the next.
+
+        Rows whose length is a power of two would all fall into one set of the cache."""
+        return self.columns + 16 if self.columns % 512 == 0 else self.columns
+
+    @property
+    def floating(self) -> frozenset[int]:
+        """Slots whose bias a loop may add when it reads them, instead of finding it there: with hoisted pieces."""
+        slots = enumerate(self.form.slots)
+        return frozenset(n for n, slot in slots if slot.biases and any(piece.hoisted for piece in slot.pieces))
+
 
 def plan(form: Form, *, ragged: bool) -> Plan:
     """The plan of a loop. ragged: rows have lengths, and at padded steps a state stays what it was."""

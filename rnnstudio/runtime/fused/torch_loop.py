@@ -116,6 +116,7 @@ class TorchLoop:
     """Runs a plan's loops. Holds no tensors; one serves all calls."""
 
     name = "torch"
+    adds_bias = False
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

@@ -18,12 +18,12 @@ from rnnstudio.runtime.fused.hoisted import stack
 from rnnstudio.runtime.fused.ir import Target, declarations
 from rnnstudio.runtime.fused.jit import CannotCompile, compile_ir, host, product_kernels
 from rnnstudio.runtime.fused.machine_loop import MachineLoop, pack_columns
-from rnnstudio.runtime.fused.plan import plan
+from rnnstudio.runtime.fused.plan import Plan, plan
 from rnnstudio.runtime.fused.torch_loop import TorchLoop
 
 from .cells import CELLS, network, program
 
-WIDTHS = (1, 7, 48, 65, 100, 129)
+WIDTHS = (1, 7, 48, 65, 100, 128, 129)
 GUARD, CANARY = 64, 7.25
 
 
@@ -32,6 +32,7 @@ class Guarded:
 
     def __init__(self) -> None:
         self.wholes: list[Tensor] = []
+        self.between: list[Tensor] = []
 
     def like(self, x: Tensor) -> Tensor:
         whole = torch.full((x.numel() + 2 * GUARD,), CANARY, dtype=x.dtype)
@@ -40,11 +41,20 @@ class Guarded:
         inside.copy_(x)
         return inside
 
+    def rows(self, plan: Plan, x: Tensor) -> Tensor:
+        """Like x, pre-activations, with canaries between its rows too where they lie apart."""
+        whole = self.like(torch.full((*x.shape[:2], plan.stride), CANARY))
+        inside = whole[:, :, : plan.columns]
+        inside.copy_(x)
+        self.between.append(whole[:, :, plan.columns :])
+        return inside
+
     def check(self) -> None:
         assert self.wholes
         for whole in self.wholes:
             assert bool((whole[:GUARD] == CANARY).all())
             assert bool((whole[-GUARD:] == CANARY).all())
+        assert all(bool((gap == CANARY).all()) for gap in self.between)
 
 
 class GuardedLoop(MachineLoop):
@@ -113,14 +123,14 @@ def test_time_loops(name: str, width: int, vectors: str) -> None:
     reads = {n: guard.like(torch.randn(steps, batch, w)) for n, w in form.form.reads.items()}
     b = allocate(form, steps, batch, torch.empty(0), reads, vectors, stacked, valid)
     torch.manual_seed(0)
-    torch.nn.init.normal_(b.slots)
+    b.slots.normal_()
     for state in b.states.values():
         torch.nn.init.normal_(state)
     inside = Buffers(
         form,
         steps,
         batch,
-        guard.like(b.slots),
+        guard.rows(form, b.slots),
         [guard.like(x) for x in b.saved],
         {n: guard.like(x) for n, x in b.states.items()},
         {n: guard.like(x) for n, x in b.yields.items()},
@@ -130,17 +140,24 @@ def test_time_loops(name: str, width: int, vectors: str) -> None:
         stacked,
         valid,
         b.delays,
+        bias=guard.like(torch.randn(form.columns)),
     )
+    for number in form.floating:
+        at, size = form.offsets[number], form.form.slots[number].width
+        b.slots.narrow(2, at, size).add_(inside.bias.narrow(0, at, size))
     douts = {n: guard.like(torch.randn(steps, batch, node.width)) for n, node in form.form.yields}
     found = []
     for runner, buffers in ((loop, inside), (TorchLoop(form), b)):
         zeros = {n: torch.zeros(batch, w) for n, w in form.form.vectors.items()}
-        d = Gradients(douts, guard.like(torch.empty_like(b.slots)), {}, zeros, {})
+        d = Gradients(douts, guard.rows(form, torch.empty_like(b.slots)), {}, zeros, {})
         with torch.no_grad():
             runner.forward(buffers)
             runner.backward(buffers, d)
         found.append({**d.initial, **{f"d{n}": x.sum(0) for n, x in d.vectors.items()}, "slots": d.slots})
         found[-1].update(buffers.states)
+        biased = [n for n, slot in enumerate(form.form.slots) if slot.biases]
+        sums = d.slots.sum((0, 1)) if d.bias is None else d.bias
+        found[-1] |= {f"bias {n}": sums.narrow(0, form.offsets[n], form.form.slots[n].width) for n in biased}
     guard.check()
     assert names_of(form).states
     for key, x in found[0].items():
