@@ -1,7 +1,7 @@
 """The small closed set of operations every node means, and the records a flattened drawing is made of.
 
 Layout of a value at run time: [*axes, batch, width] for features, [*axes, batch] for tokens, axes in the order of the
-signal. The torch operation of each primitive stands in runtime/primitives.py, its printed form in compiler/source.py.
+signal. The torch operation of each primitive stands in runtime/primitives.py, its printed form in compiler/printed/.
 """
 
 from __future__ import annotations
