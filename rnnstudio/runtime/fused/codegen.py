@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import products, vector_math
+from .arithmetic import KNOWN, arithmetic
 from .canonical import Declined
 from .expressions import Node, reachable
 from .ir import Function, Target, declarations
@@ -17,12 +18,6 @@ from .plan import Plan
 from .stages import Product, Store
 
 Key = tuple[str, int | str]
-
-_KNOWN = frozenset(("add", "subtract", "multiply", "divide", "maximum", "minimum", "prefer", "choose", "spread")) | {
-    *("sigmoid", "tanh", "exp", "log", "softplus", "softplus_slope", "rsqrt", "total", "top"),
-    *("relu", "abs", "square", "positive", "sign"),
-}
-_BINARY = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +75,7 @@ def module(plan: Plan, target: Target, *, team: bool) -> str:
 def why_not(plan: Plan) -> str:
     """Why there is no machine code for a plan, or ""."""
     for node in reachable([s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]):
-        if node.args and node.op not in _KNOWN:
+        if node.args and node.op not in KNOWN:
             return f"there is none for {node.op}"
     return ""
 
@@ -378,7 +373,7 @@ class _Group:
                     value = f.op("fadd", value, f.load(f.address(self.biases[node.number], j), mask))
                 values[node.number] = value
             else:
-                values[node.number] = self._compute(node, [values[a.number] for a in node.args])
+                values[node.number] = arithmetic(f, node, [values[a.number] for a in node.args])
         return values
 
     def _body(
@@ -413,43 +408,6 @@ class _Group:
     def _sum(self, store: Store) -> str:
         """Where a gradient of pre-activations is summed over the rows of a step."""
         return self.loop.f.address(self.loop.dbias, str(self.loop.plan.offsets[int(store.place[1])] + store.start))
-
-    def _compute(self, node: Node, args: list[str]) -> str:
-        f, t = self.loop.f, self.loop.t
-        zero = t.splat(0.0)
-        match node.op:
-            case "const":
-                return t.splat(node.data[0])
-            case "add" | "subtract" | "multiply" | "divide":
-                return f.op(_BINARY[node.op], *args)
-            case "sigmoid" | "tanh" | "exp" | "log" | "softplus" | "softplus_slope":
-                return f.call(f"rnn_{node.op}", args)
-            case "spread":
-                return args[0]
-            case "rsqrt":
-                root = f.let(f"call {t.vector} @llvm.sqrt.{t.suffix}({t.vector} {args[0]})")
-                return f.op("fdiv", t.splat(1.0), root)
-            case "relu":
-                return f.select("olt", args[0], zero, zero, args[0])
-            case "abs":
-                return f.select("olt", args[0], zero, f.let(f"fneg {t.vector} {args[0]}"), args[0])
-            case "square":
-                return f.op("fmul", args[0], args[0])
-            case "positive":
-                return f.select("ogt", args[0], zero, t.splat(1.0), zero)
-            case "sign":
-                below = f.select("olt", args[0], zero, t.splat(-1.0), zero)
-                return f.select("ogt", args[0], zero, t.splat(1.0), below)
-            case "maximum" | "minimum":
-                compare = "ogt" if node.op == "maximum" else "olt"
-                picked = f.select(compare, args[0], args[1], args[0], args[1])
-                return f.select("uno", args[0], args[0], args[0], picked)
-            case "prefer":
-                tie = f.select("oeq", args[0], args[1], t.splat(0.5), zero)
-                return f.select("ogt", args[0], args[1], t.splat(1.0), tie)
-            case "choose":
-                return f.select("une", args[0], zero, args[1], args[2])
-        raise Declined(f"there is no machine code for {node.op}")
 
     def _place(self, node: Node, row: str, r: str, t: str, rings: Mapping[Key, str]) -> str:
         """The address of a leaf's, or a kept value's, first column in this row."""
