@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..design.signals import Signal, Tokens
+from .printed.feedback import follows_progress
 from .printed.forms import HELPERS
 from .printed.loops import print_op, print_regions
 from .printed.names import class_name, parameter_names, plain
@@ -29,6 +30,7 @@ def source(program: Program) -> str:
     lines = [
         f'"""{plain(program.name)}: a network drawn in rnnstudio, as plain PyTorch."""',
         "",
+        *(["import math", ""] if "forcing" in w.helpers else []),
         "import torch",
         "import torch.nn.functional as F",
         "from torch import nn",
@@ -44,6 +46,8 @@ def source(program: Program) -> str:
         "        super().__init__()",
     ]
     lines += [f"        {line}" for line in parameters]
+    if any(map(follows_progress, region_ops(program.regions))):
+        lines.append("        self.progress = 0  # training steps so far: teacher forcing follows it")
     lines += ["", *(f"    {line}".rstrip() for line in forward)]
     if loss:
         lines += ["", *(f"    {line}".rstrip() for line in loss)]

@@ -98,7 +98,13 @@ def answer_of_source(
     program: Program, weights: Tensors, fields: Tensors, lengths: Tensors | None = None, state: Tensors | None = None
 ) -> Answer:
     """What the printed source gives; its loss where the losses compare outputs."""
-    model = printed(program, weights)
+    return answer_of_module(program, printed(program, weights), fields, lengths, state)
+
+
+def answer_of_module(
+    program: Program, model: Any, fields: Tensors, lengths: Tensors | None = None, state: Tensors | None = None
+) -> Answer:
+    """What an instance of the printed class gives."""
     needed = needs(program, program.outputs.values())
     sizes = {axis: fields[i.field].shape[n + 1] for i in program.inputs for n, axis in enumerate(i.signal.axes)}
     arguments = [*(fields[i.field] for i in needed.inputs), *(sizes[axis] for axis in needed.free)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...catalog.primitives import Op
 from ...catalog.trees import CHILDREN
-from ...design.signals import Real
+from ...design.signals import Real, Tokens
 from .writer import Form, Writer, one
 
 HELPERS = {
@@ -57,6 +57,8 @@ def _delay(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
         yield f"{first} = {a[1]}.expand_as({like})"
     elif op.attrs["initial"] == "learned":
         yield f"{first} = {w.parameter(op.attrs['weight'])}.expand_as({like})"
+    elif isinstance(op.signal.content, Tokens):
+        yield f"{first} = torch.full_like({like}, {op.attrs['first']})"
     else:
         yield f"{first} = torch.zeros_like({like})"
     w.helpers |= {"own_length", "take_steps"}
@@ -79,7 +81,7 @@ def _delay(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
         f"torch.stack([{first}] * {ahead}, {dim})], {dim})"
     )
     yield f"{own} = torch.arange({size}, device={x}.device)[:, None] + {-k} < {length}[None, :]"
-    shape = ["1"] * len(op.signal.axes) + [w.batch, "1"]
+    shape = ["1"] * len(op.signal.axes) + [w.batch, *(() if isinstance(op.signal.content, Tokens) else ("1",))]
     shape[dim] = size
     yield f"{name} = torch.where({own}.reshape({', '.join(shape)}), {name}, {first}.unsqueeze({dim}))"
 

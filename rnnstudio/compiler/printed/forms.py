@@ -24,6 +24,7 @@ HELPERS: dict[str, str] = {
     **attending.HELPERS,
     **normalising.HELPERS,
     **trees.HELPERS,
+    **feedback.HELPERS,
     **starts.HELPERS,
 }
 """Functions printed in front of the class where they are used."""

@@ -10,7 +10,8 @@ import unicodedata
 from ..program import Program
 
 RESERVED = {
-    *("self", "torch", "F", "nn", "state", "lengths", "final", "batch", "forward", "loss", "size", "steps", "own", "_"),
+    *("self", "torch", "math", "F", "nn", "state", "lengths", "final", "batch", "forward", "loss", "size", "steps"),
+    *("own", "_"),
     *dir(builtins),
 }
 """Names that the source itself uses in its functions."""
