@@ -62,8 +62,6 @@ def _match(scan: Scan, signals: Mapping[str, Signal]) -> Kernel:
         raise _NoMatch("it has a loop inside")
     if any(abs(state.k) != 1 for state in scan.states):
         raise _NoMatch("it looks further back than one step")
-    if any(state.signal.axes for state in scan.states):
-        raise _NoMatch("its state has an axis")
     ops = {op.name: op for op in scan.body[0].ops}
     loop = _Loop(scan, ops, {op.name: op for op in scan.projections})
     if len(scan.states) == 2:
@@ -76,8 +74,9 @@ def _match(scan: Scan, signals: Mapping[str, Signal]) -> Kernel:
     hidden = [name for name in scan.yields if name != kernel.hidden]
     if hidden:
         raise _NoMatch(f"{ops[hidden[0]].node if hidden[0] in ops else hidden[0]} is read outside the loop")
-    if signals[kernel.source].axes != (scan.axis,):
-        raise _NoMatch("its input has other axes than its own")
+    axes = {frozenset(signals[kernel.source].axes), *(frozenset((scan.axis, *s.signal.axes)) for s in scan.states)}
+    if len(axes) != 1:
+        raise _NoMatch("its input and its state have different axes")
     widths = {ops[kernel.hidden].signal.width}
     widths |= {ops[name].signal.width for name in (kernel.cell,) if name}
     paths = {path for gate in kernel.gates for path in (gate.weight_x, gate.weight_h)}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name every torch program uses
 from torch import Tensor
 
+from ..compiler.program import Scan
 from ..design.signals import Signal, Tokens
 from .forest import Forest
 
@@ -51,12 +53,16 @@ class Context:
         self.device = device
         self.dtype = dtype
         self.record = record
-        self.forests = forests or {}
+        self.forests = dict(forests or {})
         self.progress = progress
         self.depth = 0
         self.dropout_masks: dict[str, Tensor] = {}
         self.steps: dict[str, int] = {}
         """Inside a loop: the present step of its axis."""
+        self.above: tuple[Context, Tensor] | None = None
+        """Inside a loop over a tree: the context around it, and the example there of each node that is here the batch."""
+        self.run_loop: Callable[[Scan, dict[str, Tensor], Context], bool] | None = None
+        """Runs a loop that is inside another one by a faster lowering; False where the reference has to."""
         self._joined: dict[tuple[str, ...], Tensor] = {}
         self._masks: dict[str, Tensor] = {}
         self._ragged: dict[str, bool] = {}
@@ -85,12 +91,40 @@ class Context:
             dtype=self.dtype,
             keep_state=False,
             record=self.record,
-            forests=self.forests,
             progress=self.progress,
         )
         inner._joined = self._joined
         inner.depth = self.depth + 1
+        inner.run_loop = self.run_loop
+        inner.steps = self.steps
+        inner.above = (self, example)
         return inner
+
+    def forest(self, axis: str) -> Forest:
+        """The trees of an axis, one for each example of the batch."""
+        if axis not in self.forests and self.above is not None:
+            around, example = self.above
+            self.forests[axis] = around.forest(axis).of(example)
+        return self.forests[axis]
+
+    def one_mask(self, name: str, rate: float, like: Tensor) -> Tensor:
+        """[batch, width]: the dropout mask of an operation that is the same at all steps and at all nodes of a tree."""
+        if name not in self.dropout_masks:
+            if self.above is None:
+                self.dropout_masks[name] = F.dropout(like.new_ones(self.batch, like.shape[-1]), rate)
+            else:
+                around, example = self.above
+                self.dropout_masks[name] = around.one_mask(name, rate, like).index_select(-2, example)
+        return self.dropout_masks[name]
+
+    def carried(self, delay: str) -> Tensor | None:
+        """The state that a loop goes on from. A loop inside another begins anew each time."""
+        return self.state.get(delay) if self.depth == 0 else None
+
+    @property
+    def ends(self) -> bool:
+        """Whether the final states of the loop that runs now are wanted."""
+        return self.keep_state and self.depth == 0
 
     def shape_of(self, signal: Signal) -> tuple[int, ...]:
         """The shape of a value: [*axes, batch, width], or [*axes, batch] for tokens."""

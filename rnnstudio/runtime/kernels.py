@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..compiler.program import Gate, Kernel, Scan
+from ..compiler.program import Gate, Kernel, Scan, State
 from .context import Context
 from .primitives import flip
 from .reference import first_state
+from .rows import Rows, rows_of
 
 
 def declines(scan: Scan, context: Context) -> str:
@@ -17,7 +18,7 @@ def declines(scan: Scan, context: Context) -> str:
         return "a probe needs every value inside the loop"
     if scan.kernel is None:
         return scan.why_not
-    if context.keep_state and scan.kernel.cell is not None and scan.forward and context.ragged(scan.axis):
+    if context.ends and scan.kernel.cell is not None and scan.forward and context.ragged(scan.axis):
         return "examples of different lengths end with different memories"
     return ""
 
@@ -25,13 +26,14 @@ def declines(scan: Scan, context: Context) -> str:
 def run_kernel(scan: Scan, kernel: Kernel, values: dict[str, Tensor], context: Context) -> None:
     """Run a recognised loop. The input's projection is the kernel's own; a backward loop reads a reversed input."""
     x = values[kernel.source]
-    axes = (scan.axis,)
+    axes = next(op.signal.axes for op in scan.projections if op.inputs[0] == kernel.source)
+    rows = rows_of(tuple(axis for axis in axes if axis != scan.axis), context)
     if not scan.forward:
         x = flip(x, scan.axis, axes, context)
     weights = _weights(kernel, context)
-    first = {state.source: _first(scan, state.source, values, context) for state in scan.states}
+    first = {state.source: _first(scan, state, rows, values, context) for state in scan.states}
     h0 = first[kernel.hidden]
-    x = x.contiguous()
+    x = rows.join(x, axes, (scan.axis,)).contiguous()
     cell: Tensor | None = None
     if kernel.kind == "lstm":
         assert kernel.cell is not None
@@ -40,16 +42,18 @@ def run_kernel(scan: Scan, kernel: Kernel, values: dict[str, Tensor], context: C
     else:
         function = {"gru": torch.gru, "rnn_tanh": torch.rnn_tanh, "rnn_relu": torch.rnn_relu}[kernel.kind]
         out, hidden = function(x, h0, weights, True, 1, 0.0, context.training, False, False)
-    if not scan.forward:
-        out = flip(out, scan.axis, axes, context)
-    values[kernel.hidden] = out
-    if scan.forward and context.keep_state:
+    if scan.forward and context.ends:
         if context.ragged(scan.axis):
-            hidden = _last(out, scan.axis, context)
+            hidden = _last(out, rows.join(context.lengths_of(scan.axis), ()))
         for state in scan.states:
             final = hidden if state.source == kernel.hidden else cell
             assert final is not None
-            context.final[state.delay] = final.detach()
+            context.final[state.delay] = rows.split(final.detach(), ("k", *state.signal.axes), ("k",))
+    inner = next(state.signal.axes for state in scan.states if state.source == kernel.hidden)
+    place = scan.dims[kernel.hidden]
+    axes = (*inner[:place], scan.axis, *inner[place:])
+    out = rows.split(out, axes, (scan.axis,))
+    values[kernel.hidden] = out if scan.forward else flip(out, scan.axis, axes, context)
 
 
 def _weights(kernel: Kernel, context: Context) -> list[Tensor]:
@@ -66,14 +70,12 @@ def _bias(gates: tuple[Gate, ...], which: str, context: Context, like: Tensor) -
     return bias if bias is not None else like.new_zeros(like.shape[0])
 
 
-def _first(scan: Scan, source: str, values: dict[str, Tensor], context: Context) -> Tensor:
-    state = next(s for s in scan.states if s.source == source)
-    carried = context.state.get(state.delay)
-    if carried is not None and scan.forward:
-        return carried.contiguous()
-    return first_state(state, values, context).unsqueeze(0).contiguous()
+def _first(scan: Scan, state: State, rows: Rows, values: dict[str, Tensor], context: Context) -> Tensor:
+    carried = context.carried(state.delay)
+    if carried is None or not scan.forward:
+        carried = first_state(state, values, context).unsqueeze(0)
+    return rows.join(carried, ("k", *state.signal.axes), ("k",)).contiguous()
 
 
-def _last(out: Tensor, axis: str, context: Context) -> Tensor:
-    index = (context.lengths_of(axis) - 1)[None, :, None].expand(1, context.batch, out.shape[-1])
-    return out.gather(0, index)
+def _last(out: Tensor, lengths: Tensor) -> Tensor:
+    return out.gather(0, (lengths - 1)[None, :, None].expand(1, out.shape[1], out.shape[2]))

@@ -294,6 +294,8 @@ class Network(nn.Module):
             forests=self._forests(fields, own),
             progress=self.progress,
         )
+        if not self.reference:
+            context.run_loop = self.loops.run
         if known:
             regions = without(regions, known)
         for region in regions:

@@ -13,13 +13,13 @@ from .trees import run_tree
 
 
 def run_regions(regions: tuple[Region, ...], values: dict[str, Tensor], context: Context) -> None:
-    """Run regions in order by the reference; results are added to `values`."""
+    """Run regions in order by the reference (loops inside a loop by what serves); results go into `values`."""
     for region in regions:
         if isinstance(region, Map):
             run_map(region, values, context)
         elif region.tree:
             run_tree(region, values, context)
-        else:
+        elif context.depth == 0 or context.run_loop is None or not context.run_loop(region, values, context):
             run_scan(region, values, context)
 
 

@@ -59,7 +59,8 @@ class Form:
 
     reads: outside values [time, batch, width] by name; vectors: those without time, [batch, width] (or a parameter
     [width], see `parameters`: name → path). masks: dropout ops whose mask is a read or vector of that name.
-    before: projections that have no time and are computed before the loop as they are.
+    before: projections that lack an axis of the loop's values and are computed before the loop as they are.
+    further: axes of the loop's values beside its own; they join the batch (see runtime.rows).
     """
 
     graph: Graph
@@ -72,6 +73,7 @@ class Form:
     parameters: Mapping[str, str]
     masks: tuple[Op, ...]
     before: tuple[Op, ...]
+    further: tuple[str, ...] = ()
 
 
 def canonical(scan: Scan, signals: Mapping[str, Signal], parameters: Mapping[str, str], training: bool) -> Form:
@@ -102,21 +104,18 @@ class _Reader:
         self.parameters: dict[str, str] = {}
         self.masks: list[Op] = []
         self.before: list[Op] = []
+        self.further = _further(scan)
 
     def form(self) -> Form:
         scan, body = self.scan, self.scan.body[0]
         assert isinstance(body, Map)
         for state in scan.states:
-            if state.signal.axes:
-                raise Declined("its state has an axis of its own")
             if isinstance(state.signal.content, Tokens):
                 raise Declined("its state is a token")
             self.nodes[state.delay] = self.graph.node("state", (), state.signal.width, (state.delay, 0))
         for op in scan.projections:
             self._projection(op)
         for op in body.ops:
-            if op.signal.axes:
-                raise Declined(f"{op.node} has an axis inside the loop")
             self.nodes[op.name] = self._value(op)
         slots = _Slots(self.graph)
         roots = [self.value(s.source) for s in scan.states] + [self.value(name) for name in scan.yields]
@@ -137,13 +136,14 @@ class _Reader:
             parameters=self.parameters,
             masks=tuple(self.masks),
             before=tuple(self.before),
+            further=self.further,
         )
 
     def value(self, name: str) -> Node:
         """The node of a value of the step, a state, or a leaf for what comes from outside."""
         if name not in self.nodes:
             signal = self.signals[name]
-            others = [axis for axis in signal.axes if axis != self.scan.axis]
+            others = [axis for axis in signal.axes if axis not in (self.scan.axis, *self.further)]
             if others:
                 raise Declined(f"it reads {name}, which has the axis “{others[0]}”")
             if isinstance(signal.content, Tokens):
@@ -162,15 +162,11 @@ class _Reader:
         self.nodes[name] = self.graph.node("vector", (), width, (name, 0))
 
     def _projection(self, op: Op) -> None:
-        if self.scan.axis in op.signal.axes:
-            if len(op.signal.axes) > 1:
-                raise Declined(f"{op.node} has more axes than the loop's")
+        axes = set(op.signal.axes)
+        if axes == {self.scan.axis, *self.further}:
             self.nodes[op.name] = self._value(op)
             return
-        if op.signal.axes:
-            raise Declined(f"{op.node} has another axis than the loop's")
         self.before.append(op)
-        self._vector(op.name, op.signal.width)
 
     def _value(self, op: Op) -> Node:
         g, kind = self.graph, op.kind
@@ -248,6 +244,15 @@ class _Reader:
             self.vectors[name] = width
             mask = self.graph.node("vector", (), width, (name, 0))
         return self.graph.pointwise("multiply", [value, mask])
+
+
+def _further(scan: Scan) -> tuple[str, ...]:
+    """The axes that values of a step have."""
+    body = scan.body[0]
+    assert isinstance(body, Map)
+    axes = [axis for state in scan.states for axis in state.signal.axes]
+    axes += [axis for op in body.ops for axis in op.signal.axes]
+    return tuple(dict.fromkeys(axes))
 
 
 class _Slots:

@@ -72,6 +72,8 @@ def _trial(runner: Runner, scan: Scan, values: Mapping[str, Tensor], context: Co
         keep_state=context.keep_state,
         progress=context.progress,
     )
+    trial.depth, trial.run_loop = context.depth, context.run_loop
+    trial.steps = dict(context.steps)
     leaves = [x for x in (*here.values(), *weights.values()) if x.requires_grad]
     started = time.perf_counter()
     runner(here, trial)

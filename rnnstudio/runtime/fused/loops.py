@@ -7,12 +7,12 @@ evaluation gives the same bits in the process that trained and in another one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
 
-from ...compiler.program import Program, Scan, region_ops
+from ...compiler.program import Program, Region, Scan, region_ops
 from ...design.errors import StudioError
 from ...design.signals import Signal
 from ..context import Context
@@ -39,7 +39,7 @@ class Loops:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.signals: Mapping[str, Signal] = program.signals
+        self._signals = dict(_signals(program.regions, program.signals))
         ops = list(region_ops(program.regions))
         self.parameters = {op.name: str(op.attrs["weight"]) for op in ops if op.kind == "parameter"}
         self.embeds = {op.name: op for op in ops if op.kind == "embed"}
@@ -60,7 +60,7 @@ class Loops:
 
     def run(self, scan: Scan, values: dict[str, Tensor], context: Context) -> bool:
         """Run a scan by the lowering that serves; False when the reference loop has to."""
-        if context.record is not None or context.depth or scan.tree:
+        if context.record is not None or scan.tree:
             return False
         chosen = self.choices.get(scan.name, "") if context.training else ""
         serving = self._serving(scan, context, chosen)
@@ -129,8 +129,9 @@ class Loops:
         key = (scan.name, scan.yields, ragged, training)
         if key not in self._fused:
             try:
-                form = canonical(scan, self.signals, self.parameters, training)
-                self._fused[key] = FusedLoop(scan, plan(form, ragged=ragged), self.embeds)
+                signals = self._signals[scan.name]
+                form = canonical(scan, signals, self.parameters, training)
+                self._fused[key] = FusedLoop(scan, plan(form, ragged=ragged), self.embeds, signals)
             except Declined as reason:
                 self._fused[key] = str(reason)
         return self._fused[key]
@@ -157,8 +158,6 @@ class Loops:
             return "level by level, all trees of the batch at once"
         if reference:
             return "reference loop (asked for)"
-        if scan.name in {inner.name for outer in self.program.scans() for inner in _inside(outer)}:
-            return "reference loop (it is inside another loop)"
         named = f"torch.nn's {_KERNELS[scan.kernel.kind]} kernel" if scan.kernel else ""
         fused = self.fused(scan, ragged=False, training=False)
         if isinstance(fused, str):
@@ -179,6 +178,13 @@ class Loops:
         return f"{named if chosen == KERNEL else chosen} ({took or 'chosen before'})"
 
 
-def _inside(scan: Scan) -> list[Scan]:
-    found = [region for region in scan.body if isinstance(region, Scan)]
-    return [*found, *(inner for scan in found for inner in _inside(scan))]
+def _signals(regions: tuple[Region, ...], signals: Mapping[str, Signal]) -> Iterator[tuple[str, Mapping[str, Signal]]]:
+    """For each loop the signals as seen inside the loops around it: without their axes."""
+    for region in regions:
+        if isinstance(region, Scan):
+            yield region.name, signals
+            yield from _signals(region.body, {name: _without(signal, region.axis) for name, signal in signals.items()})
+
+
+def _without(signal: Signal, axis: str) -> Signal:
+    return Signal(tuple(a for a in signal.axes if a != axis), signal.content) if axis in signal.axes else signal
