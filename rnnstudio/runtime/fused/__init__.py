@@ -6,6 +6,6 @@ stages, backward, plan   what one step does forward and backward; what is kept b
 buffers, hoisted         the tensors of one run; products over all steps at once, embedding tables
 function, serve          the autograd function, and how a network's values get in and out of it
 torch_loop               the time loops in plain torch, on any device
-ir, vector_math, products, codegen, jit, machine_loop    the time loops as LLVM IR, compiled by llvmlite, on the CPU
+ir, vector_math, products, codegen, in_place, jit, machine_loop    the time loops as LLVM IR, on the CPU
 contest, loops           which lowering a loop runs on, and why
 """

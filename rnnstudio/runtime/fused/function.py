@@ -21,6 +21,8 @@ class TimeLoop(Protocol):
     name: str
     adds_bias: bool
     """Whether it adds the biases of hoisted products (Buffers.bias) and sums up their gradient (Gradients.bias)."""
+    in_place: bool
+    """Whether backward may be given one buffer as both Buffers.slots and Gradients.slots."""
 
     def forward(self, b: Buffers) -> None: ...
 
@@ -153,11 +155,12 @@ class _Loop(torch.autograd.Function):
             tokens=job.tokens,
             bias=ctx.bias,
         )
+        overwrite = job.loop.in_place and not _kept_for_another()
         given = {name: None if g is None else g.contiguous() for (name, _), g in zip(form.yields, douts, strict=False)}
         inside = {s.place[1] for stage in plan.stages for s in stage.back_stores if s.place[0] == "dread"}
         d = Gradients(
             douts=given,
-            slots=slot_rows(plan, job.steps, job.batch, slots),
+            slots=slots if overwrite else slot_rows(plan, job.steps, job.batch, slots),
             initial={},
             vectors={name: slots.new_zeros(job.batch, width) for name, width in form.vectors.items()},
             reads={name: torch.zeros_like(reads[name]) for name in form.reads if name in inside},
@@ -174,3 +177,9 @@ class _Loop(torch.autograd.Function):
         found += [dweights.get(name) for name in job.names.weights]
         found += bias_gradients(b, d, biases, wanted[4])
         return (None, *found)
+
+
+def _kept_for_another() -> bool:
+    """Whether the graph that autograd is going back through is to be kept (retain_graph)."""
+    asked = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", None)
+    return asked is None or bool(asked())

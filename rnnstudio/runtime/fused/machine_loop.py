@@ -11,6 +11,7 @@ from torch import Tensor
 from . import products
 from .buffers import Buffers, Gradients
 from .codegen import Key, module, table_of
+from .in_place import in_place
 from .ir import Target
 from .jit import compile_ir, host, openmp, product_kernels
 from .plan import Plan
@@ -31,6 +32,7 @@ class MachineLoop:
 
     def __init__(self, plan: Plan, dtype: torch.dtype, target: Target | None = None, *, team: bool = True) -> None:
         self.plan = plan
+        self.in_place = in_place(plan)
         self.target: Target = target or host(dtype == torch.float64)
         symbols = openmp() if team else {}
         shared, _ = product_kernels(self.target)

@@ -117,6 +117,7 @@ class TorchLoop:
 
     name = "torch"
     adds_bias = False
+    in_place = False
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

@@ -183,6 +183,15 @@ def one_gate(s: Sketch, units: int) -> str:
     return h
 
 
+def gate_of_width_one(s: Sketch, units: int) -> str:
+    """A gate for all units whose gradient reads what the gradients of the others would be written over."""
+    gate = s.add("gate_sum", "Linear", at=AT, params={"units": 1, "terms": 2}, input="x", input2="h_before")
+    gate = s.add("gate", "Sigmoid", at=AT, input=gate)
+    h = s.add("h", "Multiply", at=AT, a=gate, b=_gate(s, "new", units, "Tanh"))
+    delay(s, "h_before", h, width=units)
+    return h
+
+
 def normalised(s: Sketch, units: int) -> str:
     """Layer normalisation of every gate, as in Ba et al. 2016, and of the state."""
     z, n = _gate(s, "z", units, "LayerNorm"), _gate(s, "n", units, "LayerNorm")
@@ -254,6 +263,7 @@ CELLS: dict[str, Draw] = {
     "two lags": two_lags,
     "kinks": kinks,
     "one gate": one_gate,
+    "gate of width one": gate_of_width_one,
     "normalised": normalised,
     "wired start": started,
     "fed from outside": fed,
