@@ -144,7 +144,9 @@ class Repeat(NodeKind):
         value, along = inputs["input"], inputs["along"]
         axis = self._axis(value.signal, along.signal, params)
         signal = Signal((axis, *value.signal.axes), value.signal.content)
-        return {"out": builder.op("repeat", (value,), signal, axis=axis)}
+        # A node's children exist in the loop over their tree alone: what is repeated along them has to be there, too.
+        sources = (value, along) if axis.endswith(CHILDREN) else (value,)
+        return {"out": builder.op("repeat", sources, signal, axis=axis)}
 
 
 KINDS: tuple[NodeKind, ...] = (Last(), First(), Mean(), Max(), Sum(), Reverse(), Repeat())

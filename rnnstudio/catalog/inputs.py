@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ..design.signals import Real, Signal, Tokens
 from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals
 from .primitives import Builder, Value
+from .trees import CHILDREN, refuse_children
 
 
 class _Field(NodeKind):
@@ -18,6 +19,9 @@ class _Field(NodeKind):
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         name = params["field"]
+        if str(params["axis"]).endswith(CHILDREN):
+            text = f"an axis called “{params['axis']}” runs over the children of a tree's node: call this one otherwise"
+            raise Mistake("ReservedName", text)
         spec = context.fields.get(name)
         size = params["size"]
         if spec is None:
@@ -97,6 +101,8 @@ class Output(NodeKind):
     words = ("result", "readout")
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        if (signal := inputs["input"]) is not None:
+            refuse_children(signal, "input")
         return {}
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:

@@ -97,6 +97,11 @@ class Context:
     fields: Mapping[str, FieldSpec]
     axes: Mapping[str, Axis]
 
+    @property
+    def trees(self) -> frozenset[str]:
+        """The axes that are trees."""
+        return frozenset(name for name, axis in self.axes.items() if axis.kind == "tree")
+
 
 class NodeKind:
     """Base of all kinds. A kind has no state: one instance serves every node of that kind."""
@@ -137,7 +142,17 @@ class NodeKind:
         raise NotImplementedError
 
 
-def counted(value: Any, low: int = 1, high: int = 16) -> int:
+TERMS = 65
+"""Inputs that a node of several can have: one of its own, and one for each child of a tree's node."""
+
+
+def letter(index: int) -> str:
+    """The name of an input by its number from 0: a, b … z, a2, b2 …"""
+    name = "abcdefghijklmnopqrstuvwxyz"[index % 26]
+    return name if index < 26 else f"{name}{index // 26 + 1}"
+
+
+def counted(value: Any, low: int = 1, high: int = TERMS) -> int:
     """A number of ports from a parameter that may hold nonsense while it is being typed."""
     return min(max(value, low), high) if isinstance(value, int) and not isinstance(value, bool) else low
 

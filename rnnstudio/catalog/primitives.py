@@ -6,7 +6,7 @@ signal. The torch operation of each primitive stands in runtime/primitives.py, i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -132,10 +132,11 @@ class Builder(Protocol):
     """What a node's `build` writes its meaning into.
 
     mode: "train" (teacher forcing as the drawing says), "forced" (always; each step can then be fed from outside), or
-    "free" (the network lives on its own predictions).
+    "free" (the network lives on its own predictions). trees: the axes that are trees.
     """
 
     mode: str
+    trees: Collection[str]
 
     def op(self, kind: str, inputs: Sequence[Value], signal: Signal, *, name: str = "", **attrs: Any) -> Value:
         """Apply a primitive; `name` tells several ops of one node apart."""

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ..design.signals import Signal
 from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
 from .primitives import Builder, Init, Value
 
 
-def tree_axis(signal: Signal, params: Params, context: Context | None) -> str:
-    """The tree axis a node acts on. Raises Mistake when the input has none. (While lowering, context is None.)"""
+def tree_axis(signal: Signal, params: Params, among: Collection[str]) -> str:
+    """The tree axis a node acts on; `among`: all axes that are trees. Raises Mistake when the input has none."""
     axis: str = params["axis"]
     if axis and axis not in signal.axes:
         raise Mistake("MixedAxes", f"the input {signal.text()} has no axis “{axis}”", "input")
-    if context is None:
-        return axis or next(a for a in reversed(signal.axes) if not a.endswith(CHILDREN))
-    trees = [a for a in signal.axes if a in context.axes and context.axes[a].kind == "tree"]
+    trees = [a for a in signal.axes if a in among]
     if axis and axis not in trees:
         raise Mistake("NoTree", f"the axis “{axis}” is no tree: set its kind to “tree” in the design's axes", "input")
-    if not axis and len(trees) != 1:
+    if not axis and len(trees) > 1:
+        text = f"the input {signal.text()} runs over several trees: set this node's axis"
+        raise Mistake("MixedAxes", text, "input")
+    if not axis and not trees:
         raise Mistake(
             "NoTree",
             f"the input {signal.text()} runs over no tree: set the kind of its axis to “tree” in the design's axes",
@@ -30,6 +31,23 @@ def tree_axis(signal: Signal, params: Params, context: Context | None) -> str:
 
 CHILDREN = "_children"
 """An axis called so runs over the children of a node of the tree axis in front."""
+
+
+def refuse_children(signal: Signal, port: str) -> None:
+    """Raise Mistake when a signal still runs over the children of a node: only the loop over their tree knows them."""
+    if any(axis.endswith(CHILDREN) for axis in signal.axes):
+        text = f"“{port}” {signal.text()} runs over each node's children: pool over them first (Sum, Max, Attention)"
+        raise Mistake("ChildrenAxisLeft", text, port)
+
+
+def refuse_orphans(outputs: Signals) -> None:
+    """Raise Mistake when a result runs over the children of a node, but no longer over the nodes."""
+    for signal in outputs.values():
+        for axis in signal.axes if signal is not None else ():
+            if signal is not None and axis.endswith(CHILDREN) and axis.removesuffix(CHILDREN) not in signal.axes:
+                tree = axis.removesuffix(CHILDREN)
+                text = f"the result {signal.text()} runs over the children of a node, but not over the tree “{tree}”"
+                raise Mistake("ChildrenAxisLeft", f"{text}: pool over the children first (Sum, Max, Attention)")
 
 
 class Children(NodeKind):
@@ -57,13 +75,15 @@ class Children(NodeKind):
         if signal is None:
             return {"out": None}
         content = need_real(signal, "input")
-        axis = tree_axis(signal, params, context)
+        axis = tree_axis(signal, params, context.trees)
+        if axis + CHILDREN in signal.axes:  # the children of one node are not those of another
+            refuse_children(signal, "input")
         axes = (axis + CHILDREN, *signal.axes) if params["how"] == "each" else signal.axes
         return {"out": Signal(axes, content)}
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         value = inputs["input"]
-        axis = tree_axis(value.signal, params, None)
+        axis = tree_axis(value.signal, params, builder.trees)
         how = params["how"]
         weight = None
         if params["initial"] == "learned" and how == "slot":
@@ -89,12 +109,12 @@ class Root(NodeKind):
         if signal is None:
             return {"out": None}
         content = need_real(signal, "input")
-        axis = tree_axis(signal, params, context)
+        axis = tree_axis(signal, params, context.trees)
         return {"out": Signal(tuple(a for a in signal.axes if a != axis), content)}
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         value = inputs["input"]
-        axis = tree_axis(value.signal, params, None)
+        axis = tree_axis(value.signal, params, builder.trees)
         signal = Signal(tuple(a for a in value.signal.axes if a != axis), value.signal.content)
         return {"out": builder.op("root", (value,), signal, axis=axis, axes=value.signal.axes)}
 

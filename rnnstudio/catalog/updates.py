@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from ..design.signals import Real, Signal
 from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, joint_axes, joint_width, need_real
 from .primitives import Builder, Value
+from .trees import CHILDREN
 
 _NEW = Port("new", "the state that is proposed")
 _OLD = Port("old", "the state before, from a Delay")
@@ -83,6 +84,8 @@ class Clock(_Update):
         if (axis and axis not in signal.axes) or (not axis and len(signal.axes) != 1):
             need = f"no axis “{axis}”" if axis else "not exactly one axis: set this node's"
             raise Mistake("MixedAxes", f"the input {signal.text()} has {need}", "new")
+        if axis.endswith(CHILDREN):
+            raise Mistake("MixedAxes", "a Clock counts the steps of a sequence, not the children of a node", "new")
         return axis or signal.axes[0]
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:

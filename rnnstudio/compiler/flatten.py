@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -76,7 +76,7 @@ class _Flattener:
         self._collect(root)
         order = self._order()
         self._infer(order)
-        writer = _Writer(mode)
+        writer = _Writer(mode, self.context.trees)
         values: dict[Port, Value] = {}
         late: dict[str, Port] = {}
         for path in order:
@@ -203,8 +203,9 @@ class _Flattener:
 class _Writer:
     """The Builder that nodes write into."""
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, mode: str, trees: Collection[str]) -> None:
         self.mode = mode
+        self.trees = trees
         self.path = ""
         self.weights = ""
         self.inputs: list[Input] = []

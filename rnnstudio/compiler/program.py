@@ -155,7 +155,7 @@ class Program:
 
     def scans(self) -> Iterator[Scan]:
         """Every loop, outer ones before those inside them."""
-        return _scans(self.regions)
+        return scans_of(self.regions)
 
     def text(self) -> str:
         """The program as people read it."""
@@ -177,11 +177,12 @@ def region_ops(regions: tuple[Region, ...]) -> Iterator[Op]:
             yield from region.ops()
 
 
-def _scans(regions: tuple[Region, ...]) -> Iterator[Scan]:
+def scans_of(regions: tuple[Region, ...]) -> Iterator[Scan]:
+    """Every loop of some regions, outer ones before those inside them."""
     for region in regions:
         if isinstance(region, Scan):
             yield region
-            yield from _scans(region.body)
+            yield from scans_of(region.body)
 
 
 class _Printer:

@@ -23,8 +23,9 @@ def prune(regions: tuple[Region, ...], wanted: Iterable[str]) -> tuple[Region, .
                 kept.append(replace(region, ops=tuple(reversed(ops))))
         elif live & set(region.yields):
             kept.append(region)
-            for op in (*region.projections, *region.ops()):
+            for op in region.projections:
                 live.update(op.inputs)
+            live.update((*(read.name for read in region.reads), *region.constants))
             live.update(state.given for state in region.states if state.given)
     return tuple(reversed(kept))
 

@@ -14,10 +14,9 @@ import networkx as nx
 
 from ..catalog.primitives import Op
 from ..catalog.trees import CHILDREN
-from ..design.errors import StudioError
 from ..design.signals import Real, Signal
 from .flatten import Flat
-from .loops import refuse_impossible
+from .loops import STATEFUL, ImpossibleLoop, axes_to_try, refuse_impossible
 from .program import Map, Program, Read, Region, Scan, State
 from .recognise import recognise
 
@@ -75,19 +74,26 @@ class _Scheduler:
             if pending:
                 regions.append(Map(tuple(pending)))
                 pending = []
-            refuse_impossible(inside)
-            regions.append(self._scan(inside, outside, projections))
+            regions.append(self._loop(inside, outside, projections))
         if pending:
             regions.append(Map(tuple(pending)))
         return tuple(regions)
 
-    def _scan(self, ops: list[Op], outside: set[str], projections: tuple[Op, ...]) -> Scan:
-        delays = [op for op in ops if op.kind in ("delay", "children")]
-        axis = self._axis(delays)
-        here = [op for op in delays if op.attrs["axis"] == axis]
+    def _loop(self, ops: list[Op], outside: set[str], projections: tuple[Op, ...]) -> Scan:
+        """The loop along the first of its axes that can be the outer one. Raises ImpossibleLoop when none can."""
+        impossible: ImpossibleLoop | None = None
+        for axis in axes_to_try(ops):
+            try:
+                refuse_impossible(ops, axis)
+                return self._scan(ops, axis, outside, projections)
+            except ImpossibleLoop as error:
+                impossible = impossible or error
+        assert impossible is not None
+        raise impossible
+
+    def _scan(self, ops: list[Op], axis: str, outside: set[str], projections: tuple[Op, ...]) -> Scan:
+        here = [op for op in ops if op.kind in STATEFUL and op.attrs["axis"] == axis]
         tree = here[0].kind == "children"
-        if any((op.kind == "children") != tree for op in here):
-            raise StudioError(f"The axis “{axis}” is both a sequence and a tree", remedy="Use two axes.")
         forward = tree or here[0].attrs["k"] > 0
         states = tuple(_state(op, axis) for op in here)
         taken = {op.name for op in here}
@@ -123,12 +129,6 @@ class _Scheduler:
         )
         kernel, why_not = recognise(scan, self.signals)
         return replace(scan, kernel=kernel, why_not=why_not)
-
-    def _axis(self, delays: list[Op]) -> str:
-        axes = [op.attrs["axis"] for op in delays]
-        if not axes:
-            raise StudioError("A loop has no Delay", remedy="Put a Delay into it.")
-        return str(axes[0])
 
 
 def _projections(
@@ -179,21 +179,20 @@ def _around_children(ops: Sequence[Op], graph: nx.DiGraph) -> list[tuple[str, st
     That axis has another length at every node, so it exists inside a loop over the tree only.
     """
     edges: list[tuple[str, str]] = []
-    for op in ops:
-        if op.kind != "children" or op.attrs["how"] != "each":
-            continue
-        axis = op.attrs["axis"] + CHILDREN
-        below = nx.descendants(graph, op.name)
-        edges += [
-            (end.name, op.name)
-            for end in ops
-            if end.name in below and axis not in end.signal.axes and _reads_axis(end, axis, ops)
-        ]
+    begins = {op.name: op.attrs["axis"] + CHILDREN for op in ops if op.kind == "children" and op.attrs["how"] == "each"}
+    for axis in dict.fromkeys(begins.values()):
+        along = {op.name for op in ops if axis in op.signal.axes}
+        ends = {op.name for op in ops if op.name not in along and along.intersection(op.inputs)}
+        below: dict[str, set[str]] = {}
+        for begin in (name for name, own in begins.items() if own == axis):
+            below[begin] = nx.descendants(graph, begin)
+            edges += [(end, begin) for end in ends & below[begin]]
+        # A value repeated along the children (to meet them) comes from none of them, and belongs to the same loop.
+        lone = along - set(begins) - set().union(*below.values())
+        for name in lone:
+            meets = nx.descendants(graph, name) & along
+            edges += [(begin, name) for begin, after in below.items() if meets & after]
     return edges
-
-
-def _reads_axis(op: Op, axis: str, ops: Sequence[Op]) -> bool:
-    return any(axis in other.signal.axes for other in ops if other.name in op.inputs)
 
 
 def _one_step(op: Op, axis: str) -> Op:

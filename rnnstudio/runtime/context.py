@@ -60,7 +60,7 @@ class Context:
         self.steps: dict[str, int] = {}
         """Inside a loop: the present step of its axis."""
         self.above: tuple[Context, Tensor] | None = None
-        """Inside a loop over a tree: the context around it, and the example there of each node that is here the batch."""
+        """In a loop over a tree: the context around it, and the example there of each node that is the batch here."""
         self.run_loop: Callable[[Scan, dict[str, Tensor], Context], bool] | None = None
         """Runs a loop that is inside another one by a faster lowering; False where the reference has to."""
         self._joined: dict[tuple[str, ...], Tensor] = {}
@@ -97,7 +97,7 @@ class Context:
         inner.depth = self.depth + 1
         inner.run_loop = self.run_loop
         inner.steps = self.steps
-        inner.above = (self, example)
+        inner.above = (self, forest.example[first:last])
         return inner
 
     def forest(self, axis: str) -> Forest:

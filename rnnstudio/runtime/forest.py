@@ -37,6 +37,7 @@ class Forest:
                 remedy="Parents are node numbers from 0, and −1 at the root.",
             )
         self.batch, self.size = batch, size
+        self._given = (parents, lengths)
         example, node = np.nonzero(real)
         above = parent[example, node]
         flat = np.full((batch, size), -1, np.int64)
@@ -62,6 +63,12 @@ class Forest:
             )
         self.roots = torch.from_numpy((node * batch + example)[order][roots][np.argsort(example[order][roots])])
         self.roots = self.roots.to(parents.device)
+
+    def of(self, examples: Tensor) -> Forest:
+        """The trees of these examples, [n] int64, in this order: a forest of n trees."""
+        parents, lengths = self._given
+        own = lengths[examples.to(lengths.device)] if lengths is not None else None
+        return Forest(parents[examples.to(parents.device)], own)
 
     @property
     def nodes(self) -> int:

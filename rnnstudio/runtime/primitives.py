@@ -87,10 +87,7 @@ def _dropout(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
         return x
     if op.attrs["every_step"]:
         return F.dropout(x, rate)
-    if op.name not in context.dropout_masks:
-        ones = x.new_ones((*(1 for _ in op.signal.axes), *x.shape[-2:]))
-        context.dropout_masks[op.name] = F.dropout(ones, rate)
-    return x * context.dropout_masks[op.name]
+    return x * context.one_mask(op.name, rate, x)
 
 
 def _softmax(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:

@@ -62,7 +62,13 @@ def _mixed_directions(run: Run, graph_name: str, drawn: dict[str, Drawn]) -> Non
     delays = {key: item.params.get("k", 0) for key, item in drawn.items() if item.node.kind == "Delay"}
     if not (any(k > 0 for k in delays.values()) and any(k < 0 for k in delays.values())):
         return
-    everything = nx.DiGraph((s, key) for key, item in drawn.items() for s, _ in item.feeds.values())
+    # What a Feedback or Children reads lies at another step, too: a loop through one need not run both ways at once.
+    everything = nx.DiGraph(
+        (source, key)
+        for key, item in drawn.items()
+        for port, (source, _) in item.feeds.items()
+        if key in delays or port not in item.late
+    )
     for group in nx.strongly_connected_components(everything):
         both = sorted(key for key in group if key in delays)
         axes = {drawn[key].params.get("axis", "") for key in both}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...catalog.node import Mistake, Signals
+from ...catalog.trees import refuse_orphans
 from ...design.design import MAIN, CellDefinition, Graph
 from ...design.signals import Signal
 from .. import fixes
@@ -88,7 +89,10 @@ def _infer(
     found = next((old for old in plan.found if old.inputs == inputs), None)
     if found is None:
         try:
-            found = Remembered(inputs, run.catalog.kinds[node.kind].infer(inputs, plan.params, run.context))
+            outputs = run.catalog.kinds[node.kind].infer(inputs, plan.params, run.context)
+            if None not in inputs.values():
+                refuse_orphans(outputs)
+            found = Remembered(inputs, outputs)
         except Mistake as mistake:
             found = Remembered(inputs, {port.name: None for port in plan.outputs}, mistake)
         plan.found.insert(0, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ...catalog.trees import CHILDREN
 from ...design.design import MAIN
 from ..leaks import leaks
 from ..loops import ImpossibleLoop
@@ -57,12 +58,13 @@ def as_a_whole(run: Run) -> None:
         for axis in signal.axes
     }
     for (graph, key, _), signal in run.signals.items():
-        unknown = [axis for axis in signal.axes if axis not in given]
+        unknown = [axis for axis in signal.axes if axis.removesuffix(CHILDREN) not in given]
         if unknown and nodes[graph, key].kind == "Delay":
             text = f"{nodes[graph, key].label} steps along “{unknown[0]}”, which no input has"
             run.report("UnknownAxis", "error", text, graph, (key,))
             return
-    if not any(node.shared or node.kind == "Delay" for node in nodes.values()):
+    kinds = {run.catalog.of(node) for node in nodes.values()}
+    if not any(node.shared for node in nodes.values()) and not any(kind.late_ports for kind in kinds if kind):
         return
     place = run.settled[MAIN]
     feeds = {key: item.feeds for key, item in place.drawn.items()}

@@ -66,12 +66,14 @@ def _delay(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
     if k > 0:
         past = w.variable(f"past of {op.name}", f"{op.name}_past")
         yield f"{past} = torch.stack([{first}] * {k}, {dim})"
-        yield f'if "{op.name}" in state:'
-        yield f'    {past} = state["{op.name}"].movedim(0, {dim})'
+        if not w.inside:
+            yield f'if "{op.name}" in state:'
+            yield f'    {past} = state["{op.name}"].movedim(0, {dim})'
         yield f"{past} = torch.cat([{past}, {x}], {dim})"
-        places = f"torch.arange({k}, device={x}.device)[:, None] + {length}[None, :]"
-        batch_dim = len(op.signal.axes)
-        yield f'final["{op.name}"] = take_steps({past}, {dim}, {batch_dim}, {places}).movedim({dim}, 0)'
+        if not w.inside:
+            places = f"torch.arange({k}, device={x}.device)[:, None] + {length}[None, :]"
+            taken = f"take_steps({past}, {dim}, {len(op.signal.axes)}, {places})"
+            yield f'final["{op.name}"] = {taken}.movedim({dim}, 0)'
         yield f"{name} = {past}.narrow({dim}, 0, {size})"
         return
     ahead = w.variable(f"ahead of {op.name}", f"{op.name}_ahead")
@@ -89,12 +91,18 @@ def _delay(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
 def _pool(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
     axis, how, axes, x = op.attrs["axis"], op.attrs["how"], op.attrs["axes"], a[0]
     dim = axes.index(axis)
+    if how in ("first", "last") and axis.endswith(CHILDREN):  # a leaf has no child, and gives zeros
+        own = w.variable(f"own of {op.name}", f"{op.name}_own")
+        w.helpers.add("blanked")
+        yield f"{own} = blanked({x}, 0.0, {w.own(axis, axes, x)})"
+        x = own
     if how == "first":
         yield f"{name} = {x}.select({dim}, 0)"
         return
     if how == "last":
         w.helpers.add("take_steps")
-        places = f"{w.length(axis, x)}[None, :] - 1"
+        least = ".clamp(min=1)" if axis.endswith(CHILDREN) else ""
+        places = f"{w.length(axis, x)}{least}[None, :] - 1"
         yield f"{name} = take_steps({x}, {dim}, {len(axes)}, {places}).squeeze({dim})"
         return
     valid = w.variable(f"valid of {op.name}", f"{op.name}_valid")

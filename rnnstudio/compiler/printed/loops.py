@@ -9,7 +9,7 @@ from ...design.signals import Tokens
 from ..program import Map, Region, Scan, State, region_ops
 from .forms import PRINTED
 from .trees import tree_loop
-from .weights import joined_weights, one_mask
+from .weights import joined_weights, shared_masks
 from .writer import Writer
 
 
@@ -77,12 +77,7 @@ def _steps(w: Writer, scan: Scan) -> Iterator[str]:
     yield f'{valid} = valid_steps({w.lengths}, "{w.data_axis(scan.axis)}", {size}, {like})'
     for state in scan.states:
         yield from _start(w, scan, state, like)
-    for op in region_ops(scan.body):
-        if op.kind == "dropout" and not op.attrs["every_step"] and one_mask(op) not in w.names:
-            shape = ", ".join((*("1" for _ in op.signal.axes), w.batch, str(op.signal.width)))
-            ones = f"torch.ones({shape}, dtype={w.dtype()}, device={like}.device)"
-            mask = w.variable(one_mask(op), f"{op.name}_mask")
-            yield f"{mask} = F.dropout({ones}, {op.attrs['rate']:g}, self.training)  # one for all steps"
+    yield from shared_masks(w, region_ops(scan.body), like)
     for name in scan.yields:
         yield f"{_collected(w, scan, name)} = []"
     t = w.variable(f"step of {scan.axis}", "t" if not _inner(w, scan) else f"t_{scan.axis}")
@@ -139,10 +134,7 @@ def _body(w: Writer, scan: Scan, t: str, valid: str) -> Iterator[str]:
     saved = dict(w.names)
     for read in scan.reads:
         outer = w.names[read.name]
-        inner = f"{outer}_t"
-        while inner in w.names.values():
-            inner += "_"
-        w.names[read.name] = inner
+        inner = w.names[read.name] = w.anew(f"{outer}_t")
         yield f"{inner} = {outer}[{t}]" if read.dim == 0 else f"{inner} = {outer}.select({read.dim}, {t})"
     for state in scan.states:
         past = _past(w, state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ...catalog.primitives import Op
 from .writer import Form, Writer, one
@@ -43,6 +43,15 @@ def _bilinear(w: Writer, op: Op, a: list[str]) -> str:
 def one_mask(op: Op) -> str:
     """The key of the dropout mask that all steps of a loop share."""
     return f"one mask of {op.name}"
+
+
+def shared_masks(w: Writer, ops: Iterable[Op], like: str) -> Iterator[str]:
+    """The dropout masks that all steps of a loop share, in front of it; `like`: a tensor on the device."""
+    for op in ops:
+        if op.kind == "dropout" and not op.attrs["every_step"] and one_mask(op) not in w.names:
+            ones = f"torch.ones({w.batch}, {op.signal.width}, dtype={w.dtype()}, device={like}.device)"
+            mask = w.variable(one_mask(op), f"{op.name}_mask")
+            yield f"{mask} = F.dropout({ones}, {op.attrs['rate']:g}, self.training)  # one for all steps"
 
 
 def _dropout(w: Writer, op: Op, a: list[str]) -> str:

@@ -71,6 +71,17 @@ class Writer:
             self.names[key] = name
         return self.names[key]
 
+    def anew(self, wanted: str) -> str:
+        """A variable called like `wanted` that nothing uses yet; the caller keeps it in `names`."""
+        while wanted in self.names.values():
+            wanted += "_"
+        return wanted
+
+    @property
+    def inside(self) -> bool:
+        """Whether the present line stands in a loop."""
+        return bool(self.loops) or self.batch != "batch"
+
     def parameter(self, path: str) -> str:
         """`self.name` of a parameter."""
         return f"self.{self.parameters[path]}"
@@ -119,7 +130,10 @@ class Writer:
         return f"self.{some}.dtype" if some else "torch.get_default_dtype()"
 
     def zeros(self, width: int) -> str:
-        return f"self.{next(iter(self.parameters.values()))}.new_zeros({width})"
+        """An expression: so many zeros."""
+        if self.parameters:
+            return f"{self.anything()}.new_zeros({width})"
+        return f"torch.zeros({width}, dtype={self.dtype()}, device={self.anything()}.device)"
 
 
 Form = Callable[[Writer, Op, str, list[str]], Iterator[str]]
