@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .catalog.catalog import CELL, Catalog
+from .catalog.families import CHILDREN, set_children
 from .catalog.node import Param, Port
 from .catalog.sketch import Sketch
 from .compiler.resolve import cell_params, ports
@@ -85,6 +86,7 @@ class Sheet:
         """Draw a node and return its name, which stands for its first output wherever a source is wanted.
 
         kind: a node of the catalogue, a cell of this design, or a cell of the library, which is copied into the design.
+        A cell for N ordered children (“NaryTreeLSTM”, “RecursiveNet”, “RNTN”) takes `children=N`.
         values: parameters by name; where a name is no parameter but an input port, a source: "node" or "node.port".
         inputs: sources by port, for a port that is called like a parameter. shared: nodes with the same name here share
         their weights. at: column and row; by default to the right of what it reads.
@@ -96,9 +98,9 @@ class Sheet:
             known = self._catalog.kinds[kind].params
             node_kind = kind
         else:
-            cell = self._cell(kind, edits)
+            cell = self._cell(kind, edits, values)
             known = tuple(p for p in cell_params(cell) if p.name != CELL)
-            node_kind, params = CELL, {"cell": kind}
+            node_kind, params = CELL, {"cell": cell.name}
         name = name or self._here.free_id(kind.lower())
         sources = dict(inputs or {})
         named = {p.name: p for p in known}
@@ -145,24 +147,42 @@ class Sheet:
         kind = self._catalog.get(there.kind)
         cell = self._document.design.cells.get(str(there.params.get("cell", "")))
         known = {p.name: p for p in (kind.params if kind else cell_params(cell) if cell else ())}
-        for key in values:
-            if key not in known:
+        drawn = self._catalog.family_of(cell) if cell is not None else None
+        edits: list[Edit] = []
+        for key, value in values.items():
+            if key == CHILDREN and drawn is not None:
+                edits.append(set_children(self._document.design, self._graph, there, drawn[0], value))
+            elif key in known:
+                edits.append(SetParam(node, key, _value(value), self._graph))
+            else:
                 raise _unknown(there.kind, key, known)
-        edits = tuple(SetParam(node, key, _value(value), self._graph) for key, value in values.items())
-        self._document.do(Compound(edits, f"Set {node}"))
+        self._document.do(Compound(tuple(edits), f"Set {node}"))
 
-    def _cell(self, name: str, edits: list[Edit]) -> CellDefinition:
-        """The cell of that name; `edits` bring it and what is inside it into the design."""
+    def _cell(self, name: str, edits: list[Edit], values: dict[str, Any]) -> CellDefinition:
+        """The cell of that name; `edits` bring it and what is inside it into the design.
+
+        values: a family's number of children is taken out of them.
+        """
         cells = self._document.design.cells
+        family = self._catalog.families.get(name)
+        if family is not None and (CHILDREN in values or name not in cells):
+            drawn = family.drawn(values.pop(CHILDREN, family.default))
+            if drawn.name not in cells:
+                edits.append(SetCell(drawn))
+            elif family.children_of(cells[drawn.name]) is None:
+                remedy = "Use that one by its name, or remove it first."
+                raise StudioError(f"The design has a changed cell “{drawn.name}” already", remedy=remedy)
+            return drawn
         if name in cells:
             return cells[name]
-        if name not in self._catalog.cells:
-            known = (*self._catalog.kinds, *cells, *self._catalog.cells)
+        found = self._catalog.definition(name)
+        if found is None:
+            known = (*self._catalog.kinds, *cells, *self._catalog.cells, *self._catalog.families)
             near = difflib.get_close_matches(name, known, 3, 0.5)
             remedy = _listed("Did you mean", near) if near else "`rnnstudio.kinds()` lists what can be drawn."
             raise StudioError(f"There is no node or cell called “{name}”", remedy=remedy)
         edits += [SetCell(c) for key, c in self._catalog.definitions_for(name).items() if key not in cells]
-        return self._catalog.cells[name]
+        return found
 
     def _node(self, name: str) -> Node:
         if name not in self._here.nodes:
@@ -285,7 +305,8 @@ def load(path: str | os.PathLike[str]) -> Drawing:
 def kinds() -> dict[str, str]:
     """What can be drawn: every node and library cell by name, with what it is."""
     catalog = load_plugins().catalog
-    return {k.name: k.doc for k in catalog.kinds.values()} | {c.name: c.doc for c in catalog.cells.values()}
+    families = {f.name: f.drawn(f.default).doc for f in catalog.families.values()}
+    return {k.name: k.doc for k in catalog.kinds.values()} | {c.name: c.doc for c in catalog.cells.values()} | families
 
 
 def build(design: Drawing | Design, seed: int = 0) -> Network:

@@ -23,7 +23,9 @@ from . import (
     trees,
     updates,
 )
+from .cells import FAMILIES as CELL_FAMILIES
 from .cells import library
+from .families import CellFamily
 from .node import NodeKind
 
 FAMILIES = ("Data", "Layers", "Cells", "Time", "Trees", "Pointwise", "Losses", "Cell")
@@ -36,9 +38,14 @@ CELL = "cell"
 class Catalog:
     """Node kinds by name, and cell definitions that can be copied into a design."""
 
-    def __init__(self, kinds: Iterable[NodeKind], cells: Mapping[str, CellDefinition]) -> None:
+    def __init__(
+        self, kinds: Iterable[NodeKind], cells: Mapping[str, CellDefinition], families: Iterable[CellFamily] = ()
+    ) -> None:
         self.kinds: Mapping[str, NodeKind] = MappingProxyType({kind.name: kind for kind in kinds})
-        self.cells: Mapping[str, CellDefinition] = MappingProxyType(dict(cells))
+        self.families: Mapping[str, CellFamily] = MappingProxyType({f.name: f for f in families})
+        drawn = (family.drawn(family.default) for family in self.families.values())
+        self.cells: Mapping[str, CellDefinition] = MappingProxyType({**cells, **{cell.name: cell for cell in drawn}})
+        """Every library cell by name; of a family the drawing for its usual number of children."""
 
     def get(self, name: str) -> NodeKind | None:
         """The kind called `name`; None for a cell node and for a kind of a missing plugin."""
@@ -46,6 +53,19 @@ class Catalog:
 
     def of(self, node: Node) -> NodeKind | None:
         return self.kinds.get(node.kind)
+
+    def family_of(self, cell: CellDefinition) -> tuple[CellFamily, int] | None:
+        """The family a cell was drawn by, and its number of children; None for any other and for a changed drawing."""
+        for family in self.families.values():
+            if (children := family.children_of(cell)) is not None:
+                return family, children
+        return None
+
+    def definition(self, name: str) -> CellDefinition | None:
+        """The library's cell of that name; of a family any drawing, by its own name."""
+        if name in self.cells:
+            return self.cells[name]
+        return next((cell for family in self.families.values() if (cell := family.named(name)) is not None), None)
 
     def definitions_for(self, name: str) -> dict[str, CellDefinition]:
         """All definitions that a design needs to use the library's cell `name`: itself, and the cells inside it.
@@ -57,15 +77,24 @@ class Catalog:
         while todo:
             key = todo.pop()
             if key not in found:
-                found[key] = self.cells[key]
-                todo += [str(n.params["cell"]) for n in found[key].graph.nodes.values() if n.kind == CELL]
+                cell = self.definition(key)
+                if cell is None:
+                    raise KeyError(key)
+                found[cell.name] = cell
+                todo += [str(n.params["cell"]) for n in cell.graph.nodes.values() if n.kind == CELL]
         return found
 
     def family(self, name: str) -> Iterator[NodeKind]:
         return (kind for kind in self.kinds.values() if kind.family == name)
 
     def with_kinds(self, kinds: Iterable[NodeKind]) -> Catalog:
-        return Catalog((*self.kinds.values(), *kinds), self.cells)
+        return self.extended(kinds, ())
+
+    def extended(self, kinds: Iterable[NodeKind], cells: Iterable[CellDefinition]) -> Catalog:
+        """This catalogue with more in it, such as a plugin's."""
+        return Catalog(
+            (*self.kinds.values(), *kinds), {**self.cells, **{c.name: c for c in cells}}, self.families.values()
+        )
 
 
 @cache
@@ -76,4 +105,4 @@ def standard() -> Catalog:
         *(recurrence, updates, axes, attention, trees),
         *(pointwise, activations, features, losses, likelihoods),
     )
-    return Catalog((kind for module in modules for kind in module.KINDS), library())
+    return Catalog((kind for module in modules for kind in module.KINDS), library(), CELL_FAMILIES)

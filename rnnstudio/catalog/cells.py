@@ -88,6 +88,9 @@ def gru() -> CellDefinition:
 
 def library() -> dict[str, CellDefinition]:
     """Fresh definitions of all library cells by name."""
-    families = (cells_gated, cells_slow, cells_nets, cells_tree)
-    cells = (rnn(), lstm(), gru(), *(draw() for family in families for draw in family.CELLS))
+    modules = (cells_gated, cells_slow, cells_nets, cells_tree)
+    cells = (rnn(), lstm(), gru(), *(draw() for module in modules for draw in module.CELLS))
     return {cell.name: cell for cell in cells}
+
+
+FAMILIES = cells_tree.FAMILIES

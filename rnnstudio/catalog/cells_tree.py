@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 from ..design.design import CellDefinition, Value, Var
+from .families import CellFamily
+from .node import letter
 from .sketch import Sketch
 
 UNITS = Var("units")
 
 
-def recursive_net() -> CellDefinition:
-    """The plain recursive net for binary trees."""
+def _sides(children: int) -> tuple[str, ...]:
+    """What the children of a node are called in the drawing."""
+    usual = {1: ("only",), 2: ("left", "right"), 3: ("first", "second", "third")}
+    return usual.get(children) or tuple(f"child{i + 1}" for i in range(children))
+
+
+def _name(family: str, children: int, **usual: int) -> str:
+    """The name of a family's drawing for so many children; some have one in the literature."""
+    return next((name for name, number in usual.items() if number == children), f"{family}{children}")
+
+
+def _states_of_children(s: Sketch, sides: tuple[str, ...]) -> None:
+    """The plain nets' children, each by its number, reading the node “state”."""
+    for i, side in enumerate(sides):
+        s.add(side, "Children", at=(1, i + 1), params={"how": "slot", "slot": i}, input="state")
+
+
+def recursive_net(children: int = 2) -> CellDefinition:
+    """The plain recursive net, with a matrix for each child."""
     s = Sketch()
+    sides = _sides(children)
     s.add("x", "CellInput", at=(0, 0))
-    s.add("left", "Children", at=(1, 1), params={"how": "slot", "slot": 0}, input="state")
-    s.add("right", "Children", at=(1, 2), params={"how": "slot", "slot": 1}, input="state")
+    _states_of_children(s, sides)
     total = s.add(
         "total",
         "Linear",
         at=(2, 0.5),
-        params={"units": UNITS, "terms": 3},
-        title="W x + U left + V right + b",
+        params={"units": UNITS, "terms": children + 1},
+        title="W x + U left + V right + b" if children == 2 else "W x + Σ U_k h_k + b",
         input="x",
-        input2="left",
-        input3="right",
+        **{f"input{i + 2}": side for i, side in enumerate(sides)},
     )
     h = s.add("state", "Tanh", at=(3, 0.5), title="h", input=total)
     s.add("h", "CellOutput", at=(4, 0.5), input=h)
     return s.cell(
-        "RecursiveNet",
+        _name("RecursiveNet", children, RecursiveNet=2),
         {"units": 64},
-        "The plain recursive net: a node's state is a squashed sum of its own input and its two children.",
-        "h_n = tanh(W x_n + U_1 h_left + U_2 h_right + b)",
+        "The plain recursive net: a node's state is a squashed sum of its own input and its ordered children, each by "
+        "a matrix of its own.",
+        "h_n = tanh(W x_n + Σ_k U_k h_k + b),  k = 1 … " + str(children),
         "Socher et al. 2011",
     )
 
@@ -86,25 +105,16 @@ def child_sum_tree_lstm() -> CellDefinition:
     )
 
 
-def binary_tree_lstm() -> CellDefinition:
-    """The N-ary Tree-LSTM with two ordered children."""
-    return _n_ary_tree_lstm("BinaryTreeLSTM", ("left", "right"), "two")
-
-
-def ternary_tree_lstm() -> CellDefinition:
-    """The N-ary Tree-LSTM with three ordered children."""
-    return _n_ary_tree_lstm("TernaryTreeLSTM", ("first", "second", "third"), "three")
-
-
-def _n_ary_tree_lstm(name: str, sides: tuple[str, ...], number: str) -> CellDefinition:
+def n_ary_tree_lstm(children: int = 2) -> CellDefinition:
     """Tai et al. 2015, section 3.2: each child has its place, its matrices in every gate, and a forget gate."""
+    sides = _sides(children)
     s = Sketch()
     many = len(sides)
     s.add("x", "CellInput", at=(0, many))
     for i, side in enumerate(sides):
         slot: dict[str, Value] = {"how": "slot", "slot": i}
-        s.add(f"h_{side}", "Children", at=(1, many + 2 + i), params=slot, title=f"h of {side} child", input="state")
-        s.add(f"c_{side}", "Children", at=(4, i - many), params=slot, title=f"c of {side} child", input="memory")
+        s.add(f"h_{side}", "Children", at=(1, many + 2 + i), params=slot, title=f"h of {_called(side)}", input="state")
+        s.add(f"c_{side}", "Children", at=(4, i - many), params=slot, title=f"c of {_called(side)}", input="memory")
 
     def gate(key: str, row: float, squash: str = "Sigmoid", bias: float | Var = 0.0) -> str:
         ports = {f"input{i + 2}": f"h_{side}" for i, side in enumerate(sides)}
@@ -122,7 +132,7 @@ def _n_ary_tree_lstm(name: str, sides: tuple[str, ...], number: str) -> CellDefi
     kept = {}
     for i, side in enumerate(sides):
         forget = gate(f"forget_{side}", i, bias=Var("forget_bias"))
-        kept["bcd"[i]] = s.add(f"kept_{side}", "Multiply", at=(5, i - 0.5), a=forget, b=f"c_{side}")
+        kept[letter(i + 1)] = s.add(f"kept_{side}", "Multiply", at=(5, i - 0.5), a=forget, b=f"c_{side}")
     write, new, reveal = gate("input", many), gate("candidate", many + 1, "Tanh"), gate("output", many + 2)
     written = s.add("written", "Multiply", at=(5, many + 0.5), title="i ⊙ g", a=write, b=new)
     memory = s.add("memory", "Add", at=(6, 1), params={"terms": many + 1}, title="c", a=written, **kept)
@@ -131,29 +141,39 @@ def _n_ary_tree_lstm(name: str, sides: tuple[str, ...], number: str) -> CellDefi
     s.add("h", "CellOutput", at=(8, many + 2), input=state)
     s.add("c", "CellOutput", at=(8, 1), input=memory)
     return s.cell(
-        name,
+        _name("NaryTreeLSTM", children, BinaryTreeLSTM=2, TernaryTreeLSTM=3),
         {"units": 64, "forget_bias": 1.0},
-        f"The Tree-LSTM for {number} ordered children: every gate tells them apart.",
+        f"The Tree-LSTM for up to {children} ordered children: every gate has a matrix for each of them, and each has "
+        "a forget gate that reads them all.",
         "f_k = σ(W_f x_n + Σ_l U_f^(k,l) h_l + b_f)\ni = σ(W_i x_n + Σ_l U_i^(l) h_l + b_i)\n"
-        "o, g alike\nc_n = i ⊙ g + Σ_k f_k ⊙ c_k\nh_n = o ⊙ tanh(c_n)",
-        "Tai, Socher and Manning 2015, section 3.2",
+        "o = σ(W_o x_n + Σ_l U_o^(l) h_l + b_o)\ng = tanh(W_g x_n + Σ_l U_g^(l) h_l + b_g)\n"
+        f"c_n = i ⊙ g + Σ_k f_k ⊙ c_k\nh_n = o ⊙ tanh(c_n),  k, l = 1 … {children}",
+        "Tai, Socher and Manning 2015, section 3.2, equations 9–14",
     )
 
 
-def rntn() -> CellDefinition:
-    """The recursive neural tensor network for binary trees."""
+def _called(side: str) -> str:
+    return f"child {side.removeprefix('child')}" if side.startswith("child") else f"{side} child"
+
+
+def rntn(children: int = 2) -> CellDefinition:
+    """The recursive neural tensor network."""
     s = Sketch()
+    sides = _sides(children)
     s.add("x", "CellInput", at=(0, 0))
-    s.add("left", "Children", at=(1, 1), params={"how": "slot", "slot": 0}, input="state")
-    s.add("right", "Children", at=(1, 2), params={"how": "slot", "slot": 1}, input="state")
-    pair = s.add("pair", "Concat", at=(2, 1.5), title="[left, right]", a="left", b="right")
+    _states_of_children(s, sides)
+    pair = sides[0]
+    if children > 1:
+        ports = {letter(i): side for i, side in enumerate(sides)}
+        terms: dict[str, Value] = {} if children == 2 else {"terms": children}
+        pair = s.add("pair", "Concat", at=(2, 1.5), params=terms, title=f"[{', '.join(sides)}]", **ports)
     tensor = s.add("tensor", "Bilinear", at=(3, 2), params={"units": UNITS, "bias": False}, a=pair, b=pair)
     total = s.add(
         "total",
         "Linear",
         at=(3, 0.5),
         params={"units": UNITS, "terms": 2},
-        title="W x + U [left, right] + b",
+        title=f"W x + U [{', '.join(sides)}] + b" if children < 4 else "W x + U p + b",
         input="x",
         input2=pair,
     )
@@ -161,12 +181,20 @@ def rntn() -> CellDefinition:
     h = s.add("state", "Tanh", at=(5, 1), title="h", input=both)
     s.add("h", "CellOutput", at=(6, 1), input=h)
     return s.cell(
-        "RNTN",
+        _name("RNTN", children, RNTN=2),
         {"units": 32},
-        "The recursive neural tensor network: the children also meet in a product, one matrix for each unit.",
-        "p = [left, right]\nh_n = tanh(pᵀ V p + W x_n + U p + b)",
+        "The recursive neural tensor network: the ordered children also meet in a product, one matrix for each unit.",
+        f"p = [{', '.join(f'h_{i + 1}' for i in range(children)) if children < 4 else f'h_1, …, h_{children}'}]\n"
+        "h_n = tanh(pᵀ V p + W x_n + U p + b)",
         "Socher et al. 2013",
     )
 
 
-CELLS = (recursive_net, rntn, child_sum_tree_lstm, binary_tree_lstm, ternary_tree_lstm)
+FAMILIES = (
+    CellFamily("RecursiveNet", "Recursive net", recursive_net),
+    CellFamily("RNTN", "RNTN", rntn),
+    CellFamily("NaryTreeLSTM", "N-ary Tree-LSTM", n_ary_tree_lstm),
+)
+"""Cells that are drawn for any number of children."""
+
+CELLS = (child_sum_tree_lstm,)

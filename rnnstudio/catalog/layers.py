@@ -6,7 +6,20 @@ from collections.abc import Mapping
 from math import sqrt
 
 from ..design.signals import Real, Signal
-from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, counted, joint_axes, need_real, need_tokens
+from .node import (
+    TERMS,
+    Context,
+    Mistake,
+    NodeKind,
+    Param,
+    Params,
+    Port,
+    Signals,
+    counted,
+    joint_axes,
+    need_real,
+    need_tokens,
+)
 from .primitives import Builder, Init, Value
 
 WEIGHT_INITS = ("uniform", "xavier", "he", "orthogonal", "identity", "normal", "zero", "spectral_radius")
@@ -27,7 +40,7 @@ class Linear(NodeKind):
     formula = "y = W x + b\nwith more inputs: y = W x + W₂ x₂ + … + b"
     params = (
         Param("units", "int", 128, "width of the output", minimum=1, maximum=65536),
-        Param("terms", "int", 1, "number of inputs, each with a matrix of its own", minimum=1, maximum=8),
+        Param("terms", "int", 1, "number of inputs, each with a matrix of its own", minimum=1, maximum=TERMS),
         Param("bias", "bool", True, "add a trained bias"),
         Param("bias_value", "float", 0.0, "what the bias starts at (a forget gate: 1)"),
         Param("init", "choice", "uniform", "how the matrix of the first input starts", WEIGHT_INITS),
@@ -41,7 +54,7 @@ class Linear(NodeKind):
     words = ("dense", "fully connected", "affine", "projection", "matrix", "readout")
 
     def input_ports(self, params: Params) -> tuple[Port, ...]:
-        terms = counted(params.get("terms"), 1, 8)
+        terms = counted(params.get("terms"), 1)
         return tuple(Port("input" if i == 0 else f"input{i + 1}", "features") for i in range(terms))
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:

@@ -6,10 +6,22 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from ..design.signals import Real, Signal
-from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, counted, joint_axes, joint_width, need_real
+from .node import (
+    TERMS,
+    Context,
+    Mistake,
+    NodeKind,
+    Param,
+    Params,
+    Port,
+    Signals,
+    counted,
+    joint_axes,
+    joint_width,
+    letter,
+    need_real,
+)
 from .primitives import Builder, Value
-
-_LETTERS = "abcdefghijklmnop"
 
 
 def unpadded(builder: Builder, value: Value, fill: float) -> Value:
@@ -115,10 +127,10 @@ class _Several(NodeKind):
 
     family = "Pointwise"
     primitive = ""
-    params: ClassVar[tuple[Param, ...]] = (Param("terms", "int", 2, "number of inputs", minimum=2, maximum=16),)
+    params: ClassVar[tuple[Param, ...]] = (Param("terms", "int", 2, "number of inputs", minimum=2, maximum=TERMS),)
 
     def input_ports(self, params: Params) -> tuple[Port, ...]:
-        return tuple(Port(_LETTERS[i], "features") for i in range(counted(params.get("terms"), 2, 16)))
+        return tuple(Port(letter(i), "features") for i in range(counted(params.get("terms"), 2)))
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         known = {port: s for port, s in inputs.items() if s is not None}
@@ -204,11 +216,11 @@ class Concat(NodeKind):
     family = "Pointwise"
     doc = "Puts features side by side."
     formula = "y = [a, b, …]"
-    params = (Param("terms", "int", 2, "number of inputs", minimum=2, maximum=16),)
+    params = (Param("terms", "int", 2, "number of inputs", minimum=2, maximum=TERMS),)
     words = ("join", "stack", "concatenate")
 
     def input_ports(self, params: Params) -> tuple[Port, ...]:
-        return tuple(Port(_LETTERS[i], "features") for i in range(counted(params.get("terms"), 2, 16)))
+        return tuple(Port(letter(i), "features") for i in range(counted(params.get("terms"), 2)))
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         known = {port: s for port, s in inputs.items() if s is not None}

@@ -9,9 +9,10 @@ from typing import Any
 
 from .. import data
 from ..catalog.catalog import CELL
+from ..catalog.families import CHILDREN, CellFamily, set_children
 from ..compiler.resolve import cell_params
 from ..data.dataset import Dataset
-from ..design.design import Design, Node
+from ..design.design import MAIN, Design, Node
 from ..design.edits import SetParam, SetVariable
 from ..design.errors import StudioError
 from ..design.recipe import JSON, DataRecipe
@@ -108,13 +109,24 @@ def _set_param(design: Design, name: str, value: Any) -> Design:
             where="--set",
             remedy=f"Variables: {variables}{params}; training settings: {', '.join(TrainingSettings.model_fields)}.",
         )
+    family = _family(design, node)
+    if param == CHILDREN and family is not None:
+        return set_children(design, MAIN, node, family, value).apply(design)
     return SetParam(key, param, value).apply(design)
+
+
+def _family(design: Design, node: Node) -> CellFamily | None:
+    """The cells of which the node's is one, drawn for its number of children."""
+    cell = design.cells.get(str(node.params.get("cell"))) if node.kind == CELL else None
+    drawn = load_plugins().catalog.family_of(cell) if cell is not None else None
+    return drawn[0] if drawn is not None else None
 
 
 def _params(design: Design, node: Node) -> list[str]:
     if node.kind == CELL:
         cell = design.cells.get(str(node.params.get("cell")))
-        return [p.name for p in cell_params(cell)] if cell is not None else []
+        own = [CHILDREN] if _family(design, node) is not None else []
+        return [*own, *(p.name for p in cell_params(cell))] if cell is not None else []
     kind = load_plugins().catalog.of(node)
     return [p.name for p in kind.params] if kind is not None else []
 

@@ -62,9 +62,7 @@ class Stock:
         _unique("a reader", readers, {*self.readers, *BUILT_IN})
         _unique("an exporter", exporters, {*self.exporters, *RESERVED_FORMATS})
         guarded = [GuardedKind(kind, plugin.name) for kind in plugin.nodes]
-        catalog = Catalog(
-            (*self.catalog.kinds.values(), *guarded), {**self.catalog.cells, **{cell.name: cell for cell in cells}}
-        )
+        catalog = self.catalog.extended(guarded, cells)
         for cell in cells:
             _judge_cell(cell, catalog)
         stock = Stock(

@@ -44,7 +44,9 @@ def offers(catalog: Catalog, design: Design, graph: str = MAIN) -> list[Offer]:
     families = [*FAMILIES, *sorted({k.family for k in catalog.kinds.values()} - set(FAMILIES))]
     for family in families:
         if family == "Cells":
-            found += [_cell_offer(cell) for cell in {**catalog.cells, **design.cells}.values() if cell.name != graph]
+            found += [
+                _cell_offer(cell, catalog) for cell in {**catalog.cells, **design.cells}.values() if cell.name != graph
+            ]
         if family == "Cell" and graph == MAIN:
             continue
         found += [
@@ -54,9 +56,15 @@ def offers(catalog: Catalog, design: Design, graph: str = MAIN) -> list[Offer]:
     return found
 
 
-def _cell_offer(cell: CellDefinition) -> Offer:
-    words = ("recurrent", "cell", "layer")
-    return Offer(f"cell:{cell.name}", cell.name, "Cells", cell.doc, cell.formula, cell.source, "", words)
+def _cell_offer(cell: CellDefinition, catalog: Catalog) -> Offer:
+    words: tuple[str, ...] = ("recurrent", "cell", "layer")
+    title = cell.name
+    drawn = catalog.family_of(cell)
+    if drawn is not None:
+        family, children = drawn
+        words = (*words, cell.name, family.name, "tree", "children", "n-ary")
+        title = family.title if children == family.default else f"{family.title}, {children} children"
+    return Offer(f"cell:{cell.name}", title, "Cells", cell.doc, cell.formula, cell.source, "", words)
 
 
 def find(key: str, catalog: Catalog, design: Design, graph: str = MAIN) -> Offer | None:

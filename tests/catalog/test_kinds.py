@@ -135,7 +135,8 @@ def test_every_primitive_has_its_operation_and_every_operation_its_words() -> No
 def test_the_library_is_drawn_anew_each_time_and_equal() -> None:
     one, other = library(), library()
     assert one == other
-    assert one.keys() == CATALOG.cells.keys()
+    usual = {family.drawn(family.default).name for family in CATALOG.families.values()}
+    assert one.keys() | usual == CATALOG.cells.keys()
 
 
 def test_a_library_cell_has_ports_and_parameters_that_fit() -> None:

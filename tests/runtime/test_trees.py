@@ -37,7 +37,7 @@ def tree_net(cell: str, *, every_node: bool = False) -> Design:
     return Design(
         graph=s.graph(),
         variables=frozen({"hidden": 6}),
-        cells=frozen({cell: standard().cells[cell]}),
+        cells=frozen(standard().definitions_for(cell)),
         axes=frozen({"tree": Axis("tree", "tree")}),
     )
 

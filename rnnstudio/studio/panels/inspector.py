@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from ...catalog.catalog import CELL
+from ...catalog.families import CHILDREN, MOST, set_children
 from ...catalog.node import Param
 from ...compiler.resolve import cell_params, ports, variables_of
 from ...design.design import MAIN, Node, Pin, Wire
@@ -32,7 +33,13 @@ def variables_in(session: Session, graph: str) -> Variables:
 def params_of(session: Session, node: Node) -> tuple[Param, ...]:
     if node.kind == CELL:
         cell = session.design.cells.get(str(node.params.get("cell", "")))
-        return cell_params(cell) if cell is not None else ()
+        if cell is None:
+            return ()
+        drawn = session.catalog.family_of(cell)
+        if drawn is None:
+            return cell_params(cell)
+        doc = "how many ordered children a node has; the cell is drawn anew for another number"
+        return (*cell_params(cell), Param(CHILDREN, "int", drawn[1], doc, minimum=1, maximum=MOST))
     kind = session.catalog.of(node)
     return kind.params if kind is not None else ()
 
@@ -313,7 +320,28 @@ class NodeForm(QWidget):
         if self.session.do(RenameNode(self.keys[0], text, self.graph)):
             self.session.focus.select((text,))
 
+    def _set_children(self, value: Any, merge: str) -> None:
+        """Draw the cells of the selected nodes for another number of children."""
+        before = design = self.session.design
+        edits: list[Edit] = []
+        for key in self.keys:
+            node = design.graph_of(self.graph).nodes[key]
+            drawn = self.session.catalog.family_of(design.cells[str(node.params["cell"])])
+            if drawn is not None and drawn[1] != value:
+                try:
+                    edits.append(set_children(design, self.graph, node, drawn[0], value))
+                except StudioError as error:
+                    self.session.failed.emit(error)
+                    return
+                design = edits[-1].apply(design)
+        if design is not before:
+            self.session.do(edits[0] if len(edits) == 1 else Compound(tuple(edits), f"Set {CHILDREN}"), merge)
+
     def _set(self, name: str, value: Any, stepped: bool) -> None:
+        merge = f"{self.graph}/{','.join(self.keys)}.{name}" if stepped else ""
+        if name == CHILDREN and all(n.kind == CELL for n in self._nodes()):
+            self._set_children(value, merge)
+            return
         default = next((p.default for p in self._common() if p.name == name), None)
         new = None if value == default and type(value) is type(default) and name != "cell" else value
         edits: list[Edit] = [
@@ -321,7 +349,6 @@ class NodeForm(QWidget):
             for n in self._nodes()
             if n.params.get(name) != new and (new is not None or name in n.params)
         ]
-        merge = f"{self.graph}/{','.join(self.keys)}.{name}" if stepped else ""
         if edits:
             many = len(edits) > 1
             self.session.do(Compound(tuple(edits), f"Set {name} of {len(edits)} nodes") if many else edits[0], merge)

@@ -186,3 +186,33 @@ def test_how_an_axis_runs_is_an_edit(hands):
     hands.session.undo()
     assert form.kind.currentData() == "sequence"
 
+
+def test_a_tree_lstm_is_drawn_anew_for_another_number_of_children(hands):
+    hands.session.new()
+    offer = next(o for o in hands.window.palette_panel.offers() if o.title == "N-ary Tree-LSTM")
+    hands.view.add_offer(offer, QPointF(0, 0))
+    (name,) = hands.graph.nodes
+    hands.click(hands.node(name))
+    type_into(number(hands, "units").edit, "7")
+    type_into(number(hands, "children").edit, "5")
+    node = hands.graph.nodes[name]
+    assert dict(node.params) == {"cell": "NaryTreeLSTM5", "units": 7}
+    assert list(hands.session.design.cells) == ["NaryTreeLSTM5"]
+    assert number(hands, "children").edit.text() == "5"
+    hands.session.focus.enter("NaryTreeLSTM5", name)
+    slots = {n.params["slot"] for n in hands.graph.nodes.values() if n.kind == "Children"}
+    assert slots == {0, 1, 2, 3, 4}
+    hands.session.focus.leave()
+    hands.session.undo()
+    assert list(hands.session.design.cells) == ["BinaryTreeLSTM"]
+
+
+def test_a_number_of_children_that_cannot_be_drawn_is_refused_at_the_field(hands):
+    hands.session.new()
+    offer = next(o for o in hands.window.palette_panel.offers() if o.title == "N-ary Tree-LSTM")
+    hands.view.add_offer(offer, QPointF(0, 0))
+    (name,) = hands.graph.nodes
+    hands.click(hands.node(name))
+    before = hands.session.design
+    type_into(number(hands, "children").edit, "0")
+    assert hands.session.design is before

@@ -1,0 +1,127 @@
+"""Nets over trees with N ordered children, each against its equation written by hand as a recursion in plain torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+import rnnstudio
+from rnnstudio.catalog.catalog import standard
+from rnnstudio.compiler import compile_design
+from rnnstudio.design.design import Design
+from rnnstudio.design.edits import SetAxis
+from rnnstudio.design.signals import Axis
+from rnnstudio.runtime import Network
+
+WIDTH, UNITS, EXAMPLES = 3, 4, 3
+SIDES = {1: ["only"], 2: ["left", "right"], 3: ["first", "second", "third"]}
+Weights = dict[str, Tensor]
+Node = Callable[[Weights, Tensor, list[tuple[Tensor, ...]]], tuple[Tensor, ...]]
+"""The state of a tree's node from the weights, its input and the states of its children, absent ones zero."""
+
+
+def drawn(cell: str, children: int) -> Design:
+    design = rnnstudio.new("tree")
+    x = design.add("FeatureInput", "x", size=WIDTH, axis="tree", field="x")
+    net = design.add(cell, "net", children=children, units=UNITS, x=x)
+    design.add("Output", "y", input=f"{net}.h")
+    return SetAxis(Axis("tree", "tree")).apply(design.design)
+
+
+def linear(w: Weights, name: str, x: Tensor, h: list[Tensor]) -> Tensor:
+    """W x + Σ_k U_k h_k + b."""
+    total = w[f"net.{name}.weight"] @ x + w[f"net.{name}.bias"]
+    for k, state in enumerate(h):
+        total = total + w[f"net.{name}.weight{k + 2}"] @ state
+    return total
+
+
+def tree_lstm(w: Weights, x: Tensor, children: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """Tai et al. 2015, equations 9 to 14."""
+    h = [child[0] for child in children]
+    i = torch.sigmoid(linear(w, "input_sum", x, h))
+    o = torch.sigmoid(linear(w, "output_sum", x, h))
+    c = i * torch.tanh(linear(w, "candidate_sum", x, h))
+    names = SIDES.get(len(children)) or [f"child{k + 1}" for k in range(len(children))]
+    for name, child in zip(names, children, strict=True):
+        c = c + torch.sigmoid(linear(w, f"forget_{name}_sum", x, h)) * child[1]
+    return o * torch.tanh(c), c
+
+
+def recursive_net(w: Weights, x: Tensor, children: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    h = torch.tanh(linear(w, "total", x, [child[0] for child in children]))
+    return h, h
+
+
+def rntn(w: Weights, x: Tensor, children: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    p = torch.cat([child[0] for child in children])
+    h = torch.tanh(torch.einsum("i,kij,j->k", p, w["net.tensor.weight"], p) + linear(w, "total", x, [p]))
+    return h, h
+
+
+EQUATIONS: dict[str, Node] = {"NaryTreeLSTM": tree_lstm, "RecursiveNet": recursive_net, "RNTN": rntn}
+
+
+def trees(children: int) -> Tensor:
+    """Parents [example, node]: a chain, a node with all its children, and children in the slots of two levels."""
+    size = 2 * children + 2
+    chain = [-1, *range(size - 1)]
+    star = [-1, *[0] * children, *[1] * (size - 1 - children)][:size]
+    star = [p if p != 1 or i - children <= children else 2 for i, p in enumerate(star)]
+    deep = [-1, 0, *[1] * children, *[2] * (size - 2 - children)][:size]
+    return torch.tensor([chain, star, deep])
+
+
+def by_hand(node: Node, w: Weights, x: Tensor, parents: list[int], children: int) -> Tensor:
+    """The hidden state of every node of one tree."""
+    zero = torch.zeros(UNITS, dtype=torch.float64)
+    states: dict[int, tuple[Tensor, ...]] = {}
+
+    def state(n: int) -> tuple[Tensor, ...]:
+        if n not in states:
+            below = [state(k) for k, parent in enumerate(parents) if parent == n]
+            assert len(below) <= children
+            states[n] = node(w, x[n], below + [(zero, zero)] * (children - len(below)))
+        return states[n]
+
+    return torch.stack([state(n)[0] for n in range(len(parents))])
+
+
+@pytest.mark.parametrize("cell", EQUATIONS)
+@pytest.mark.parametrize("children", [1, 2, 3, 5])
+def test_values_and_gradients_are_those_of_the_equation(cell: str, children: int) -> None:
+    network = Network(compile_design(drawn(cell, children), standard())).double()
+    generator = torch.Generator().manual_seed(children)
+    with torch.no_grad():
+        for _, weight in sorted(network.weights.items()):
+            weight.copy_(torch.randn(weight.shape, generator=generator, dtype=torch.float64) * 0.5)
+    parents = trees(children)
+    shape = (EXAMPLES, parents.shape[1], WIDTH)
+    x = torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
+    towards = torch.randn((*shape[:2], UNITS), generator=generator, dtype=torch.float64)
+    names = [*network.weights, "x"]
+
+    found = network({"x": x, "tree_parents": parents}).outputs["y"]
+    found_gradients = torch.autograd.grad((found * towards).sum(), [*network.weights.values(), x])
+
+    weights = {path: weight.detach().clone().requires_grad_() for path, weight in network.weights.items()}
+    wanted = torch.stack(
+        [by_hand(EQUATIONS[cell], weights, x[i], parents[i].tolist(), children) for i in range(EXAMPLES)]
+    )
+    gradients = torch.autograd.grad((wanted * towards).sum(), [*weights.values(), x])
+
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-9)
+    for name, one, other in zip(names, found_gradients, gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9, msg=name)
+        assert float(other.abs().max()) > 0, f"{name} is not tried by these trees"
+
+
+@pytest.mark.parametrize("children", [1, 2, 3, 5])
+def test_a_tree_lstm_has_all_n_by_n_forget_matrices(children: int) -> None:
+    program = compile_design(drawn("NaryTreeLSTM", children), standard())
+    forget = [p for p in program.parameters if "forget" in p.path and p.shape == (UNITS, UNITS)]
+    assert len(forget) == children**2
+    assert len({p.path for p in forget}) == children**2
