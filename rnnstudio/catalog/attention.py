@@ -14,6 +14,7 @@ from .features import softmax_over
 from .layers import weight_init
 from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
 from .primitives import Builder, Init, Value
+from .renaming import behind, own_axis
 
 SCORES = ("scaled_dot", "dot", "general", "additive")
 
@@ -21,6 +22,7 @@ _SCORE = Param("score", "choice", "additive", "how well a key matches the query"
 _UNITS = Param("units", "int", 0, "width of the layer that scores (additive); 0: the query's", minimum=0)
 _HEADS = Param("heads", "int", 1, "independent attentions, each over its part of the features", minimum=1, maximum=64)
 _SOURCE = Param("axis", "axis", "", "the axis of the keys that is crossed; empty: the only one the query lacks")
+_CAUSAL = Param("causal", "bool", False, "no looking ahead: each step sees the steps up to its own only")
 
 FORMULA = (
     "dot: s = qᵀk;  scaled dot: s = qᵀk / √n;  general: s = qᵀ W k;  additive: s = vᵀ tanh(W q + U k + b)\n"
@@ -40,6 +42,9 @@ def source_axis(query: Signal | None, keys: Signal, params: Params, port: str = 
             raise Mistake("MixedAxes", f"the query runs along “{axis}” itself", "query")
         return axis
     own = [a for a in keys.axes if a not in have]
+    if query is not None and keys.axes and not own:
+        text = f"the {port} {keys.text()} have no axis that the query lacks: give them a second name for it"
+        raise Mistake("AxisMeetsItself", text, port)
     if len(own) != 1:
         has = "no axis that the query lacks" if not own else f"the axes {', '.join(own)}"
         raise Mistake("MixedAxes", f"the {port} {keys.text()} have {has}: set this node's axis", port)
@@ -106,6 +111,14 @@ def weighted_sum(builder: Builder, weights: Value, values: Value, axis: str, nam
     return builder.op("contract", (weights, values), signal, name=name, axis=axis, heads=heads, **sides)
 
 
+def _needs_own_axis(query: Signal | None, axis: str, params: Params, context: Context) -> None:
+    """Raise Mistake when it cannot be told up to which step `axis` may be seen."""
+    if params["causal"] and query is not None:
+        own = own_axis(query.axes, axis, "query")
+        if own in context.trees:
+            raise Mistake("MixedAxes", f"the nodes of the tree “{own}” have no order: switch causal off", "query")
+
+
 def _blank(builder: Builder, value: Value, axis: str, name: str) -> Value:
     return builder.op("blank", (value,), value.signal, name=name, over=(axis,), axes=value.signal.axes, fill=0.0)
 
@@ -117,15 +130,18 @@ class Match(NodeKind):
     formula = FORMULA.split("\n")[0]
     source = SOURCE
     inputs = (Port("query", "what is looked for"), Port("keys", "where it is looked for, along an axis"))
-    params = (_SCORE, _UNITS, _HEADS, _SOURCE)
-    words = ("attention", "alignment", "score", "energy", "bahdanau", "luong")
+    params = (_SCORE, _UNITS, _HEADS, _CAUSAL, _SOURCE)
+    words = ("attention", "alignment", "score", "energy", "bahdanau", "luong", "self-attention", "pairwise")
+
+    def whole_ports(self, params: Params, along: str) -> tuple[str, ...]:
+        return () if params.get("causal") else ("keys",)
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         query, keys = inputs["query"], inputs["keys"]
         if keys is None:
             return {"out": None}
         need_real(keys, "keys")
-        source_axis(query, keys, params)
+        _needs_own_axis(query, source_axis(query, keys, params), params, context)
         _score_check(query, keys, params)
         # A query that comes from a loop is known only after this has a width: its axes are added then.
         have = query.axes if query is not None else ()
@@ -133,8 +149,11 @@ class Match(NodeKind):
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         axis = source_axis(inputs["query"].signal, inputs["keys"].signal, params)
-        keys = _blank(builder, inputs["keys"], axis, "own")
-        return {"out": scores(builder, inputs["query"], keys, params)}
+        query, keys = inputs["query"], _blank(builder, inputs["keys"], axis, "own")
+        found = scores(builder, query, keys, params)
+        if params["causal"]:
+            found = behind(builder, found, axis, query.signal.axes, None, "behind")
+        return {"out": found}
 
 
 class WeightedSum(NodeKind):
@@ -145,8 +164,11 @@ class WeightedSum(NodeKind):
     formula = "y = Σ_j a_j ⊙ v_j"
     inputs = (Port("weights", "one for each step (and head)"), Port("values", "features along the axis"))
     reads_axis = ("values",)
-    params = (Param("axis", "axis", "", "the axis to cross; empty: the values' only axis"),)
-    words = ("attention", "context", "average", "expectation", "pool")
+    params = (_CAUSAL, Param("axis", "axis", "", "the axis to cross; empty: the values' only axis"))
+    words = ("attention", "context", "average", "expectation", "pool", "self-attention")
+
+    def whole_ports(self, params: Params, along: str) -> tuple[str, ...]:
+        return () if params.get("causal") else self.reads_axis
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         weights, values = inputs["weights"], inputs["values"]
@@ -160,6 +182,8 @@ class WeightedSum(NodeKind):
                 raise Mistake("MixedAxes", f"the weights {weights.text()} have no axis “{axis}”", "weights")
             _divides(need_real(weights, "weights").width, content.width, "values", "values")
             have = weights.axes
+            others = Signal(tuple(a for a in have if a != axis), content)
+            _needs_own_axis(others, axis, params, context)
         axes = have + tuple(a for a in values.axes if a not in have)
         return {"out": Signal(tuple(a for a in axes if a != axis), content)}
 
@@ -169,6 +193,8 @@ class WeightedSum(NodeKind):
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         axis = self._axis(inputs["values"].signal, params)
         weights = _blank(builder, inputs["weights"], axis, "own_weights")
+        if params["causal"]:
+            weights = behind(builder, weights, axis, weights.signal.axes, 0.0, "behind")
         return {"out": weighted_sum(builder, weights, _blank(builder, inputs["values"], axis, "own"), axis)}
 
 
@@ -190,9 +216,13 @@ class Attention(NodeKind):
         _UNITS,
         _HEADS,
         Param("project", "bool", False, "map query, keys, values and result by matrices first (multi-head attention)"),
+        _CAUSAL,
         _SOURCE,
     )
-    words = ("bahdanau", "luong", "multi-head", "transformer", "context", "align", "memory")
+    words = ("bahdanau", "luong", "multi-head", "transformer", "context", "align", "memory", "self-attention")
+
+    def whole_ports(self, params: Params, along: str) -> tuple[str, ...]:
+        return () if params.get("causal") else self.reads_axis
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         query, keys = inputs["query"], inputs["keys"]
@@ -205,6 +235,7 @@ class Attention(NodeKind):
         if axis not in values.axes:
             raise Mistake("MixedAxes", f"the values {values.text()} have no axis “{axis}”", "values")
         heads = params["heads"]
+        _needs_own_axis(query, axis, params, context)
         if query is not None:
             need_real(query, "query")
         if params["project"]:
@@ -234,7 +265,10 @@ class Attention(NodeKind):
                 _projected(builder, keys, units, "keys", bias=True),
                 _projected(builder, values, units, "values", bias=True),
             )
-        weights = softmax_over(builder, scores(builder, query, keys, params), axis, "weights")
+        found = scores(builder, query, keys, params)
+        if params["causal"]:
+            found = behind(builder, found, axis, query.signal.axes, None, "behind")
+        weights = softmax_over(builder, found, axis, "weights")
         out = weighted_sum(builder, weights, values, axis, "context")
         if params["project"]:
             out = _projected(builder, out, units, "out", bias=True)

@@ -20,6 +20,7 @@ from . import (
     normalisation,
     pointwise,
     recurrence,
+    renaming,
     trees,
     updates,
 )
@@ -102,7 +103,7 @@ def standard() -> Catalog:
     """The catalogue of the studio itself, without plugins."""
     modules = (
         *(inputs, layers, normalisation, joins),
-        *(recurrence, updates, axes, attention, trees),
+        *(recurrence, updates, axes, renaming, attention, trees),
         *(pointwise, activations, features, losses, likelihoods),
     )
     return Catalog((kind for module in modules for kind in module.KINDS), library(), CELL_FAMILIES)

@@ -14,6 +14,7 @@ class Softmax(Unary):
     name = title = "Softmax"
     doc = "Makes numbers a distribution: positive, sum 1. Over the features, or over the steps of an axis."
     formula = "softmax(x)_i = e^(x_i) / Σ_j e^(x_j)"
+    primitive = "softmax"
     params = (
         Param("axis", "axis", "", "the axis it runs over, padding excluded (attention); empty: over the features"),
     )
@@ -28,9 +29,13 @@ class Softmax(Unary):
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         value = inputs["input"]
-        if not params["axis"]:
-            return {"out": builder.op("softmax", (value,), value.signal)}
-        return {"out": softmax_over(builder, value, params["axis"])}
+        axis: str = params["axis"]
+        if not axis:
+            return {"out": builder.op(self.primitive, (value,), value.signal)}
+        return {"out": builder.op(f"{self.primitive}_axis", (value,), value.signal, axis=axis, axes=value.signal.axes)}
+
+    def whole_ports(self, params: Params, along: str) -> tuple[str, ...]:
+        return ("input",) if along and params.get("axis") == along else ()
 
 
 def softmax_over(builder: Builder, value: Value, axis: str, name: str = "") -> Value:
@@ -38,13 +43,14 @@ def softmax_over(builder: Builder, value: Value, axis: str, name: str = "") -> V
     return builder.op("softmax_axis", (value,), value.signal, name=name, axis=axis, axes=value.signal.axes)
 
 
-class LogSoftmax(Unary):
+class LogSoftmax(Softmax):
     name = "LogSoftmax"
     title = "Log-softmax"
-    doc = "Log-probabilities from scores, over the features."
+    doc = "Log-probabilities from scores, over the features, or over the steps of an axis (at padding: 0)."
     formula = "y_i = x_i − log Σ_j e^(x_j)"
     primitive = "log_softmax"
-    words = ("log probability",)
+    params = (Param("axis", "axis", "", "the axis it runs over, padding excluded; empty: over the features"),)
+    words = ("log probability", "pointer")
 
 
 class _Fold(NodeKind):

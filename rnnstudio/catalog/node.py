@@ -81,13 +81,14 @@ def _finite(value: float) -> bool:
 
 
 class Mistake(Exception):  # noqa: N818 - diagnostics are nouns
-    """A shape rule says no. Becomes a diagnostic at the node (and port), with `code` as its kind."""
+    """A shape rule says no. Becomes a diagnostic at the node (and port, or parameter), with `code` as its kind."""
 
-    def __init__(self, code: str, message: str, port: str = "") -> None:
+    def __init__(self, code: str, message: str, port: str = "", param: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.port = port
+        self.param = param
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,10 @@ class NodeKind:
     """Inputs of which only the axes matter, not the values."""
     words: ClassVar[tuple[str, ...]] = ()
     """Other names people search for."""
+
+    def whole_ports(self, params: Params, along: str) -> tuple[str, ...]:
+        """As `reads_axis`, for a node with these parameters (as drawn: some may be missing) and steps of one axis."""
+        return self.reads_axis
 
     def input_ports(self, params: Params) -> tuple[Port, ...]:
         """The input ports a node with these parameters has. Must work with defaults and with wrong values."""

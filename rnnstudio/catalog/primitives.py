@@ -30,6 +30,9 @@ PRIMITIVES: Mapping[str, str] = MappingProxyType(
         "concat": "values side by side along the width",
         "slice": "columns start:stop of the width; attrs: start, stop",
         "align": "the same value with its axes in another order, or repeated along axes it lacks; attrs: axes",
+        "rename": "the same value; its axis `axis` is called `to`, with the same steps; attrs: axis, to",
+        "hide_ahead": "`fill` (None: the lowest number) where the step along `axis` is ahead of that along `until`; "
+        "attrs: axis, until, axes, fill",
         "dropout": "zero with probability `rate` and scale the rest while training; attrs: rate, shared_axis",
         "erf": "the error function, elementwise",
         "sign": "−1, 0 or 1, elementwise",
@@ -37,6 +40,7 @@ PRIMITIVES: Mapping[str, str] = MappingProxyType(
         "softmax": "over the width",
         "log_softmax": "over the width",
         "softmax_axis": "over an axis, padding gets 0; attrs: axis, axes",
+        "log_softmax_axis": "over an axis, padding gets 0; attrs: axis, axes",
         "fold": "the width becomes 1; attrs: how (sum or mean)",
         "match": "dot products over the width, one for each head; inputs: query, keys; attrs: heads, axes, axes2",
         "contract": "Σ over an axis of weights ⊙ values; inputs: weights (one a head), values; "

@@ -6,6 +6,7 @@ from ..catalog.catalog import Catalog
 from ..design.design import Design
 from ..design.errors import StudioError
 from .check import check
+from .copies import Renaming, roots
 from .flatten import Flat, flatten
 from .program import Program
 from .schedule import schedule
@@ -31,7 +32,10 @@ def compile_design(design: Design, catalog: Catalog, mode: str = "train") -> Pro
             remedy="Connect the network to a loss, or to an Output node.",
         )
     axes = _data_axes(design, flat)
-    return schedule(design.name, flat, axes, [name for name in axes if design.axis(name).kind == "tree"])
+    trees = [name for name in axes if design.axis(name).kind == "tree"]
+    renamings = (Renaming(op.attrs["axis"], op.attrs["to"], op.node) for op in flat.ops if op.kind == "rename")
+    copies = roots(axes, renamings)
+    return schedule(design.name, flat, axes | {name: axes[root] for name, root in copies.items()}, trees, copies)
 
 
 def _data_axes(design: Design, flat: Flat) -> dict[str, str]:

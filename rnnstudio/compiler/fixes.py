@@ -58,6 +58,9 @@ def for_mistake(
     if mistake.code == "TokensWhereFeaturesBelong" and mistake.port != "target":
         wire = Wire(Pin(*source), Pin(node, mistake.port))
         return splice(graph_name, graph, wire, "Embedding", {}, "input"), "Insert an Embedding"
+    if mistake.code == "AxisMeetsItself":
+        wire = Wire(Pin(*source), Pin(node, mistake.port))
+        return splice(graph_name, graph, wire, "RenameAxis", {}, "input"), "Give it a second name by Rename axis"
     if mistake.code == "WidthClash" and mistake.port == "prediction" and "target" in feeds:
         target = found.get(feeds["target"])
         reader = graph.nodes[source[0]]

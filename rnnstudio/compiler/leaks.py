@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..catalog.catalog import CELL, Catalog
-from ..design.design import CellDefinition, Design, Graph
+from ..design.design import CellDefinition, Design, Graph, Var
 from ..design.recipe import FieldSpec
 
 EARLIEST, EVERYWHERE = 8, -1000
@@ -34,8 +34,7 @@ def leaks(graph: Graph, design: Design, catalog: Catalog, params: Mapping[str, M
     """
     fields: Mapping[str, FieldSpec] = {s.name: s for s in design.data.fields} if design.data is not None else {}
     feeds = _feeds(graph)
-    ahead = _Ahead(design, catalog)
-    reads: Mapping[str, Sequence[tuple[str, int]]] | None = None
+    by_axis: dict[str, tuple[_Ahead, Mapping[str, Sequence[tuple[str, int]]]]] = {}
     for node in graph.nodes.values():
         kind = catalog.of(node)
         if kind is None or kind.family != "Losses":
@@ -46,8 +45,11 @@ def leaks(graph: Graph, design: Design, catalog: Catalog, params: Mapping[str, M
         wanted = str(params[target].get("field", ""))
         spec = fields.get(wanted)
         shift = (spec.shift_of, spec.shift) if spec is not None and spec.shift_of else ("", 0)
-        if reads is None:
-            reads = _reads(graph, catalog, params, feeds, ahead)
+        along = _axis(params[target], spec)
+        if along not in by_axis:
+            ahead = _Ahead(design, catalog, along)
+            by_axis[along] = ahead, _reads(graph, catalog, params, feeds, ahead)
+        ahead, reads = by_axis[along]
         if not _leaks(reads, params, prediction, wanted, shift):
             continue
         found = _search(graph, catalog, params, feeds, ahead, prediction, wanted, shift)
@@ -69,10 +71,10 @@ def _reads(
         if node is None:
             continue
         kind = catalog.of(node)
-        if kind is not None and not (kind.late_ports or kind.reads_axis or kind.shape_only):
+        own = params.get(key, {})
+        if kind is not None and not (kind.late_ports or kind.shape_only or kind.whole_ports(own, ahead.along)):
             found[key] = [(source, 0) for source in ports.values()]
             continue
-        own = params.get(key, {})
         shape_only = kind.shape_only if kind is not None else ()
         found[key] = [(s, ahead.offset(node, port, own)) for port, s in ports.items() if port not in shape_only]
     return found
@@ -156,39 +158,55 @@ def _search(
 
 
 class _Ahead:
-    """How many steps earlier a node reads one of its inputs."""
+    """How many steps earlier, along one axis, a node reads one of its inputs."""
 
-    def __init__(self, design: Design, catalog: Catalog) -> None:
+    def __init__(self, design: Design, catalog: Catalog, along: str) -> None:
         self.design = design
         self.catalog = catalog
-        self._cells: dict[str, Mapping[str, int]] = {}
+        self.along = along
+        self._cells: dict[tuple[Any, ...], Mapping[str, int]] = {}
+        """What was found for a cell with certain values of its variables."""
 
     def offset(self, node: Any, port: str, params: Mapping[str, Any]) -> int:
         if node.kind == CELL:
             cell = self.design.cells.get(str(node.params.get("cell", "")))
-            return self._inside(cell).get(port, 0) if cell is not None else 0
+            return self._inside(cell, params).get(port, 0) if cell is not None else 0
         kind = self.catalog.of(node)
-        if kind is None or (kind.late_ports == () and not kind.reads_axis):
+        if kind is None:
             return 0
-        if kind.reads_axis:
-            return EVERYWHERE if port in kind.reads_axis else 0
+        if port in kind.whole_ports(params, self.along):
+            return EVERYWHERE
         if port not in kind.late_ports:
             return 0
         k = params.get("k", 1)
         return k if isinstance(k, int) else 1
 
-    def _inside(self, cell: CellDefinition) -> Mapping[str, int]:
-        """How many steps earlier at least the outputs of a cell read each of its inputs."""
-        if cell.name not in self._cells:
-            self._cells[cell.name] = {}
+    def _inside(self, cell: CellDefinition, given: Mapping[str, Any]) -> Mapping[str, int]:
+        """How many steps earlier at least the outputs of a cell with these parameters read each of its inputs."""
+        variables = {name: given.get(name, default) for name, default in cell.params.items()}
+        place = (cell.name, *variables.items())
+        if place not in self._cells:
+            self._cells[place] = {}
             nodes = cell.graph.nodes
             feeds = _feeds(cell.graph)
-            params = {key: node.params for key, node in nodes.items()}
+            params = {key: _with(node.params, variables) for key, node in nodes.items()}
             reads = _reads(cell.graph, self.catalog, params, feeds, self)
             found = _earliest(reads, [key for key, node in nodes.items() if node.kind == "CellOutput"])
             inputs = (key for key, node in nodes.items() if node.kind == "CellInput")
-            self._cells[cell.name] = {key: found[key] for key in inputs if key in found}
-        return self._cells[cell.name]
+            self._cells[place] = {key: found[key] for key in inputs if key in found}
+        return self._cells[place]
+
+
+def _with(params: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Parameters as drawn in a cell, with the cell's variables replaced where they are known."""
+    return {name: variables.get(v.name, v) if isinstance(v, Var) else v for name, v in params.items()}
+
+
+def _axis(params: Mapping[str, Any], spec: FieldSpec | None) -> str:
+    """The axis of a target; "" when it has none."""
+    if spec is not None and not spec.axis:
+        return ""
+    return str(params.get("axis") or (spec.axis if spec is not None else ""))
 
 
 def _feeds(graph: Graph) -> dict[str, dict[str, str]]:

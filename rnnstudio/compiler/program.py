@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..catalog.primitives import Op, Parameter
 from ..design.signals import Signal
@@ -141,6 +141,7 @@ class Program:
     axes: the drawing's axis → the data's axis whose lengths hold for it. trees: the drawing's axes that are trees;
     the data gives the field `parents_field(axis)` for each.
     signals: of every value, outside of loops (with all axes).
+    copies: axis that is another name of one that an input has → that one, whose steps and lengths it shares.
     """
 
     name: str
@@ -152,6 +153,12 @@ class Program:
     signals: Mapping[str, Signal]
     axes: Mapping[str, str]
     trees: tuple[str, ...] = ()
+    copies: Mapping[str, str] = field(default_factory=dict)
+
+    def names_of(self, axis: str) -> frozenset[str]:
+        """All names of an axis: its own, and those of its copies."""
+        root = self.copies.get(axis, axis)
+        return frozenset((root, *(name for name, other in self.copies.items() if other == root)))
 
     def scans(self) -> Iterator[Scan]:
         """Every loop, outer ones before those inside them."""

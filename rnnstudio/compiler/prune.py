@@ -69,7 +69,8 @@ def needs(program: Program, wanted: Iterable[str]) -> Needs:
     used = {axis for name in (*read, *(op.name for op in ops)) for axis in _axes(program, name)}
     used |= {scan.axis for scan in scans}
     given = {axis for item in inputs for axis in item.signal.axes}
-    free = tuple(axis for axis in program.axes if axis in used - given)
+    used |= {program.copies[axis] for axis in used & program.copies.keys()}
+    free = tuple(axis for axis in program.axes if axis in used - given and axis not in program.copies)
     return Needs(inputs, tuple(axis for axis in program.trees if axis in used), free)
 
 

@@ -21,8 +21,17 @@ from .program import Map, Program, Read, Region, Scan, State
 from .recognise import recognise
 
 
-def schedule(name: str, flat: Flat, axes: Mapping[str, str], trees: Iterable[str] = ()) -> Program:
-    """The program of a flattened drawing. `axes`: drawing's axis → data's axis; `trees`: those that are trees."""
+def schedule(
+    name: str,
+    flat: Flat,
+    axes: Mapping[str, str],
+    trees: Iterable[str] = (),
+    copies: Mapping[str, str] = MappingProxyType({}),
+) -> Program:
+    """The program of a flattened drawing. `axes`: drawing's axis → data's axis; `trees`: those that are trees.
+
+    copies: see Program.
+    """
     signals = {i.name: i.signal for i in flat.inputs} | {op.name: op.signal for op in flat.ops}
     wanted = {*flat.outputs.values(), *(loss.value for loss in flat.losses), *(loss.prediction for loss in flat.losses)}
     regions = _Scheduler(signals).regions(flat.ops, wanted)
@@ -36,6 +45,7 @@ def schedule(name: str, flat: Flat, axes: Mapping[str, str], trees: Iterable[str
         signals=MappingProxyType(signals),
         axes=MappingProxyType(dict(axes)),
         trees=tuple(trees),
+        copies=MappingProxyType(dict(copies)),
     )
 
 

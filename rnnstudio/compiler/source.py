@@ -72,7 +72,7 @@ def _forward(w: Writer) -> Iterator[str]:
     yield "    state: what the call before returned, to go on from there; None: from the beginning."
     yield f"    Returns ({_results(w.program)}, state)."
     yield '    """'
-    body = ["state, final = state or {}, {}", *_sizes(w, inputs)]
+    body = ["state, final = state or {}, {}", *_sizes(w, inputs, needed.free)]
     for axis in trees:
         w.helpers.add("Forest")
         own = f'(lengths or {{}}).get("{w.data_axis(axis)}")'
@@ -83,8 +83,8 @@ def _forward(w: Writer) -> Iterator[str]:
     yield f"    return {results if len(outputs) == 1 else f'({results})'}, final"
 
 
-def _sizes(w: Writer, inputs: Sequence[Input]) -> Iterator[str]:
-    known: set[str] = set()
+def _sizes(w: Writer, inputs: Sequence[Input], free: Sequence[str]) -> Iterator[str]:
+    known = set(free)
     if not inputs:
         yield "batch = 1"
     for i, item in enumerate(inputs):
@@ -97,6 +97,9 @@ def _sizes(w: Writer, inputs: Sequence[Input]) -> Iterator[str]:
             yield f"{', '.join(dims)}{',' if len(dims) == 1 else ''} = {name}.shape[:{len(dims)}]"
         if item.signal.axes:
             yield f"{name} = {name}.movedim(0, {len(item.signal.axes)})  # {_layout(item.signal)}"
+    for copy, axis in w.program.copies.items():
+        if axis in known:
+            yield f"{w.axes[copy]} = {w.axes[axis]}"
 
 
 def _output(w: Writer, value: str) -> str:

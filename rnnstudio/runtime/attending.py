@@ -32,6 +32,34 @@ def _softmax_axis(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tenso
     return weights.masked_fill(~own, 0.0)
 
 
+def _log_softmax_axis(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    axes, axis = op.attrs["axes"], op.attrs["axis"]
+    x, dim = inputs[0], axes.index(axis)
+    if not context.ragged(axis):
+        return torch.log_softmax(x, dim)
+    own = context.mask_like(axis, axes)
+    return torch.log_softmax(x.masked_fill(~own, torch.finfo(x.dtype).min), dim).masked_fill(~own, 0.0)
+
+
+def _hide_ahead(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    """In a loop over `until` its present step counts."""
+    x, axes, until, fill = inputs[0], op.attrs["axes"], op.attrs["until"], op.attrs["fill"]
+    here = _steps(x, axes.index(until)) if until in axes else context.steps[until]
+    ahead = _steps(x, axes.index(op.attrs["axis"])) > here
+    return x.masked_fill(ahead, torch.finfo(x.dtype).min if fill is None else fill)
+
+
+def _steps(x: Tensor, dim: int) -> Tensor:
+    """The numbers of the steps along dim, shaped to broadcast over x."""
+    shape = [1] * x.dim()
+    shape[dim] = x.shape[dim]
+    return torch.arange(x.shape[dim], device=x.device).reshape(shape)
+
+
+def _rename(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    return inputs[0]
+
+
 def _heads(x: Tensor, heads: int) -> Tensor:
     """[..., width] → [..., heads, width / heads]."""
     return x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads)
@@ -73,6 +101,9 @@ def _clock(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
 OPERATIONS: dict[str, Callable[[Op, tuple[Tensor, ...], Context], Tensor]] = {
     "blank": _blank,
     "softmax_axis": _softmax_axis,
+    "log_softmax_axis": _log_softmax_axis,
+    "hide_ahead": _hide_ahead,
+    "rename": _rename,
     "match": _match,
     "contract": _contract,
     "fold": _fold,

@@ -72,7 +72,7 @@ MISTAKES: dict[str, tuple[Design, str, str]] = {
     ),
     "heads that do not divide": (attention(score="scaled_dot", heads=3), "WidthClash", "3 heads do not divide"),
     "heads that do not divide the values": (attention(heads=3), "WidthClash", "3 heads do not divide the width 4"),
-    "a query along the keys' axis": (same_axis(), "MixedAxes", "no axis that the query lacks"),
+    "a query along the keys' axis": (same_axis(), "AxisMeetsItself", "give them a second name for it"),
     "scores along another axis": (
         attention_from_parts(score="dot", axis="time"),
         "MixedAxes",

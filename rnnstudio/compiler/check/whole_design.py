@@ -6,9 +6,12 @@ from collections.abc import Iterable
 
 from ...catalog.trees import CHILDREN
 from ...design.design import MAIN
+from ..copies import DifferentSteps, Renaming, roots
 from ..leaks import leaks
 from ..loops import ImpossibleLoop
 from .run import Run
+
+RENAME = "RenameAxis"
 
 
 def whole_design(run: Run) -> None:
@@ -57,12 +60,15 @@ def as_a_whole(run: Run) -> None:
         if (kind := run.catalog.of(nodes[graph, key])) is not None and kind.family == "Data"
         for axis in signal.axes
     }
+    given |= {axis for (graph, key, _), s in run.signals.items() if nodes[graph, key].kind == RENAME for axis in s.axes}
     for (graph, key, _), signal in run.signals.items():
         unknown = [axis for axis in signal.axes if axis.removesuffix(CHILDREN) not in given]
         if unknown and nodes[graph, key].kind == "Delay":
             text = f"{nodes[graph, key].label} steps along “{unknown[0]}”, which no input has"
             run.report("UnknownAxis", "error", text, graph, (key,))
             return
+    if any(node.kind == RENAME for node in nodes.values()) and _one_name_for_two_lengths(run):
+        return
     kinds = {run.catalog.of(node) for node in nodes.values()}
     if not any(node.shared for node in nodes.values()) and not any(kind.late_ports for kind in kinds if kind):
         return
@@ -75,6 +81,33 @@ def as_a_whole(run: Run) -> None:
         paths = error.nodes if isinstance(error, ImpossibleLoop) else (error.where,)
         graph, keys = _place(run, paths)
         run.report(code, "error", error.what, graph, keys)
+
+
+def _one_name_for_two_lengths(run: Run) -> bool:
+    """Report a Rename axis whose new name is that of an axis of other data; whether there is one."""
+    given: dict[str, str] = {}
+    renamings: list[Renaming] = []
+    places: list[tuple[str, str]] = []
+    for place in run.settled.values():
+        for key, item in place.drawn.items():
+            signal = place.found.get((key, "out"))
+            kind = run.catalog.of(item.node)
+            if signal is None or kind is None:
+                continue
+            if kind.family == "Data":
+                spec = run.context.fields.get(str(item.params["field"]))
+                given |= {axis: (spec.axis if spec is not None and spec.axis else axis) for axis in signal.axes}
+            elif item.node.kind == RENAME and (before := place.found.get(item.feeds["input"])) is not None:
+                changed = [(a, b) for a, b in zip(before.axes, signal.axes, strict=True) if a != b]
+                renamings += [Renaming(a, b, str(len(places))) for a, b in changed]
+                places.append((place.graph, key))
+    try:
+        roots(given, renamings)
+    except DifferentSteps as error:
+        graph, key = places[int(error.where)]
+        run.report("DifferentAxes", "error", f"{error.what}: choose another name", graph, (key,))
+        return True
+    return False
 
 
 def _place(run: Run, paths: Iterable[str]) -> tuple[str, list[str]]:

@@ -20,7 +20,38 @@ def softmax_over(x, dim, mask):
         return torch.softmax(x, dim)
     return torch.softmax(x.masked_fill(~mask, torch.finfo(x.dtype).min), dim).masked_fill(~mask, 0.0)
 ''',
+    "log_softmax_over": '''\
+def log_softmax_over(x, dim, mask):
+    """The logarithm of softmax over an axis; 0 at padding."""
+    if mask is None:
+        return torch.log_softmax(x, dim)
+    return torch.log_softmax(x.masked_fill(~mask, torch.finfo(x.dtype).min), dim).masked_fill(~mask, 0.0)
+''',
+    "steps_along": '''\
+def steps_along(x, dim):
+    """The numbers of the steps along dim, shaped to broadcast over x."""
+    shape = [1] * x.dim()
+    shape[dim] = x.shape[dim]
+    return torch.arange(x.shape[dim], device=x.device).reshape(shape)
+''',
 }
+
+
+def _axis_function(function: str) -> Form:
+    def expression(w: Writer, op: Op, a: list[str]) -> str:
+        w.helpers.add(function)
+        axes, axis = op.attrs["axes"], op.attrs["axis"]
+        return f"{function}({a[0]}, {axes.index(axis)}, {w.own(axis, axes, a[0])})"
+
+    return one(expression)
+
+
+def _hide_ahead(w: Writer, op: Op, a: list[str]) -> str:
+    w.helpers.add("steps_along")
+    x, axes, until, fill = a[0], op.attrs["axes"], op.attrs["until"], op.attrs["fill"]
+    here = f"steps_along({x}, {axes.index(until)})" if until in axes else w.loops[until][0]
+    lowest = f"torch.finfo({x}.dtype).min" if fill is None else repr(fill)
+    return f"{x}.masked_fill(steps_along({x}, {axes.index(op.attrs['axis'])}) > {here}, {lowest})"
 
 
 def masks(w: Writer, op: Op, like: str) -> str:
@@ -31,12 +62,6 @@ def masks(w: Writer, op: Op, like: str) -> str:
 def _blank(w: Writer, op: Op, a: list[str]) -> str:
     w.helpers.add("blanked")
     return f"blanked({a[0]}, {op.attrs['fill']!r}{masks(w, op, a[0])})"
-
-
-def _softmax_axis(w: Writer, op: Op, a: list[str]) -> str:
-    w.helpers.add("softmax_over")
-    axes, axis = op.attrs["axes"], op.attrs["axis"]
-    return f"softmax_over({a[0]}, {axes.index(axis)}, {w.own(axis, axes, a[0])})"
 
 
 def _match(w: Writer, op: Op, a: list[str]) -> str:
@@ -52,7 +77,10 @@ def _contract(w: Writer, op: Op, a: list[str]) -> str:
 
 PRINTED: dict[str, Form] = {
     "blank": one(_blank),
-    "softmax_axis": one(_softmax_axis),
+    "softmax_axis": _axis_function("softmax_over"),
+    "log_softmax_axis": _axis_function("log_softmax_over"),
+    "hide_ahead": one(_hide_ahead),
+    "rename": one(lambda w, op, a: a[0]),
     "match": one(_match),
     "contract": one(_contract),
 }
