@@ -1,5 +1,7 @@
 """Times the lowerings that serve a loop, once, on the shapes at hand, and remembers the winner on this machine.
 
+On a GPU a lowering must first give the numbers that one autograd function in plain torch gives.
+
 Winners are remembered so that a run that is repeated computes the same bits. A trial changes nothing: it works on
 detached values and weights, and the random state is put back.
 """
@@ -12,7 +14,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -31,11 +33,62 @@ _SECONDS = 0.5
 
 
 def key_of(plan_text: str, context: Context, steps: int) -> str:
-    """What a winner is remembered for: the loop, the machine's threads, the type of numbers, sizes up to a factor 2."""
-    threads = torch.get_num_threads()
+    """What a winner is remembered for: the loop, the machine's threads or its GPU, the type of numbers, sizes up to a
+    factor 2.
+    """
     sizes = (context.batch.bit_length(), steps.bit_length())
-    whole = "\0".join(map(str, (plan_text, context.dtype, threads, *sizes, torch.__version__)))
+    whole = "\0".join(map(str, (plan_text, context.dtype, _machine(context.device), *sizes, torch.__version__)))
     return hashlib.sha256(whole.encode()).hexdigest()[:32]
+
+
+def _machine(device: torch.device) -> str:
+    if device.type != "cuda":
+        return str(torch.get_num_threads())
+    return f"{torch.cuda.get_device_name(device)} {torch.backends.cuda.matmul.fp32_precision}"
+
+
+def agreeing(
+    runners: Mapping[str, Runner], oracle: str, scan: Scan, values: Mapping[str, Tensor], context: Context
+) -> tuple[dict[str, Runner], dict[str, str]]:
+    """Those that give the oracle's outputs and gradients, and why the others do not.
+
+    Each runs three times, first on other numbers: what was kept from an earlier run (a recorded graph's memory, say) is
+    then seen to.
+    """
+    with _aside(context):
+        wanted = _run(runners[oracle], scan, values, context)[0]
+        good, out = {oracle: runners[oracle]}, {}
+        for name, runner in runners.items():
+            if name == oracle:
+                continue
+            try:
+                for share in (0.5, 0.5, 1.0):
+                    found = _run(runner, scan, values, context, share)[0]
+                reason = _difference(found, wanted, context.dtype)
+            except Exception as error:  # noqa: BLE001 - whatever a compiler or a driver says is the reason that is shown
+                reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+            if reason:
+                out[name] = reason
+            else:
+                good[name] = runner
+    return {name: good[name] for name in runners if name in good}, out
+
+
+def _difference(found: Sequence[Tensor | None], wanted: Sequence[Tensor | None], dtype: torch.dtype) -> str:
+    """Why the numbers are not the same, or "". Relative to the largest of each tensor."""
+    allowed = 1e-4 if dtype == torch.float32 else 1e-8
+    if torch.backends.cuda.matmul.fp32_precision == "tf32":
+        allowed = max(allowed, 1e-2)  # products with 10 bits: no two ways of adding them up agree any better
+    for a, b in zip(found, wanted, strict=True):
+        if a is None and b is None:
+            continue
+        some = a if b is None else b
+        assert some is not None
+        x, y = (torch.zeros_like(some) if z is None else z for z in (a, b))
+        error = float(((x - y).abs().max() / y.abs().max().clamp(min=1e-6)).double()) if y.numel() else 0.0
+        if not error <= allowed:
+            return f"differs from one torch function by {error:.1g}"
+    return ""
 
 
 def fastest(
@@ -43,23 +96,35 @@ def fastest(
 ) -> dict[str, float]:
     """Seconds of forward and backward by name, the fastest first: best of several rounds, one after the other."""
     best = dict.fromkeys(runners, float("inf"))
-    devices = [context.device.index or 0] if context.device.type == "cuda" else []
-    with torch.random.fork_rng(devices), torch.enable_grad():
-        for name, runner in runners.items():
-            _trial(runner, scan, values, context)
-            best[name] = float("inf")
+    with _aside(context):
+        for runner in runners.values():
+            _run(runner, scan, values, context)
         until = time.perf_counter() + _SECONDS
         for _ in range(_ROUNDS):
             for name, runner in runners.items():
-                best[name] = min(best[name], _trial(runner, scan, values, context))
+                best[name] = min(best[name], _run(runner, scan, values, context)[1])
             if time.perf_counter() > until:
                 break
     return dict(sorted(best.items(), key=lambda item: item[1]))
 
 
-def _trial(runner: Runner, scan: Scan, values: Mapping[str, Tensor], context: Context) -> float:
-    here = {name: _apart(x) for name, x in values.items()}
-    weights = {path: _apart(w) for path, w in context.weights.items()}
+@contextlib.contextmanager
+def _aside(context: Context) -> Iterator[None]:
+    """Gradients are on, and the random state is as before in the end."""
+    devices = [context.device.index or 0] if context.device.type == "cuda" else []
+    with torch.random.fork_rng(devices), torch.enable_grad():
+        yield
+
+
+def _run(
+    runner: Runner, scan: Scan, values: Mapping[str, Tensor], context: Context, share: float = 1.0
+) -> tuple[list[Tensor | None], float]:
+    """Forward and backward: outputs and gradients, and seconds. Always with the same random numbers.
+
+    share: of all real values that is taken, to have others.
+    """
+    here = {name: _apart(x, share) for name, x in values.items()}
+    weights = {path: _apart(w, share) for path, w in context.weights.items()}
     trial = Context(
         weights,
         context.sizes,
@@ -74,19 +139,59 @@ def _trial(runner: Runner, scan: Scan, values: Mapping[str, Tensor], context: Co
     )
     trial.depth, trial.run_loop = context.depth, context.run_loop
     trial.steps = dict(context.steps)
+    torch.manual_seed(0)
     leaves = [x for x in (*here.values(), *weights.values()) if x.requires_grad]
-    started = time.perf_counter()
+    clock = _Clock(context.device)
     runner(here, trial)
     outs = [here[name] for name in scan.yields if here[name].requires_grad]
+    own = [_own_steps(name, here[name], scan, trial) for name in scan.yields]
+    found: list[Tensor | None] = [here[name].detach() * valid for name, valid in zip(scan.yields, own, strict=True)]
     if outs and leaves:
-        torch.autograd.grad(outs, leaves, [torch.ones_like(out) for out in outs], allow_unused=True)
-    if context.device.type == "cuda":
-        torch.cuda.synchronize(context.device)
-    return time.perf_counter() - started
+        reached = [valid for name, valid in zip(scan.yields, own, strict=True) if here[name].requires_grad]
+        given = [_waves(x) * valid for x, valid in zip(outs, reached, strict=True)]
+        found += torch.autograd.grad(outs, leaves, given, allow_unused=True)
+    return found, clock.seconds()
 
 
-def _apart(x: Tensor) -> Tensor:
-    return x.detach().requires_grad_() if x.requires_grad else x
+def _waves(like: Tensor) -> Tensor:
+    """Gradients of both signs, none like its neighbours."""
+    return torch.arange(like.numel(), device=like.device).to(like.dtype).cos_().view(like.shape)
+
+
+def _own_steps(name: str, value: Tensor, scan: Scan, context: Context) -> Tensor:
+    """1 where a yield [*axes, batch, width] is read, 0 at padded steps, where lowerings differ."""
+    if scan.tree or not context.ragged(scan.axis):
+        return value.new_ones(())
+    shape = [1] * value.dim()
+    shape[scan.dims[name]], shape[-2] = context.sizes[scan.axis], context.batch
+    return context.mask(scan.axis).reshape(shape).to(value.dtype)
+
+
+class _Clock:
+    """Seconds since it was made; a GPU's own time, from event to event, where there is one."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._events: list[torch.cuda.Event] = []
+        if device.type == "cuda":
+            self._events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]  # type: ignore[no-untyped-call]
+            torch.cuda.synchronize(device)
+            self._events[0].record()
+        self._started = time.perf_counter()
+
+    def seconds(self) -> float:
+        if not self._events:
+            return time.perf_counter() - self._started
+        first, last = self._events
+        last.record()
+        last.synchronize()
+        return float(first.elapsed_time(last)) / 1000
+
+
+def _apart(x: Tensor, share: float) -> Tensor:
+    if not x.is_floating_point():
+        return x
+    own = x.detach() if share == 1.0 else x.detach() * share
+    return own.requires_grad_() if x.requires_grad else own
 
 
 def recall(key: str) -> str:
