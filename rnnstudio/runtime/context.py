@@ -14,6 +14,10 @@ from .forest import Forest
 
 Weights = Mapping[str, Tensor]
 
+Watch = list[Callable[[], dict[str, Tensor]]]
+"""What the backward pass of fused loops leaves for a look at gradients through time: each tells ‖∂L/∂h_t‖ of a loop's
+states, [time, batch] by delay. To be asked before the weights change."""
+
 
 class Context:
     """Lives for one forward pass.
@@ -23,6 +27,7 @@ class Context:
     keep_state: whether the loops' final states are wanted.
     forests: the trees of each tree axis. progress: training steps so far, for what changes while training.
     depth: how many loops the operations run inside of; states are carried over for the outermost alone.
+    watch: filled by the backward pass, see Watch.
     record: in a probe, values by op name: a tensor, or one a step for what is inside a loop.
     """
 
@@ -41,6 +46,7 @@ class Context:
         record: dict[str, list[Tensor]] | None = None,
         forests: Mapping[str, Forest] | None = None,
         progress: int = 0,
+        watch: Watch | None = None,
     ) -> None:
         self.weights = weights
         self.sizes = dict(sizes)
@@ -55,6 +61,7 @@ class Context:
         self.record = record
         self.forests = dict(forests or {})
         self.progress = progress
+        self.watch = watch
         self.depth = 0
         self.dropout_masks: dict[str, Tensor] = {}
         self.steps: dict[str, int] = {}

@@ -10,15 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from ..catalog.primitives import Op
-from ..compiler.program import Loss, Map, Program, Region, Scan, State, parents_field, region_ops
+from ..compiler.program import Loss, Map, Program, Region, Scan, parents_field, region_ops
 from ..compiler.prune import prune, without
 from ..design.errors import StudioError
 from ..design.signals import Tokens
-from .context import Context
+from .context import Context, Watch
 from .forest import Forest
 from .fused.loops import Loops
 from .initialise import initialise
 from .reference import run_map, run_scan
+from .state_gradients import by_autograd, of_batch
 from .trees import run_tree
 
 Fields = Mapping[str, Tensor]
@@ -155,18 +156,20 @@ class Network(nn.Module):
         *,
         keep_state: bool = True,
         also: tuple[str, ...] = (),
+        watch: Watch | None = None,
     ) -> Losses:
         """Losses of a batch. Raises StudioError when the drawing has none or a field is missing.
 
         keep_state: whether the final states are wanted (without them examples of different lengths run faster).
         also: values of the program, outside of loops, that are wanted with the losses.
+        watch: filled by the backward pass, for `state_gradients`.
         """
         if not self.program.losses:
             raise StudioError(
                 "The design has no loss", remedy="Connect the prediction to a Cross-entropy or other loss."
             )
         wanted = tuple(name for loss in self.program.losses for name in (loss.value, loss.prediction))
-        values, context = self._run(fields, lengths, state, (*wanted, *also), keep_state=keep_state)
+        values, context = self._run(fields, lengths, state, (*wanted, *also), keep_state=keep_state, watch=watch)
         total = self._total(values)
         return Losses(
             total=total,
@@ -200,8 +203,27 @@ class Network(nn.Module):
             anew[name] = torch.where(own if tokens else own[:, None], begin.to(value.dtype), value)
         return anew
 
-    def probe(self, fields: Fields, lengths: Lengths | None = None, state: Fields | None = None) -> Probe:
-        """Look inside one example. Changes no parameter, no gradient and no random state; dropout is off."""
+    def state_gradients(self, watch: Watch, lengths: Lengths | None, batch: int) -> dict[str, Tensor]:
+        """Of the step whose losses were asked for with `watch`, after its backward pass and before the weights change:
+        path of a state → [time, batch] of ‖∂L/∂h_t‖, total through all later steps; L: each example's own mean loss.
+
+        Unlike a probe's they are of the step as it was, dropout and all. Empty where a loop has run on torch.nn's
+        kernel or the reference, which keep no such gradients, or a loss is no plain mean.
+        """
+        return of_batch(self.program, watch, lengths or {}, batch)
+
+    def probe(
+        self,
+        fields: Fields,
+        lengths: Lengths | None = None,
+        state: Fields | None = None,
+        *,
+        gradients: bool = True,
+    ) -> Probe:
+        """Look inside one example. Changes no parameter, no gradient and no random state; dropout is off.
+
+        gradients: whether state_gradients are wanted.
+        """
         # A gradient reaches the states of a frozen loop, too, when everything real is a part of the graph.
         fields = {name: _part_of_graph(value[:1]) for name, value in fields.items()}
         lengths = {axis: value[:1] for axis, value in (lengths or {}).items()}
@@ -213,11 +235,11 @@ class Network(nn.Module):
                     fields[item.field] = fields[item.field].narrow(place + 1, 0, int(own[0]))
         record: dict[str, list[Tensor]] = {}
         wanted = tuple(loss.value for loss in self.program.losses) or tuple(self.program.outputs.values())
-        with torch.enable_grad():
+        with torch.set_grad_enabled(gradients):
             weights = {path: w if w.requires_grad else _part_of_graph(w) for path, w in self.weights.items()}
             values, _ = self._run(fields, {}, state, wanted, record=record, training=False, weights=weights)
             total = self._total(values) if self.program.losses else None
-            gradients = self._state_gradients(total, record)
+            through_time = by_autograd(self.program, total, record)
         found: dict[str, Tensor] = {}
         gates: list[str] = []
         for scan in self.program.regions:
@@ -230,7 +252,7 @@ class Network(nn.Module):
                     if op.kind == "sigmoid":
                         gates.append(op.node)
         loss = float(total.detach()) if total is not None else float("nan")
-        return Probe(found, tuple(gates), gradients, loss, tuple(record))
+        return Probe(found, tuple(gates), through_time, loss, tuple(record))
 
     def first_non_finite(self, fields: Fields, lengths: Lengths | None = None) -> str:
         """Where a run first gives NaN or infinity: "lstm.forget, step 12", or "" when everything is finite."""
@@ -265,6 +287,7 @@ class Network(nn.Module):
         known: Mapping[str, Tensor] | None = None,
         steps: Mapping[str, int] | None = None,
         weights: Mapping[str, Tensor] | None = None,
+        watch: Watch | None = None,
     ) -> tuple[dict[str, Tensor], Context]:
         regions = self._needed(wanted)
         values, sizes, batch = self._inputs(fields, wanted)
@@ -293,6 +316,7 @@ class Network(nn.Module):
             record=record,
             forests=self._forests(fields, own),
             progress=self.progress,
+            watch=watch,
         )
         if not self.reference:
             context.run_loop = self.loops.run
@@ -399,29 +423,6 @@ class Network(nn.Module):
 
     def _batch_first(self, name: str, values: Mapping[str, Tensor]) -> Tensor:
         return values[name].movedim(len(self.program.signals[name].axes), 0)
-
-    def _state_gradients(self, total: Tensor | None, record: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:
-        """‖∂L/∂h_t‖ of every state of the outer loops, [time]: through all later steps, because h_t is a graph node."""
-        if total is None or not total.requires_grad:
-            return {}
-        states: list[tuple[Scan, State]] = []
-        for scan in self.program.regions:
-            if isinstance(scan, Scan):
-                made = {op.name for op in _steps(scan)}
-                states += [(scan, state) for state in scan.states if state.source in made]
-        leaves = [x for _, state in states for x in record[state.source] if x.requires_grad]
-        if not leaves:
-            return {}
-        grads = iter(torch.autograd.grad(total, leaves, allow_unused=True))
-        nodes = {op.name: op.node for op in region_ops(self.program.regions)}
-        found: dict[str, Tensor] = {}
-        for scan, state in states:
-            norms = []
-            for x in record[state.source]:
-                grad = next(grads) if x.requires_grad else None
-                norms.append(grad.norm() if grad is not None else x.new_zeros(()))
-            found[nodes[state.source]] = torch.stack(norms if scan.forward else norms[::-1]).detach()
-        return found
 
 
 def _part_of_graph(x: Tensor) -> Tensor:

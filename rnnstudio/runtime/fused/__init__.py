@@ -6,6 +6,7 @@ stages, backward, plan   what one step does forward and backward; what is kept b
 buffers, hoisted         the tensors of one run; products over all steps at once, embedding tables
 function, serve          the autograd function, and how a network's values get in and out of it
 torch_loop               the time loops in plain torch, on any device
+through_time             ‖∂L/∂h_t‖ of all states from what the way back leaves behind
 ir, vector_math, products, codegen, in_place, jit, machine_loop    the time loops as LLVM IR, on the CPU
 contest, loops           which lowering a loop runs on, and why
 """

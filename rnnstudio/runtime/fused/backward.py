@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .canonical import Form
 from .expressions import Node, derivative, parts
-from .stages import Place, Product, Store
+from .stages import Place, Product, Store, Total
 
 _OUTER = ("state", "read", "vector")
 
@@ -31,6 +31,8 @@ class Backward:
         self.products: dict[int, list[Product]] = {}
         self.carries: list[int] = []
         self.zeroed: tuple[str, ...] = ()
+        self.totals: list[Total] = []
+        self._states: dict[int, list[tuple[str, int]]] = {}
         self._adjoint: dict[int, Node] = {}
         self._seeds: dict[int, tuple[Node, Node]] = {}
         self._sources: dict[int, Node] = {}
@@ -42,6 +44,8 @@ class Backward:
         g = self.graph
         for delay, source in nexts.items():
             for start, part in parts(source):
+                if delay in self.form.apart:
+                    self._states.setdefault(part.number, []).append((delay, start))
                 coming = g.node("din", (), part.width, (delay, start))
                 if self.ragged:
                     own = g.multiply(g.node("mask"), coming)
@@ -97,6 +101,8 @@ class Backward:
                 made = self._sources[number]
                 total = made if total is None else self.graph.add(total, made)
             assert total is not None
+            for delay, start in self._states.get(number, ()):
+                self.totals.append(Total(level, delay, start, node.width, total))
             if node.op == "slot":
                 stores.append(Store(("dslot", node.data[0]), node.data[1], total))
                 continue

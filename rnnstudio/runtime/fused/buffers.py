@@ -82,6 +82,8 @@ class Gradients:
     reads: dict[str, Tensor]
     bias: Tensor | None = None
     """[plan.columns]: slots summed over all rows, where the loop has done so."""
+    later: dict[str, Tensor] | None = None
+    """When asked for: by delay, [time, batch, width], what reaches a state's new value from the steps that read it."""
     tables: dict[tuple[str, int], Tensor] = field(default_factory=dict)
     """By table and first column: gradients of the products of tables."""
 

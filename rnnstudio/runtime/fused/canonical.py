@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ...catalog.primitives import POINTWISE_BINARY, POINTWISE_UNARY, Op
 from ...compiler.program import Map, Scan
 from ...design.signals import Signal, Tokens
-from .expressions import SOURCED, Graph, Node, parts, reachable
+from .expressions import LEAVES, SOURCED, Graph, Node, parts, reachable
 
 
 class Declined(Exception):  # noqa: N818 - not an error: another lowering runs the loop
@@ -61,6 +61,7 @@ class Form:
     [width], see `parameters`: name → path). masks: dropout ops whose mask is a read or vector of that name.
     before: projections that lack an axis of the loop's values and are computed before the loop as they are.
     further: axes of the loop's values beside its own; they join the batch (see runtime.rows).
+    apart: states whose new value has nodes of its own, so that the gradient of those is the state's.
     """
 
     graph: Graph
@@ -74,6 +75,7 @@ class Form:
     masks: tuple[Op, ...]
     before: tuple[Op, ...]
     further: tuple[str, ...] = ()
+    apart: frozenset[str] = frozenset()
 
 
 def canonical(scan: Scan, signals: Mapping[str, Signal], parameters: Mapping[str, str], training: bool) -> Form:
@@ -117,6 +119,7 @@ class _Reader:
             self._projection(op)
         for op in body.ops:
             self.nodes[op.name] = self._value(op)
+        apart = frozenset(s.delay for s in scan.states if self._apart(s.source, body.ops))
         slots = _Slots(self.graph)
         roots = [self.value(s.source) for s in scan.states] + [self.value(name) for name in scan.yields]
         roots = slots.fill(roots)
@@ -137,7 +140,23 @@ class _Reader:
             masks=tuple(self.masks),
             before=tuple(self.before),
             further=self.further,
+            apart=apart,
         )
+
+    def _apart(self, source: str, ops: tuple[Op, ...]) -> bool:
+        """Whether all that is made of the value `source` is made of its nodes, and nothing else is."""
+        pieces = [part for _, part in parts(self.value(source))]
+        own = {part.number for part in pieces}
+        if own & self.graph.cut or any(part.op in LEAVES for part in pieces):
+            return False
+        made_of_it = {source}
+        for op in ops:
+            if op.name == source and set(op.signal.axes) != set(self.further):
+                return False
+            if not made_of_it.isdisjoint(op.inputs):
+                made_of_it.add(op.name)
+        others = (op for op in ops if op.name not in made_of_it)
+        return not any(part.number in own for op in others for _, part in parts(self.nodes[op.name]))
 
     def value(self, name: str) -> Node:
         """The node of a value of the step, a state, or a leaf for what comes from outside."""

@@ -44,7 +44,7 @@ def table_of(plan: Plan, backward: bool) -> Table:
     numbers = [(level, i) for level, stage in enumerate(plan.stages) for i in range(len(stage.products))]
     keys += [("weight", f"{level} {i}") for level, i in numbers]
     if backward:
-        keys += [("dslots", 0), ("dbias", 0), ("row", "dbias")]
+        keys += [("dslots", 0), ("later", 0), ("dbias", 0), ("row", "dbias")]
         for name, _ in form.yields:
             keys += [("dout", name), ("step", f"dout {name}"), ("row", f"dout {name}")]
         keys += [("ring", s.delay) for s in form.states]
@@ -173,7 +173,7 @@ class _TimeLoop:
         f = self.f
         for i, key in enumerate(self.table.keys):
             at = f.let(f"getelementptr i64, ptr %table, i64 {i}", "p")
-            kind = "i64" if key[0] in ("steps", "batch", "step", "row") else "ptr"
+            kind = "i64" if key[0] in ("steps", "batch", "step", "row", "later") else "ptr"
             self.args[key] = f.let(f"load {kind}, ptr {at}, align 8", "g")
         count = f.let("sub nsw i64 %to, %from")
         if self.backward:
@@ -235,13 +235,18 @@ class _TimeLoop:
         return ("before", p.source[1]) if p.source[0] == "state" else p.source
 
     def _rings(self, u: str) -> dict[Key, str]:
-        """Where the gradients of a state's new and old values lie: a ring of k + 1 steps, [k + 1, batch, width]."""
+        """Where the gradients of a state's new and old values lie: a ring of k + 1 steps, [k + 1, batch, width], or,
+        when they are to be kept, one row after the other, [steps + k, batch, width].
+        """
         f = self.f
+        kept = f.let(f"icmp ne i64 {self.args['later', 0]}, 0")
         found: dict[Key, str] = {}
         for delay, state in self.states.items():
             size = f.mul(self.args["batch", 0], state.width)
             for what, ahead in (("in", 0), ("out", state.k)):
-                turn = f.let(f"srem i64 {f.add(u, str(ahead))}, {state.k + 1}")
+                place = f.add(u, str(ahead))
+                turn = f.let(f"srem i64 {place}, {state.k + 1}")
+                turn = f.let(f"select i1 {kept}, i64 {place}, i64 {turn}")
                 found[what, delay] = f.address(self.args["ring", delay], f.mul(turn, size))
         return found
 

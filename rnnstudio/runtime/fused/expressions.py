@@ -36,6 +36,8 @@ class Graph:
 
     def __init__(self) -> None:
         self._nodes: dict[tuple[Any, ...], Node] = {}
+        self.cut: set[int] = set()
+        """Numbers of the nodes of which columns were selected: what was selected is no argument of theirs."""
 
     def node(self, op: str, args: Sequence[Node] = (), width: int = 0, data: tuple[Any, ...] = ()) -> Node:
         width = width or max((a.width for a in args), default=1)
@@ -84,6 +86,7 @@ class Graph:
         if x.op in SOURCED:
             return self.node(x.op, (), stop - start, (x.data[0], x.data[1] + start))
         if x.op == "linear":
+            self.cut.add(x.number)
             weight, bias, (first, _), columns = x.data
             return self.node("linear", x.args, stop - start, (weight, bias, (first + start, first + stop), columns))
         if x.op == "concat":
@@ -96,6 +99,7 @@ class Graph:
             return self.concat(parts)
         if x.op in ("total", "top"):
             return x
+        self.cut.add(x.number)
         args = [a if a.width == 1 else self.select(a, start, stop) for a in x.args]
         return self.node(x.op, args, stop - start, x.data)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from .buffers import Buffers, Gradients, allocate, slot_rows
 from .hoisted import bias_gradients, project, read_gradients, stack, stacked_bias, weight_gradients
 from .plan import Plan
+from .through_time import state_norms
 
 
 class TimeLoop(Protocol):
@@ -65,6 +66,7 @@ class Job:
     """One call: the loop, its size, and which rows are valid when ([time, batch] of the loop's dtype, or None).
 
     tokens: see Buffers.tokens. history: filled with all values of each state, [time + k, batch, width], no gradient.
+    watch: backward adds to it what tells ‖∂L/∂h_t‖ of the loop's states, [time, batch] by delay.
     """
 
     plan: Plan
@@ -75,6 +77,7 @@ class Job:
     valid: Tensor | None
     tokens: Mapping[str, Tensor]
     history: dict[str, Tensor]
+    watch: list[Callable[[], dict[str, Tensor]]] | None = None
 
 
 def run_loop(job: Job, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
@@ -155,7 +158,8 @@ class _Loop(torch.autograd.Function):
             tokens=job.tokens,
             bias=ctx.bias,
         )
-        overwrite = job.loop.in_place and not _kept_for_another()
+        watched = job.watch is not None
+        overwrite = job.loop.in_place and not watched and not _kept_for_another()
         given = {name: None if g is None else g.contiguous() for (name, _), g in zip(form.yields, douts, strict=False)}
         inside = {s.place[1] for stage in plan.stages for s in stage.back_stores if s.place[0] == "dread"}
         d = Gradients(
@@ -164,8 +168,11 @@ class _Loop(torch.autograd.Function):
             initial={},
             vectors={name: slots.new_zeros(job.batch, width) for name, width in form.vectors.items()},
             reads={name: torch.zeros_like(reads[name]) for name in form.reads if name in inside},
+            later={} if watched else None,
         )
         job.loop.backward(b, d)
+        if job.watch is not None:
+            job.watch.append(lambda: state_norms(b, d))
         dweights = weight_gradients(b, d, weights, wanted[3])
         found: list[Tensor | None] = []
         read_gradients(b, d, weights, wanted[0])

@@ -55,13 +55,15 @@ class MachineLoop:
         packed = {key: pack_rows(self.target, w) for key, w in b.weights.items()}
         numbers = self._common(b, packed)
         numbers["dslots", 0] = d.slots.data_ptr()
+        numbers["later", 0] = keep = int(d.later is not None)
         zeros = self.room(b.slots, max((node.width for _, node in form.yields), default=1))
         for name, node in form.yields:
             out = d.douts[name]
             numbers["dout", name] = (zeros if out is None else out).data_ptr()
             numbers["step", f"dout {name}"] = 0 if out is None else batch * node.width
             numbers["row", f"dout {name}"] = 0 if out is None else node.width
-        rings = {s.delay: self.room(b.slots, s.k + 1, batch, s.width) for s in form.states}
+        turns = {s.delay: b.steps + s.k if keep else s.k + 1 for s in form.states}
+        rings = {s.delay: self.room(b.slots, turns[s.delay], batch, s.width) for s in form.states}
         scratch = [self.room(b.slots, batch, width) for width in (*plan.carries, *plan.sources)]
         numbers |= {("ring", delay): ring.data_ptr() for delay, ring in rings.items()}
         for i, buffer in enumerate(scratch):
@@ -86,8 +88,11 @@ class MachineLoop:
         for name, parts in sums.items():
             d.vectors[name] = parts.sum(0, keepdim=True)
         for s in form.states:
-            at = [(b.steps - 1 - j + s.k) % (s.k + 1) for j in range(s.k)]
+            at = [(b.steps - 1 - j + s.k) % turns[s.delay] for j in range(s.k)]
             d.initial[s.delay] = rings[s.delay][at if form.forward else at[::-1]]
+            if d.later is not None:
+                later = rings[s.delay][: b.steps]
+                d.later[s.delay] = later.flip(0) if form.forward else later
 
     def _common(self, b: Buffers, packed: dict[tuple[int, int], Tensor]) -> dict[Key, int]:
         numbers: dict[Key, int] = {("steps", 0): b.steps, ("batch", 0): b.batch, ("slots", 0): b.slots.data_ptr()}

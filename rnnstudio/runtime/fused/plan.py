@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .backward import Backward
 from .canonical import Form, Piece
 from .expressions import COSTLY, LEAVES, Graph, Node, parts, reachable
-from .stages import Place, Product, Stage, Store
+from .stages import Place, Product, Stage, Store, Total
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Plan:
     carries: tuple[int, ...]
     outputs: Mapping[str, Place]
     zeroed: tuple[str, ...]
+    totals: tuple[Total, ...]
+    """The gradients of the states of `form.apart`, which `through_time` reads."""
 
     @property
     def graph(self) -> Graph:
@@ -131,6 +133,7 @@ class _Planner:
             carries=tuple(back.carries),
             outputs=self.outputs,
             zeroed=back.zeroed,
+            totals=tuple(back.totals),
         )
 
     def _slot_level(self, number: int) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 from ...catalog.primitives import Op
 from ...compiler.program import Scan
 from ...design.signals import Signal
-from ..context import Context
+from ..context import Context, Watch
 from ..primitives import run_op
 from ..reference import first_state
 from ..rows import Rows, rows_of
@@ -65,7 +65,8 @@ class FusedLoop:
         tensors += [context.weight(path) for path in (*self.names.weights, *self.names.biases)]
         valid = rows.join(context.mask(scan.axis), lead, lead).to(context.dtype).contiguous() if plan.ragged else None
         states: dict[str, Tensor] = {}
-        found = run_loop(Job(plan, self.names, loop, steps, rows.count, valid, tokens, states), tensors)
+        watch = self._watch(rows, context)
+        found = run_loop(Job(plan, self.names, loop, steps, rows.count, valid, tokens, states, watch), tensors)
         values.update((name, rows.split(x, self._axes(name), lead)) for name, x in found.items())
         if scan.forward and context.ends:
             lengths = rows.join(context.lengths_of(scan.axis), ()) if plan.ragged else None
@@ -73,6 +74,22 @@ class FusedLoop:
                 last = _last(states[state.delay], abs(state.k), lengths)
                 context.final[state.delay] = rows.split(last, ("k", *state.signal.axes), ("k",))
         states.clear()
+
+    def _watch(self, rows: Rows, context: Context) -> Watch | None:
+        """Where the way back leaves its part of the context's watch; None: nobody looks, or not at loops in a loop."""
+        if context.watch is None or context.depth:
+            return None
+        own: Watch = []
+
+        def norms() -> dict[str, Tensor]:
+            found = {delay: x for ask in own for delay, x in ask().items()}
+            if not rows.further:
+                return found
+            apart = {delay: x.reshape(len(x), -1, rows.batch) for delay, x in found.items()}
+            return {delay: torch.linalg.vector_norm(x, dim=1) for delay, x in apart.items()}
+
+        context.watch.append(norms)
+        return own
 
     def _axes(self, name: str) -> tuple[str, ...]:
         return self.signals[name].axes

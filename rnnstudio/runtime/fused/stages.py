@@ -41,6 +41,19 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """`node` is, at stage `level` of a step's derivative, the gradient of columns start … start+width of the state
+    `delay`'s new value: through this step and all later ones.
+    """
+
+    level: int
+    delay: str
+    start: int
+    width: int
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """Forward: products, then stores. Backward: back_stores, then the products transposed."""
 

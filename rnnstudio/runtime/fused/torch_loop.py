@@ -20,7 +20,7 @@ from .stages import Store
 _CHUNK = 1 << 21
 """Numbers in one buffer of what backward computes ahead: small enough for the cache, large enough for few calls."""
 
-_DYNAMIC = frozenset(("din", "dsource", "carry"))
+DYNAMIC = frozenset(("din", "dsource", "carry"))
 
 
 def _choose(mask: Tensor, new: Tensor, old: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def _function(node: Node) -> Callable[..., Tensor]:
+def function_of(node: Node) -> Callable[..., Tensor]:
     if node.op == "spread":
         return lambda x: x.expand(*x.shape[:-1], node.width)
     return FUNCTIONS[node.op]
@@ -95,7 +95,7 @@ def _program(stores: Sequence[Store], given: Callable[[Node], bool], in_place: b
     for node in nodes:
         if given(node) or not node.args:
             continue
-        calls.append((_function(node), number[node.number], tuple(number[a.number] for a in node.args)))
+        calls.append((function_of(node), number[node.number], tuple(number[a.number] for a in node.args)))
     last_read = {a.number: node.number for node in nodes if not given(node) for a in node.args}
     left = []
     for store in stores:
@@ -181,8 +181,10 @@ class TorchLoop:
         rows = b.slots.new_zeros
         pending = {s.delay: [rows(b.batch, s.width) for _ in range(s.k)] for s in states}
         widest = max(s.width for s in states)
-        chunk = max(1, min(b.steps, _CHUNK // max(1, b.batch * widest)))
+        chunk = steps_at_once(b, widest)
         order = list(_order(plan, b.steps))[::-1]
+        if d.later is not None:
+            d.later.update((s.delay, b.slots.new_empty(b.steps, b.batch, s.width)) for s in states)
         for first in range(0, b.steps, chunk):
             here = sorted(order[first : first + chunk])
             ahead = _compute_ahead(self._ahead, b, d, here[0], len(here))
@@ -202,6 +204,9 @@ class TorchLoop:
     ) -> None:
         plan = self.plan
         coming = {delay: queue.pop() for delay, queue in pending.items()}
+        if d.later is not None:
+            for delay, gradient in coming.items():
+                d.later[delay][t] = gradient
         going: dict[str, Tensor] = {}
         for delay in plan.zeroed:
             going[delay] = torch.zeros_like(coming[delay])
@@ -303,16 +308,21 @@ class _Bound:
             place[t].copy_(values[i])
 
 
+def steps_at_once(b: Buffers, width: int) -> int:
+    """Of how many steps values of a width are computed together."""
+    return max(1, min(b.steps, _CHUNK // max(1, b.batch * width)))
+
+
 def _order(plan: Plan, steps: int) -> range:
     return range(steps) if plan.form.forward else range(steps - 1, -1, -1)
 
 
 def _leaf(node: Node, b: Buffers) -> Steps | Tensor:
-    whole = _whole(node, b, None)
+    whole = whole_of(node, b, None)
     return whole.unbind(0) if whole.dim() == 3 else whole
 
 
-def _whole(node: Node, b: Buffers, d: Gradients | None) -> Tensor:
+def whole_of(node: Node, b: Buffers, d: Gradients | None) -> Tensor:
     """A leaf, or a kept value, for all steps: [time, batch, width]; without time [batch, width] or less."""
     if node.number in b.plan.held:
         place, start = b.plan.held[node.number]
@@ -330,7 +340,10 @@ def _whole(node: Node, b: Buffers, d: Gradients | None) -> Tensor:
     if node.op == "vector":
         return b.vectors[name].narrow(-1, start, node.width)
     if node.op == "slot":
-        return b.at(("slot", name), start, node.width)
+        value = b.at(("slot", name), start, node.width)
+        if b.bias is None or name not in b.plan.floating:
+            return value
+        return value + b.bias.narrow(0, b.plan.offsets[name] + start, node.width)
     assert d is not None
     out = d.douts[name]
     if out is None:
@@ -343,7 +356,7 @@ def _edge(roots: Sequence[Node], plan: Plan) -> list[Node]:
     dynamic: dict[int, bool] = {}
     for node in reachable(roots, lambda n: n.number in plan.held):
         known = node.number in plan.held or not node.args
-        dynamic[node.number] = node.op in _DYNAMIC if known else any(dynamic[a.number] for a in node.args)
+        dynamic[node.number] = node.op in DYNAMIC if known else any(dynamic[a.number] for a in node.args)
     edge = {n.number: n for n in roots if not dynamic[n.number]}
     for node in reachable(roots, lambda n: n.number in plan.held or not dynamic[n.number]):
         if dynamic[node.number]:
@@ -358,10 +371,10 @@ def _compute_ahead(
     values: dict[int, Tensor] = {}
     for node in reachable(wanted, lambda n: n.number in held):
         if node.number in held or not node.args:
-            whole = _whole(node, b, d)
+            whole = whole_of(node, b, d)
             values[node.number] = whole.narrow(0, first, count) if whole.dim() == 3 else whole
         else:
-            values[node.number] = _function(node)(*[values[a.number] for a in node.args])
+            values[node.number] = function_of(node)(*[values[a.number] for a in node.args])
     found = {node.number: values[node.number] for node in wanted}
     return {number: x.unbind(0) if x.dim() == 3 else x for number, x in found.items()}
 
@@ -373,7 +386,7 @@ def _regrouped(graph: Graph, stores: Sequence[Store]) -> list[Store]:
     uses: dict[int, int] = {}
     nodes = reachable([s.node for s in stores])
     for node in nodes:
-        dynamic[node.number] = node.op in _DYNAMIC or any(dynamic[a.number] for a in node.args)
+        dynamic[node.number] = node.op in DYNAMIC or any(dynamic[a.number] for a in node.args)
         for arg in node.args:
             uses[arg.number] = uses.get(arg.number, 0) + 1
     for node in nodes:
@@ -384,11 +397,11 @@ def _regrouped(graph: Graph, stores: Sequence[Store]) -> list[Store]:
         if node.op == "multiply" and dynamic[node.args[0].number] and not dynamic[node.args[1].number]:
             inner = args[0]
             single = uses[node.args[0].number] == 1
-            if single and inner.op == "multiply" and inner.args[1].op not in _DYNAMIC and _static(inner.args[1]):
+            if single and inner.op == "multiply" and inner.args[1].op not in DYNAMIC and _static(inner.args[1]):
                 args = [inner.args[0], graph.multiply(inner.args[1], args[1])]
         done[node.number] = graph.node(node.op, args, node.width, node.data)
     return [Store(s.place, s.start, done[s.node.number], s.add) for s in stores]
 
 
 def _static(node: Node) -> bool:
-    return not any(n.op in _DYNAMIC for n in reachable([node]))
+    return not any(n.op in DYNAMIC for n in reachable([node]))
