@@ -51,6 +51,11 @@ class Target:
         """Bytes of a number."""
         return 8 if self.double else 4
 
+    @property
+    def reciprocal(self) -> str:
+        """The intrinsic for 1 / x to 14 bits, where there is one; else ""."""
+        return "llvm.x86.avx512.rcp14.ps.512" if self.lanes == 16 and "+avx512f" in self.features else ""
+
     def number(self, value: float) -> str:
         if not self.double:
             value = struct.unpack("f", struct.pack("f", value))[0]
@@ -127,6 +132,16 @@ class Function:
         self.lines.insert(place, f"  {index} = phi i64 [ {start}, %{before} ], [ {later}, %{self._block} ]")
         self.block(done)
 
+    @contextmanager
+    def when(self, condition: str) -> Iterator[None]:
+        """if (condition). What is made inside is not there afterwards."""
+        inside, after = self.label("then"), self.label("after")
+        self.emit(f"br i1 {condition}, label %{inside}, label %{after}")
+        self.block(inside)
+        yield
+        self.emit(f"br label %{after}")
+        self.block(after)
+
     def add(self, a: str, b: str) -> str:
         if b == "0":
             return a
@@ -155,6 +170,18 @@ class Function:
             self.emit(f"call void {name}({t.vector} {value}, ptr {pointer}, i32 {t.size}, {t.bools} {mask})")
         else:
             self.emit(f"store {t.vector} {value}, ptr {pointer}, align {t.size}")
+
+    def lanes_below(self, count: str) -> str:
+        """A mask of the lanes whose number is less than an i64."""
+        n = self.target.lanes
+        one = self.let(f"insertelement <{n} x i64> poison, i64 {count}, i64 0")
+        every = self.let(f"shufflevector <{n} x i64> {one}, <{n} x i64> poison, <{n} x i32> zeroinitializer")
+        numbers = ", ".join(f"i64 {i}" for i in range(n))
+        return self.let(f"icmp slt <{n} x i64> <{numbers}>, {every}")
+
+    def prefetch(self, pointer: str) -> None:
+        """Fetch the line at an address, which need not exist, to be written to soon."""
+        self.emit(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 1, i32 3, i32 1)")
 
     def broadcast(self, scalar: str) -> str:
         t = self.target
@@ -197,6 +224,8 @@ def declarations(t: Target) -> str:
             f"declare {t.scalar} @llvm.vector.reduce.fadd.{s}({t.scalar}, {v})",
             f"declare {t.scalar} @llvm.vector.reduce.fmax.{s}({v})",
             f"declare {v} @llvm.copysign.{s}({v}, {v})",
+            f"declare {v} @{t.reciprocal}({v}, {v}, i16)" if t.reciprocal else "",
+            "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
             "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
             "",
         ]

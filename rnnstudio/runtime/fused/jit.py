@@ -22,6 +22,7 @@ import llvmlite.binding as llvm
 from platformdirs import user_cache_path
 
 from .ir import Target, declarations
+from .packing import COLUMNS, ROWS, packer_name, packers
 from .products import kernel_names, kernels
 
 _lock = threading.Lock()
@@ -95,9 +96,10 @@ def _compiled(text: str, target: Target, symbols: dict[str, int]) -> Code:
 
 @lru_cache(maxsize=2)
 def product_kernels(target: Target) -> tuple[dict[str, int], Code]:
-    """Addresses of the products' micro-kernels by name, and the code they are in."""
-    code = compile_ir(declarations(target) + kernels(target), target, {})
-    return {name: code.address(name) for name in kernel_names(target)}, code
+    """Addresses of the products' micro-kernels and packers by name, and the code they are in."""
+    code = compile_ir(declarations(target) + kernels(target) + packers(target), target, {})
+    names = [*kernel_names(target), *(packer_name(target, way) for way in (COLUMNS, ROWS))]
+    return {name: code.address(name) for name in names}, code
 
 
 def cache_folder() -> Path | None:
@@ -151,7 +153,7 @@ def openmp() -> dict[str, int]:
     """Addresses of GNU OpenMP's entry points in the library that torch has loaded; empty where there is none."""
     try:
         whole = ctypes.CDLL(None)
-        names = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
+        names = ("GOMP_parallel", "GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")
         found = {name: ctypes.cast(getattr(_library(whole), name), ctypes.c_void_p).value for name in names}
     except (OSError, AttributeError, TypeError):
         return {}

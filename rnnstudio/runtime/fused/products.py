@@ -62,6 +62,9 @@ def _kernel(t: Target, rows: int, edge: bool) -> Function:
     f.emit("br i1 %add, label %old, label %ready")
     f.block("old")
     old = [f.load(p, k) for pair in c_places for p, k in zip(pair, mask, strict=True)]
+    for first, _ in c_places:  # what the next panel adds to is far away: rows are long
+        for j in range(2):
+            f.prefetch(f.address(first, str(panel(t) + j * t.lanes)))
     f.emit("br label %ready")
     f.block("ready")
     start = [f.let(f"phi {v} [ zeroinitializer, %entry ], [ {x}, %old ]") for x in old]
@@ -93,14 +96,25 @@ def _kernel(t: Target, rows: int, edge: bool) -> Function:
     return f
 
 
-def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, add: bool) -> str:
+def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, add: bool, part: bool = False) -> str:
     """@name(A, B, rows, C): C[rows, columns] (+)= A[rows, depth] · B, with fixed row lengths lda and ldc.
 
-    Rows are split evenly over the micro-kernels, panel after panel.
+    Rows are split evenly over the micro-kernels, panel after panel. part: @name(A, B, rows, C, i, n) makes the i-th of
+    n parts of the panels only.
     """
-    f = Function(t, f"define internal void @{name}(ptr %A, ptr %B, i64 %rows, ptr %C) noinline nounwind")
+    more = ", i64 %i, i64 %n" if part else ""
+    f = Function(t, f"define internal void @{name}(ptr %A, ptr %B, i64 %rows, ptr %C{more}) noinline nounwind")
     width = panel(t)
     full = columns // width
+    start, stop, edge = "0", str(full), "true"
+    if part:
+        panels = -(-columns // width)
+        start = f.let(f"sdiv i64 {f.mul('%i', panels)}, %n")
+        end = f.let(f"sdiv i64 {f.mul(f.add('%i', '1'), panels)}, %n")
+        edge = f.let(f"icmp sgt i64 {end}, {full}")
+        whole = f.let(f"icmp slt i64 {end}, {full}")
+        edge = f.let(f"and i1 {edge}, {f.let(f'icmp sgt i64 {end}, {start}')}")
+        stop = f.let(f"select i1 {whole}, i64 {end}, i64 {full}")
     blocks = f.let(f"sdiv i64 {f.add('%rows', str(t.rows - 1))}, {t.rows}")
     some = f.let("icmp sgt i64 %rows, 0")
     f.emit(f"br i1 {some}, label %work, label %nothing")
@@ -108,12 +122,13 @@ def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, 
     padded = f.let(f"sub nsw i64 {f.add('%rows', blocks)}, 1")
     height = f.let(f"sdiv i64 {padded}, {blocks}")
     if full:
-        with f.loop("0", str(full)) as p:
+        with f.loop(start, stop) as p:
             packed, first = f.address("%B", f.mul(p, width * depth)), f.mul(p, width)
             _rows(f, height, packed, first, depth, lda, ldc, add, 0)
     if columns % width:
-        packed = f.address("%B", str(full * width * depth))
-        _rows(f, height, packed, str(full * width), depth, lda, ldc, add, columns % width)
+        with f.when(edge):
+            packed = f.address("%B", str(full * width * depth))
+            _rows(f, height, packed, str(full * width), depth, lda, ldc, add, columns % width)
     f.emit("br label %nothing")
     f.block("nothing")
     f.emit("ret void")

@@ -88,6 +88,16 @@ def _bounded(f: Function, x: str, low: float, high: float) -> str:
     return f.select("olt", x, t.splat(low), t.splat(low), x)
 
 
+def _quotient(f: Function, a: str, b: str) -> str:
+    """a / b to about one unit in the last place, b not near the ends of the range. Division is several times slower."""
+    t = f.target
+    if t.reciprocal:
+        r = f.let(f"call {t.vector} @{t.reciprocal}({t.vector} {b}, {t.vector} zeroinitializer, i16 -1)")
+        y = f.let(f"fmul {t.vector} {a}, {r}")
+        return f.fma(f.fma(f.let(f"fneg {t.vector} {y}"), b, a), r, y)
+    return f.op("fdiv", a, b)
+
+
 def _bias(t: Target) -> int:
     return 1023 if t.double else 127
 
@@ -116,7 +126,7 @@ def _sigmoid(t: Target) -> Function:
     q, bits = _split(f, _bounded(f, f.let(f"fneg {t.vector} %x"), -high, high))
     power = _power(f, bits, _bias(t))
     down = f.op("fadd", f.fma(q, power, power), t.splat(1.0))
-    f.emit(f"ret {t.vector} {f.op('fdiv', t.splat(1.0), down)}")
+    f.emit(f"ret {t.vector} {_quotient(f, t.splat(1.0), down)}")
     return f
 
 
@@ -129,7 +139,7 @@ def _tanh(t: Target) -> Function:
     power = _power(f, bits, _bias(t))
     less = f.let(f"fsub {t.vector} {power}, {t.splat(1.0)}")
     q = f.fma(q, power, less)
-    ratio = f.op("fdiv", q, f.let(f"fadd {t.vector} {q}, {t.splat(2.0)}"))
+    ratio = _quotient(f, q, f.let(f"fadd {t.vector} {q}, {t.splat(2.0)}"))
     signed = f"call {t.vector} @llvm.copysign.{t.suffix}({t.vector} {ratio}, {t.vector} %x)"
     f.emit(f"ret {t.vector} {f.let(signed)}")
     return f
