@@ -175,7 +175,8 @@ class Weights(NodeKind):
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         if params["spacing"] == "geometric" and min(params["value"], params["last"]) <= 0:
-            raise Mistake("WrongParameter", "a geometric spacing runs between two positive numbers: value and last")
+            text = "a geometric spacing runs between two positive numbers: value and last"
+            raise Mistake("WrongParameter", text, param="spacing")
         return {"out": Signal((), Real(params["units"]))}
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:

@@ -82,9 +82,11 @@ class CrossEntropy(PairLoss):
             )
         weights = params["class_weights"]
         if weights and len(weights) != size:
-            raise Mistake("WidthClash", f"there are {len(weights)} class weights for {size} tokens", "target")
+            raise Mistake(
+                "WidthClash", f"there are {len(weights)} class weights for {size} tokens", "target", "class_weights"
+            )
         if weights and (min(weights) < 0 or max(weights) <= 0):
-            raise Mistake("WrongParameter", "class weights must not be negative, nor all 0")
+            raise Mistake("WrongParameter", "class weights must not be negative, nor all 0", param="class_weights")
         return {}
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:

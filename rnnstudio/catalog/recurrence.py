@@ -31,7 +31,9 @@ class Delay(NodeKind):
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         if params["k"] == 0:
-            raise Mistake("DelayOfZero", "a delay of 0 steps is no delay: set k to 1 or more, or to −1 or less")
+            raise Mistake(
+                "DelayOfZero", "a delay of 0 steps is no delay: set k to 1 or more, or to −1 or less", param="k"
+            )
         signal = inputs["input"]
         initial = inputs.get("initial")
         if signal is None:
@@ -41,7 +43,9 @@ class Delay(NodeKind):
         axis = delay_axis(signal, params)
         if isinstance(signal.content, Tokens):
             if params["first"] >= signal.content.size:
-                raise Mistake("NoSuchToken", f"the token before the first must be below {signal.content.size}")
+                raise Mistake(
+                    "NoSuchToken", f"the token before the first must be below {signal.content.size}", param="first"
+                )
             if params["initial"] == "learned":
                 raise Mistake("TokensWhereFeaturesBelong", "the initial token cannot be learned: set it as “first”")
         if initial is not None:
@@ -126,7 +130,9 @@ class Feedback(NodeKind):
                     "MixedAxes", f"the prediction is {prediction.text()}, the target {target.text()}", "prediction"
                 )
         if isinstance(target.content, Tokens) and params["first"] >= target.content.size:
-            raise Mistake("NoSuchToken", f"the token before the first must be below {target.content.size}")
+            raise Mistake(
+                "NoSuchToken", f"the token before the first must be below {target.content.size}", param="first"
+            )
         return {"out": target}
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:

@@ -67,7 +67,7 @@ class Clock(_Update):
         if signal is not None:
             periods = self._periods(params)
             if min(periods) < 1:
-                raise Mistake("WrongParameter", "a period is at least 1 step")
+                raise Mistake("WrongParameter", "a period is at least 1 step", param="periods")
             if signal.width % len(periods):
                 text = f"{len(periods)} periods do not divide the {signal.width} units into equal groups"
                 raise Mistake("WidthClash", text, "new")

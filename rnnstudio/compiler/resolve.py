@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..catalog.catalog import CELL
 from ..catalog.node import NodeKind, Param, Port
 from ..design.design import CellDefinition, Design, Node, Var
 
 Variables = Mapping[str, Any]
+
+
+class Problem(NamedTuple):
+    """A parameter that does not fit, and why in a sentence."""
+
+    param: str
+    text: str
 
 
 def variables_of(design: Design) -> Variables:
@@ -19,15 +26,16 @@ def variables_of(design: Design) -> Variables:
     return {**{f"{spec.name}_size": spec.size for spec in design.data.fields}, **design.variables}
 
 
-def resolve(node: Node, params: tuple[Param, ...], variables: Variables) -> tuple[dict[str, Any], list[str]]:
-    """The node's parameters by name, and a sentence for each value that does not fit (its default stands in then)."""
+def resolve(node: Node, params: tuple[Param, ...], variables: Variables) -> tuple[dict[str, Any], list[Problem]]:
+    """The node's parameters by name, and what is wrong with values that do not fit (defaults stand in)."""
     values: dict[str, Any] = {}
-    problems: list[str] = []
+    problems: list[Problem] = []
     for param in params:
         value = node.params.get(param.name, param.default)
         if isinstance(value, Var):
             if value.name not in variables:
-                problems.append(f"“{param.name}” reads the variable “{value.name}”, which does not exist")
+                text = f"“{param.name}” reads the variable “{value.name}”, which does not exist"
+                problems.append(Problem(param.name, text))
                 values[param.name] = param.default
                 continue
             value = variables[value.name]
@@ -35,13 +43,13 @@ def resolve(node: Node, params: tuple[Param, ...], variables: Variables) -> tupl
         if not problem and param.type == "float":
             value = float(value)
         if problem:
-            problems.append(problem)
+            problems.append(Problem(param.name, problem))
             value = param.default
         values[param.name] = value
     known = {param.name for param in params}
     for name in node.params:
         if name not in known:
-            problems.append(f"there is no parameter called “{name}”")
+            problems.append(Problem(name, f"there is no parameter called “{name}”"))
     return values, problems
 
 

@@ -4,7 +4,8 @@ checker: the parts in their order. wiring: nodes, parameters, ports. order: loop
 every wire. whole_design: what only all of it tells. A shape rule's own complaints (`Mistake`) stand in the catalogue.
 """
 
-from .checker import Checked, Checker, check
+from ..diagnostics import Checked
+from .checker import Checker, check
 from .order import late_inputs
 
 __all__ = ["Checked", "Checker", "check", "late_inputs"]

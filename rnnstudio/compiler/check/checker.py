@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar
 
 from ...catalog.catalog import Catalog
 from ...catalog.node import Context
 from ...design.design import MAIN, Design
-from ...design.signals import Signal
-from ..diagnostics import Diagnostic
+from ..diagnostics import Checked
+from ..fixes import Remedies
 from ..resolve import variables_of
 from .memory import Memory
-from .run import Key, Run
+from .run import Run
 from .shapes import conclude, infer_graph
 from .whole_design import as_a_whole, whole_design
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """The typed design: the signal of every port that has one, and everything that is wrong."""
-
-    design: Design
-    signals: Mapping[Key, Signal]
-    diagnostics: tuple[Diagnostic, ...]
-
-    @property
-    def errors(self) -> tuple[Diagnostic, ...]:
-        return tuple(d for d in self.diagnostics if d.severity == "error")
-
-    @property
-    def ok(self) -> bool:
-        """Whether the design compiles."""
-        return not self.errors
 
 
 def check(design: Design, catalog: Catalog) -> Checked:
@@ -54,14 +34,17 @@ class Checker:
         # Equal values stay the same object, so that what was found before is recognised at a glance.
         memory.context = _kept(memory.context, Context(fields, design.axes))
         memory.variables = _kept(memory.variables, variables_of(design))
-        run = Run(memory, design)
+        remedies = Remedies(self.check, memory.catalog)
+        run = Run(memory, design, remedies)
         infer_graph(run, MAIN, design.graph, memory.variables, {}, ())
         conclude(run)
         whole_design(run)
         as_a_whole(run)
         if len(memory.plans) > 4 * len(run.last) + 1000:
             memory.plans.clear()  # most are of nodes that are gone
-        return Checked(design, MappingProxyType(run.signals), tuple(run.diagnostics))
+        checked = Checked(design, MappingProxyType(run.signals), tuple(run.diagnostics))
+        remedies.checked = checked
+        return checked
 
 
 _Kept = TypeVar("_Kept")

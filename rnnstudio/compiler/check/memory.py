@@ -10,7 +10,7 @@ from ...catalog.catalog import Catalog
 from ...catalog.node import Context, Mistake, Port, Signals
 from ...design.design import CellDefinition, Node
 from ...design.signals import Signal
-from ..resolve import Variables
+from ..resolve import Problem, Variables
 from ..whole import Proofs
 
 
@@ -45,7 +45,7 @@ class Plan:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     params: Mapping[str, Any]
-    problems: list[str]
+    problems: list[Problem]
     late: tuple[str, ...]
     found: list[Remembered] = field(default_factory=list)
     runs: list[Inside] = field(default_factory=list)

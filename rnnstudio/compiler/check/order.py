@@ -6,7 +6,6 @@ import networkx as nx
 
 from ...catalog.catalog import CELL, Catalog
 from ...design.design import CellDefinition, Design, Graph
-from .. import fixes
 from .memory import Drawn
 from .run import Run
 
@@ -54,7 +53,6 @@ def _loop_without_delay(run: Run, graph_name: str, graph: Graph, drawn: dict[str
         graph_name,
         group,
         wires,
-        fix=fixes.insert_delay(graph_name, graph, wires),
     )
 
 

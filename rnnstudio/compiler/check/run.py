@@ -7,18 +7,15 @@ from typing import Any
 
 from ...design.design import CellDefinition, Design, Wire
 from ...design.signals import Signal
-from .. import fixes
-from ..diagnostics import Diagnostic
+from ..diagnostics import Diagnostic, Key, Remedies
 from .memory import Inside, Memory, Remembered, Settled
-
-Key = tuple[str, str, str]
-"""(graph, node, port): graph is MAIN or the name of a cell."""
 
 
 class Run:
     """Collects signals and diagnostics. Owner: the Checker, for the time of one check."""
 
-    def __init__(self, memory: Memory, design: Design) -> None:
+    def __init__(self, memory: Memory, design: Design, remedies: Remedies) -> None:
+        self.remedies = remedies
         self.memory = memory
         self.catalog = memory.catalog
         self.context = memory.context
@@ -43,18 +40,18 @@ class Run:
         nodes: Iterable[str] = (),
         wires: Iterable[Wire] = (),
         port: str = "",
-        fix: fixes.Fix | None = None,
+        param: str = "",
     ) -> None:
         """Add a diagnostic once: a cell used twice does not report its inside twice."""
         nodes, wires = tuple(nodes), tuple(wires)
         for tape in self.tapes:
-            tape.reports.append((code, severity, message, graph, nodes, wires, port, fix))
+            tape.reports.append((code, severity, message, graph, nodes, wires, port, param))
         key = (graph, code, ",".join(nodes), port + message)
         if key in self.seen:
             return
         self.seen.add(key)
-        edit, title = fix if fix is not None else (None, "")
-        self.diagnostics.append(Diagnostic(code, severity, message, graph, nodes, wires, port, edit, title))
+        found = Diagnostic(code, severity, message, graph, nodes, wires, port, param, self.remedies)
+        self.diagnostics.append(found)
 
     def remember(self, key: tuple[str, str], found: Remembered) -> None:
         self.last[key] = found

@@ -11,7 +11,6 @@ from ...catalog.node import Mistake, Signals
 from ...catalog.trees import refuse_orphans
 from ...design.design import MAIN, CellDefinition, Graph
 from ...design.signals import Signal
-from .. import fixes
 from ..resolve import Variables
 from .memory import Drawn, Inside, Plan, Remembered, Settled
 from .order import order_of
@@ -107,7 +106,7 @@ def _inside(
     """What a cell's outputs carry. Its inside is checked once for the same inputs, and then told again."""
     node = plan.node
     for problem in plan.problems:
-        run.report("WrongParameter", "error", f"{node.label}: {problem}", graph, (node.id,))
+        run.report("WrongParameter", "error", f"{node.label}: {problem.text}", graph, (node.id,), param=problem.param)
     known = next((old for old in plan.runs if old.inputs == inputs), None)
     if known is not None:
         for report in known.reports:
@@ -150,9 +149,8 @@ def _mistakes(run: Run, scope: str, place: Settled) -> None:
         if mistake.code in WRONG_CONTENT and _from_outside(run, place, item, mistake):
             continue
         wires = [w for w in run.design.graph_of(place.graph).wires_into(key) if w.target.port == mistake.port]
-        fix = fixes.for_mistake(mistake, place.graph, run.design, key, item.feeds, place.found)
         text = f"{item.node.label}: {mistake.message}"
-        run.report(mistake.code, "error", text, place.graph, (key,), wires, mistake.port, fix)
+        run.report(mistake.code, "error", text, place.graph, (key,), wires, mistake.port, mistake.param)
 
 
 def _from_outside(run: Run, place: Settled, item: Drawn, mistake: Mistake) -> bool:
@@ -168,9 +166,8 @@ def _from_outside(run: Run, place: Settled, item: Drawn, mistake: Mistake) -> bo
         return False
     here = Mistake(mistake.code, mistake.message.replace(f"“{mistake.port}”", f"“{port}”"), port)
     wires = [w for w in run.design.graph_of(place.graph).wires_into(item.node.id) if w.target.port == port]
-    fix = fixes.for_mistake(here, place.graph, run.design, item.node.id, item.feeds, place.found)
     text = f"{item.node.label}: {here.message}"
-    run.report(here.code, "error", text, place.graph, (item.node.id,), wires, port, fix)
+    run.report(here.code, "error", text, place.graph, (item.node.id,), wires, port)
     return True
 
 

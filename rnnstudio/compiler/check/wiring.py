@@ -54,7 +54,7 @@ def _plain(run: Run, graph: str, scope: str, node: Node, variables: Variables) -
         plan = Plan(node, variables, run.context, {}, *ports, params, problems, kind.late_ports)
         run.memory.plans[scope, node.id] = plan
     for problem in plan.problems:
-        run.report("WrongParameter", "error", f"{node.label}: {problem}", graph, (node.id,))
+        run.report("WrongParameter", "error", f"{node.label}: {problem.text}", graph, (node.id,), param=problem.param)
     if graph == MAIN and kind.family == "Cell":
         run.report("BoundaryOutsideCell", "error", f"{node.label} belongs inside a cell's drawing", graph, (node.id,))
     return Drawn(node, plan.inputs, plan.outputs, plan.params, plan.late, plan)
@@ -86,13 +86,16 @@ def _same_cells(one: Mapping[str, CellDefinition], other: Mapping[str, CellDefin
 
 
 def connect(run: Run, graph_name: str, graph: Graph, drawn: dict[str, Drawn], given: Signals) -> None:
+    told: set[tuple[str, str]] = set()
     for wire in graph.wires:
         source, target = drawn.get(wire.source.node), drawn.get(wire.target.node)
         if source is None or target is None:
+            told.add((wire.target.node, wire.target.port))
             continue
         if wire.source.port not in source.plan.output_names:
             text = f"{source.node.label} has no output “{wire.source.port}”"
             run.report("UnknownPort", "error", text, graph_name, (wire.source.node,), (wire,))
+            told.add((wire.target.node, wire.target.port))
         elif wire.target.port not in target.plan.input_names:
             text = f"{target.node.label} has no input “{wire.target.port}”"
             run.report("UnknownPort", "error", text, graph_name, (wire.target.node,), (wire,))
@@ -107,5 +110,6 @@ def connect(run: Run, graph_name: str, graph: Graph, drawn: dict[str, Drawn], gi
         for port in item.inputs:
             if port.name not in item.feeds and not port.optional:
                 item.broken = True
-                text = f"“{port.name}” of {item.node.label} is not connected"
-                run.report("Unconnected", "error", text, graph_name, (item.node.id,), port=port.name)
+                if (item.node.id, port.name) not in told:
+                    text = f"“{port.name}” of {item.node.label} is not connected"
+                    run.report("Unconnected", "error", text, graph_name, (item.node.id,), port=port.name)

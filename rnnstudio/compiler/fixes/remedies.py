@@ -1,0 +1,96 @@
+"""The fix of a diagnostic: the first candidate that puts it right and breaks nothing, found by trying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+
+from ...catalog.catalog import Catalog
+from ...design.design import Design
+from ...design.errors import StudioError
+from ..diagnostics import Checked, Diagnostic, Fix
+from . import parameters, shapes, whole, wiring
+from .place import Place
+from .trial import worse
+
+MOST = 10
+"""Candidates that are tried."""
+
+CANDIDATES: Mapping[str, Callable[[Place], Iterator[Fix]]] = {
+    "Unconnected": wiring.unconnected,
+    "UnknownPort": wiring.unknown_port,
+    "DoublyFed": wiring.doubly_fed,
+    "LoopWithoutDelay": wiring.loop_without_delay,
+    "MixedDirections": wiring.mixed_directions,
+    "UnknownCell": wiring.unknown_cell,
+    "CellInItself": wiring.cell_in_itself,
+    "BoundaryOutsideCell": wiring.boundary_outside_cell,
+    "WrongParameter": parameters.wrong_parameter,
+    "TokensWhereFeaturesBelong": shapes.tokens_where_features,
+    "FeaturesWhereTokensBelong": shapes.features_where_tokens,
+    "WidthClash": shapes.width_clash,
+    "MixedAxes": shapes.mixed_axes,
+    "AxisMeetsItself": shapes.axis_meets_itself,
+    "DifferentAxes": shapes.different_axes,
+    "NoTree": shapes.no_tree,
+    "UnknownField": shapes.unknown_field,
+    "WrongContent": shapes.wrong_content,
+    "DelayOfZero": shapes.delay_of_zero,
+    "EmptySlice": shapes.empty_slice,
+    "NoSuchToken": shapes.no_such_token,
+    "EndlessShape": shapes.endless_shape,
+    "UnknownShape": shapes.unknown_shape,
+    "UnknownAxis": shapes.unknown_axis,
+    "NoLoss": whole.no_loss,
+    "DeadNode": whole.dead_node,
+    "TargetLeaks": whole.target_leaks,
+    "SharedShapes": whole.shared_shapes,
+    "SharedSettings": whole.shared_settings,
+}
+
+WITHOUT: Mapping[str, str] = {
+    "UnknownKind": "the plugin that has the node must be installed",
+    "NoData": "only the person knows the data, or its size",
+    "WholeAxisInLoop": "what the loop should see instead is the person's to say",
+    "SequenceAndTree": "which of the two the axis is decides what the network means",
+    "ChildrenAcrossSteps": "how the children are pooled is the person's to say",
+    "ChildrenAxisLeft": "how the children are pooled is the person's to say",
+    "ReservedName": "another name for the axis is the person's to give",
+    "PluginFailed": "the plugin's file must be repaired",
+}
+"""Codes without a fix, and why."""
+
+
+class Remedies:
+    """Seeks the fixes of one check's diagnostics when they are asked for, and remembers them.
+
+    check: of the checker that found them, so that a trial costs as little as an edit. Owner: that check's diagnostics.
+    """
+
+    def __init__(self, check: Callable[[Design], Checked], catalog: Catalog) -> None:
+        self.check = check
+        self.catalog = catalog
+        self.checked: Checked | None = None
+        self._known: dict[Diagnostic, Fix | None] = {}
+
+    def of(self, diagnostic: Diagnostic) -> Fix | None:
+        if diagnostic not in self._known:
+            self._known[diagnostic] = self._seek(diagnostic)
+        return self._known[diagnostic]
+
+    def _seek(self, diagnostic: Diagnostic) -> Fix | None:
+        candidates = CANDIDATES.get(diagnostic.code)
+        if candidates is None or self.checked is None:
+            return None
+        best: tuple[tuple[int, int], Fix] | None = None
+        for edit, title in islice(candidates(Place(self.checked, self.catalog, diagnostic)), MOST):
+            try:
+                after = self.check(edit.apply(self.checked.design))
+            except StudioError:
+                continue  # such as a name that is taken: it cannot be done here
+            cost = worse(self.checked, after, diagnostic, self.catalog)
+            if cost == (0, 0):
+                return edit, title
+            if cost is not None and (best is None or cost < best[0]):
+                best = cost, (edit, title)
+        return best[1] if best is not None else None
