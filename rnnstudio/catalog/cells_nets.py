@@ -1,4 +1,4 @@
-"""Cells made of cells: both directions, two layers, an encoder, decoders."""
+"""Cells made of cells: both directions, two layers, an encoder, decoders, self-attention."""
 
 from __future__ import annotations
 
@@ -108,10 +108,42 @@ def attention_decoder() -> CellDefinition:
     )
 
 
+def self_attention() -> CellDefinition:
+    s = Sketch()
+    s.add("x", "CellInput", at=(0, 0))
+    again = s.add("again", "RenameAxis", at=(1, 1), title="the same steps again", input="x")
+    s.add(
+        "attention",
+        "Attention",
+        at=(2, 0),
+        params={
+            "score": "scaled_dot",
+            "project": True,
+            "units": UNITS,
+            "heads": Var("heads"),
+            "causal": Var("causal"),
+        },
+        query="x",
+        keys=again,
+    )
+    s.add("h", "CellOutput", at=(3, 0), input="attention")
+    s.add("weights", "CellOutput", at=(3, 1), input="attention.weights")
+    return s.cell(
+        "SelfAttention",
+        {"units": 64, "heads": 4, "causal": False},
+        "Every step looks along its own sequence for what matches it; with “causal”, only back (and at itself). "
+        "A recurrent net can read the result, or be read by it.",
+        "q_t = W_q x_t + b_q,  k_j = W_k x_j + b_k,  v_j = W_v x_j + b_v,  for each head\n"
+        "a_tj = softmax_j(q_tᵀ k_j / √n)   (causal: j ≤ t)\nh_t = W_o Σ_j a_tj v_j + b_o",
+        "Vaswani et al. 2017; as torch.nn.MultiheadAttention",
+    )
+
+
 CELLS: tuple[Callable[[], CellDefinition], ...] = (
     *(partial(bidirectional, kind) for kind in ("LSTM", "GRU")),
     *(partial(stacked, kind) for kind in ("LSTM", "GRU")),
     encoder,
     decoder,
     attention_decoder,
+    self_attention,
 )

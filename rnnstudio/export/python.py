@@ -24,6 +24,7 @@ from ..design.recipe import DataRecipe
 from ..design.storage import write_atomically
 from ..runtime import Network
 from ..runtime.generate import why_not
+from ..runtime.stepper import plan
 from .certificate import TOLERANCE, Certificate, Tensors, compare, inputs_of
 
 _LOAD = '''
@@ -59,14 +60,14 @@ def write(prompt, length=300, temperature=0.8, seed=0, weights=None):
     tokens, state, written = encode(prompt, data), None, []
     with torch.no_grad():
         for _ in range(length):
-            logits, state = model(tokens, state=state)
+            {read}
             last = logits[0, -1]
             if temperature <= 0:
                 token = int(last.argmax())
             else:
                 token = int(torch.multinomial(torch.softmax(last.double() / temperature, -1), 1, generator=generator))
             written.append(field["vocabulary"][token])
-            tokens = torch.tensor([[token]])
+            {go_on}
     return prompt + (" " if field["words"] else "") + (" " if field["words"] else "").join(written)
 
 
@@ -80,6 +81,15 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     print(write(**vars(parser.parse_args())))
 '''
+
+_STEP_BY_STEP = {
+    "read": "logits, state = model(tokens, state=state)",
+    "go_on": "tokens = torch.tensor([[token]])",
+}
+_ALL_AGAIN = {  # a model that attends to its own past needs all of it
+    "read": "logits, state = model(tokens)",
+    "go_on": "tokens = torch.cat([tokens, torch.tensor([[token]])], 1)",
+}
 
 _SERIES = '''
 
@@ -188,7 +198,8 @@ def _module(network: Network, recipe: DataRecipe | None) -> str:
     item = inputs_of(program)[0]
     specs = {spec.name: spec for spec in recipe.fields}
     if not why_not(network):
-        text += _TEXT.format(field=item.field)
+        ways = _ALL_AGAIN if plan(program).looks_back else _STEP_BY_STEP
+        text += _TEXT.format(field=item.field, **ways)
     elif program.losses and item.field in specs and specs[item.field].content == "real":
         target = next((i for i in program.inputs if i.name == program.losses[0].target), None)
         if target is not None and target.field in specs and specs[target.field].content == "real":

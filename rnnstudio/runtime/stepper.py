@@ -1,5 +1,7 @@
 """A trained network one step at a time: each step is fed with what the step before gave, at O(1) per step.
 
+A network that attends to its own past (causal self-attention) reads all of it again at every step.
+
 The drawing that was trained is the one that generates: what is fed is either the input that the loss's target follows
 (a language model, a forecaster) or the Feedback nodes (a decoder). What does not depend on the generated axis (an
 encoder) is computed once.
@@ -18,8 +20,11 @@ from ..design.errors import StudioError
 from ..design.signals import Signal, Tokens
 from .network import Fields, Lengths, Network
 
-WHOLE_AXIS = ("pool", "reverse", "softmax_axis", "contract")
+WHOLE_AXIS = ("pool", "reverse", "softmax_axis", "log_softmax_axis", "contract")
 """Primitives that need every step of their axis at once."""
+
+KEEPS_HIDDEN = ("softmax_axis", "blank", "dropout")
+"""Primitives whose result has nothing from ahead where what they read has nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Plan:
     """How a program generates. axis: what grows; loss: whose prediction is followed; signal: of what is fed.
 
     fed: the input that is fed, or None; feedbacks: delays of Feedback nodes, whose state is fed.
+    looks_back: every step reads all steps so far, not only a state.
     """
 
     axis: str
@@ -35,6 +41,7 @@ class Plan:
     fed: Input | None
     feedbacks: tuple[str, ...]
     others: tuple[Input, ...]
+    looks_back: bool = False
 
 
 def plan(program: Program) -> Plan:
@@ -59,7 +66,8 @@ def plan(program: Program) -> Plan:
             (f"“{i.field}” is needed at every step" for i in others if axis in i.signal.axes), ""
         )
         if not problem:
-            return Plan(axis, loss, target.signal, fed, feedbacks, others)
+            looks_back = any(op.kind == "rename" and op.attrs["axis"] in program.names_of(axis) for op in needed)
+            return Plan(axis, loss, target.signal, fed, feedbacks, others, looks_back)
         reasons.append(problem)
     why = reasons[0] if reasons else "it has no loss"
     raise StudioError(f"This network cannot generate: {why}")
@@ -71,13 +79,21 @@ def _follows(target: Input, item: Input) -> bool:
 
 def _needs_the_future(program: Program, loss: Loss, axis: str) -> str:
     """Which part needs steps of `axis` that are not there yet, in words; "" when none does."""
+    names = program.names_of(axis)
+    hidden: set[str] = set()
     for region in prune(program.regions, [loss.prediction]):
-        if isinstance(region, Scan) and region.axis == axis and not region.forward:
+        if isinstance(region, Scan) and region.axis in names and not region.forward:
             return f"the loop {region.name} runs backward"
         ops = region.ops if isinstance(region, Map) else tuple(region.ops())
         for op in ops:
+            behind = bool(op.inputs) and op.inputs[0] in hidden
+            hides = op.kind == "hide_ahead" and {op.attrs["axis"], op.attrs["until"]} <= names
+            if hides or (op.kind in KEEPS_HIDDEN and behind):
+                hidden.add(op.name)
+            if op.attrs.get("axis") not in names:
+                continue
             ahead = op.kind == "delay" and op.attrs["k"] < 0
-            if op.attrs.get("axis") == axis and (ahead or op.kind in WHOLE_AXIS):
+            if ahead or (op.kind in WHOLE_AXIS and not (behind and op.kind in ("softmax_axis", "contract"))):
                 return f"{op.node} needs the whole sequence"
     return ""
 
@@ -95,9 +111,11 @@ class Stepper:
         self.known: dict[str, Tensor] = {}
         self._places: dict[str, int] = {}
         """What is known → the place of the batch in it."""
+        self._past: Tensor | None = None
+        """All that was fed so far, [batch, n, …], where every step looks back at it."""
         self.fields: dict[str, Tensor] = {}
         self.lengths: dict[str, Tensor] = {}
-        delays = [op for op in region_ops(self.program.regions) if op.kind in ("delay", "clock")]
+        delays = [op for op in region_ops(self.program.regions) if op.kind in ("delay", "clock", "step_number")]
         signals = {s.delay: s.signal for scan in self.program.scans() for s in scan.states}
         signals |= {op.name: op.signal for op in delays}
         self._behind = {name: 1 if isinstance(s.content, Tokens) else 2 for name, s in signals.items()}
@@ -108,10 +126,12 @@ class Stepper:
         self.fields = {name: x.to(self.device) for name, x in (fields or {}).items()}
         self.lengths = dict(lengths or {})
         self.state = {}
+        self._past = None
         regions = prune(self.program.regions, [self.plan.loss.prediction])
         made = {op.name: op.signal for r in regions if isinstance(r, Map) for op in r.ops}
         made |= {name: self.program.signals[name] for r in regions if isinstance(r, Scan) for name in r.yields}
-        wanted = tuple(name for name, signal in made.items() if self.plan.axis not in signal.axes)
+        grows = self.program.names_of(self.plan.axis)
+        wanted = tuple(name for name, signal in made.items() if not grows.intersection(signal.axes))
         self.known = {}
         if wanted and self.plan.others:
             values, _ = self.network._run(self.fields, self.lengths, None, wanted, training=False)
@@ -131,10 +151,13 @@ class Stepper:
             if last is None:
                 raise StudioError("The prompt is empty", remedy="Give at least one step to begin with.")
             return self._run(last.to(self.device)[:, None])
-        if last is not None:
+        if last is not None and self.plan.looks_back:
+            self._past = self._with_past(last.to(self.device)[:, None])
+        elif last is not None:
             for name in self.plan.feedbacks:
                 self.state[name] = last.to(self.device)[None]
-        batch = next(iter(self.fields.values())).shape[0] if self.fields else 1
+        known = (self._past, *self.fields.values())
+        batch = next((x.shape[0] for x in known if x is not None), 1)
         return self._run(self._blank(batch))
 
     def select(self, rows: Tensor) -> None:
@@ -144,6 +167,7 @@ class Stepper:
         self.fields = {name: x.index_select(0, rows) for name, x in self.fields.items()}
         self.lengths = {axis: own[rows.cpu()] for axis, own in self.lengths.items()}
         self.known = {n: x.index_select(self._places[n], rows) for n, x in self.known.items()}
+        self._past = self._past.index_select(0, rows) if self._past is not None else None
 
     def _blank(self, batch: int) -> Tensor:
         """A step of the target that nothing reads: its only reader is the Feedback, one step later."""
@@ -151,8 +175,14 @@ class Stepper:
             return torch.zeros(batch, 1, dtype=torch.int64, device=self.device)
         return torch.zeros(batch, 1, self.plan.signal.width, device=self.device)
 
+    def _with_past(self, steps: Tensor) -> Tensor:
+        return steps if self._past is None else torch.cat([self._past, steps], 1)
+
     def _run(self, steps: Tensor) -> Tensor:
         loss = self.plan.loss
+        if self.plan.looks_back:
+            steps = self._with_past(steps)
+            self._past = steps if self.plan.fed is not None else self._past
         target = next(item for item in self.program.inputs if item.name == loss.target)
         name = self.plan.fed.field if self.plan.fed is not None else target.field
         fields = {**self.fields, name: steps}
@@ -161,6 +191,6 @@ class Stepper:
         values, context = self.network._run(
             fields, lengths, self.state, (loss.prediction,), training=False, known=self.known
         )
-        self.state = dict(context.final)
+        self.state = {} if self.plan.looks_back else dict(context.final)
         signal = self.program.signals[loss.prediction]
         return values[loss.prediction].select(signal.axes.index(self.plan.axis), -1)

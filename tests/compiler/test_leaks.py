@@ -7,7 +7,8 @@ import pytest
 from rnnstudio.catalog.catalog import standard
 from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler import check
-from rnnstudio.design.design import CellDefinition, Design, Value, frozen
+from rnnstudio.design.design import MAIN, CellDefinition, Design, Value, frozen
+from rnnstudio.design.edits import SetParam
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 
 TEXT = DataRecipe(
@@ -131,3 +132,44 @@ def test_a_cell_that_only_delays_does_not_leak_its_own_target() -> None:
     s.add("readout", "Linear", at=(2, 0), params={"units": 2}, input="before.h")
     s.add("loss", "MeanSquaredError", at=(3, 0), prediction="readout", target="y")
     assert codes(Design(graph=s.graph(), cells=frozen({"Late": cell}))) == []
+
+
+def attending_to_itself(way: str, causal: bool) -> Design:
+    """A language model that looks along its own text: by the node, by its parts, or by the library's cell."""
+    s = Sketch()
+    s.add("text", "TokenInput", at=(0, 0))
+    s.add("embedding", "Embedding", at=(1, 0), params={"units": 4}, input="text")
+    s.add("again", "RenameAxis", at=(1, 1), input="embedding")
+    if way == "node":
+        s.add("read", "Attention", at=(2, 0), params={"causal": causal}, query="embedding", keys="again")
+    elif way == "parts":
+        s.add("match", "Match", at=(2, 0), params={"causal": causal}, query="embedding", keys="again")
+        s.add("soft", "Softmax", at=(3, 0), params={"axis": "time2"}, input="match")
+        s.add("read", "WeightedSum", at=(4, 0), params={"causal": causal}, weights="soft", values="again")
+    else:
+        s.add("cell", "cell", at=(2, 0), params={"cell": "SelfAttention", "units": 4, "causal": causal}, x="embedding")
+    s.add("readout", "Linear", at=(8, 0), params={"units": 5}, input="cell.h" if way == "cell" else "read")
+    s.add("next", "TokenTarget", at=(8, 1))
+    s.add("loss", "CrossEntropy", at=(9, 0), prediction="readout", target="next")
+    cells = {"SelfAttention": standard().cells["SelfAttention"]} if way == "cell" else {}
+    return Design(graph=s.graph(), data=TEXT, cells=frozen(cells))
+
+
+@pytest.mark.parametrize("way", ["node", "parts", "cell"])
+def test_attention_to_one_s_own_text_leaks_when_it_looks_ahead(way: str) -> None:
+    hints = ["DeadNode"] if way == "cell" else []
+    assert codes(attending_to_itself(way, causal=True)) == hints
+    assert codes(attending_to_itself(way, causal=False)) == [*hints, "TargetLeaks"]
+
+
+def test_one_part_that_looks_ahead_is_enough() -> None:
+    drawn = attending_to_itself("parts", causal=True)
+    for part in ("match", "read"):
+        changed = SetParam(part, "causal", False, MAIN).apply(drawn)
+        assert codes(changed) == ["TargetLeaks"], part
+
+
+def test_softmax_over_the_text_s_own_axis_leaks() -> None:
+    assert codes(language_model(("Softmax", {"axis": "time"}))) == ["TargetLeaks"]
+    assert codes(language_model(("LogSoftmax", {"axis": "time"}))) == ["TargetLeaks"]
+    assert codes(language_model(("Softmax", {}))) == []

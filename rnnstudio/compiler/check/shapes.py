@@ -31,7 +31,7 @@ def infer_graph(
     scope = "/".join((*inside, name))
     drawn = draw(run, name, scope, graph, variables, inside)
     if name == MAIN:
-        run.main = {key: item.params for key, item in drawn.items()}
+        run.main = {key: item.plan.params for key, item in drawn.items()}
     connect(run, name, graph, drawn, given)
     order = order_of(run, name, graph, drawn)
     found: dict[tuple[str, str], Signal | None] = {}
