@@ -42,6 +42,8 @@ def uncovered(error: Diagnostic, before: Checked, fixed: Diagnostic, catalog: Ca
     """Whether an error was there before, hidden: its node's inputs were not known, or it was not looked for yet."""
     if error.code == fixed.code == "LoopWithoutDelay" and set(error.nodes) < set(fixed.nodes):
         return True  # one of several loops through the same nodes
+    if fixed.code == "LoopWithoutDelay" and error.code == "UnknownShape":
+        return True  # no shape within the loop could be told before
     if fixed.code == "UnknownPort" and error.code == "Unconnected":
         return (error.graph, Pin(error.nodes[0], error.port)) == (fixed.graph, fixed.wires[0].target)
     if fixed.graph == error.graph and set(error.nodes) & set(fixed.nodes):

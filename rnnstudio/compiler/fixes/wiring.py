@@ -134,9 +134,10 @@ def loop_without_delay(place: Place) -> Iterator[Fix]:
         yield place.splice(wire, "Delay", {}), "Insert a Delay"
         if ahead:
             yield place.splice(wire, "Delay", {"k": -1}), "Insert a Delay of −1 step"
-        widths = [nodes[key].params.get("units") for key in place.diagnostic.nodes]
+        units = ((nodes[key], place.params(nodes[key]).get("units")) for key in place.diagnostic.nodes)
+        widths = [node.params.get("units", param.default) for node, param in units if param is not None]
         for axis in list(axes)[:1]:
-            for width in dict.fromkeys(w for w in widths if w is not None):
+            for width in dict.fromkeys(widths):
                 yield place.splice(wire, "Delay", {"axis": axis, "width": width}), "Insert a Delay"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from time import perf_counter
+
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -16,6 +18,9 @@ from .forms import sentence
 _ORDER = {"error": 0, "warning": 1, "hint": 2}
 MOST = 200
 """Rows shown; a drawing with more problems has one cause."""
+
+LONGEST = 44
+"""Letters on a button."""
 
 
 class ProblemRow(QFrame):
@@ -32,14 +37,14 @@ class ProblemRow(QFrame):
         role = {"error": "error", "warning": "warning"}.get(diagnostic.severity, "hint")
         mark.setPixmap(icon(role, role).pixmap(18, 18))
         mark.setAlignment(Qt.AlignmentFlag.AlignTop)
-        text = QLabel(_sentence(diagnostic), wordWrap=True)
-        self.setAccessibleName(text.text())
+        text = QLabel(breakable(_sentence(diagnostic)), wordWrap=True)
+        self.setAccessibleName(_sentence(diagnostic))
         text.setTextFormat(Qt.TextFormat.PlainText)
         words = QVBoxLayout()
         words.setSpacing(3)
         words.addWidget(text)
         if place := _place(diagnostic):
-            where = QLabel(place, wordWrap=True)
+            where = QLabel(breakable(place), wordWrap=True)
             where.setProperty("role", "muted")
             where.setTextFormat(Qt.TextFormat.PlainText)
             words.addWidget(where)
@@ -48,12 +53,21 @@ class ProblemRow(QFrame):
         row.setSpacing(9)
         row.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
+        self._words = words
         self.button: QPushButton | None = None
-        if diagnostic.fix is not None:
-            self.button = QPushButton(diagnostic.fix_title or "Fix")
-            self.button.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+
+    def seek(self) -> None:
+        """Find out whether there is a fix, and show its button."""
+        title = self.diagnostic.fix_title
+        if self.button is None and title:
+            self.button = QPushButton()
+            self.button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
             self.button.clicked.connect(self.fix)
-            words.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+            self._words.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+        if self.button is not None:
+            self.button.setVisible(bool(title))
+            self.button.setText(short(title))
+            self.button.setToolTip(title if short(title) != title else "")
 
     def go(self) -> None:
         d = self.diagnostic
@@ -77,7 +91,13 @@ class ProblemRow(QFrame):
 
 
 class ProblemsPanel(QScrollArea):
-    """Errors first, then warnings (of plugins too) and hints."""
+    """Errors first, then warnings (of plugins too) and hints.
+
+    Fixes are sought by trying them on the drawing, some milliseconds each: when the person rests, a few at a time.
+    """
+
+    REST_MS = 30
+    SLICE_S = 0.012
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -96,6 +116,9 @@ class ProblemsPanel(QScrollArea):
         self._box.addWidget(self.nothing)
         self._box.addStretch(1)
         self.setWidget(inside)
+        self._rest = QTimer(self, singleShot=True)
+        self._rest.timeout.connect(self._seek)
+        self._open: list[ProblemRow] = []
         session.checkedChanged.connect(self.take)
         theme.changes().changed.connect(self._redress)
         self.take(session.checked)
@@ -106,18 +129,42 @@ class ProblemsPanel(QScrollArea):
 
     def take(self, checked: Checked) -> None:
         diagnostics = (*checked.diagnostics, *self.session.warnings)
+        found = sorted(diagnostics, key=lambda d: _ORDER.get(d.severity, 3))[:MOST]
         if diagnostics == self._shown:
-            return
+            for row, diagnostic in zip(self.rows, found, strict=True):
+                row.diagnostic = diagnostic  # its fix is one of the drawing as it is now
+        else:
+            self._rebuild(found)
         self._shown = diagnostics
+        self._open = list(self.rows)
+        self._rest.start(self.REST_MS)
+
+    def _seek(self) -> None:
+        until = perf_counter() + self.SLICE_S
+        while self._open and perf_counter() < until:
+            self._open.pop(0).seek()
+        if self._open:
+            self._rest.start(0)
+
+    def _rebuild(self, found: list[Diagnostic]) -> None:
         for row in self.rows:
             row.hide()
             self._box.removeWidget(row)
             row.deleteLater()
-        found = sorted(diagnostics, key=lambda d: _ORDER.get(d.severity, 3))[:MOST]
         self.rows = [ProblemRow(self.session, d) for d in found]
         for i, row in enumerate(self.rows):
             self._box.insertWidget(i, row)
         self.nothing.setVisible(not self.rows)
+
+
+def breakable(text: str) -> str:
+    """A text whose long names may be broken over lines, so that a narrow panel shows all of it."""
+    return text.replace("_", "_\u200b").replace(".", ".\u200b")
+
+
+def short(title: str) -> str:
+    """A title that fits on a button: a long node's name does not."""
+    return title if len(title) <= LONGEST else f"{title[: LONGEST - 1].rstrip()}…"
 
 
 def _sentence(d: Diagnostic) -> str:

@@ -188,8 +188,9 @@ def test_a_problem_leads_to_its_place_and_is_fixed(hands, qtbot):
     session.do(Disconnect((Wire(Pin("embedding", "out"), Pin("lstm", "x")),)))
     session.do(Connect(Wire(Pin("characters", "out"), Pin("readout", "input"))))
     panel = hands.window.problems
-    qtbot.waitUntil(lambda: any(row.diagnostic.fix for row in panel.rows))
-    row = next(row for row in panel.rows if row.diagnostic.code == "TokensWhereFeaturesBelong")
+    code = "TokensWhereFeaturesBelong"
+    qtbot.waitUntil(lambda: any(row.button is not None for row in panel.rows if row.diagnostic.code == code))
+    row = next(row for row in panel.rows if row.diagnostic.code == code)
     hands.window.show_dock("problems")
     session.focus.enter("LSTM", "lstm")
     QTest.mouseClick(row, Qt.MouseButton.LeftButton, pos=row.rect().topLeft() + row.rect().center() / 8)
@@ -210,7 +211,8 @@ def test_a_loop_without_delay_is_highlighted_and_one_click_mends_it(hands, qtbot
     hands.session.do(Connect(Wire(Pin("linear", "out"), Pin("tanh", "input"))))
     hands.session.do(Connect(Wire(Pin("tanh", "out"), Pin("linear", "input"))))
     panel = hands.window.problems
-    qtbot.waitUntil(lambda: any(row.diagnostic.code == "LoopWithoutDelay" for row in panel.rows))
+    code = "LoopWithoutDelay"
+    qtbot.waitUntil(lambda: any(row.button is not None for row in panel.rows if row.diagnostic.code == code))
     assert all(item.severity == "error" for item in hands.view.canvas.wires.values())
     next(row for row in panel.rows if row.diagnostic.code == "LoopWithoutDelay").button.click()
     assert "delay" in hands.session.design.graph.nodes
