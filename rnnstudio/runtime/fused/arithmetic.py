@@ -8,7 +8,7 @@ from .ir import Function
 
 KNOWN = frozenset(("add", "subtract", "multiply", "divide", "maximum", "minimum", "prefer", "choose", "spread")) | {
     *("sigmoid", "tanh", "exp", "log", "softplus", "softplus_slope", "rsqrt", "total", "top"),
-    *("relu", "abs", "square", "positive", "sign"),
+    *("relu", "abs", "square", "positive", "sign", "copy"),
 }
 _BINARY = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
 
@@ -24,7 +24,7 @@ def arithmetic(f: Function, node: Node, args: list[str]) -> str:
             return f.op(_BINARY[node.op], *args)
         case "sigmoid" | "tanh" | "exp" | "log" | "softplus" | "softplus_slope":
             return f.call(f"rnn_{node.op}", args)
-        case "spread":
+        case "spread" | "copy":
             return args[0]
         case "rsqrt":
             root = f.let(f"call {t.vector} @llvm.sqrt.{t.suffix}({t.vector} {args[0]})")

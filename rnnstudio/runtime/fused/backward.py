@@ -103,8 +103,8 @@ class Backward:
             assert total is not None
             for delay, start in self._states.get(number, ()):
                 self.totals.append(Total(level, delay, start, node.width, total))
-            if node.op == "slot":
-                stores.append(Store(("dslot", node.data[0]), node.data[1], total))
+            if node.op in ("slot", "plain"):
+                stores.append(Store(("d" + node.op, node.data[0]), node.data[1], total, node.op == "plain"))
                 continue
             for arg, part in derivative(self.graph, node, total):
                 self._reach(arg, part, outer)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from .plain import PlainRun
 from .plan import Plan
 from .stages import Place
 
@@ -17,11 +18,12 @@ class Buffers:
     """Shapes are [time, batch, width] unless said otherwise.
 
     slots: all pre-activations, [time, batch, plan.columns], rows plan.stride apart. bias: [plan.columns], of those
-    slots whose bias is not in there already (plan.floating), or None. states: [time + k, batch, width]: what a step reads
-    lies at `before(k)`, what it makes at `after(k)`, in the order of time even when the loop runs backward.
+    slots whose bias is not in there already (plan.floating), or None. states: [time + k, batch, width]: what a step
+    reads lies at `before(k)`, what it makes at `after(k)`, in the order of time even when the loop runs backward.
     vectors: [batch, width] or, for a parameter, [width]. valid: [time, batch], 1 where a step is the row's own.
     weights: W of each product of a stage, stacked: [size, width], by (stage, number).
     tokens: reads that are rows of a table, [time · batch] int64: in `reads` stands the table, [rows, width].
+    plain: the plain stages of this run.
     """
 
     plan: Plan
@@ -39,6 +41,7 @@ class Buffers:
     delays: dict[str, int] = field(default_factory=dict)
     tokens: Mapping[str, Tensor] = field(default_factory=dict)
     bias: Tensor | None = None
+    plain: PlainRun | None = None
 
     def before(self, k: int) -> int:
         return 0 if self.plan.form.forward else k
@@ -90,7 +93,8 @@ class Gradients:
 
 def slot_rows(plan: Plan, steps: int, batch: int, like: Tensor) -> Tensor:
     """Uninitialised pre-activations or their gradients, [time, batch, plan.columns], rows plan.stride apart."""
-    return like.new_empty(steps, batch, plan.stride)[:, :, : plan.columns]
+    shape, strides = (steps, batch, plan.columns), (batch * plan.stride, plan.stride, 1)
+    return torch.empty_strided(shape, strides, dtype=like.dtype, device=like.device)
 
 
 def allocate(

@@ -7,13 +7,14 @@ share a slot. A map of values side by side (`W [x, h]`) is split into one map ea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from ...catalog.primitives import POINTWISE_BINARY, POINTWISE_UNARY, Op
-from ...compiler.program import Map, Scan
+from ...compiler.program import Map, Scan, State
 from ...design.signals import Signal, Tokens
 from .expressions import LEAVES, SOURCED, Graph, Node, parts, reachable
+from .plain_form import Plain, PlainStage, crossed_axes, numbered
 
 
 class Declined(Exception):  # noqa: N818 - not an error: another lowering runs the loop
@@ -54,6 +55,19 @@ class LoopState:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorMap:
+    """The vector `name` = W[rows, columns] · the vector `source`, from its column `start` on, + bias."""
+
+    name: str
+    source: str
+    start: int
+    weight: str
+    bias: str | None
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """A loop in canonical form.
 
@@ -62,6 +76,8 @@ class Form:
     before: projections that lack an axis of the loop's values and are computed before the loop as they are.
     further: axes of the loop's values beside its own; they join the batch (see runtime.rows).
     apart: states whose new value has nodes of its own, so that the gradient of those is the state's.
+    plain: what runs in plain torch. maps: vectors that are maps of other vectors.
+    embedded: states that are rows of a table, looked up for the next value of a state that is a token, by their name.
     """
 
     graph: Graph
@@ -75,6 +91,9 @@ class Form:
     masks: tuple[Op, ...]
     before: tuple[Op, ...]
     further: tuple[str, ...] = ()
+    plain: Plain | None = None
+    maps: tuple[VectorMap, ...] = ()
+    embedded: Mapping[str, tuple[State, Op]] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
 
 
@@ -106,34 +125,48 @@ class _Reader:
         self.parameters: dict[str, str] = {}
         self.masks: list[Op] = []
         self.before: list[Op] = []
-        self.further = _further(scan)
+        self.maps: list[VectorMap] = []
+        self.ops, self.embedded = self._without_tokens()
+        self.crossed = crossed_axes(scan, self.ops, signals, training)
+        self.stage_of = numbered(self.ops, self.crossed, training)
+        self.further = self._further()
+        self.made = {op.name for op in self.ops} | {s.delay for s in scan.states} | set(self.embedded)
 
     def form(self) -> Form:
-        scan, body = self.scan, self.scan.body[0]
-        assert isinstance(body, Map)
-        for state in scan.states:
-            if isinstance(state.signal.content, Tokens):
-                raise Declined("its state is a token")
-            self.nodes[state.delay] = self.graph.node("state", (), state.signal.width, (state.delay, 0))
+        scan = self.scan
+        made = [(s.delay, s.k, s.signal.width, s.source) for s in scan.states if not _is_token(s.signal)]
+        made += [(name, s.k, op.signal.width, f"{name}/next") for name, (s, op) in self.embedded.items()]
+        for delay, _, width, _ in made:
+            self.nodes[delay] = self.graph.node("state", (), width, (delay, 0))
         for op in scan.projections:
             self._projection(op)
-        for op in body.ops:
-            self.nodes[op.name] = self._value(op)
-        apart = frozenset(s.delay for s in scan.states if self._apart(s.source, body.ops))
+        inputs: list[dict[str, tuple[Node, ...]]] = [{} for _ in set(self.stage_of.values())]
+        for op in self.ops:
+            if op.name in self.stage_of:
+                self._plain(op, inputs[self.stage_of[op.name]])
+            else:
+                self.nodes[op.name] = self._value(op)
+        real = [s for s in scan.states if not _is_token(s.signal)]
+        apart = frozenset(s.delay for s in real if self._apart(s.source, self.ops))
         slots = _Slots(self.graph)
-        roots = [self.value(s.source) for s in scan.states] + [self.value(name) for name in scan.yields]
-        roots = slots.fill(roots)
-        n = len(scan.states)
+        yields = [name for name in scan.yields if name in self.nodes or name not in self.made]
+        roots = [self.value(source) for _, _, _, source in made] + [self.value(name) for name in yields]
+        copies = [node for stage in inputs for nodes in stage.values() for node in nodes]
+        filled = slots.fill([*roots, *copies])
+        roots, copies = filled[: len(roots)], filled[len(roots) :]
+        n = len(made)
         states = tuple(
-            LoopState(s.delay, abs(s.k), s.signal.width, root) for s, root in zip(scan.states, roots[:n], strict=True)
+            LoopState(delay, abs(k), width, root) for (delay, k, width, _), root in zip(made, roots[:n], strict=True)
         )
+        plain = self._plain_stages(inputs, iter(copies), yields)
+        roots += copies
         used = {node.data[0] for node in reachable([*roots, *slots.sources()]) if node.op in ("read", "vector")}
         return Form(
             graph=self.graph,
             forward=scan.forward,
             slots=tuple(slots.made),
             states=states,
-            yields=tuple(zip(scan.yields, roots[n:], strict=True)),
+            yields=tuple(zip(yields, roots[n : n + len(yields)], strict=True)),
             reads={name: width for name, width in self.reads.items() if name in used},
             vectors={name: width for name, width in self.vectors.items() if name in used},
             parameters=self.parameters,
@@ -141,6 +174,9 @@ class _Reader:
             before=tuple(self.before),
             further=self.further,
             apart=apart,
+            plain=plain,
+            maps=tuple(self.maps),
+            embedded=self.embedded,
         )
 
     def _apart(self, source: str, ops: tuple[Op, ...]) -> bool:
@@ -155,8 +191,74 @@ class _Reader:
                 return False
             if not made_of_it.isdisjoint(op.inputs):
                 made_of_it.add(op.name)
-        others = (op for op in ops if op.name not in made_of_it)
-        return not any(part.number in own for op in others for _, part in parts(self.nodes[op.name]))
+        others = (self.nodes[op.name] for op in ops if op.name not in made_of_it and op.name in self.nodes)
+        return not any(part.number in own for node in others for _, part in parts(node))
+
+    def _without_tokens(self) -> tuple[tuple[Op, ...], dict[str, tuple[State, Op]]]:
+        """The operations of a step, and states that are rows of a table in place of those that are tokens.
+
+        A token is looked up before it is delayed, not after.
+        """
+        body = self.scan.body[0]
+        assert isinstance(body, Map)
+        ops, embedded = list(body.ops), dict[str, tuple[State, Op]]()
+        made = {op.name for op in ops}
+        for state in self.scan.states:
+            if not _is_token(state.signal):
+                continue
+            readers = [op for op in body.ops if state.delay in op.inputs]
+            if state.source not in made or state.delay in self.scan.yields or state.signal.axes:
+                raise Declined("its state is a token that is no value of the step before")
+            if any(op.kind != "embed" for op in readers):
+                raise Declined("its state is a token that is not only looked up in a table")
+            for op in readers:
+                embedded[op.name] = (state, op)
+                ops.remove(op)
+                ops.append(replace(op, name=f"{op.name}/next", inputs=(state.source,)))
+        return tuple(ops), embedded
+
+    def _further(self) -> tuple[str, ...]:
+        """The axes that values of the fused part have."""
+        for state in self.scan.states:
+            for axis in state.signal.axes:
+                if axis in self.crossed:
+                    node, kind = self.crossed[axis].node, self.crossed[axis].kind
+                    raise Declined(f"its state has the axis “{axis}”, and {node} ({kind}) needs it as a whole")
+        axes = [axis for state in self.scan.states for axis in state.signal.axes]
+        axes += [axis for op in self.ops if op.name not in self.stage_of for axis in op.signal.axes]
+        if axes and self.stage_of:
+            raise Declined(f"its values have the axis “{axes[0]}” beside what {next(iter(self.stage_of))} works on")
+        return tuple(dict.fromkeys(axes))
+
+    def _plain(self, op: Op, inputs: dict[str, tuple[Node, ...]]) -> None:
+        """Note what a plain operation reads of the step, and let the step read it."""
+        for name in op.inputs:
+            if name in self.stage_of or name in inputs or (name not in self.made and name not in self.nodes):
+                continue
+            copies = [self.graph.node("copy", (part,), part.width, (name,)) for _, part in parts(self.nodes[name])]
+            inputs[name] = tuple(copies)
+        if not op.signal.axes and not _is_token(op.signal):
+            self.nodes[op.name] = self.graph.node("plain", (), op.signal.width, (op.name, 0))
+
+    def _plain_stages(
+        self, inputs: list[dict[str, tuple[Node, ...]]], copies: Iterator[Node], yields: list[str]
+    ) -> Plain | None:
+        if not self.stage_of:
+            return None
+        fused_ops = [op for op in self.ops if op.name not in self.stage_of]
+        read = {name for op in fused_ops for name in op.inputs} | set(yields)
+        read |= {s.source for s in self.scan.states} | {f"{name}/next" for name in self.embedded}
+        stages, outside = [], dict[str, None]()
+        for number, given in enumerate(inputs):
+            ops = tuple(op for op in self.ops if self.stage_of.get(op.name) == number)
+            outputs = tuple((op.name, op.signal.width) for op in ops if op.name in read and op.name in self.nodes)
+            own = tuple((name, tuple(next(copies) for _ in nodes)) for name, nodes in given.items())
+            stages.append(PlainStage(ops, own, outputs))
+            known = {*self.stage_of, *(name for stage in inputs for name in stage)}
+            outside |= dict.fromkeys(name for op in ops for name in op.inputs if name not in known)
+        tokens = {s.delay: s.source for s in self.scan.states if _is_token(s.signal)}
+        apart = tuple(name for name in self.scan.yields if name not in yields)
+        return Plain(tuple(stages), tuple(outside), apart, tokens)
 
     def value(self, name: str) -> Node:
         """The node of a value of the step, a state, or a leaf for what comes from outside."""
@@ -191,6 +293,8 @@ class _Reader:
         g, kind = self.graph, op.kind
         if kind == "dropout":
             return self._dropout(op)
+        if kind == "choose":
+            return self._choose(op)
         args = [self.value(name) for name in op.inputs]
         if kind in POINTWISE_UNARY or kind in POINTWISE_BINARY:
             return g.pointwise(kind, args)
@@ -207,20 +311,40 @@ class _Reader:
             return self._linear(op, args[0])
         if kind == "softmax":
             return g.softmax(args[0])
+        if kind == "log_softmax":
+            return g.log_softmax(args[0])
+        if kind == "fold":
+            share = 1.0 if op.attrs["how"] == "sum" else 1.0 / args[0].width
+            return g.multiply(g.total(args[0]), g.const(share))
         if kind == "layer_norm":
-            return self._layer_norm(op, args[0])
+            return self._scaled(op, g.normalised(args[0], op.attrs["epsilon"]))
+        if kind == "batch_norm" and not self.training:
+            mean, variance = self._parameter(op, "mean"), self._parameter(op, "variance")
+            centred = g.pointwise("subtract", [args[0], mean])
+            rate = g.unary("rsqrt", g.add(variance, g.const(op.attrs["epsilon"])))
+            return self._scaled(op, g.pointwise("multiply", [centred, rate]))
         raise Declined(f"{op.node} is a {kind}, which is no linear map and not elementwise")
 
-    def _layer_norm(self, op: Op, source: Node) -> Node:
-        value = self.graph.normalised(source, op.attrs["epsilon"])
+    def _scaled(self, op: Op, value: Node) -> Node:
         for kind, attr in (("multiply", "weight"), ("add", "bias")):
-            path = op.attrs[attr]
-            if path is not None:
-                name = f"{op.name}/{attr}"
-                self.known = {**self.known, name: path}
-                self._vector(name, op.signal.width)
-                value = self.graph.pointwise(kind, [value, self.nodes[name]])
+            if op.attrs[attr] is not None:
+                value = self.graph.pointwise(kind, [value, self._parameter(op, attr)])
         return value
+
+    def _parameter(self, op: Op, attr: str) -> Node:
+        name = f"{op.name}/{attr}"
+        self.known = {**self.known, name: op.attrs[attr]}
+        self._vector(name, op.signal.width)
+        return self.nodes[name]
+
+    def _choose(self, op: Op) -> Node:
+        g, (true, own) = self.graph, (self.value(name) for name in op.inputs)
+        self.masks.append(op)
+        name = f"{op.name}/mask"
+        self.reads[name] = 1
+        take = g.node("read", (), 1, (name, 0))
+        rest = g.affine(take, -1.0, 1.0)
+        return g.pointwise("add", [g.pointwise("multiply", [take, true]), g.pointwise("multiply", [rest, own])])
 
     def _linear(self, op: Op, source: Node) -> Node:
         weights, biases = op.attrs["weight"], op.attrs["bias"]
@@ -243,12 +367,22 @@ class _Reader:
         total: Node | None = None
         for start, part in parts(source):
             if part.op == "vector":
-                raise Declined(f"{op.node} maps a value without time inside the loop")
+                term = self._vector_map(op, part, weight, bias if start == 0 else None, rows, start)
+                total = term if total is None else self.graph.add(total, term)
+                continue
             data = (weight, bias if start == 0 else None, (0, rows), (start, start + part.width))
             term = self.graph.node("linear", (part,), rows, data)
             total = term if total is None else self.graph.add(total, term)
         assert total is not None
         return total
+
+    def _vector_map(self, op: Op, part: Node, weight: str, bias: str | None, rows: int, start: int) -> Node:
+        """A map of a value without time is done before the loop."""
+        source, first = part.data
+        name = f"{op.name}/{weight}/{start}"
+        self.maps.append(VectorMap(name, source, first, weight, bias, (0, rows), (start, start + part.width)))
+        self.vectors[name] = rows
+        return self.graph.node("vector", (), rows, (name, 0))
 
     def _dropout(self, op: Op) -> Node:
         value = self.value(op.inputs[0])
@@ -265,13 +399,8 @@ class _Reader:
         return self.graph.pointwise("multiply", [value, mask])
 
 
-def _further(scan: Scan) -> tuple[str, ...]:
-    """The axes that values of a step have."""
-    body = scan.body[0]
-    assert isinstance(body, Map)
-    axes = [axis for state in scan.states for axis in state.signal.axes]
-    axes += [axis for op in body.ops for axis in op.signal.axes]
-    return tuple(dict.fromkeys(axes))
+def _is_token(signal: Signal) -> bool:
+    return isinstance(signal.content, Tokens)
 
 
 class _Slots:

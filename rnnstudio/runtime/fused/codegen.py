@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from . import products, vector_math
+from . import glance_code, products, vector_math
 from .arithmetic import KNOWN, arithmetic
 from .canonical import Declined
 from .expressions import Node, reachable
+from .glance import glances
 from .ir import Function, Target, declarations
 from .plan import Plan
 from .stages import Product, Store
@@ -43,6 +45,7 @@ def table_of(plan: Plan, backward: bool) -> Table:
     keys += [("valid", 0)] if plan.ragged else []
     numbers = [(level, i) for level, stage in enumerate(plan.stages) for i in range(len(stage.products))]
     keys += [("weight", f"{level} {i}") for level, i in numbers]
+    keys += [key for i, glance in enumerate(glances(form)) for key in glance_code.keys_of(i, glance, backward)]
     if backward:
         keys += [("dslots", 0), ("later", 0), ("dbias", 0), ("row", "dbias")]
         for name, _ in form.yields:
@@ -69,23 +72,42 @@ def module(plan: Plan, target: Target, *, team: bool) -> str:
     for backward in (False, True):
         text += _products(plan, target, backward)
         text.append(_TimeLoop(plan, target, backward).text())
-    return declarations(target) + "\n".join(text) + (_TEAM if team else "")
+    return declarations(target) + "\n".join(text) + (TEAM if team else "")
+
+
+def module_by_columns(plan: Plan, target: Target) -> str:
+    """The IR of a plan for batches of few rows: @forward_team and @backward_team (table, batch, threads).
+
+    Every thread goes through all steps with all rows and makes some columns of every product; the first one does the
+    rest, and they wait for each other. Each thread's part of the weights stays in its own cache.
+    """
+    text = [vector_math.library(target), products.declared_kernels(target)]
+    for backward in (False, True):
+        text += _products(plan, target, backward, part=True)
+        text.append(_TimeLoop(plan, target, backward, columns=True).text())
+    return declarations(target) + "declare void @GOMP_barrier()\n" + "\n".join(text) + _COLUMNS
 
 
 def why_not(plan: Plan) -> str:
     """Why there is no machine code for a plan, or ""."""
+    try:
+        glances(plan.form)
+    except Declined as reason:
+        return str(reason)
     for node in reachable([s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]):
         if node.args and node.op not in KNOWN:
             return f"there is none for {node.op}"
     return ""
 
 
-_TEAM = """
+def _team(call: str) -> str:
+    """Entry points that call a loop in every thread of a team of OpenMP's; %i: the thread, %n: how many there are."""
+    return f"""
 declare void @GOMP_parallel(ptr, ptr, i32, i32)
 declare i32 @omp_get_thread_num()
 declare i32 @omp_get_num_threads()
 
-define internal void @member(ptr %work) nounwind {
+define internal void @member(ptr %work) nounwind {{
   %loop = load ptr, ptr %work
   %p1 = getelementptr i64, ptr %work, i64 1
   %table = load ptr, ptr %p1
@@ -95,16 +117,11 @@ define internal void @member(ptr %work) nounwind {
   %count = call i32 @omp_get_num_threads()
   %i = sext i32 %number to i64
   %n = sext i32 %count to i64
-  %next = add i64 %i, 1
-  %before = mul i64 %batch, %i
-  %after = mul i64 %batch, %next
-  %from = sdiv i64 %before, %n
-  %to = sdiv i64 %after, %n
-  call void %loop(ptr %table, i64 %from, i64 %to, i64 %i)
+{call}
   ret void
-}
+}}
 
-define internal void @together(ptr %loop, ptr %table, i64 %batch, i64 %threads) nounwind {
+define internal void @together(ptr %loop, ptr %table, i64 %batch, i64 %threads) nounwind {{
   %work = alloca [3 x i64], align 8
   store ptr %loop, ptr %work
   %p1 = getelementptr i64, ptr %work, i64 1
@@ -114,35 +131,47 @@ define internal void @together(ptr %loop, ptr %table, i64 %batch, i64 %threads) 
   %count = trunc i64 %threads to i32
   call void @GOMP_parallel(ptr @member, ptr %work, i32 %count, i32 0)
   ret void
-}
+}}
 
-define void @forward_team(ptr %table, i64 %batch, i64 %threads) nounwind {
+define void @forward_team(ptr %table, i64 %batch, i64 %threads) nounwind {{
   call void @together(ptr @forward, ptr %table, i64 %batch, i64 %threads)
   ret void
-}
+}}
 
-define void @backward_team(ptr %table, i64 %batch, i64 %threads) nounwind {
+define void @backward_team(ptr %table, i64 %batch, i64 %threads) nounwind {{
   call void @together(ptr @backward, ptr %table, i64 %batch, i64 %threads)
   ret void
-}
+}}
 """
+
+
+TEAM = _team(
+    """  %next = add i64 %i, 1
+  %before = mul i64 %batch, %i
+  %after = mul i64 %batch, %next
+  %from = sdiv i64 %before, %n
+  %to = sdiv i64 %after, %n
+  call void %loop(ptr %table, i64 %from, i64 %to, i64 %i)"""
+)
 """Rows of the batch split over a team of OpenMP's threads, for the whole sequence."""
+
+_COLUMNS = _team("  call void %loop(ptr %table, i64 0, i64 %batch, i64 %i, i64 %n)")
+"""Columns of every product split over the team, step by step."""
 
 
 def _name(backward: bool, level: int, i: int) -> str:
     return f"{'back' if backward else 'product'}{level}_{i}"
 
 
-def _products(plan: Plan, t: Target, backward: bool) -> Iterator[str]:
+def _products(plan: Plan, t: Target, backward: bool, part: bool = False) -> Iterator[str]:
     for level, stage in enumerate(plan.stages):
         for i, p in enumerate(stage.products):
             inside = _source_width(plan, p)
+            name = _name(backward, level, i)
             if backward:
-                yield products.product(
-                    t, _name(True, level, i), p.width, p.size, plan.stride, inside, p.accumulate_back
-                )
+                yield products.product(t, name, p.width, p.size, plan.stride, inside, p.accumulate_back, part)
             else:
-                yield products.product(t, _name(False, level, i), p.size, p.width, inside, plan.stride, p.accumulate)
+                yield products.product(t, name, p.size, p.width, inside, plan.stride, p.accumulate, part)
 
 
 def _source_width(plan: Plan, p: Product) -> int:
@@ -153,29 +182,36 @@ def _source_width(plan: Plan, p: Product) -> int:
 
 
 class _TimeLoop:
-    """Writes one of the two time loops."""
+    """Writes one of the two time loops. columns: as `module_by_columns` says."""
 
-    def __init__(self, plan: Plan, target: Target, backward: bool) -> None:
+    def __init__(self, plan: Plan, target: Target, backward: bool, columns: bool = False) -> None:
         self.plan = plan
         self.t = target
         self.backward = backward
         name = "backward" if backward else "forward"
-        self.f = Function(target, f"define void @{name}(ptr %table, i64 %from, i64 %to, i64 %thread) nounwind")
+        more = ", i64 %threads" if columns else ""
+        self.f = Function(target, f"define void @{name}(ptr %table, i64 %from, i64 %to, i64 %thread{more}) nounwind")
+        self.columns = columns
+        self.first = ""
         self.table = table_of(plan, backward)
         self.args: dict[Key, str] = {}
         self.states = {s.delay: s for s in plan.form.states}
         self.yields = {name: node.width for name, node in plan.form.yields}
         self.levels = {s.node.number: i for i, stage in enumerate(plan.stages) for s in stage.stores}
         self.floating = plan.floating
+        self.copied = dict(plan.copied)
+        self.glances = glances(plan.form)
         self.dbias = ""
 
     def text(self) -> str:
         f = self.f
         for i, key in enumerate(self.table.keys):
             at = f.let(f"getelementptr i64, ptr %table, i64 {i}", "p")
-            kind = "i64" if key[0] in ("steps", "batch", "step", "row", "later") else "ptr"
+            kind = "i64" if key[0] in (*glance_code.NUMBERS, "steps", "batch", "step", "row", "later") else "ptr"
             self.args[key] = f.let(f"load {kind}, ptr {at}, align 8", "g")
         count = f.let("sub nsw i64 %to, %from")
+        if self.columns:
+            self.first = f.let("icmp eq i64 %thread, 0")
         if self.backward:
             whose = f.mul("%thread", f.mul(self.args["row", "dbias"], 2))
             self.dbias = f.address(self.args["dbias", 0], whose)
@@ -198,13 +234,24 @@ class _TimeLoop:
                     a = self._at(self._source(p), self.f.add(rows, "%from"), p.start)
                     c = self._at(("slots", 0), self.f.add(rows, "%from"), p.offset)
                     self._multiply(False, level, i, a, c, count)
-                self._stores(stage.stores, rows, t, rings, level)
+                with self._alone():
+                    for number in stage.plain:
+                        glance_code.forward(self, number, self.glances[number], rows)
+                    self._stores(stage.stores, rows, t, rings, level)
             return
-        for delay in plan.zeroed:
-            self._zero(rings["out", delay], self.states[delay].width)
         for level in range(len(plan.stages) - 1, -1, -1):
             stage = plan.stages[level]
-            self._stores(stage.back_stores, rows, t, rings, level)
+            with self._alone():
+                if level == len(plan.stages) - 1:
+                    for delay in plan.zeroed:
+                        self._zero(rings["out", delay], self.states[delay].width)
+                    for glance in self.glances:
+                        self._zero(self.args["dplain", glance.out], glance.width)
+                self._stores(stage.back_stores, rows, t, rings, level)
+                for number in reversed(stage.plain):
+                    glance_code.backward(self, number, self.glances[number], rows)
+                if level == 0 and any(slot.biases for slot in plan.form.slots):
+                    self._gather_bias()
             for i, p in enumerate(stage.products):
                 a = self._at(("dslots", 0), self.f.add(rows, "%from"), p.offset)
                 kind, key = p.source
@@ -214,8 +261,17 @@ class _TimeLoop:
                     width, base = plan.sources[int(key)], self.args["dsource", key]
                 c = self.f.address(base, self.f.add(self.f.mul("%from", width), str(p.start)))
                 self._multiply(True, level, i, a, c, count)
-        if any(slot.biases for slot in plan.form.slots):
-            self._gather_bias()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """What is done by the first thread while the others wait, when they share columns out, not rows."""
+        if not self.columns:
+            yield
+            return
+        self.f.emit("call void @GOMP_barrier()")
+        with self.f.when(self.first):
+            yield
+        self.f.emit("call void @GOMP_barrier()")
 
     def _gather_bias(self) -> None:
         """Sums over the rows of this step go to the sums over all steps: two levels, for the sake of accuracy."""
@@ -229,7 +285,8 @@ class _TimeLoop:
 
     def _multiply(self, backward: bool, level: int, i: int, a: str, c: str, count: str) -> None:
         weight = self.args["weight", f"{level} {i}"]
-        self.f.emit(f"call void @{_name(backward, level, i)}(ptr {a}, ptr {weight}, i64 {count}, ptr {c})")
+        part = ", i64 %thread, i64 %threads" if self.columns else ""
+        self.f.emit(f"call void @{_name(backward, level, i)}(ptr {a}, ptr {weight}, i64 {count}, ptr {c}{part})")
 
     def _source(self, p: Product) -> Key:
         return ("before", p.source[1]) if p.source[0] == "state" else p.source
@@ -272,8 +329,12 @@ class _TimeLoop:
             "yield": lambda: self.yields[str(name)],
             "read": lambda: self.plan.form.reads[str(name)],
             "dread": lambda: self.plan.form.reads[str(name)],
+            "plain": lambda: self._plain_width(str(name)),
         }
         return f.address(self.args[key], f.add(f.mul(row, widths[kind]()), str(start)))
+
+    def _plain_width(self, name: str) -> int:
+        return next(glance.width for glance in self.glances if glance.out == name)
 
     def _stores(self, stores: Sequence[Store], rows: str, t: str, rings: Mapping[Key, str], level: int) -> None:
         """All results of a stage, row by row, vector by vector; results of one width share the loop."""
@@ -427,8 +488,8 @@ class _Group:
             return loop._at(("slots", 0), row, loop.plan.offsets[name] + start)
         if node.op == "state":
             return loop._at(("before", name), row, start)
-        if node.op == "read":
-            return loop._at(("read", name), row, start)
+        if node.op in ("read", "plain"):
+            return loop._at((node.op, name), row, start)
         if node.op == "vector":
             return f.address(loop.args["vector", name], f.add(f.mul(r, loop.args["row", name]), str(start)))
         if node.op == "din":
@@ -460,6 +521,8 @@ class _Group:
             return loop._at(store.place, row, store.start)
         if kind == "dstate":
             base, width = rings["out", str(key)], loop.states[str(key)].width
+        elif kind == "dplain":
+            base, width = loop.args["dplain", key], loop._plain_width(str(key))
         elif kind == "carry":
             base, width = loop.args["carry", key], loop.plan.carries[int(key)]
         else:

@@ -2,8 +2,8 @@
 
 Torch-free. A node stands for a row of `width` numbers; width 1 broadcasts. Three operations go along the row: total and
 top (the sum and the largest, of width 1) and spread (width 1 to many). Leaves carry what they name in `data`:
-const (value), state (delay, start), read (name, start), vector (name, start), slot (number, start), mask (), and in
-backward din (delay), dout (name), dsource (number), carry (number).
+const (value), state (delay, start), read (name, start), vector (name, start), slot (number, start), plain (name,
+start), mask (), and in backward din (delay), dout (name), dsource (number), carry (number).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 COSTLY = frozenset(("sigmoid", "tanh", "softplus", "exp", "log", "softplus_slope", "rsqrt", "total", "top"))
 """Operations whose results are kept for the way back; all others are computed again."""
-SOURCED = frozenset(("state", "read", "vector", "slot"))
+SOURCED = frozenset(("state", "read", "vector", "slot", "plain"))
 """Leaves whose columns can be selected."""
 LEAVES = SOURCED | {"const", "mask", "din", "dout", "dsource", "carry"}
 
@@ -114,13 +114,23 @@ class Graph:
 
     def softmax(self, x: Node) -> Node:
         """e^x over its sum; the largest x is taken away first."""
+        powers = self.pointwise("exp", [self.pointwise("subtract", [x, self.largest(x)])])
+        return self.pointwise("divide", [powers, self.total(powers)])
+
+    def log_softmax(self, x: Node) -> Node:
+        """x minus the logarithm of the sum of all e^x; the largest x is taken away first."""
+        largest = self.largest(x)
+        lowered = self.pointwise("subtract", [x, largest])
+        return self.pointwise("subtract", [lowered, self.unary("log", self.total(self.pointwise("exp", [lowered])))])
+
+    def largest(self, x: Node) -> Node:
+        """The largest number of a row."""
         whole: Node | None = None
         for _, part in parts(x):
             one = self.node("top", (part,), 1)
             whole = one if whole is None else self.node("maximum", (whole, one))
         assert whole is not None
-        powers = self.pointwise("exp", [self.pointwise("subtract", [x, whole])])
-        return self.pointwise("divide", [powers, self.total(powers)])
+        return whole
 
     def normalised(self, x: Node, epsilon: float) -> Node:
         """(x − mean) / √(variance + ε) of a row; variance with 1/n (Ba et al. 2016)."""
@@ -204,6 +214,8 @@ def derivative(g: Graph, node: Node, adjoint: Node) -> list[tuple[Node, Node]]:
                 (a, g.multiply(adjoint, g.node("prefer", (first, second)))),
                 (b, g.multiply(adjoint, g.node("prefer", (second, first)))),
             ]
+        case "copy":
+            found = [(a, adjoint)]
         case "sigmoid":
             found = [(a, g.multiply(adjoint, g.multiply(node, g.subtract(one, node))))]
         case "tanh":

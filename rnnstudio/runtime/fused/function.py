@@ -11,9 +11,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .buffers import Buffers, Gradients, allocate, slot_rows
-from .hoisted import bias_gradients, project, read_gradients, stack, stacked_bias, weight_gradients
+from .hoisted import bias_gradients, project, read_gradients, weight_gradients
+from .plain import PlainRun
 from .plan import Plan
 from .through_time import state_norms
+from .together import Stacks
 
 
 class TimeLoop(Protocol):
@@ -37,13 +39,16 @@ class Names:
     reads: tuple[str, ...]
     vectors: tuple[str, ...]
     states: tuple[str, ...]
+    outside: tuple[str, ...]
+    plain: tuple[str, ...]
     weights: tuple[str, ...]
     biases: tuple[str, ...]
 
     def split(self, tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
-        """Five mappings, in the order of the fields."""
+        """Seven mappings, in the order of the fields. outside, plain: what plain stages read, and their weights."""
         found, at = [], 0
-        for names in (self.reads, self.vectors, self.states, self.weights, self.biases):
+        inside = (self.reads, self.vectors, self.states)
+        for names in (*inside, self.outside, self.plain, self.weights, self.biases):
             found.append(dict(zip(names, tensors[at : at + len(names)], strict=True)))
             at += len(names)
         return tuple(found)
@@ -56,6 +61,8 @@ def names_of(plan: Plan) -> Names:
         reads=tuple(form.reads),
         vectors=tuple(form.vectors),
         states=tuple(s.delay for s in form.states),
+        outside=form.plain.outside if form.plain else (),
+        plain=form.plain.weights if form.plain else (),
         weights=tuple(dict.fromkeys(p.weight for p in pieces)),
         biases=tuple(dict.fromkeys(path for slot in form.slots for path, _, _ in slot.biases)),
     )
@@ -72,40 +79,46 @@ class Job:
     plan: Plan
     names: Names
     loop: TimeLoop
+    stacks: Stacks
     steps: int
     batch: int
     valid: Tensor | None
     tokens: Mapping[str, Tensor]
     history: dict[str, Tensor]
     watch: list[Callable[[], dict[str, Tensor]]] | None = None
+    plain: PlainRun | None = None
 
 
 def run_loop(job: Job, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
     """Yields [time, batch, width] by name. tensors: as job.names says; initial states are [k, batch, width]."""
     outs = _Loop.apply(job, *tensors)  # type: ignore[no-untyped-call]
-    return dict(zip((name for name, _ in job.plan.form.yields), outs, strict=True))
+    more = job.plain.plain.yields if job.plain is not None else ()
+    return dict(zip((*(name for name, _ in job.plan.form.yields), *more), outs, strict=True))
 
 
 class _Loop(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, job: Job, *tensors: Tensor) -> tuple[Tensor, ...]:
         plan = job.plan
-        reads, vectors, initial, weights, biases = job.names.split(tensors)
+        reads, vectors, initial, outside, own, weights, biases = job.names.split(tensors)
         stacked = {
-            (level, i): stack(product, weights)
+            (level, i): job.stacks.of(product, weights)
             for level, stage in enumerate(plan.stages)
             for i, product in enumerate(stage.products)
         }
-        some = tensors[-1]
+        some = next(iter(initial.values()))
         b = allocate(plan, job.steps, job.batch, some, reads, vectors, stacked, job.valid)
         b.tokens = job.tokens
-        bias = stacked_bias(plan, biases, some)
+        bias = job.stacks.bias(biases, some)
         if job.loop.adds_bias:
             b.bias = bias
-        project(b, weights, bias)
+        project(b, weights, bias, job.stacks)
         for state in plan.form.states:
             first = 0 if plan.form.forward else job.steps
             b.states[state.delay].narrow(0, first, state.k).copy_(initial[state.delay])
+        if job.plain is not None:
+            b.plain = job.plain
+            job.plain.begin(outside, own, job.steps, job.batch, some)
         job.loop.forward(b)
         outs = []
         for name, _ in plan.form.yields:
@@ -114,6 +127,8 @@ class _Loop(torch.autograd.Function):
                 outs.append(b.yields[name])
             else:
                 outs.append(b.new_states(str(key)) if kind == "state" else b.read_states(str(key)))
+        if job.plain is not None:
+            outs += [job.plain.yielded(name) for name in job.plain.plain.yields]
         histories = [b.states[s.delay] for s in plan.form.states]
         ctx.job = job
         ctx.set_materialize_grads(False)
@@ -122,7 +137,9 @@ class _Loop(torch.autograd.Function):
         ctx.yield_names = tuple(b.yields)
         ctx.bias = b.bias
         job.history.update(b.states)
-        return tuple(out.view_as(out) for out in outs)
+        outs = [out.view_as(out) for out in outs]
+        ctx.mark_non_differentiable(*(out for out in outs if not out.is_floating_point()))
+        return tuple(outs)
 
     @staticmethod
     @once_differentiable
@@ -132,12 +149,12 @@ class _Loop(torch.autograd.Function):
         kept = list(ctx.saved_tensors)
         count = len(ctx.needs_input_grad) - 1
         tensors, kept = kept[:count], kept[count:]
-        reads, vectors, _, weights, biases = job.names.split(tensors)
+        reads, vectors, _, _, _, weights, biases = job.names.split(tensors)
         wanted = job.names.split(ctx.needs_input_grad[1:])
         slots, kept = kept[0], kept[1:]
         n, m = len(plan.saved), len(form.states)
         stacked = {
-            (level, i): ctx.stacked[level, i] if (level, i) in ctx.stacked else stack(product, weights)
+            (level, i): ctx.stacked[level, i] if (level, i) in ctx.stacked else job.stacks.of(product, weights)
             for level, stage in enumerate(plan.stages)
             for i, product in enumerate(stage.products)
         }
@@ -157,7 +174,11 @@ class _Loop(torch.autograd.Function):
             delays={s.delay: s.k for s in form.states},
             tokens=job.tokens,
             bias=ctx.bias,
+            plain=job.plain,
         )
+        if job.plain is not None:
+            yields = job.plain.plain.yields
+            job.plain.begin_back(dict(zip(yields, douts[len(form.yields) :], strict=True)), {**wanted[3], **wanted[4]})
         watched = job.watch is not None
         overwrite = job.loop.in_place and not watched and not _kept_for_another()
         given = {name: None if g is None else g.contiguous() for (name, _), g in zip(form.yields, douts, strict=False)}
@@ -173,16 +194,18 @@ class _Loop(torch.autograd.Function):
         job.loop.backward(b, d)
         if job.watch is not None:
             job.watch.append(lambda: state_norms(b, d))
-        dweights = weight_gradients(b, d, weights, wanted[3])
+        dweights = weight_gradients(b, d, weights, wanted[5])
+        dplain = job.plain.gradients() if job.plain is not None else {}
         found: list[Tensor | None] = []
-        read_gradients(b, d, weights, wanted[0])
+        read_gradients(b, d, weights, wanted[0], job.stacks)
         found += [d.reads.get(name) if wanted[0][name] else None for name in job.names.reads]
         for name in job.names.vectors:
             whole = d.vectors[name]
             found.append((whole.sum(0) if vectors[name].dim() == 1 else whole) if wanted[1][name] else None)
         found += [d.initial[name] if wanted[2][name] else None for name in job.names.states]
+        found += [dplain.get(name) for name in (*job.names.outside, *job.names.plain)]
         found += [dweights.get(name) for name in job.names.weights]
-        found += bias_gradients(b, d, biases, wanted[4])
+        found += bias_gradients(b, d, biases, wanted[6], job.stacks)
         return (None, *found)
 
 

@@ -12,27 +12,21 @@ import torch
 from torch import Tensor
 
 from .buffers import Buffers, Gradients
-from .plan import Plan
 from .stages import Product
+from .table_rows import add_rows
+from .together import Stacks, block
 
 
 def stack(product: Product, weights: Mapping[str, Tensor]) -> Tensor:
     """W of a product, [size, width]: its pieces one below the other."""
-    blocks = [_block(weights[p.weight], p.rows, p.columns) for p in product.pieces]
+    blocks = [block(weights[p.weight], p.rows, p.columns) for p in product.pieces]
     return blocks[0] if len(blocks) == 1 else torch.cat(blocks)
 
 
-def _block(weight: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
-    """Rows of a vector, or rows and columns of a matrix."""
-    if rows != (0, weight.shape[0]):
-        weight = weight[rows[0] : rows[1]]
-    return weight if weight.dim() == 1 or columns == (0, weight.shape[1]) else weight[:, columns[0] : columns[1]]
-
-
-def project(b: Buffers, weights: Mapping[str, Tensor], whole: Tensor | None) -> None:
+def project(b: Buffers, weights: Mapping[str, Tensor], whole: Tensor | None, stacks: Stacks) -> None:
     """The linear maps of all inputs at all steps, and the biases that the loop does not add, into the pre-activations.
 
-    whole: see `stacked_bias`.
+    whole: see `Stacks.bias`.
     """
     plan = b.plan
     flat = b.slots.view(b.steps * b.batch, plan.columns)
@@ -40,7 +34,7 @@ def project(b: Buffers, weights: Mapping[str, Tensor], whole: Tensor | None) -> 
     filled: list[tuple[int, int]] = []
     for product in plan.projections:
         target = flat.narrow(1, product.offset, product.size)
-        weight = stack(product, weights).t()
+        weight = stacks.of(product, weights).t()
         source = _flat_read(b, product)
         tokens = b.tokens.get(str(product.source[1]))
         if tokens is not None:
@@ -66,23 +60,6 @@ def project(b: Buffers, weights: Mapping[str, Tensor], whole: Tensor | None) -> 
             flat.narrow(1, at, slot.width).copy_(whole.narrow(0, at, slot.width))
 
 
-def stacked_bias(plan: Plan, biases: Mapping[str, Tensor], like: Tensor) -> Tensor | None:
-    """[columns]: the sum of each slot's biases, zero where there is none; None when there are none at all."""
-    if not biases:
-        return None
-    order = sorted(range(len(plan.form.slots)), key=plan.offsets.__getitem__)
-    blocks, more = [], []
-    for number in order:
-        slot = plan.form.slots[number]
-        firsts = [_block(biases[path], (first, last), (0, 0)) for path, first, last in slot.biases]
-        blocks.append(firsts[0] if firsts else like.new_zeros(slot.width))
-        more += [(plan.offsets[number], x) for x in firsts[1:]]
-    whole = torch.cat(blocks)
-    for at, x in more:
-        whole.narrow(0, at, len(x)).add_(x)
-    return whole
-
-
 def _flat_read(b: Buffers, product: Product) -> Tensor:
     """[rows, width] of an input at all steps, or of its table."""
     x = b.reads[str(product.source[1])]
@@ -98,7 +75,7 @@ def _arriving(b: Buffers, d: Gradients, product: Product) -> Tensor:
     key = (str(name), product.offset)
     if key not in d.tables:
         table = flat.new_zeros(len(b.reads[str(name)]), product.size)
-        d.tables[key] = table.index_add_(0, b.tokens[str(name)], flat)
+        d.tables[key] = add_rows(table, b.tokens[str(name)], flat)
     return d.tables[key]
 
 
@@ -120,26 +97,28 @@ def weight_gradients(
             continue
         part = torch.mm(_arriving(b, d, product).t(), _flat_source(b, product))
         heights = [piece.rows[1] - piece.rows[0] for piece in product.pieces]
-        for piece, block in zip(product.pieces, torch.split(part, heights), strict=True):
+        for piece, own in zip(product.pieces, torch.split(part, heights), strict=True):
             if not wanted[piece.weight]:
                 continue
             weight = weights[piece.weight]
-            if piece.weight not in found and block.shape == weight.shape:
-                found[piece.weight] = block
+            if piece.weight not in found and own.shape == weight.shape:
+                found[piece.weight] = own
                 continue
             if piece.weight not in found:
                 found[piece.weight] = torch.zeros_like(weight)
-            _block(found[piece.weight], piece.rows, piece.columns).add_(block)
+            block(found[piece.weight], piece.rows, piece.columns).add_(own)
     return found
 
 
-def read_gradients(b: Buffers, d: Gradients, weights: Mapping[str, Tensor], wanted: Mapping[str, bool]) -> None:
+def read_gradients(
+    b: Buffers, d: Gradients, weights: Mapping[str, Tensor], wanted: Mapping[str, bool], stacks: Stacks
+) -> None:
     """Adds to d.reads what reaches the inputs through their linear maps."""
     for product in b.plan.projections:
         name = str(product.source[1])
         if not wanted[name]:
             continue
-        weight, columns = stack(product, weights), _arriving(b, d, product)
+        weight, columns = stacks.of(product, weights), _arriving(b, d, product)
         whole = b.reads[name]
         if name not in d.reads and product.width == whole.shape[-1]:
             d.reads[name] = torch.mm(columns, weight).view(whole.shape)
@@ -151,7 +130,7 @@ def read_gradients(b: Buffers, d: Gradients, weights: Mapping[str, Tensor], want
 
 
 def bias_gradients(
-    b: Buffers, d: Gradients, biases: Mapping[str, Tensor], wanted: Mapping[str, bool]
+    b: Buffers, d: Gradients, biases: Mapping[str, Tensor], wanted: Mapping[str, bool], stacks: Stacks
 ) -> list[Tensor | None]:
     if not any(wanted.values()):
         return [None] * len(biases)
@@ -160,11 +139,8 @@ def bias_gradients(
         flat = d.slots.view(b.steps * b.batch, b.plan.columns)
         total = torch.mm(flat.new_ones(1, len(flat)), flat)[0]  # faster than a sum over rows
     found: dict[str, Tensor] = {}
-    slots = b.plan.form.slots
-    order = sorted(range(len(slots)), key=b.plan.offsets.__getitem__)
-    for number, part in zip(order, torch.split(total, [slots[n].width for n in order]), strict=True):
-        slot = slots[number]
-        for i, (path, first, last) in enumerate(slot.biases):
+    for some, part in zip(stacks.biases, torch.split(total, stacks.widths), strict=True):
+        for i, (path, first, last) in enumerate(some):
             if not wanted[path]:
                 continue
             if path not in found and last - first == biases[path].shape[0]:

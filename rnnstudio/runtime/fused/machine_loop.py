@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
 
 from . import products
 from .buffers import Buffers, Gradients
-from .codegen import Key, module, table_of
+from .codegen import Key, module, module_by_columns, table_of
+from .glance import glances
+from .glance_run import glance_runs
 from .in_place import in_place
 from .ir import Target
-from .jit import compile_ir, host, openmp, product_kernels
+from .jit import Code, compile_ir, host, openmp, product_kernels
+from .packing import COLUMNS, ROWS, packer_name
 from .plan import Plan
 
 _RANGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+_PACKER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p)
 _TEAM = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+_FEW, _HEAVY = 4, 1 << 19
+"""Up to so many rows, and from so many bytes of weights a step on, threads share columns out, not rows."""
 
 
 class MachineLoop:
     """Compiled loops of a plan for one type of number. Raises Declined where there is no machine code for it.
 
     target: this machine's vectors, when none is given. team: rows are shared out to torch's own OpenMP threads where
-    they can be entered, else to plain threads.
+    they can be entered, else to plain threads. few: up to so many rows, the team shares out columns instead.
     """
 
     name = "machine code"
@@ -35,12 +44,21 @@ class MachineLoop:
         self.in_place = in_place(plan)
         self.target: Target = target or host(dtype == torch.float64)
         symbols = openmp() if team else {}
-        shared, _ = product_kernels(self.target)
-        self.code = compile_ir(module(plan, self.target, team=bool(symbols)), self.target, {**symbols, **shared})
+        self._symbols = {**symbols, **product_kernels(self.target)[0]}
+        self.code = compile_ir(module(plan, self.target, team=bool(symbols)), self.target, self._symbols)
         self._tables = (table_of(plan, False), table_of(plan, True))
+        self._glances = glances(plan.form)
         self._ranges = [_RANGE(self.code.address(name)) for name in ("forward", "backward")]
         teams = ("forward_team", "backward_team") if symbols else ()
         self._teams = [_TEAM(self.code.address(name)) for name in teams]
+        inside = [p for stage in plan.stages for p in stage.products]
+        heavy = sum(p.width * p.size for p in inside) * self.target.size >= _HEAVY
+        self.few = _FEW if teams and heavy else 0
+
+    @cached_property
+    def _by_columns(self) -> tuple[Code, list[Callable[[int, int, int], None]]]:
+        code = compile_ir(module_by_columns(self.plan, self.target), self.target, self._symbols)
+        return code, [_TEAM(code.address(name)) for name in ("forward_team", "backward_team")]
 
     def room(self, like: Tensor, *shape: int) -> Tensor:
         """Zeros for the loops to work in."""
@@ -56,7 +74,8 @@ class MachineLoop:
         numbers = self._common(b, packed)
         numbers["dslots", 0] = d.slots.data_ptr()
         numbers["later", 0] = keep = int(d.later is not None)
-        zeros = self.room(b.slots, max((node.width for _, node in form.yields), default=1))
+        missing = [node.width for name, node in form.yields if d.douts[name] is None]
+        zeros = self.room(b.slots, max(missing, default=1))
         for name, node in form.yields:
             out = d.douts[name]
             numbers["dout", name] = (zeros if out is None else out).data_ptr()
@@ -83,13 +102,20 @@ class MachineLoop:
             numbers["row", f"dvector {name}"] = 0 if shared else width
             numbers["step", f"dvector {name}"] = width if shared else 0
         numbers |= {("dread", name): d.reads[name].data_ptr() if name in d.reads else 0 for name in form.reads}
+        looks = b.plain.glances if b.plain is not None else []
+        for look in looks:
+            numbers |= look.backward(threads)
         self._run(1, b, numbers)
-        d.bias = (dbias[0, 1] if threads == 1 else dbias[:, 1].sum(0))[: plan.columns]
+        for look in looks:
+            look.finish()
+        total = dbias.view(-1).narrow(0, row, row) if threads == 1 else dbias[:, 1].sum(0)
+        d.bias = total.narrow(0, 0, plan.columns)
         for name, parts in sums.items():
             d.vectors[name] = parts.sum(0, keepdim=True)
         for s in form.states:
             at = [(b.steps - 1 - j + s.k) % turns[s.delay] for j in range(s.k)]
-            d.initial[s.delay] = rings[s.delay][at if form.forward else at[::-1]]
+            ring = rings[s.delay]
+            d.initial[s.delay] = ring[at[0] : at[0] + 1] if s.k == 1 else ring[at if form.forward else at[::-1]]
             if d.later is not None:
                 later = rings[s.delay][: b.steps]
                 d.later[s.delay] = later.flip(0) if form.forward else later
@@ -108,6 +134,10 @@ class MachineLoop:
         if b.valid is not None:
             numbers["valid", 0] = b.valid.data_ptr()
         numbers |= {("weight", f"{level} {i}"): x.data_ptr() for (level, i), x in packed.items()}
+        if b.plain is not None:
+            glance_runs(self._glances, b.plain, self.target.lanes, b.steps, b.batch, self.room)
+            for look in b.plain.glances:
+                numbers |= look.forward()
         return numbers
 
     def _threads(self, batch: int) -> int:
@@ -117,7 +147,9 @@ class MachineLoop:
         keys = self._tables[which].keys
         table = (ctypes.c_int64 * len(keys))(*[numbers[key] for key in keys])
         address, threads = ctypes.addressof(table), self._threads(b.batch)
-        if threads == 1:
+        if b.batch <= self.few and torch.get_num_threads() > 1:
+            self._by_columns[1][which](address, b.batch, torch.get_num_threads())
+        elif threads == 1:
             self._ranges[which](address, 0, b.batch, 0)
         elif self._teams:
             self._teams[which](address, b.batch, threads)
@@ -133,23 +165,22 @@ class MachineLoop:
 
 def pack_columns(t: Target, weight: Tensor) -> Tensor:
     """W [columns, depth] of y = W x as panels [columns / panel, depth, panel], filled up with zeros."""
-    width = products.panel(t)
-    columns, depth = weight.shape
-    panels = -(-columns // width)
-    if columns % width == 0:
-        return weight.reshape(panels, width, depth).transpose(1, 2).contiguous()
-    packed = weight.new_zeros(panels * width, depth)
-    packed[:columns] = weight
-    return packed.view(panels, width, depth).transpose(1, 2).contiguous()
+    return _packed(t, weight, weight.shape[0], weight.shape[1], COLUMNS)
 
 
 def pack_rows(t: Target, weight: Tensor) -> Tensor:
     """W [depth, columns] of gx = gy W as panels [columns / panel, depth, panel], filled up with zeros."""
-    width = products.panel(t)
-    depth, columns = weight.shape
-    panels = -(-columns // width)
-    if columns % width:
-        filled = weight.new_zeros(depth, panels * width)
-        filled[:, :columns] = weight
-        weight = filled
-    return weight.reshape(depth, panels, width).transpose(0, 1).contiguous()
+    return _packed(t, weight, weight.shape[1], weight.shape[0], ROWS)
+
+
+def _packed(t: Target, weight: Tensor, columns: int, depth: int, way: str) -> Tensor:
+    if weight.stride(1) != 1:
+        weight = weight.contiguous()
+    packed = weight.new_empty(products.packed_size(t, columns, depth))
+    _packer(t, way)(weight.data_ptr(), weight.stride(0), columns, depth, packed.data_ptr())
+    return packed
+
+
+@lru_cache(maxsize=4)
+def _packer(t: Target, way: str) -> Callable[[int, int, int, int, int], None]:
+    return _PACKER(product_kernels(t)[0][packer_name(t, way)])

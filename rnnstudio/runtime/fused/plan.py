@@ -8,7 +8,7 @@ needs any more; everything else is computed again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .backward import Backward
 from .canonical import Form, Piece
@@ -41,6 +41,8 @@ class Plan:
     zeroed: tuple[str, ...]
     totals: tuple[Total, ...]
     """The gradients of the states of `form.apart`, which `through_time` reads."""
+    copied: Mapping[int, int] = field(default_factory=dict)
+    """What plain stages read, by the node's number: where it is among `sources`."""
 
     @property
     def graph(self) -> Graph:
@@ -74,6 +76,11 @@ class _Planner:
         self.nexts = {s.delay: s.source for s in form.states}
         self.outputs: dict[str, Place] = {name: self._output(name, node) for name, node in form.yields}
         computed = {p.source.number: p.source for s in form.slots for p in s.pieces if not _leaf_source(p.source)}
+        copies = [n for stage in form.plain.stages for _, nodes in stage.inputs for n in nodes] if form.plain else []
+        computed |= {node.number: node for node in copies}
+        self.plain_at: list[int] = []
+        self._plain_levels: dict[str, int] = {}
+        self._place_plain()
         self.sources = sorted(computed.values(), key=lambda n: n.number)
         self.source_number = {n.number: i for i, n in enumerate(self.sources)}
         self.roots: list[tuple[Place, int, Node]] = []
@@ -86,7 +93,7 @@ class _Planner:
             if self.outputs[name][0] == "yield":
                 self.roots += [(("yield", name), start, part) for start, part in parts(node)]
         self.nodes = reachable(node for _, _, node in self.roots)
-        self.depth = 1 + max(self.level(node) for node in self.nodes)
+        self.depth = 1 + max([*(self.level(node) for node in self.nodes), *self.plain_at])
 
     def _output(self, name: str, node: Node) -> Place:
         for state in self.form.states:
@@ -103,10 +110,20 @@ class _Planner:
             if node.op == "slot":
                 pieces = self.form.slots[node.data[0]].pieces
                 found = max((0 if _leaf_source(p.source) else self.level(p.source) + 1 for p in pieces), default=0)
+            elif node.op == "plain":
+                found = self._plain_levels[node.data[0]]
             else:
                 found = max((self.level(a) for a in node.args), default=0)
             self._levels[node.number] = found
         return found
+
+    def _place_plain(self) -> None:
+        """The stage in which each plain stage runs, in their order, so that its results are there."""
+        last = 0
+        for stage in self.form.plain.stages if self.form.plain else ():
+            last = max([last, *(self.level(node) + 1 for _, nodes in stage.inputs for node in nodes)])
+            self._plain_levels |= {name: last for name, _ in stage.outputs}
+            self.plain_at.append(last)
 
     def plan(self) -> Plan:
         offsets, order = self._layout()
@@ -119,7 +136,8 @@ class _Planner:
         stages = []
         for level in range(self.depth):
             inside = tuple(back.products[level])
-            stages.append(Stage(inside, tuple(stores[level]), tuple(back.stores[level])))
+            plain = tuple(number for number, at in enumerate(self.plain_at) if at == level)
+            stages.append(Stage(inside, tuple(stores[level]), tuple(back.stores[level]), plain))
         return Plan(
             form=self.form,
             ragged=self.ragged,
@@ -134,6 +152,7 @@ class _Planner:
             outputs=self.outputs,
             zeroed=back.zeroed,
             totals=tuple(back.totals),
+            copied={n.number: self.source_number[n.number] for n in self.sources if n.op == "copy"},
         )
 
     def _slot_level(self, number: int) -> int:

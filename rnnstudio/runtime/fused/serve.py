@@ -12,12 +12,14 @@ from ...catalog.primitives import Op
 from ...compiler.program import Scan
 from ...design.signals import Signal
 from ..context import Context, Watch
-from ..primitives import run_op
+from ..primitives import forcing, run_op
 from ..reference import first_state
 from ..rows import Rows, rows_of
 from .expressions import reachable
 from .function import Job, Names, TimeLoop, names_of, run_loop
+from .plain import PlainRun
 from .plan import Plan
+from .together import Stacks, lay
 
 
 class FusedLoop:
@@ -26,8 +28,11 @@ class FusedLoop:
     def __init__(self, scan: Scan, plan: Plan, embeds: Mapping[str, Op], signals: Mapping[str, Signal]) -> None:
         self.scan = scan
         self.signals = signals
+        self._states = {state.delay: state for state in scan.states}
         self.plan = plan
         self.names: Names = names_of(plan)
+        self._stacks = Stacks(plan)
+        self._laid = False
         stores = [s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]
         direct = {node.data[0] for node in reachable(stores) if node.op == "read"}
         self.embeds = {name: op for name, op in embeds.items() if name in self.names.reads and name not in direct}
@@ -35,11 +40,12 @@ class FusedLoop:
     def run(self, loop: TimeLoop, values: dict[str, Tensor], context: Context) -> None:
         """Add the scan's yields to `values` and its final states to the context."""
         scan, plan, form = self.scan, self.plan, self.plan.form
+        self._laid = self._laid or lay(plan, context.weights)
         for op in form.before:
             values[op.name] = run_op(op, tuple(values[name] for name in op.inputs), context)
         steps, rows = context.sizes[scan.axis], rows_of(form.further, context)
         lead = (scan.axis,)
-        masks = self._masks(steps, rows, context)
+        masks = self._masks(steps, rows, context) | self._mapped(values, rows, context)
         tensors: list[Tensor] = []
         tokens = self._tokens(values, rows, context)
         for name in self.names.reads:
@@ -54,23 +60,42 @@ class FusedLoop:
             else:
                 x = masks[name] if name in masks else rows.join(values[name], self._axes(name))
                 tensors.append(x.expand(rows.count, -1).contiguous())
-        for state in scan.states:
+        starts: dict[str, Tensor] = {}
+        for made in form.states:
+            if made.delay in form.embedded:
+                tensors.append(self._first_rows(made.delay, starts, values, context))
+                continue
+            state = self._states[made.delay]
             carried = context.carried(state.delay)
             axes = ("k", *state.signal.axes)
             if carried is not None and scan.forward:
                 tensors.append(rows.join(carried.to(context.dtype), axes, ("k",)))
+            elif state.given is None and state.weight is None:
+                shape = (abs(state.k), rows.count, state.signal.width)
+                tensors.append(torch.zeros(shape, dtype=context.dtype, device=context.device))
             else:
                 first = rows.join(first_state(state, values, context), state.signal.axes)
                 tensors.append(first.expand(abs(state.k), -1, -1))
-        tensors += [context.weight(path) for path in (*self.names.weights, *self.names.biases)]
+        tensors += [values[name] for name in self.names.outside]
+        tensors += [context.weight(path) for path in (*self.names.plain, *self.names.weights, *self.names.biases)]
         valid = rows.join(context.mask(scan.axis), lead, lead).to(context.dtype).contiguous() if plan.ragged else None
         states: dict[str, Tensor] = {}
         watch = self._watch(rows, context)
-        found = run_loop(Job(plan, self.names, loop, steps, rows.count, valid, tokens, states, watch), tensors)
+        keep = torch.is_grad_enabled()
+        plain = PlainRun(form.plain, scan, self.signals, context, keep=keep) if form.plain else None
+        sizes = (steps, rows.count)
+        job = Job(plan, self.names, loop, self._stacks, *sizes, valid, tokens, states, watch, plain)
+        found = run_loop(job, tensors)
         values.update((name, rows.split(x, self._axes(name), lead)) for name, x in found.items())
         if scan.forward and context.ends:
             lengths = rows.join(context.lengths_of(scan.axis), ()) if plan.ragged else None
+            if plain is not None:
+                for delay, start in starts.items():
+                    history = torch.cat([start, plain.tokens(delay)])
+                    context.final[delay] = _last(history[..., None], len(start), lengths)[..., 0]
             for state in scan.states:
+                if state.delay not in states:
+                    continue
                 last = _last(states[state.delay], abs(state.k), lengths)
                 context.final[state.delay] = rows.split(last, ("k", *state.signal.axes), ("k",))
         states.clear()
@@ -90,6 +115,25 @@ class FusedLoop:
 
         context.watch.append(norms)
         return own
+
+    def _mapped(self, values: Mapping[str, Tensor], rows: Rows, context: Context) -> dict[str, Tensor]:
+        """Vectors that are maps of other vectors, by name."""
+        found: dict[str, Tensor] = {}
+        for m in self.plan.form.maps:
+            weight = context.weight(m.weight)[m.rows[0] : m.rows[1], m.columns[0] : m.columns[1]]
+            x = values[m.source][..., m.start : m.start + weight.shape[1]]
+            bias = None if m.bias is None else context.weight(m.bias)[m.rows[0] : m.rows[1]]
+            found[m.name] = rows.join(F.linear(x, weight, bias), self._axes(m.source))
+        return found
+
+    def _first_rows(self, delay: str, starts: dict[str, Tensor], values: dict[str, Tensor], context: Context) -> Tensor:
+        """[k, batch, width]: the rows of a table for the first tokens, which go into `starts`."""
+        state, embed = self.plan.form.embedded[delay]
+        tokens = context.carried(state.delay) if self.scan.forward else None
+        if tokens is None:
+            tokens = first_state(state, values, context).expand(abs(state.k), -1)
+        starts[state.delay] = tokens
+        return F.embedding(tokens, context.weight(embed.attrs["weight"]))
 
     def _axes(self, name: str) -> tuple[str, ...]:
         return self.signals[name].axes
@@ -114,6 +158,11 @@ class FusedLoop:
         found = {}
         for op in self.plan.form.masks:
             axes, inner = op.signal.axes, (context.batch, op.signal.width)
+            if op.kind == "choose":
+                shape = (steps, *(context.sizes[axis] for axis in axes), context.batch)
+                lead = (self.scan.axis,)
+                found[f"{op.name}/mask"] = rows.join(_taken(op, shape, context), (*lead, *axes), lead)
+                continue
             if op.attrs["every_step"]:
                 shape = (steps, *(context.sizes[axis] for axis in axes), *inner)
                 ones = torch.ones(shape, dtype=context.dtype, device=context.device)
@@ -123,6 +172,17 @@ class FusedLoop:
             like = torch.empty(inner, dtype=context.dtype, device=context.device)
             found[f"{op.name}/mask"] = rows.join(context.one_mask(op.name, op.attrs["rate"], like), ())
         return dict(found)
+
+
+def _taken(op: Op, shape: tuple[int, ...], context: Context) -> Tensor:
+    """[*shape, 1]: 1 where a choice falls on the true value, drawn as the reference draws it."""
+    attrs = op.attrs
+    chance = forcing(attrs["schedule"], attrs["probability"], attrs["end"], attrs["over"], context.progress)
+    if not context.training or chance >= 1.0:
+        return torch.ones((*shape, 1), dtype=context.dtype, device=context.device)
+    if chance <= 0.0:
+        return torch.zeros((*shape, 1), dtype=context.dtype, device=context.device)
+    return (torch.rand(shape, device=context.device) < chance).to(context.dtype)[..., None]
 
 
 def _last(history: Tensor, k: int, lengths: Tensor | None) -> Tensor:

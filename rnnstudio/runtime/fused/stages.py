@@ -9,7 +9,7 @@ from .expressions import Node
 
 Place = tuple[str, int | str]
 """Where rows lie, e.g. ("slot", 2), ("saved", 0), ("state", "h before"), ("yield", …), ("source", 0); in backward also
-("dslot", 2), ("dstate", …), ("dvector", …), ("dread", …), ("carry", 0), ("dsource", 0)."""
+("dslot", 2), ("dstate", …), ("dvector", …), ("dread", …), ("dplain", …), ("carry", 0), ("dsource", 0)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,9 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Forward: products, then stores. Backward: back_stores, then the products transposed."""
+    """Forward: products and plain stages (by number), then stores. Backward: back_stores, then the others back."""
 
     products: tuple[Product, ...]
     stores: tuple[Store, ...]
     back_stores: tuple[Store, ...]
+    plain: tuple[int, ...] = ()

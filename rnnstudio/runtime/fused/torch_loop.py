@@ -31,6 +31,10 @@ def _prefer(a: Tensor, b: Tensor) -> Tensor:
     return (a > b).to(a.dtype) + 0.5 * (a == b).to(a.dtype)
 
 
+def _copied(x: Tensor, out: Tensor | None = None) -> Tensor:
+    return x.clone() if out is None else out.copy_(x)
+
+
 def _softplus_slope(x: Tensor) -> Tensor:
     return torch.where(x > 20.0, torch.ones_like(x), torch.sigmoid(x))
 
@@ -56,6 +60,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "prefer": _prefer,
     "choose": _choose,
     "rsqrt": torch.rsqrt,
+    "copy": _copied,
     "total": lambda x: x.sum(-1, keepdim=True),
     "top": lambda x: x.amax(-1, keepdim=True),
 }
@@ -67,7 +72,7 @@ def function_of(node: Node) -> Callable[..., Tensor]:
     return FUNCTIONS[node.op]
 
 
-_INTO = frozenset(("sigmoid", "tanh", "exp", "log", "abs", "square", "add", "subtract", "multiply", "divide"))
+_INTO = frozenset(("copy", "sigmoid", "tanh", "exp", "log", "abs", "square", "add", "subtract", "multiply", "divide"))
 """Functions that write into a given tensor."""
 
 Steps = Sequence[Tensor]
@@ -159,12 +164,15 @@ class TorchLoop:
                 bound.append((columns, source, b.weights[level, i].t(), p.accumulate))
             products.append(bound)
         for t in _order(plan, b.steps):
-            for bound, program in zip(products, programs, strict=True):
+            for level, (bound, program) in enumerate(zip(products, programs, strict=True)):
                 for columns, source, weight, accumulate in bound:
                     if accumulate:
                         columns[t].addmm_(source[t], weight)
                     else:
                         torch.mm(source[t], weight, out=columns[t])
+                for number in plan.stages[level].plain:
+                    assert b.plain is not None
+                    b.plain.forward(number, t, {node: b.sources[i][t] for node, i in plan.copied.items()})
                 program.run(t)
 
     def _forward_leaves(self, program: _Program, b: Buffers) -> list[tuple[int, Steps | Tensor]]:
@@ -233,6 +241,10 @@ class TorchLoop:
             kept = [(i, s) for i, s in program.into.items() if s.place[0] != "dslot"]
             for i, store in (*kept, *program.stores):
                 self._keep(store, values[i], b, d, going, scratch, t)
+            for number in reversed(plan.stages[level].plain):
+                assert b.plain is not None
+                found = b.plain.backward(number, t)
+                scratch |= {("dsource", plan.copied[node]): part for node, part in found.items()}
             for i, product in enumerate(plan.stages[level].products):
                 gradient, weight = d.slots[t].narrow(1, product.offset, product.size), b.weights[level, i]
                 if product.source[0] == "state":
@@ -272,6 +284,9 @@ class TorchLoop:
                 going[str(key)].narrow(1, store.start, width).add_(value)
             else:
                 going[str(key)] = value.expand(b.batch, width).clone()
+        elif kind == "dplain":
+            assert b.plain is not None
+            b.plain.arriving[str(key)][t].narrow(1, store.start, width).add_(value)
         elif kind == "dvector":
             d.vectors[str(key)].narrow(1, store.start, width).add_(value)
         else:
@@ -328,7 +343,7 @@ def whole_of(node: Node, b: Buffers, d: Gradients | None) -> Tensor:
         place, start = b.plan.held[node.number]
         return b.at(place, start, node.width)
     if node.op == "const":
-        return torch.tensor(node.data[0], dtype=b.slots.dtype, device=b.slots.device)
+        return torch.full((), node.data[0], dtype=b.slots.dtype, device=b.slots.device)
     if node.op == "mask":
         assert b.valid is not None
         return b.valid.unsqueeze(2)
@@ -344,6 +359,9 @@ def whole_of(node: Node, b: Buffers, d: Gradients | None) -> Tensor:
         if b.bias is None or name not in b.plan.floating:
             return value
         return value + b.bias.narrow(0, b.plan.offsets[name] + start, node.width)
+    if node.op == "plain":
+        assert b.plain is not None
+        return b.plain.outputs[name].narrow(2, start, node.width)
     assert d is not None
     out = d.douts[name]
     if out is None:

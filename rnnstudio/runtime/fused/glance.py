@@ -1,0 +1,84 @@
+"""Attention at one step of a loop, recognised among plain operations: scores, softmax over places, weighted sum.
+
+Torch-free. With one head; additive, vᵀ tanh(q + k_j) (Bahdanau et al. 2015), or by products, c · qᵀ k_j (Luong et al.
+2015).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...catalog.primitives import Op
+from .canonical import Declined, Form
+from .plain_form import Plain, PlainStage
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One attention. keys, values: values from outside, [places, batch, width]. query: number of the node it copies.
+
+    score: path of v, [1, units] (additive), or None: products, times `scale`. weights: name of the softmax.
+    """
+
+    axis: str
+    query: int
+    keys: str
+    values: str
+    units: int
+    width: int
+    score: str | None
+    scale: float
+    weights: str
+    out: str
+
+
+def glances(form: Form) -> tuple[Glance, ...]:
+    """The plain stages of a loop as attentions. Raises Declined with what keeps one from being that."""
+    if form.plain is None:
+        return ()
+    return tuple(_glance(stage, form.plain) for stage in form.plain.stages)
+
+
+def _glance(stage: PlainStage, plain: Plain) -> Glance:
+    ops = {op.name: op for op in stage.ops}
+    left = set(ops)
+
+    def take(name: str, *kinds: str) -> Op:
+        op = ops.get(name)
+        if op is None or op.kind not in kinds or name not in left:
+            raise Declined(f"{stage.ops[0].node} is not one attention with one head")
+        left.remove(name)
+        return op
+
+    out = take(stage.ops[-1].name, "contract")
+    chosen = out.inputs[0]
+    if chosen in ops and ops[chosen].kind == "blank":  # of weights that are 0 there already
+        blank = take(chosen, "blank")
+        if blank.attrs["fill"] != 0.0:
+            raise Declined(f"{blank.node} fills in another number than 0")
+        chosen = blank.inputs[0]
+    soft = take(chosen, "softmax_axis")
+    scores, scale = take(soft.inputs[0], "affine", "match", "linear"), 1.0
+    if scores.kind == "affine":
+        scale = scores.attrs["scale"]  # what is added to all scores makes no difference
+        scores = take(scores.inputs[0], "match")
+    if scores.kind == "match":
+        path, (query, keys) = None, scores.inputs
+    else:
+        path = scores.attrs["weight"]
+        total = take(take(scores.inputs[0], "tanh").inputs[0], "add")
+        first = next((name for name in total.inputs if name in ops), "")
+        keys = next((name for name in total.inputs if name != first), "")
+        query = take(first, "align").inputs[0]
+        if not isinstance(path, str):
+            raise Declined(f"{scores.node} has more than one matrix")
+    given = dict(stage.inputs)
+    values, (axis,) = out.inputs[1], soft.attrs["axes"]
+    if left or len(given) != 1 or query not in given or len(given[query]) != 1 or soft.signal.width != 1:
+        raise Declined(f"{out.node} is not one attention with one head")
+    if not {keys, values} <= set(plain.outside) or [name for name, _ in stage.outputs] not in ([out.name], []):
+        raise Declined(f"{out.node} reads what is made in the loop")
+    if any(name in ops and name != soft.name for name in plain.yields):
+        raise Declined(f"more of {out.node} is read outside than where it looked")
+    (node,) = given[query]
+    return Glance(axis, node.number, keys, values, node.width, out.signal.width, path, scale, soft.name, out.name)

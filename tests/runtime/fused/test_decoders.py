@@ -1,0 +1,194 @@
+"""Attention, chosen tokens and statistics inside a loop give what the reference gives, values and all gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from rnnstudio.compiler.program import Map, Program, Scan
+from rnnstudio.runtime.context import Context
+from rnnstudio.runtime.fused.loops import MACHINE, REFERENCE, TORCH
+from rnnstudio.runtime.fused.machine_loop import MachineLoop
+from rnnstudio.runtime.fused.serve import FusedLoop
+from rnnstudio.runtime.network import Network
+from rnnstudio.runtime.reference import run_map
+
+from .decoders import LENGTHS, answer, answering, attending, batch, given_a_vector, in_the_step, writing
+from .test_against_reference import TOLERANCE, same
+from .test_bounds import WIDTHS, Guarded, GuardedLoop
+
+ATTENTIONS: dict[str, Callable[[int], Program]] = {
+    "additive": lambda n: attending(n, score="additive"),
+    "additive, other units": lambda n: attending(n, score="additive", units=n + 4),
+    "dot": lambda n: attending(n, score="dot"),
+    "scaled dot, values apart": lambda n: attending(n, score="scaled_dot", apart=True),
+    "general": lambda n: attending(n, score="general"),
+    "additive, where it looked is read": lambda n: attending(n, score="additive", apart=True, looked=True),
+    "dot, where it looked is read": lambda n: attending(n, score="dot", looked=True),
+    "from its parts": lambda n: attending(n, parts=True, score="dot", apart=True),
+}
+
+BY_TORCH: dict[str, Callable[[], Program]] = {
+    "two heads": lambda: attending(4, score="dot", heads=2),
+    "two heads, additive": lambda: attending(4, score="additive", heads=2, looked=True),
+    "scheduled sampling": lambda: writing(5),
+    "sampled tokens": lambda: writing(5, probability=0.0, sample=True),
+    "scheduled sampling with attention": lambda: writing(5, attention=True),
+    "batch normalisation": lambda: in_the_step("BatchNorm", 5),
+}
+
+POINTWISE: dict[str, Callable[[], Program]] = {
+    "logarithm of a softmax": lambda: in_the_step("LogSoftmax", 5),
+    "maps of a vector": lambda: given_a_vector(5),
+    "an answer fed back": lambda: answering(5),
+}
+
+
+def compare(
+    program: Program,
+    lowering: str,
+    fields: dict[str, Tensor],
+    own: dict[str, Tensor] | None = None,
+    state: dict[str, Tensor] | None = None,
+    *,
+    training: bool = True,
+) -> None:
+    dtype = torch.float32 if any(x.dtype == torch.float32 for x in fields.values()) else torch.float64
+    _, wanted, last = answer(program, REFERENCE, fields, own, state, training=training)
+    network, found, ended = answer(program, lowering, fields, own, state, training=training)
+    same(found, wanted, TOLERANCE[dtype])
+    same(ended, last, TOLERANCE[dtype])
+    if training:
+        assert lowering in network.loops.served.values()
+    else:
+        assert REFERENCE not in network.loops.served.values()
+
+
+@pytest.mark.parametrize("lowering", [MACHINE, TORCH])
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_attention(name: str, lowering: str) -> None:
+    program = ATTENTIONS[name](5)
+    for own in (None, LENGTHS):
+        compare(program, lowering, batch(program), own)
+    compare(program, lowering, batch(program, dtype=torch.float32))
+    for size, steps in ((1, {"time": 4, "source": 3}), (3, {"time": 1, "source": 2}), (2, {"time": 3, "source": 1})):
+        compare(program, lowering, batch(program, size, steps=steps))
+
+
+@pytest.mark.parametrize("width", [1, 7, 16, 33])
+@pytest.mark.parametrize("name", ["additive, where it looked is read", "scaled dot, values apart"])
+def test_attention_of_any_width_over_many_places(name: str, width: int) -> None:
+    program = ATTENTIONS[name](width)
+    own = {"time": LENGTHS["time"], "source": torch.tensor([21, 16, 1])}
+    compare(program, MACHINE, batch(program, steps={"time": 6, "source": 21}), own)
+
+
+@pytest.mark.parametrize("name", BY_TORCH)
+def test_what_torch_runs_at_every_step(name: str) -> None:
+    program = BY_TORCH[name]()
+    for own in (None, {axis: LENGTHS[axis] for axis in set(program.axes.values())}):
+        compare(program, TORCH, batch(program), own)
+
+
+@pytest.mark.parametrize("lowering", [MACHINE, TORCH])
+@pytest.mark.parametrize("name", POINTWISE)
+def test_what_is_pointwise_after_all(name: str, lowering: str) -> None:
+    program = POINTWISE[name]()
+    for own in (None, {"time": LENGTHS["time"]}):
+        compare(program, lowering, batch(program), own)
+
+
+def test_batch_normalisation_is_pointwise_outside_of_training() -> None:
+    program = in_the_step("BatchNorm", 5)
+    for own in (None, {"time": LENGTHS["time"]}):
+        compare(program, MACHINE, batch(program), own, training=False)
+
+
+@pytest.mark.parametrize("lowering", [MACHINE, TORCH])
+def test_a_carried_state_goes_on(lowering: str) -> None:
+    for program in (attending(5, score="additive"), writing(5)):
+        _, _, state = answer(program, REFERENCE, batch(program))
+        if lowering == TORCH or "back" not in state:
+            compare(program, lowering, batch(program), None, state)
+
+
+@pytest.mark.parametrize("lowering", [MACHINE, TORCH])
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_a_padded_batch_gives_what_each_example_gives_alone(name: str, lowering: str) -> None:
+    program = ATTENTIONS[name](5)
+    fields = batch(program)
+    _, together, _ = answer(program, lowering, fields, LENGTHS)
+    for row in range(3):
+        own = {axis: int(lengths[row]) for axis, lengths in LENGTHS.items()}
+        single = {name: x[row : row + 1] for name, x in fields.items()}
+        for item in program.inputs:
+            for place, axis in enumerate(item.signal.axes):
+                single[item.field] = single[item.field].narrow(place + 1, 0, own[axis])
+        _, alone, _ = answer(program, lowering, single)
+        part = together["prediction"][row : row + 1, : own["time"]]
+        torch.testing.assert_close(part, alone["prediction"], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_attention_on_several_threads(threads: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        program = ATTENTIONS["additive"](5)
+        compare(program, MACHINE, batch(program, 5))
+        compare(program, MACHINE, batch(program, 2))
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["additive", "scaled dot, values apart"])
+def test_attention_writes_between_its_canaries(name: str, width: int) -> None:
+    program = ATTENTIONS[name](width)
+    network = Network(program).train()
+    scan = next(region for region in program.regions if isinstance(region, Scan))
+    fused = network.loops.fused(scan, ragged=False, training=True)
+    assert isinstance(fused, FusedLoop)
+    results = []
+    for kind in (MachineLoop, GuardedLoop):
+        loop = kind(fused.plan, torch.float32)
+        if isinstance(loop, GuardedLoop):
+            loop.guard = Guarded()
+        context = Context(
+            network.weights,
+            {"time": 4, "source": 19},
+            {},
+            3,
+            training=True,
+            state={},
+            device=torch.device("cpu"),
+            dtype=torch.float32,
+        )
+        fields = batch(program, 3, torch.float32, {"time": 4, "source": 19})
+        values = {item.name: fields[item.field].movedim(0, len(item.signal.axes)) for item in program.inputs}
+        for region in program.regions[: program.regions.index(scan)]:
+            assert isinstance(region, Map)
+            run_map(region, values, context)
+        fused.run(loop, values, context)
+        network.zero_grad()
+        sum(values[name].square().sum() for name in scan.yields).backward()
+        results.append({path: w.grad.clone() for path, w in network.weights.items() if w.grad is not None})
+        if isinstance(loop, GuardedLoop):
+            loop.guard.check()
+    for path, wanted in results[0].items():
+        torch.testing.assert_close(results[1][path], wanted)
+
+
+def test_what_torch_runs_is_timed_against_the_reference() -> None:
+    program = writing(5)
+    network = Network(program)
+    (line,) = network.lowerings()
+    assert "torch function or reference" in line
+    assert "no machine code: back" in line
+    network.losses(batch(program, dtype=torch.float32)).total.backward()
+    (winner,) = network.lowering_choices().values()
+    assert winner in (TORCH, REFERENCE)
+    assert " ms" in network.lowerings()[0] or "chosen before" in network.lowerings()[0]
