@@ -11,6 +11,7 @@ from torch import Tensor
 from ..compiler.program import Scan
 from ..design.signals import Signal, Tokens
 from .forest import Forest
+from .transfer import to_device
 
 Weights = Mapping[str, Tensor]
 
@@ -73,6 +74,7 @@ class Context:
         self._joined: dict[tuple[str, ...], Tensor] = {}
         self._masks: dict[str, Tensor] = {}
         self._ragged: dict[str, bool] = {}
+        self._lengths: dict[str, Tensor] = {}
 
     def level(
         self, axis: str, forest: Forest, first: int, last: int, children: Mapping[str, tuple[Tensor, Tensor]]
@@ -178,10 +180,14 @@ class Context:
 
     def lengths_of(self, axis: str) -> Tensor:
         """[batch] int64 on the device."""
-        lengths = self.lengths.get(axis)
-        if lengths is None:
-            return torch.full((self.batch,), self.sizes[axis], device=self.device)
-        return lengths.to(self.device)
+        if axis not in self._lengths:
+            lengths = self.lengths.get(axis)
+            self._lengths[axis] = (
+                torch.full((self.batch,), self.sizes[axis], device=self.device)
+                if lengths is None
+                else to_device(lengths, self.device)
+            )
+        return self._lengths[axis]
 
     def mask_like(self, axis: str, axes: Sequence[str], *, content: bool = True) -> Tensor:
         """The mask of `axis` shaped to broadcast over a value with these axes, [*axes, batch, width]."""

@@ -61,7 +61,13 @@ def _weights(kernel: Kernel, context: Context) -> list[Tensor]:
     gates = kernel.gates
     w_x = context.weight(tuple(g.weight_x for g in gates))
     w_h = context.weight(tuple(g.weight_h for g in gates))
-    return [w_x, w_h, _bias(gates, "bias_x", context, w_x), _bias(gates, "bias_h", context, w_x)]
+    parts = [w_x, w_h, _bias(gates, "bias_x", context, w_x), _bias(gates, "bias_h", context, w_x)]
+    if context.device.type != "cuda":
+        return parts
+    # cuDNN wants them in one piece of memory, in this order, and would copy them together itself, with a warning.
+    whole = torch.cat([part.reshape(-1) for part in parts])
+    pieces = torch.split(whole, [part.numel() for part in parts])
+    return [piece.view(part.shape) for piece, part in zip(pieces, parts, strict=True)]
 
 
 def _bias(gates: tuple[Gate, ...], which: str, context: Context, like: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from ..runtime import Network
 from ..runtime.generate import forecast
 from ..runtime.stepper import plan
 from . import checkpoints
-from .machine import choose_device, set_threads
+from .machine import choose_device, set_precision, set_threads
 from .runs import Run, Which
 from .showing import Writer
 from .validation import evaluation_batches, validate
@@ -98,6 +98,7 @@ def evaluate(
     settings = run.settings()
     set_threads(settings.threads, window=False)
     where = choose_device(device)
+    set_precision(settings.precision)
     trained = load_trained(run, which)
     dataset = open_data(run)
     network = trained.network.to(where)

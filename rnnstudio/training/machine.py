@@ -24,6 +24,19 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
 
 
+def device_name(device: torch.device) -> str:
+    """cpu, or the GPU by its maker's name."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def set_precision(wanted: str) -> None:
+    """How a GPU multiplies float32: exactly, or, for "tf32", inputs rounded to 10 bits.
+
+    Said for each of its libraries: torch by itself lets cuDNN's recurrent layers round, and products of matrices not.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = wanted == "tf32"
+
+
 def set_threads(wanted: int, window: bool) -> int:
     """Threads of torch's CPU work. 0: all, but one for the window: two threads on a busy core are slower than one."""
     threads = wanted or max(1, TORCH_THREADS - 1 if window else TORCH_THREADS)

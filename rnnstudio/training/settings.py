@@ -51,8 +51,11 @@ class TrainingSettings(BaseModel):
     )
     seed: int = Field(0, ge=0, title="Seed")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", title="Device")
-    precision: Literal["float32", "mixed"] = Field(
-        "float32", title="Precision", description="mixed: half-width products on a GPU; a CPU always uses float32"
+    precision: Literal["float32", "tf32", "mixed"] = Field(
+        "float32",
+        title="Precision",
+        description="of products on a GPU: tf32 rounds their inputs to 10 bits, mixed to 7 (bfloat16); a CPU always "
+        "uses float32",
     )
     threads: int = Field(0, ge=0, title="CPU threads", description="0: all but one while the window is open, else all")
     patience: int = Field(
