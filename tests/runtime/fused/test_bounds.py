@@ -16,7 +16,7 @@ from rnnstudio.runtime.fused.canonical import canonical
 from rnnstudio.runtime.fused.function import names_of
 from rnnstudio.runtime.fused.hoisted import stack
 from rnnstudio.runtime.fused.ir import Target, declarations
-from rnnstudio.runtime.fused.jit import CannotCompile, compile_ir, host, product_kernels
+from rnnstudio.runtime.fused.jit import CannotCompile, compile_ir, host, openmp, product_kernels
 from rnnstudio.runtime.fused.machine_loop import MachineLoop, pack_columns
 from rnnstudio.runtime.fused.plan import Plan, plan
 from rnnstudio.runtime.fused.torch_loop import TorchLoop
@@ -98,10 +98,29 @@ def target(vectors: str, double: bool = False) -> Target:
 X86 = platform.machine() in ("x86_64", "AMD64")
 
 
+CELL = pytest.mark.parametrize("name", ["invented", "reset before", "two lags", "normalised"])
+
+
 @pytest.mark.parametrize("vectors", ["host", *(("avx2", "sse2") if X86 else ())])
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["invented", "reset before", "two lags", "normalised"])
+@CELL
 def test_time_loops(name: str, width: int, vectors: str) -> None:
+    check(name, width, vectors, by_columns=False)
+
+
+@pytest.mark.skipif(not openmp(), reason="torch's threads are not GNU OpenMP's here: columns are never shared out")
+@pytest.mark.parametrize("width", WIDTHS)
+@CELL
+def test_threads_that_share_columns_out(name: str, width: int) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        check(name, width, "host", by_columns=True)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def check(name: str, width: int, vectors: str, *, by_columns: bool) -> None:
     made = program(CELLS[name], width)
     scan = next(region for region in made.regions if isinstance(region, Scan))
     parameters = {
@@ -115,7 +134,8 @@ def test_time_loops(name: str, width: int, vectors: str) -> None:
     form = plan(canonical(scan, made.signals, parameters, False), ragged=ragged)
     weights = network(made, torch.float32).weights
     guard, steps, batch = Guarded(), 4, 5
-    loop = GuardedLoop(form, torch.float32, target(vectors), team=width % 2 == 0)
+    loop = GuardedLoop(form, torch.float32, target(vectors), team=by_columns or width % 2 == 0)
+    loop.few = 8 if by_columns else 0
     loop.guard = guard
     valid = guard.like((torch.rand(steps, batch) < 0.7).float()) if ragged else None
     stacked = {(i, j): stack(p, weights) for i, stage in enumerate(form.stages) for j, p in enumerate(stage.products)}
