@@ -7,6 +7,7 @@ loops left behind on the way back of an ordinary training step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -20,7 +21,7 @@ def by_autograd(program: Program, total: Tensor | None, record: Mapping[str, lis
     """Path of a state → [time], of one example. total: its loss; record: all values of all steps, in its graph."""
     if total is None or not total.requires_grad:
         return {}
-    states = list(_states(program))
+    states = [found for found in _states(program) if found[1].source in record]
     leaves = [x for _, state, _ in states for x in record[state.source] if x.requires_grad]
     if not leaves:
         return {}
@@ -36,7 +37,8 @@ def by_autograd(program: Program, total: Tensor | None, record: Mapping[str, lis
 
 
 def of_batch(program: Program, watch: Watch, lengths: Mapping[str, Tensor], batch: int) -> dict[str, Tensor]:
-    """Path of a state → [time, batch]; L: each example's own mean loss, as if it were alone in its batch.
+    """Path of a state → [time, batch]; L: each example's own mean loss, as if it were alone in its batch. NaN at steps
+    that an example does not have.
 
     watch: of one run with gradients, whose weights have not changed since. lengths: by the data's axis. Empty where
     a loop has run on a lowering that leaves nothing, and where the losses are not plain means over the same places.
@@ -47,7 +49,14 @@ def of_batch(program: Program, watch: Watch, lengths: Mapping[str, Tensor], batc
     if own is None or not all(state.delay in norms for _, state, _ in states):
         return {}
     factor = own.sum() / own.clamp(min=1)
-    return {path: norms[s.delay] * factor.to(norms[s.delay]) for _, s, path in states}
+    found: dict[str, Tensor] = {}
+    for scan, state, path in states:
+        x = norms[state.delay]
+        found[path] = x * factor.to(x)
+        if program.axes[scan.axis] in lengths:
+            padded = torch.arange(len(x))[:, None] >= lengths[program.axes[scan.axis]].cpu()
+            found[path].masked_fill_(padded.to(x.device), math.nan)
+    return found
 
 
 def _states(program: Program) -> Iterator[tuple[Scan, State, str]]:

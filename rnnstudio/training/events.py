@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
 
+QUANTILES = (0.1, 0.5, 0.9)
+"""Of the batch, in Probed.batch_gradients."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -87,7 +90,9 @@ class Probed(Event):
 
     values: path of a node → [time, unit] of what it gave (gates, states, candidates).
     gates: the paths among them whose values are gates (0 … 1).
-    state_gradients: path of a state → [time] of ‖∂L/∂h_t‖, total: through all later steps.
+    state_gradients: path of a state → [time] of ‖∂L/∂h_t‖, total: through all later steps; L: the example's own loss.
+    batch_gradients: the same of the whole batch, [3, time]: the QUANTILES over the examples that have the step; empty
+    where the loops run on a lowering that does not tell (see runtime.state_gradients).
     tokens: what the example reads, a text a step ("" for features).
     """
 
@@ -95,6 +100,7 @@ class Probed(Event):
     gates: tuple[str, ...]
     state_gradients: dict[str, Array]
     tokens: tuple[str, ...] = ()
+    batch_gradients: dict[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,13 +179,12 @@ class Trainer:
         fields = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.fields.items()}
         state = self._some_anew(self.carried) if batch.carries and self.carried else None
         watching = self._one_step or self.watcher.due(self.settings.probe_seconds)
-        inside = self.watcher.look(fields, batch.lengths, state) if watching else {}
         rate = apply_settings(self.optimiser, self.settings, self.place.step, self.steps_total)
         self.network.progress = self.place.step
         learn = self._descend if self.ridge is None else self._solve
         losses, loss, norm, clipped = learn(fields, batch.lengths, state, watching=watching)
         self.carried = losses.state if self.batches.carries else None
-        changes = self.watcher.after_update() if watching else {}
+        inside, changes = self.watcher.after_update() if watching else ({}, {})
         self._one_step, self._stepped = False, self._one_step
         epoch, seconds = self.place.epoch, time.perf_counter() - start
         self.place.advance(loss, losses.places, seconds, len(self.batches))
@@ -239,7 +238,8 @@ class Trainer:
         """Forward, backward, clip, update. Returns (losses, loss, norm of the gradients, whether they were clipped)."""
         mixed = self.settings.precision == "mixed" and self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
-            losses = self.network.losses(fields, lengths, state, keep_state=self.batches.carries)
+            watch = self.watcher.watch() if watching else None
+            losses = self.network.losses(fields, lengths, state, keep_state=self.batches.carries, watch=watch)
         if not losses.total.requires_grad:
             raise StudioError("No trained parameter leads to the loss", remedy="Wire the loss to a layer with weights.")
         self.optimiser.zero_grad()
@@ -249,7 +249,7 @@ class Trainer:
             raise explain(self.network, fields, lengths, loss, self.place.step + 1, self.settings)
         clipped = 0 < self.settings.clip_norm < norm
         if watching:
-            self.watcher.before_update()
+            self.watcher.look(fields, lengths, state)
         if clipped:
             torch._foreach_mul_(self._gradients(), self.settings.clip_norm / norm)
         self.optimiser.step()
@@ -268,7 +268,7 @@ class Trainer:
         if not math.isfinite(float(losses.total)):
             raise explain(self.network, fields, lengths, float(losses.total), self.place.step + 1, self.settings)
         if watching:
-            self.watcher.before_update()
+            self.watcher.look(fields, lengths, state)
         steps = max((int(own.max()) for own in lengths.values()), default=0)
         ridge.read(losses.values, lengths, steps=steps, carried=state is not None)
         loss = ridge.step()

@@ -1,6 +1,8 @@
 """Looks inside while training goes on, at a bounded cost: gates, states, gradients through time, parameters.
 
-A look changes no bit of the training: it runs without dropout, on copies, and touches no gradient and no random state.
+A look changes no bit of the training and no random state. Gates and states are those of one example, run again without
+dropout. ‖∂L/∂h_t‖ is read from the step's own way back, of the whole batch, where a loop's lowering leaves it; else it
+is that of the one example.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from torch import Tensor
 
 from ..design.recipe import DataRecipe
 from ..runtime import Network
+from ..runtime.context import Watch
+from .events import QUANTILES
 from .optim import norms
 from .timing import Budget
 
@@ -22,7 +26,9 @@ SHARE = 0.05
 
 
 class Watcher:
-    """Looks at one step now and then: `look` before it, `before_update` and `after_update` around the optimiser."""
+    """Looks at one step now and then: `watch` before it, `look` after its way back, before its optimiser changes the
+    weights, `after_update` behind that.
+    """
 
     def __init__(self, network: Network, recipe: DataRecipe, trained: Mapping[str, torch.nn.Parameter]) -> None:
         self.network = network
@@ -30,6 +36,8 @@ class Watcher:
         self.budget = Budget(SHARE)
         self._before: list[Tensor] = []
         self._gradients: list[Tensor] = []
+        self._watch: Watch = []
+        self._inside: dict[str, Any] = {}
         self._read: tuple[str, tuple[str, ...]] | None = None
         specs = {spec.name: spec for spec in recipe.fields}
         for item in network.program.inputs:
@@ -42,27 +50,37 @@ class Watcher:
         self.budget.at_least = every
         return every > 0 and self.budget.due
 
+    def watch(self) -> Watch:
+        """What the losses of the step are to be asked for with."""
+        self._watch = []
+        return self._watch
+
     def look(
         self, fields: Mapping[str, Tensor], lengths: Mapping[str, Tensor], state: Mapping[str, Tensor] | None
-    ) -> dict[str, Any]:
-        """The first example from inside, before the step: the arguments of Probed."""
+    ) -> None:
+        """Look at the first example from inside, and keep what the update will change."""
         with self.budget.spending():
-            probe = self.network.probe(fields, lengths, state)
-            return {
+            size = len(next(iter(fields.values())))
+            through_time = self.network.state_gradients(self._watch, lengths, size)
+            self._watch = []
+            probe = self.network.probe(fields, lengths, state, gradients=not through_time)
+            self._inside = {
                 "values": {path: _array(value) for path, value in probe.values.items()},
                 "gates": probe.gates,
                 "state_gradients": {path: _array(value) for path, value in probe.state_gradients.items()},
+                "batch_gradients": {path: _array(_spread(x)) for path, x in through_time.items() if size > 1},
                 "tokens": self._tokens(fields, lengths),
             }
-
-    def before_update(self) -> None:
-        """Keep what the update will change."""
-        with self.budget.spending(more=True):
+            for path, x in through_time.items():
+                self._inside["state_gradients"][path] = _array(x[~x[:, 0].isnan(), 0])
             self._gradients = norms([w.grad if w.grad is not None else torch.zeros_like(w) for w in self._weights()])
             self._before = [w.detach().clone() for w in self._weights()]
 
-    def after_update(self) -> dict[str, Any]:
-        """The arguments of ParameterNorms. A parameter that is all zero has the ratio of its update to 1e-12."""
+    def after_update(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The arguments of Probed and ParameterNorms.
+
+        A parameter that is all zero has the ratio of its update to 1e-12.
+        """
         with self.budget.spending(more=True):
             values = norms([w.detach() for w in self._weights()])
             moved = norms(torch._foreach_sub([w.detach() for w in self._weights()], self._before))
@@ -70,7 +88,8 @@ class Watcher:
             self._before, self._gradients = [], []
             gradient, value, update = (dict(zip(self.trained, row, strict=True)) for row in table)
             ratio = {path: update[path] / max(value[path], 1e-12) for path in self.trained}
-            return {"gradient": gradient, "value": value, "update_ratio": ratio}
+            inside, self._inside = self._inside, {}
+            return inside, {"gradient": gradient, "value": value, "update_ratio": ratio}
 
     def _weights(self) -> list[torch.nn.Parameter]:
         return list(self.trained.values())
@@ -81,6 +100,11 @@ class Watcher:
         name, vocabulary = self._read
         row = fields[name][0].tolist()
         return tuple(vocabulary[token] for token in row[: int(lengths["time"][0]) if "time" in lengths else None])
+
+
+def _spread(norms: Tensor) -> Tensor:
+    """[3, time]: the QUANTILES of [time, batch], of the examples that have the step."""
+    return norms.nanquantile(norms.new_tensor(QUANTILES), dim=1)
 
 
 def _array(value: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:

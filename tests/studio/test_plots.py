@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,6 +97,16 @@ def test_a_trained_language_model_fills_every_plot(trained: Callable[[str], Live
     gradients.tabs.setCurrentIndex(1)
     assert "first ÷ last" in gradients.through_time.verdict._versions[0]
     assert len(gradients.through_time._lines[0].xData) == len(next(iter(probe.state_gradients.values())))
+    band = {path: np.stack([x / 2, x, x * 2]) for path, x in probe.state_gradients.items()}
+    state = gradients.through_time.state
+    band[state][0, 0] = 0  # has no place on a logarithmic axis
+    live.curves.take(dataclasses.replace(probe, batch_gradients=band))
+    live.drawn.emit()
+    for edge, values in zip(gradients.through_time._edges, band[state], strict=True):
+        np.testing.assert_allclose(edge.getOriginalDataset()[1], values[1:])
+    live.curves.take(dataclasses.replace(probe, batch_gradients={}))
+    live.drawn.emit()
+    assert [edge.xData for edge in gradients.through_time._edges] == [None] * 3
     assert live.curves.samples[-1].text.split("\n")[0] in samples.texts.browser.toPlainText()
 
 

@@ -210,6 +210,23 @@ def test_a_look_shows_gates_states_and_updates(language: Design, tmp_path: Path)
     assert 0 < norms.update_ratio["readout.weight"] < 1
 
 
+def test_gradients_through_time_are_read_from_the_step_itself(language: Design, tmp_path: Path) -> None:
+    """Of the whole batch, where the loop runs fused; of the first example they are what its probe finds."""
+    found = {}
+    for lowering in ("machine code", "reference"):
+        one = trainer(language, tmp_path, lowering, steps=1, probe_seconds=10)
+        one.network.set_lowering_choices({scan.name: lowering for scan in one.network.program.scans()})
+        (found[lowering],) = _find(list(one.events()), Probed)
+    fused, probed = found["machine code"], found["reference"]
+    assert probed.batch_gradients == {}
+    assert len(fused.state_gradients) == 2
+    for state in fused.state_gradients:
+        np.testing.assert_allclose(fused.state_gradients[state], probed.state_gradients[state], rtol=1e-4)
+        low, middle, high = fused.batch_gradients[state]
+        assert ((low < middle) & (middle < high)).all()
+        assert middle.shape == (20,)
+
+
 def test_looks_take_a_bounded_share_of_the_time(language: Design, tmp_path: Path) -> None:
     one = trainer(language, tmp_path, steps=150, probe_seconds=1e-9)
     assert 1 < len(_find(list(one.events()), Probed)) < 30

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rnnstudio.training.events import Probed
+from rnnstudio.training.events import QUANTILES, Probed
 
 from ..live import Live
 from .chart import Chart, Facts, LivePlot, number, set_pen
@@ -44,7 +44,11 @@ class GradientPlot(QWidget):
         for place, (title, tip) in enumerate(
             (
                 ("Parameters", "Norm of each parameter's gradient over the steps of the run"),
-                ("Through time", "Norm of the loss's gradient by the state at each step t of an example"),
+                (
+                    "Through time",
+                    "Norm of the loss's gradient by the state at each step t: line, the example that Gates shows; "
+                    "band, 80 % of its batch; dots, the batch's median",
+                ),
             )
         ):
             self.tabs.addTab(title)
@@ -222,13 +226,16 @@ class ParameterPlot(LivePlot):
 
 
 class TimePlot(LivePlot):
-    """‖∂L/∂h_t‖, total through all later steps, against t: the newest example strong, the last few fading."""
+    """‖∂L/∂h_t‖, total through all later steps, against t: the newest example strong, the last few fading; behind it
+    a band with 80 % of its batch, where that is known.
+    """
 
     empty_text = "Press Train to see whether gradients vanish or explode on their way back through time."
 
     def __init__(self, live: Live, parent: QWidget | None = None) -> None:
         super().__init__(live, parent)
         self.chooser = QComboBox()
+        self.chooser.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.chooser.setToolTip("The state h whose gradient is shown")
         self.chooser.activated.connect(self._chosen)
         self.verdict = Facts()
@@ -241,6 +248,9 @@ class TimePlot(LivePlot):
         self.chart.setLogMode(y=True)
         self.rows.addWidget(self.chart, 1)
         self._lines: list[pg.PlotDataItem] = []
+        self._edges = [self.chart.line() for _ in QUANTILES]
+        self._band = pg.FillBetweenItem(self._edges[0], self._edges[-1])
+        self.chart.addItem(self._band)
         self._drawn: tuple[Probed, ...] = ()
         self._cursor: QPointF | None = None
         self.chart.follow_look(self._set_look)
@@ -282,13 +292,31 @@ class TimePlot(LivePlot):
         for place, line in enumerate(self._lines):
             values = series[-1 - place] if place < len(series) else np.empty(0, np.float32)
             line.setData(np.arange(len(values)), positive(values))
+        self._draw_band()
         self._tell()
+
+    def _draw_band(self) -> None:
+        batch = self._batch()
+        shown = (np.isfinite(batch) & (batch > 0)).all(0)
+        for edge, values in zip(self._edges, batch, strict=True):
+            edge.setData(np.flatnonzero(shown), values[shown].astype(np.float64))
+
+    def _batch(self) -> npt.NDArray[np.floating]:
+        """The newest batch's quantiles, [3, time]; no steps where there are none."""
+        return self._drawn[-1].batch_gradients.get(self.state, np.empty((len(QUANTILES), 0), np.float32))
 
     def _set_look(self, look: Look) -> None:
         for place, line in enumerate(self._lines):
             share = 1.0 if place == 0 else max(0.55 - 0.07 * place, 0.12)
             set_pen(line, pg.mkPen(mixed(look.colour(0), look.background, share), width=2.4 if place == 0 else 1.0))
             line.setZValue(-place)
+        faint = mixed(look.text, look.background, 0.5)
+        for edge in self._edges:
+            set_pen(edge, pg.mkPen(None))
+            edge.setZValue(-30)
+        set_pen(self._edges[1], pg.mkPen(faint, width=1, style=Qt.PenStyle.DotLine))
+        self._band.setBrush(QBrush(mixed(look.text, look.background, 0.12)))
+        self._band.setZValue(-40)
         self._tell()
 
     def _point(self, place: QPointF | None) -> None:
@@ -304,7 +332,13 @@ class TimePlot(LivePlot):
             return
         if self._cursor is not None and 0 <= round(self._cursor.x()) < len(norms):
             step = round(self._cursor.x())
-            self.verdict.say(f"t = {step} · ‖∂L/∂h_t‖ = <b>{number(float(norms[step]))}</b>")
+            here = f"t = {step} · ‖∂L/∂h_t‖ = <b>{number(float(norms[step]))}</b>"
+            batch = self._batch()
+            if step < batch.shape[1]:
+                low, middle, high = (number(float(x)) for x in batch[:, step])
+                self.verdict.say(f"{here} · of the batch: median {middle}, 80 % in {low} … {high}", here)
+            else:
+                self.verdict.say(here)
             return
         kind, text = verdict(norms)
         look = self.chart.look
