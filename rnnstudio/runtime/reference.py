@@ -17,10 +17,8 @@ def run_regions(regions: tuple[Region, ...], values: dict[str, Tensor], context:
     for region in regions:
         if isinstance(region, Map):
             run_map(region, values, context)
-        elif region.tree:
-            run_tree(region, values, context)
         elif context.depth == 0 or context.run_loop is None or not context.run_loop(region, values, context):
-            run_scan(region, values, context)
+            (run_tree if region.tree else run_scan)(region, values, context)
 
 
 def run_map(region: Map, values: dict[str, Tensor], context: Context) -> None:

@@ -8,6 +8,7 @@ evaluation gives the same bits in the process that trained and in another one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,16 +18,23 @@ from ...design.errors import StudioError
 from ...design.signals import Signal
 from ..context import Context
 from ..kernels import declines, run_kernel
-from . import contest
+from ..reference import run_scan
+from . import contest, tree_codegen
 from .canonical import Declined, canonical
 from .codegen import why_not
+from .cuda_choice import ON_GPU, REFERENCE, TORCH, GpuLoops, outlook
 from .jit import CannotCompile
 from .machine_loop import MachineLoop
 from .plan import plan
 from .serve import FusedLoop
 from .torch_loop import TorchLoop
+from .tree_form import tree_form
+from .tree_machine import TreeMachineLoop
+from .tree_plan import tree_plan
+from .tree_serve import FusedTree
+from .tree_torch import TreeTorchLoop
 
-KERNEL, MACHINE, TORCH, REFERENCE = "torch.nn", "machine code", "torch function", "reference"
+KERNEL, MACHINE = "torch.nn", "machine code"
 
 LOWERINGS = (MACHINE, KERNEL, TORCH, REFERENCE)
 """The switch: leave one out and no loop runs on it (the reference always serves)."""
@@ -48,19 +56,20 @@ class Loops:
         """Loop → what it ran on last."""
         self._times: dict[str, dict[str, float]] = {}
         self._no_compiler = ""
-        self._fused: dict[tuple[object, ...], FusedLoop | str] = {}
-        self._loops: dict[tuple[int, str], TorchLoop | MachineLoop | str] = {}
+        self._gpu = GpuLoops()
+        self._fused: dict[tuple[object, ...], FusedLoop | FusedTree | str] = {}
+        self._runners: dict[tuple[int, str], contest.Runner | str] = {}
 
     def choose(self, choices: Mapping[str, str]) -> None:
         """Take these lowerings where they serve, without a contest. Raises StudioError for a name that is none."""
         for loop, name in choices.items():
-            if name not in (KERNEL, MACHINE, TORCH, REFERENCE):
+            if name not in (KERNEL, MACHINE, TORCH, REFERENCE, *ON_GPU):
                 raise StudioError(f"“{name}” is no lowering", where=loop, remedy=f"There are {', '.join(LOWERINGS)}.")
         self.choices |= choices
 
     def run(self, scan: Scan, values: dict[str, Tensor], context: Context) -> bool:
         """Run a scan by the lowering that serves; False when the reference loop has to."""
-        if context.record is not None or scan.tree:
+        if context.record is not None:
             return False
         chosen = self.choices.get(scan.name, "") if context.training else ""
         serving = self._serving(scan, context, chosen)
@@ -69,6 +78,9 @@ class Loops:
             name = next(iter(serving), REFERENCE)
             if len(serving) > 1 and not chosen and torch.is_grad_enabled():
                 name = self.choices[scan.name] = self._winner(serving, scan, values, context)
+        if name in ON_GPU:
+            both = {n: serving[n] for n in (name, TORCH)}
+            name = name if name in self._gpu.trusted(both, scan, values, context) else TORCH
         self.served[scan.name] = name
         if name == REFERENCE:
             return False
@@ -81,7 +93,7 @@ class Loops:
         if KERNEL in LOWERINGS and scan.kernel is not None and not declines(scan, context):
             kernel = scan.kernel
             found[KERNEL] = lambda values, context: run_kernel(scan, kernel, values, context)
-            if context.device.type != "cpu" or not context.training:
+            if context.device.type not in ("cpu", "cuda") or not context.training:
                 return found
         traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         if traced or torch.is_autocast_enabled(context.device.type):
@@ -90,12 +102,20 @@ class Loops:
             return found  # one step, as when generating: nothing to be gained, and a kernel would have to be compiled
         if chosen in found:
             return found
+        if chosen in ON_GPU or (context.device.type == "cuda" and context.training and torch.is_grad_enabled()):
+            fused = self.fused(scan, ragged=context.ragged(scan.axis), training=context.training)
+            if isinstance(fused, FusedLoop) and fused.plan.form.plain is None:
+                more = self._gpu.serving(scan, fused, context, chosen)
+                if context.device.type == "cuda" or chosen in more:
+                    return found | more
         for name in (MACHINE, TORCH):
             if name not in LOWERINGS:
                 continue
             made = self._made(name, scan, context)
             if not isinstance(made, str):
                 found[name] = made
+                if name == TORCH and not chosen and self._by_torch(scan, context):
+                    found[REFERENCE] = partial(run_scan, scan)
                 if chosen != TORCH:
                     break
         return {name: found[name] for name in LOWERINGS if name in found}
@@ -111,30 +131,35 @@ class Loops:
         if isinstance(fused, str):
             return fused
         key = (id(fused), f"{name} {context.dtype}")
-        if key not in self._loops:
+        if key not in self._runners:
             try:
-                self._loops[key] = TorchLoop(fused.plan) if name == TORCH else MachineLoop(fused.plan, context.dtype)
+                self._runners[key] = _runner(name, fused, context.dtype)
             except Declined as reason:
-                self._loops[key] = str(reason)
+                self._runners[key] = str(reason)
             except CannotCompile as reason:
-                self._loops[key] = self._no_compiler = f"LLVM says: {reason}"
-        loop = self._loops[key]
-        if isinstance(loop, str):
-            return loop
-        ready = loop
-        return lambda values, context: fused.run(ready, values, context)
+                self._runners[key] = self._no_compiler = f"LLVM says: {reason}"
+        return self._runners[key]
 
-    def fused(self, scan: Scan, *, ragged: bool, training: bool) -> FusedLoop | str:
+    def fused(self, scan: Scan, *, ragged: bool, training: bool) -> FusedLoop | FusedTree | str:
         """The loop in canonical form, or why it has none."""
-        key = (scan.name, scan.yields, ragged, training)
+        key = (scan.name, scan.yields, ragged and not scan.tree, training)
         if key not in self._fused:
             try:
                 signals = self._signals[scan.name]
-                form = canonical(scan, signals, self.parameters, training)
-                self._fused[key] = FusedLoop(scan, plan(form, ragged=ragged), self.embeds, signals)
+                if scan.tree:
+                    tree = tree_form(scan, signals, self.parameters, training)
+                    self._fused[key] = FusedTree(scan, tree_plan(tree), self.embeds)
+                else:
+                    form = canonical(scan, signals, self.parameters, training)
+                    self._fused[key] = FusedLoop(scan, plan(form, ragged=ragged), self.embeds, signals)
             except Declined as reason:
                 self._fused[key] = str(reason)
         return self._fused[key]
+
+    def _by_torch(self, scan: Scan, context: Context) -> bool:
+        """Whether steps run operations of torch's own, so that the reference may be as fast."""
+        fused = self.fused(scan, ragged=context.ragged(scan.axis), training=context.training)
+        return isinstance(fused, FusedLoop) and fused.plan.form.plain is not None
 
     def _winner(
         self, serving: Mapping[str, contest.Runner], scan: Scan, values: Mapping[str, Tensor], context: Context
@@ -144,6 +169,8 @@ class Loops:
         before = contest.recall(key)
         if before in serving:
             return before
+        if context.device.type == "cuda":
+            serving = self._gpu.trusted(serving, scan, values, context)
         times = self._times[scan.name] = contest.fastest(serving, scan, values, context)
         winner = next(iter(times))
         contest.remember(key, winner)
@@ -155,7 +182,7 @@ class Loops:
 
     def _line(self, scan: Scan, reference: bool) -> str:
         if scan.tree:
-            return "level by level, all trees of the batch at once"
+            return self._tree_line(scan, reference)
         if reference:
             return "reference loop (asked for)"
         named = f"torch.nn's {_KERNELS[scan.kernel.kind]} kernel" if scan.kernel else ""
@@ -164,18 +191,47 @@ class Loops:
             if named:
                 return f"{named} (recognised by its structure)"
             return f"reference loop (no layer of torch.nn: {scan.why_not}; not fused: {fused})"
+        assert isinstance(fused, FusedLoop)
         without = why_not(fused.plan) or self._no_compiler
         own = MACHINE if MACHINE in LOWERINGS and not without else TORCH
         why = f"; no {MACHINE}: {without}" if without else ""
-        if not named:
-            rest = "" if own == TORCH else f", on a GPU {TORCH}"
+        plain = isinstance(fused, FusedLoop) and fused.plan.form.plain is not None
+        if plain and own == TORCH:
+            return self._timed(scan, f"{own} or {REFERENCE}", f"no layer of torch.nn: {scan.why_not}{why}")
+        if not named and scan.name not in self._gpu.out:
+            rest = f", {outlook(fused)}" if isinstance(fused, FusedLoop) else ""
             return f"{own}{rest} (no layer of torch.nn: {scan.why_not}{why})"
+        return self._timed(scan, f"{own} or {named}", f"recognised by its structure{why}", named)
+
+    def _tree_line(self, scan: Scan, reference: bool) -> str:
+        how = "level by level, all trees of the batch at once"
+        if reference:
+            return f"reference loop, {how} (asked for)"
+        fused = self.fused(scan, ragged=False, training=False)
+        if not isinstance(fused, FusedTree):
+            return f"reference loop, {how} (not fused: {fused})"
+        without = tree_codegen.why_not(fused.plan) or self._no_compiler
+        if MACHINE in LOWERINGS and not without:
+            return f"{self.choices.get(scan.name, MACHINE)}, on a GPU {TORCH}, {how}"
+        return f"{self.choices.get(scan.name, TORCH)}, {how}" + (f" (no {MACHINE}: {without})" if without else "")
+
+    def _timed(self, scan: Scan, either: str, why: str, named: str = "") -> str:
+        """Where a contest decides: what it has decided, or that it will."""
         chosen = self.choices.get(scan.name, "")
         if not chosen:
-            return f"{own} or {named} (recognised by its structure; the first training step times both{why})"
+            return f"{either} ({why}; the first training step times both)"
         times = self._times.get(scan.name, {})
         took = "; ".join(f"{named if name == KERNEL else name} {s * 1000:.1f} ms" for name, s in times.items())
-        return f"{named if chosen == KERNEL else chosen} ({took or 'chosen before'})"
+        said = "; ".join(part for part in (took or "chosen before", self._gpu.remarks(scan)) if part)
+        return f"{named if chosen == KERNEL else chosen} ({said})"
+
+
+def _runner(name: str, fused: FusedLoop | FusedTree, dtype: torch.dtype) -> contest.Runner:
+    """A fused loop on a lowering. Raises Declined and CannotCompile."""
+    if isinstance(fused, FusedTree):
+        tree = TreeTorchLoop(fused.plan) if name == TORCH else TreeMachineLoop(fused.plan, dtype)
+        return partial(fused.run, tree)
+    return partial(fused.run, TorchLoop(fused.plan) if name == TORCH else MachineLoop(fused.plan, dtype))
 
 
 def _signals(regions: tuple[Region, ...], signals: Mapping[str, Signal]) -> Iterator[tuple[str, Mapping[str, Signal]]]:

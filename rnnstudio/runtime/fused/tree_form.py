@@ -1,0 +1,255 @@
+"""The canonical form of a loop over a tree: products and a pointwise graph over two kinds of rows, nodes and edges.
+
+Torch-free. A row of nodes is a tree node; a row of edges is a child of a node, seen from that node. What a node reads
+of its children is a sum or the child in one place (on nodes), or each child (on edges). `up` gives the value of an
+edge's parent to the edge; `down` sums what a node's edges hold. A linear map is never made of an `up`: it is done once
+for the node, not for each of its children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ...catalog.primitives import Op
+from ...compiler.program import Map, Scan
+from ...design.signals import Signal, Tokens
+from .canonical import Declined, Slot, _Reader, _Slots
+from .expressions import Graph, Node, parts, reachable
+
+SHARE = "share of a child"
+"""A read made from the trees alone: 1 / (number of a node's children)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildState:
+    """What a node reads of its children's memory: how is "sum", "slot" (child number `slot`) or "each".
+
+    missing: path of the weight that stands for a child that is not there; None: zero.
+    """
+
+    delay: str
+    memory: int
+    width: int
+    how: str
+    slot: int
+    missing: str | None
+
+
+@dataclass(slots=True)
+class Spaces:
+    """Which values lie on edges: children's states read each by each, slots, sources and carries by number."""
+
+    each: frozenset[str]
+    slots: list[bool] = field(default_factory=list)
+    sources: list[bool] = field(default_factory=list)
+    carries: list[bool] = field(default_factory=list)
+    _known: dict[int, bool] = field(default_factory=dict)
+
+    def edge(self, node: Node) -> bool:
+        """Whether a value has a row for every edge."""
+        found = self._known.get(node.number)
+        if found is None:
+            found = self._known[node.number] = self._edge(node)
+        return found
+
+    def _edge(self, node: Node) -> bool:
+        match node.op:
+            case "up":
+                return True
+            case "down":
+                return False
+            case "state":
+                return str(node.data[0]) in self.each
+            case "slot":
+                return self.slots[int(node.data[0])]
+            case "dsource":
+                return self.sources[int(node.data[0])]
+            case "carry":
+                return self.carries[int(node.data[0])]
+        return any(self.edge(a) for a in node.args)
+
+
+@dataclass(frozen=True, slots=True)
+class TreeForm:
+    """A loop over a tree in canonical form.
+
+    memories: what a node makes for its parent. reads: outside values, [nodes, width] by name; those in `shared` are the
+    same at all nodes of a tree. vectors: parameters [width], by name → path in `parameters`. masks: dropout ops whose
+    mask is the read of that name. before: operations without the tree's axis, computed before the loop as they are.
+    """
+
+    graph: Graph
+    spaces: Spaces
+    slots: tuple[Slot, ...]
+    memories: tuple[Node, ...]
+    states: tuple[ChildState, ...]
+    yields: tuple[tuple[str, Node], ...]
+    reads: Mapping[str, int]
+    shared: frozenset[str]
+    vectors: Mapping[str, int]
+    parameters: Mapping[str, str]
+    masks: tuple[Op, ...]
+    before: tuple[Op, ...]
+
+    def constants(self) -> frozenset[str]:
+        """Reads that have no gradient."""
+        return frozenset({SHARE, *(f"{op.name}/mask" for op in self.masks)})
+
+
+def tree_form(scan: Scan, signals: Mapping[str, Signal], parameters: Mapping[str, str], training: bool) -> TreeForm:
+    """The canonical form of a loop over a tree. Raises Declined with the reason. Arguments: see `canonical`."""
+    if len(scan.body) != 1 or not isinstance(scan.body[0], Map):
+        raise Declined("it has a loop inside")
+    return _TreeReader(scan, signals, parameters, training).tree()
+
+
+class _TreeReader(_Reader):
+    def __init__(
+        self, scan: Scan, signals: Mapping[str, Signal], parameters: Mapping[str, str], training: bool
+    ) -> None:
+        super().__init__(scan, signals, parameters, training)
+        self.spaces = Spaces(frozenset(s.delay for s in scan.states if s.how == "each"))
+        self.inner = {s.children for s in scan.states if s.how == "each"}
+        self.shared: set[str] = set()
+        self._lift = False
+
+    def _further(self) -> tuple[str, ...]:
+        return ()  # the axis along a node's children makes the rows of edges
+
+    def _choose(self, op: Op) -> Node:
+        raise Declined(f"{op.node} chooses between two values")
+
+    def tree(self) -> TreeForm:
+        scan, body = self.scan, self.scan.body[0]
+        assert isinstance(body, Map)
+        for state in scan.states:
+            if any(axis not in self.inner for axis in state.signal.axes):
+                raise Declined("its state has an axis of its own")
+            if isinstance(state.signal.content, Tokens):
+                raise Declined("its state is a token")
+            self.nodes[state.delay] = self.graph.node("state", (), state.signal.width, (state.delay, 0))
+        for op in scan.projections:
+            self._projection(op)
+        for op in body.ops:
+            if any(axis not in self.inner for axis in op.signal.axes):
+                raise Declined(f"{op.node} has an axis inside the loop")
+            self.nodes[op.name] = self._value(op)
+        names = [*(s.source for s in scan.states), *scan.yields]
+        roots = [self.value(name) for name in names]
+        for name, root in zip(names, roots, strict=True):
+            if self.spaces.edge(root):
+                raise Declined(f"{name}, which it hands on, is a value of each child")
+        slots = _Slots(self.graph)
+        roots = slots.fill(roots)
+        for slot in slots.made:  # what a slot is made of contains earlier slots alone
+            self.spaces.slots.append(any(self.spaces.edge(p.source) for p in slot.pieces))
+        n = len(scan.states)
+        memories = list({root.number: root for root in roots[:n]}.values())
+        states = tuple(
+            ChildState(s.delay, memories.index(root), s.signal.width, s.how, s.slot, s.weight)
+            for s, root in zip(scan.states, roots[:n], strict=True)
+        )
+        used = {node.data[0] for node in reachable([*roots, *slots.sources()]) if node.op in ("read", "vector")}
+        return TreeForm(
+            graph=self.graph,
+            spaces=self.spaces,
+            slots=tuple(slots.made),
+            memories=tuple(memories),
+            states=states,
+            yields=tuple(zip(scan.yields, roots[n:], strict=True)),
+            reads={name: width for name, width in self.reads.items() if name in used},
+            shared=frozenset(self.shared & used),
+            vectors={name: width for name, width in self.vectors.items() if name in used},
+            parameters=self.parameters,
+            masks=tuple(self.masks),
+            before=tuple(self.before),
+        )
+
+    def value(self, name: str) -> Node:
+        if name not in self.nodes:
+            signal = self.signals[name]
+            others = [axis for axis in signal.axes if axis != self.scan.axis]
+            if others:
+                raise Declined(f"it reads {name}, which has the axis “{others[0]}”")
+            if isinstance(signal.content, Tokens):
+                raise Declined(f"it reads tokens, {name}, node by node")
+            self._outside(name, signal.width, everywhere=self.scan.axis not in signal.axes)
+        node = self.nodes[name]
+        return self._up(node) if self._lift else node
+
+    def _outside(self, name: str, width: int, *, everywhere: bool) -> None:
+        """A value from outside: everywhere, the same at all nodes of a tree (or, a parameter, of all trees)."""
+        if everywhere and name in self.known:
+            self._vector(name, width)
+            return
+        self.reads[name] = width
+        if everywhere:
+            self.shared.add(name)
+        self.nodes[name] = self.graph.node("read", (), width, (name, 0))
+
+    def _vector(self, name: str, width: int) -> None:
+        self.vectors[name] = width
+        self.parameters[name] = self.known[name]
+        self.nodes[name] = self.graph.node("vector", (), width, (name, 0))
+
+    def _projection(self, op: Op) -> None:
+        if op.signal.axes == (self.scan.axis,):
+            self.nodes[op.name] = self._value(op)
+        elif op.signal.axes:
+            raise Declined(f"{op.node} has more axes than the tree's")
+        else:
+            self.before.append(op)
+            self._outside(op.name, op.signal.width, everywhere=True)
+
+    def _up(self, node: Node) -> Node:
+        if node.op in ("const", "vector") or self.spaces.edge(node):
+            return node
+        return self.graph.pointwise("up", [node])
+
+    def _value(self, op: Op) -> Node:
+        args = [self.value(name) for name in op.inputs]
+        if op.kind == "pool" and op.attrs["axis"] in self.inner:
+            return self._pool(op, args[0])
+        self._lift = any(self.spaces.edge(a) for a in args)
+        try:
+            return super()._value(op)
+        finally:
+            self._lift = False
+
+    def _pool(self, op: Op, value: Node) -> Node:
+        how = op.attrs["how"]
+        if how not in ("sum", "mean"):
+            raise Declined(f"{op.node} takes the {how} of the children")
+        total = self.graph.pointwise("down", [self._up(value)])
+        if how == "sum":
+            return total
+        self.reads[SHARE] = 1
+        return self.graph.pointwise("multiply", [total, self.graph.node("read", (), 1, (SHARE, 0))])
+
+    def _map(self, op: Op, source: Node, weight: str, bias: str | None, rows: int) -> Node:
+        total: Node | None = None
+        for start, part in parts(source):
+            inner = part.args[0] if part.op == "up" else part
+            if inner.op == "vector":
+                raise Declined(f"{op.node} maps a value that all nodes share inside the loop")
+            data = (weight, bias if start == 0 else None, (0, rows), (start, start + part.width))
+            term = self.graph.node("linear", (inner,), rows, data)
+            term = self._up(term) if part.op == "up" else term
+            total = term if total is None else self.graph.add(total, term)
+        assert total is not None
+        return total
+
+    def _dropout(self, op: Op) -> Node:
+        value = self.value(op.inputs[0])
+        if not self.training or op.attrs["rate"] == 0:
+            return value
+        if self.spaces.edge(value):
+            raise Declined(f"{op.node} drops values of each child")
+        self.masks.append(op)
+        name, width = f"{op.name}/mask", op.signal.width
+        self.reads[name] = width
+        if not op.attrs["every_step"]:
+            self.shared.add(name)
+        mask = self.graph.node("read", (), width, (name, 0))
+        return self.graph.pointwise("multiply", [value, mask])

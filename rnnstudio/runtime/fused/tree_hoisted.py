@@ -1,0 +1,158 @@
+"""Products over all nodes of all trees at once: of the inputs before the loop, of all gradients after it.
+
+Inner nodes often share one token that says that they have no word; a table of embeddings is therefore multiplied once
+for each token that occurs, and nodes take its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from .hoisted import stack
+from .stages import Product
+from .together import block
+from .tree_buffers import TreeBuffers, TreeGradients
+from .tree_plan import TreePlan
+
+
+def _first(b: TreeBuffers, product: Product) -> int:
+    """The first row that has a product."""
+    return 0 if b.plan.edge_product(product) or b.plan.leaf_rows(product) else b.rows.leaves
+
+
+def _slot_bias(plan: TreePlan, number: int, biases: Mapping[str, Tensor], like: Tensor) -> Tensor:
+    slot = plan.form.slots[number]
+    total: Tensor | None = None
+    for path, first, last in slot.biases:
+        part = block(biases[path], (first, last), (0, 0))
+        total = part if total is None else total + part
+    return like.new_zeros(slot.width) if total is None else total
+
+
+def project(b: TreeBuffers, weights: Mapping[str, Tensor], biases: Mapping[str, Tensor]) -> None:
+    """The linear maps of all inputs at all nodes, and the biases, into the pre-activations."""
+    plan = b.plan
+    filled: set[int] = set()
+    for product in plan.projections:
+        first, slots = _first(b, product), plan.slots_of(product)
+        target = b.slots[0][first:].narrow(1, product.offset, product.size)
+        weight, source = stack(product, weights).t(), _read(b, product)
+        bias = None
+        if not product.accumulate and any(plan.form.slots[n].biases for n in slots):
+            bias = torch.cat([_slot_bias(plan, n, biases, target) for n in slots])
+        tokens = b.tokens.get(str(product.source[1]))
+        if tokens is not None:
+            rows = torch.mm(source, weight) if bias is None else torch.addmm(bias, source, weight)
+            own = rows.index_select(0, tokens[first:])
+            target.add_(own) if product.accumulate else target.copy_(own)
+        elif product.accumulate:
+            target.addmm_(source[first:], weight)
+        elif bias is None:
+            torch.mm(source[first:], weight, out=target)
+        else:
+            torch.addmm(bias, source[first:], weight, out=target)
+        filled |= set(slots)
+    for number, slot in enumerate(plan.form.slots):
+        if slot.biases and number not in filled:
+            b.whole(("slot", number)).copy_(_slot_bias(plan, number, biases, b.slots[0]))
+    for stage in plan.stages:
+        for product in stage.products:
+            if not product.accumulate and (first := _first(b, product)):
+                b.slots[0][:first].narrow(1, product.offset, product.size).zero_()
+
+
+def _read(b: TreeBuffers, product: Product) -> Tensor:
+    """[nodes, width] of an input, or [rows, width] of its table."""
+    return b.reads[str(product.source[1])].narrow(1, product.start, product.width)
+
+
+def source_rows(b: TreeBuffers, product: Product) -> Tensor:
+    """What a product multiplies, for all its rows and leaves that may have none."""
+    kind, key = product.source
+    if kind == "read":
+        return _read(b, product)
+    whole = b.children[str(key)] if kind == "state" else b.sources[int(key)]
+    return whole.narrow(1, product.start, product.width)
+
+
+def _arriving(b: TreeBuffers, d: TreeGradients, product: Product) -> Tensor:
+    """[rows, size]: the gradient of a product's result; for a table, summed for each of its rows."""
+    first = _first(b, product)
+    own = d.slots[b.plan.edge_product(product)][first:].narrow(1, product.offset, product.size)
+    kind, name = product.source
+    if kind != "read" or name not in b.tokens:
+        return own
+    key = (str(name), product.offset)
+    if key not in d.tables:
+        table = own.new_zeros(len(b.reads[str(name)]), product.size)
+        d.tables[key] = table.index_add_(0, b.tokens[str(name)][first:], own)
+    return d.tables[key]
+
+
+def weight_gradients(
+    b: TreeBuffers, d: TreeGradients, weights: Mapping[str, Tensor], wanted: Mapping[str, bool]
+) -> dict[str, Tensor]:
+    """Gradient of every wanted weight: one product over all nodes for each product of the plan."""
+    found: dict[str, Tensor] = {}
+    for product in (*b.plan.projections, *(p for stage in b.plan.stages for p in stage.products)):
+        if not any(wanted[piece.weight] for piece in product.pieces):
+            continue
+        source = source_rows(b, product)
+        if product.source[1] not in b.tokens:
+            source = source[_first(b, product) :]
+        part = torch.mm(_arriving(b, d, product).t(), source)
+        heights = [piece.rows[1] - piece.rows[0] for piece in product.pieces]
+        for piece, own in zip(product.pieces, torch.split(part, heights), strict=True):
+            if not wanted[piece.weight]:
+                continue
+            weight = weights[piece.weight]
+            if piece.weight not in found and own.shape == weight.shape:
+                found[piece.weight] = own
+                continue
+            if piece.weight not in found:
+                found[piece.weight] = torch.zeros_like(weight)
+            block(found[piece.weight], piece.rows, piece.columns).add_(own)
+    return found
+
+
+def read_gradients(b: TreeBuffers, d: TreeGradients, weights: Mapping[str, Tensor], wanted: Mapping[str, bool]) -> None:
+    """Adds to d.reads what reaches the inputs through their linear maps."""
+    for product in b.plan.projections:
+        name = str(product.source[1])
+        if not wanted[name]:
+            continue
+        whole, first = b.reads[name], 0 if name in b.tokens else _first(b, product)
+        weight, columns = stack(product, weights), _arriving(b, d, product)
+        if name not in d.reads and first == 0 and product.width == whole.shape[1]:
+            d.reads[name] = torch.mm(columns, weight)
+            continue
+        if name not in d.reads:
+            d.reads[name] = torch.zeros_like(whole)
+        d.reads[name][first:].narrow(1, product.start, product.width).addmm_(columns, weight)
+
+
+def bias_gradients(
+    b: TreeBuffers, d: TreeGradients, biases: Mapping[str, Tensor], wanted: Mapping[str, bool]
+) -> dict[str, Tensor]:
+    """Gradient of every wanted bias: the sum of its slots' gradients over all their rows."""
+    plan = b.plan
+    totals: dict[tuple[bool, int], Tensor] = {}
+    found: dict[str, Tensor] = {}
+    for number, slot in enumerate(plan.form.slots):
+        if not any(wanted[path] for path, _, _ in slot.biases):
+            continue
+        key = (plan.spaces.slots[number], b.rows.leaves if number in plan.inner else 0)
+        if key not in totals:
+            flat = d.slots[key[0]][key[1] :]
+            totals[key] = torch.mm(flat.new_ones(1, len(flat)), flat)[0]  # faster than a sum over rows
+        part = totals[key].narrow(0, plan.offsets[number], slot.width)
+        for path, first, last in slot.biases:
+            if not wanted[path]:
+                continue
+            if path not in found:
+                found[path] = torch.zeros_like(biases[path])
+            found[path][first:last] += part
+    return found

@@ -1,0 +1,118 @@
+"""The loops over levels as generated machine code on the CPU: packs weights, fills tables, shares trees out."""
+
+from __future__ import annotations
+
+import ctypes
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+from .codegen import Key
+from .ir import Target
+from .jit import compile_ir, host, openmp, product_kernels
+from .machine_loop import pack_columns, pack_rows
+from .tree_buffers import TreeBuffers, TreeGradients, missing_row
+from .tree_codegen import module, table_of
+from .tree_plan import TreePlan
+from .tree_rows import TreeRows
+
+_RANGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+_TEAM = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+
+class TreeMachineLoop:
+    """Compiled loops of a plan for one type of number. Arguments and errors: see MachineLoop."""
+
+    name = "machine code"
+
+    def __init__(self, plan: TreePlan, dtype: torch.dtype, target: Target | None = None, *, team: bool = True) -> None:
+        self.plan = plan
+        self.target: Target = target or host(dtype == torch.float64)
+        symbols = openmp() if team else {}
+        shared, _ = product_kernels(self.target)
+        self.code = compile_ir(module(plan, self.target, team=bool(symbols)), self.target, {**symbols, **shared})
+        self._tables = (table_of(plan, False), table_of(plan, True))
+        self._ranges = [_RANGE(self.code.address(name)) for name in ("forward", "backward")]
+        teams = ("forward_team", "backward_team") if symbols else ()
+        self._teams = [_TEAM(self.code.address(name)) for name in teams]
+
+    def room(self, like: Tensor, *shape: int) -> Tensor:
+        """Zeros for the loops to work in."""
+        return like.new_zeros(shape)
+
+    def forward(self, b: TreeBuffers) -> None:
+        packed = {key: pack_columns(self.target, w) for key, w in b.weights.items()}
+        numbers, _kept = self._common(b, packed)
+        self._run(0, b.rows, numbers)
+
+    def backward(self, b: TreeBuffers, d: TreeGradients) -> None:
+        form = self.plan.form
+        packed = {key: pack_rows(self.target, w) for key, w in b.weights.items()}
+        numbers, kept = self._common(b, packed)
+        for s in form.states:
+            table = b.rows.edge if s.how == "each" else b.rows.above
+            kept.append(torch.from_numpy(b.rows.parent_at(s.slot) if s.how == "slot" else table))
+            numbers["back", s.delay] = kept[-1].data_ptr()
+        numbers |= {("dslots", i): x.data_ptr() for i, x in enumerate(d.slots)}
+        zeros = self.room(b.slots[0], max((node.width for _, node in form.yields), default=1))
+        for name, node in form.yields:
+            out = d.douts[name]
+            numbers["dout", name] = (zeros if out is None else out).data_ptr()
+            numbers["row", f"dout {name}"] = 0 if out is None else node.width
+        numbers |= {("dstate", name): x.data_ptr() for name, x in d.children.items()}
+        numbers |= {("carry", i): x.data_ptr() for i, x in enumerate(d.carries)}
+        numbers |= {("dsource", i): x.data_ptr() for i, x in enumerate(d.sources)}
+        parts = self._parts(b.rows)
+        sums = {name: self.room(b.slots[0], parts, width) for name, width in form.vectors.items()}
+        numbers |= {("dvector", name): x.data_ptr() for name, x in sums.items()}
+        numbers |= {("dread", name): d.reads[name].data_ptr() if name in d.reads else 0 for name in form.reads}
+        self._run(1, b.rows, numbers)
+        for name, x in sums.items():
+            d.vectors[name] = x.sum(0)
+
+    def _common(self, b: TreeBuffers, packed: dict[tuple[int, int], Tensor]) -> tuple[dict[Key, int], list[Tensor]]:
+        """The numbers that both tables begin with, and the index tables among them, which have to live as long."""
+        rows = b.rows
+        bounds = torch.from_numpy(rows.parts(self._parts(rows)))
+        indices: dict[Key, Tensor] = {
+            ("bounds", 0): bounds,
+            ("first", 0): torch.from_numpy(rows.first),
+            ("child", 0): torch.from_numpy(rows.child),
+            ("parent", 0): torch.from_numpy(rows.parent),
+        }
+        for s in self.plan.form.states:
+            if s.how == "slot":
+                missing = missing_row(self.plan, s.delay, rows.nodes)
+                indices["child at", s.delay] = torch.from_numpy(rows.child_at(s.slot, missing))
+        numbers: dict[Key, int] = {key: x.data_ptr() for key, x in indices.items()}
+        numbers["levels", 0] = len(rows.levels)
+        numbers |= {("slots", i): x.data_ptr() for i, x in enumerate(b.slots)}
+        numbers |= {("saved", i): x.data_ptr() for i, x in enumerate(b.saved)}
+        numbers |= {("memory", i): x.data_ptr() for i, x in enumerate(b.memories)}
+        numbers |= {("children", name): x.data_ptr() for name, x in b.children.items()}
+        numbers |= {("yield", name): x.data_ptr() for name, x in b.yields.items()}
+        numbers |= {("source", i): x.data_ptr() for i, x in enumerate(b.sources)}
+        numbers |= {("read", name): x.data_ptr() for name, x in b.reads.items()}
+        numbers |= {("vector", name): x.data_ptr() for name, x in b.vectors.items()}
+        numbers |= {("weight", f"{level} {i}"): x.data_ptr() for (level, i), x in packed.items()}
+        return numbers, [*indices.values(), *packed.values()]
+
+    def _parts(self, rows: TreeRows) -> int:
+        return max(1, min(torch.get_num_threads(), int(rows.forest.batch)))
+
+    def _run(self, which: int, rows: TreeRows, numbers: dict[Key, int]) -> None:
+        keys = self._tables[which].keys
+        table = (ctypes.c_int64 * len(keys))(*[numbers[key] for key in keys])
+        address, parts = ctypes.addressof(table), self._parts(rows)
+        if parts == 1:
+            self._ranges[which](address, 0, 1, 0)
+        elif self._teams:
+            self._teams[which](address, parts, parts)
+        else:
+            loop = self._ranges[which]
+            with ThreadPoolExecutor(parts - 1, thread_name_prefix="rnnstudio-tree") as pool:
+                others = [pool.submit(loop, address, i, i + 1, i) for i in range(1, parts)]
+                loop(address, 0, 1, 0)
+                for other in others:
+                    other.result()

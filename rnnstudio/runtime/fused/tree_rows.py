@@ -1,0 +1,77 @@
+"""The rows of a forest: where in the buffers of a loop over trees the nodes, their children and their parents lie."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..forest import Forest, Ints
+
+
+class TreeRows:
+    """Index tables, int64 on the CPU. Nodes are numbered by rank (see Forest); leaves come first.
+
+    Edges lead from a node to a child; they are numbered by the node's rank, then by the child's place, so that the
+    edges of a level, and those of a node, lie side by side. `child`, `parent` [edges]: ranks at both ends; `first`
+    [nodes + 1]: each node's first edge; `edge` [nodes]: the edge above a node, at a root `edges`; `above` [nodes]: its
+    parent, at a root `nodes`; `place` [nodes]: which child of its parent it is, at a root −1.
+    """
+
+    def __init__(self, forest: Forest) -> None:
+        self.nodes = n = forest.nodes
+        self.levels = forest.levels
+        self.leaves = forest.levels[0][1] if forest.levels else 0
+        self.forest = forest
+        parent, place = np.nonzero(forest.children >= 0)
+        child = forest.children[parent, place]
+        self.edges = m = len(child)
+        self.child, self.parent = child, np.ascontiguousarray(parent)  # np.nonzero gives every other number
+        self.first: Ints = np.concatenate([[0], np.cumsum(forest.arity)]).astype(np.int64)
+        self.edge = np.full(n, m, np.int64)
+        self.edge[child] = np.arange(m)
+        self.above = np.full(n, n, np.int64)
+        self.above[child] = parent
+        self.place = np.full(n, -1, np.int64)
+        self.place[child] = place
+
+    def child_at(self, slot: int, missing: int) -> Ints:
+        """[nodes]: each node's child in a place; `missing` where there is none."""
+        children = self.forest.children
+        if slot >= children.shape[1]:
+            return np.full(self.nodes, missing, np.int64)
+        column = children[:, slot]
+        return np.ascontiguousarray(np.where(column < 0, missing, column))
+
+    def parent_at(self, slot: int) -> Ints:
+        """[nodes]: each node's parent if the node is its child in this place, else `nodes`."""
+        return np.where(self.place == slot, self.above, self.nodes)
+
+    def edges_of(self, first: int, last: int) -> tuple[int, int]:
+        """The edges of the nodes first … last − 1."""
+        return int(self.first[first]), int(self.first[last])
+
+    def share(self, dtype: torch.dtype) -> Tensor:
+        """[nodes, 1]: 1 / (number of children), 1 where there are none."""
+        return torch.from_numpy(np.maximum(self.forest.arity, 1)[:, None]).to(dtype).reciprocal()
+
+    @cached_property
+    def _examples(self) -> Ints:
+        found: Ints = self.forest.example.cpu().numpy()
+        return found
+
+    def parts(self, count: int) -> Ints:
+        """[parts, levels, 2]: each level's ranks cut into the nodes of `count` groups of trees of about equal size.
+
+        Within a level ranks are ordered by example, so that a group's part of a level is one range.
+        """
+        sizes = np.cumsum(np.bincount(self._examples, minlength=self.forest.batch))
+        bounds = [0, *(int(np.searchsorted(sizes, self.nodes * (i + 1) / count)) + 1 for i in range(count - 1))]
+        bounds.append(self.forest.batch)
+        table = np.zeros((count, len(self.levels), 2), np.int64)
+        for level, (first, last) in enumerate(self.levels):
+            cuts = first + np.searchsorted(self._examples[first:last], bounds)
+            table[:, level, 0], table[:, level, 1] = cuts[:-1], cuts[1:]
+        return table

@@ -1,0 +1,85 @@
+"""Runs a tree scan of a program by a fused loop: collects what its nodes read, applies it, hands out what it yields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name every torch program uses
+from torch import Tensor
+
+from ...catalog.primitives import Op
+from ...compiler.program import Scan
+from ..context import Context
+from ..forest import Forest
+from ..primitives import run_op
+from ..trees import by_node, by_rank
+from .expressions import reachable
+from .tree_form import SHARE
+from .tree_function import LevelLoop, TreeJob, TreeNames, run_tree_loop, tree_names
+from .tree_plan import TreePlan
+from .tree_rows import TreeRows
+
+
+class FusedTree:
+    """A plan with the order of its tensors, made once for a scan."""
+
+    def __init__(self, scan: Scan, plan: TreePlan, embeds: Mapping[str, Op]) -> None:
+        self.scan = scan
+        self.plan = plan
+        self.names: TreeNames = tree_names(plan)
+        self.dims = {read.name: read.dim for read in scan.reads}
+        stores = [s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]
+        direct = {node.data[0] for node in reachable(stores) if node.op == "read"}
+        self.embeds = {name: op for name, op in embeds.items() if name in self.names.reads and name not in direct}
+
+    def run(self, loop: LevelLoop, values: dict[str, Tensor], context: Context) -> None:
+        """Add the scan's yields to `values`."""
+        scan, form = self.scan, self.plan.form
+        for op in form.before:
+            values[op.name] = run_op(op, tuple(values[name] for name in op.inputs), context)
+        forest = context.forest(scan.axis)
+        rows = TreeRows(forest)
+        like = torch.empty(0, dtype=context.dtype, device=context.device)
+        tensors: list[Tensor] = []
+        tokens: dict[str, Tensor] = {}
+        masks = {f"{op.name}/mask": op for op in form.masks}
+        for name in self.names.reads:
+            words = self._words(name, values, forest, context)
+            if words is not None:
+                present, tokens[name] = words
+                tensors.append(context.weight(self.embeds[name].attrs["weight"]).index_select(0, present))
+            elif name == SHARE:
+                tensors.append(rows.share(context.dtype).to(context.device))
+            elif name in masks:
+                tensors.append(_mask(masks[name], forest, like, context))
+            elif name in form.shared:
+                tensors.append(values[name].index_select(0, forest.example))
+            else:
+                tensors.append(by_rank(values[name], self.dims.get(name, 0), forest).contiguous())
+        tensors += [context.weight(form.parameters[name]) for name in self.names.vectors]
+        named = (*self.names.missing, *self.names.weights, *self.names.biases)
+        tensors += [context.weight(path) for path in named]
+        for name, out in run_tree_loop(TreeJob(self.plan, self.names, loop, rows, like, tokens), tensors).items():
+            values[name] = by_node([out], scan.dims[name], forest)
+
+    def _words(
+        self, name: str, values: Mapping[str, Tensor], forest: Forest, context: Context
+    ) -> tuple[Tensor, Tensor] | None:
+        """(tokens that occur, which of them each node has) of an input that is an embedding with many equal tokens.
+
+        Not on a GPU, where sums over equal tokens have no fixed order.
+        """
+        if name not in self.embeds or context.device.type != "cpu":
+            return None
+        own = by_rank(values[self.embeds[name].inputs[0]], self.dims.get(name, 0), forest)
+        present, which = torch.unique(own, return_inverse=True)
+        return (present, which) if 2 * len(present) <= len(own) else None
+
+
+def _mask(op: Op, forest: Forest, like: Tensor, context: Context) -> Tensor:
+    """[nodes, width]: the scaled dropout mask of every node, or one that all nodes of a tree share."""
+    rate, width = op.attrs["rate"], op.signal.width
+    if op.attrs["every_step"]:
+        return F.dropout(like.new_ones(forest.nodes, width), rate)
+    return context.one_mask(op.name, rate, like.new_empty(0, width)).index_select(0, forest.example)

@@ -1,0 +1,175 @@
+"""Fused loops over trees give what the reference gives: outputs and all gradients, for any tree and any batch."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+import hypothesis.strategies as st
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from torch import Tensor
+
+from rnnstudio.catalog.sketch import Sketch
+from rnnstudio.compiler.program import Program
+from rnnstudio.runtime.fused.loops import MACHINE, TORCH
+from rnnstudio.runtime.network import Network
+
+from .cells import AT, Draw, network
+from .test_against_reference import force, same
+from .tree_cells import DRAWN, Parents, chain, children, padded, random_trees, star, tree_program
+
+LOWERINGS = (MACHINE, TORCH)
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
+RAGGED = [*random_trees(5, 1, 12, 3, random.Random(1)), chain(6), star(5), [-1], [1, 2, -1, 2, 1]]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_memory_is_nan() -> Iterator[None]:
+    """Uninitialised tensors hold NaN, so that whatever is read unwritten shows."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def batch(trees: Sequence[Parents], dtype: torch.dtype, inputs: int = 3, outputs: int = 2) -> dict[str, Tensor]:
+    parents, _ = padded(trees)
+    g = torch.Generator().manual_seed(3)
+    rows = [torch.randn(len(tree), inputs + outputs, generator=g, dtype=torch.float64) for tree in trees]
+    whole = torch.zeros(len(trees), parents.shape[1], inputs + outputs, dtype=torch.float64)
+    for row, own in zip(whole, rows, strict=True):
+        row[: len(own)] = own
+    x, y = whole.to(dtype).split((inputs, outputs), 2)
+    return {"inputs": x, "targets": y, "tree_parents": parents}
+
+
+def run(net: Network, trees: Sequence[Parents], dtype: torch.dtype) -> dict[str, Tensor]:
+    fields = batch(trees, dtype)
+    fields["inputs"] = fields["inputs"].clone().requires_grad_()
+    _, lengths = padded(trees)
+    found = net.losses(fields, {"tree": lengths})
+    found.total.backward()
+    (prediction,) = found.predictions.values()
+    own = torch.arange(prediction.shape[1])[None, :] < lengths[:, None]
+    gradients = {path: w.grad for path, w in net.weights.items()}
+    loss = found.total.detach()
+    return {"prediction": prediction * own[:, :, None], "loss": loss, "dx": fields["inputs"].grad, **gradients}
+
+
+def compare(made: Program, lowering: str, dtype: torch.dtype, trees: Sequence[Parents]) -> None:
+    expected = run(network(made, dtype, reference=True), trees, dtype)
+    net = force(network(made, dtype), lowering)
+    same(run(net, trees, dtype), expected, TOLERANCE[dtype])
+    assert set(net.loops.served.values()) == {lowering}
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("name", DRAWN)
+def test_values_and_gradients_are_the_references(name: str, lowering: str) -> None:
+    compare(tree_program(DRAWN[name], 7), lowering, torch.float64, RAGGED)
+    compare(tree_program(DRAWN[name], 7), lowering, torch.float32, RAGGED)
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("trees", [[[-1]], [chain(9)], [star(9)], [[-1]] * 3, [chain(4), [-1], star(3)]])
+def test_trees_of_every_shape(name: str, lowering: str, trees: list[Parents]) -> None:
+    compare(tree_program(DRAWN[name], 5), lowering, torch.float64, trees)
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_padded_batch_gives_what_each_tree_gives_alone(name: str, lowering: str) -> None:
+    net = force(network(tree_program(DRAWN[name], 6), torch.float64), lowering)
+    together = run(net, RAGGED, torch.float64)["prediction"]
+    fields = batch(RAGGED, torch.float64)
+    for i, tree in enumerate(RAGGED):
+        own = {key: value[i : i + 1, : len(tree)] for key, value in fields.items()}
+        (alone,) = net.losses(own, {"tree": torch.tensor([len(tree)])}).predictions.values()
+        torch.testing.assert_close(alone[0], together[i, : len(tree)], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["child-sum", "binary", "weighted children"])
+def test_two_threads_give_what_one_gives(name: str) -> None:
+    made = tree_program(DRAWN[name], 9)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(run(force(network(made, torch.float64), MACHINE), RAGGED, torch.float64))
+    finally:
+        torch.set_num_threads(before)
+    same(found[1], found[0], 1e-12)
+    same(found[2], found[0], 1e-12)
+
+
+UNARY = ("Sigmoid", "Tanh", "Relu", "Softplus", "OneMinus", "Scale")
+BINARY = ("Add", "Multiply", "Subtract", "Maximum")
+
+
+@st.composite
+def cells(draw: st.DrawFn) -> Draw:
+    """One to three memories, read as sums, in places, or each by each, with learned children where there are none."""
+    how = st.sampled_from(("sum", "slot", "slot", "each"))
+    reads = draw(st.lists(st.tuples(st.integers(0, 2), how, st.integers(0, 2), st.booleans()), min_size=1, max_size=5))
+    memories = 1 + max(read[0] for read in reads)
+    steps = draw(
+        st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99)), min_size=2, max_size=12)
+    )
+    ends = [draw(st.integers(0, 99)) for _ in range(memories + 1)]
+
+    def sketch(s: Sketch, units: int) -> str:
+        nodes, edges = ["x0"], list[str]()
+        s.add("x0", "Linear", at=AT, params={"units": units}, input="x")
+        for i, (memory, way, slot, learned) in enumerate(reads):
+            more = {"slot": slot, "initial": "learned" if learned else "zero"} if way == "slot" else {}
+            made = children(s, f"k{i}", f"s{memory}", way, axis="tree", width=units, **more)
+            (edges if way == "each" else nodes).append(made)
+        for i, (what, a, b) in enumerate(steps):
+            pool = [*nodes, *edges]
+            one, two = pool[a % len(pool)], pool[b % len(pool)]
+            kind = what % 6
+            if kind in (0, 1):
+                made = s.add(f"n{i}", "Linear", at=AT, params={"units": units, "terms": 2}, input=one, input2=two)
+            elif kind == 2:
+                made = s.add(f"n{i}", UNARY[what % len(UNARY)], at=AT, input=one)
+                two = one
+            elif kind == 3:
+                made = s.add(f"n{i}", BINARY[what % len(BINARY)], at=AT, a=one, b=two)
+            elif kind == 4 and one in edges:
+                nodes.append(s.add(f"n{i}", "Sum" if what % 4 else "Mean", at=AT, input=one))
+                continue
+            else:
+                both = s.add(f"both{i}", "Concat", at=AT, a=one, b=two)
+                cut = what % units
+                made = s.add(f"n{i}", "Slice", at=AT, params={"start": cut, "stop": cut + units}, input=both)
+            (edges if one in edges or two in edges else nodes).append(made)
+        for i in range(memories):
+            mixed = s.add(f"m{i}", "Linear", at=AT, params={"units": units}, input="x")
+            total = s.add(f"t{i}", "Add", at=AT, a=mixed, b=nodes[ends[i] % len(nodes)])
+            s.add(f"s{i}", "Tanh", at=AT, input=total)
+        last = s.add("last", "Add", at=AT, a=nodes[ends[-1] % len(nodes)], b="s0")
+        return s.add("out", "Tanh", at=AT, input=last)
+
+    return sketch
+
+
+def check(cell: Draw, units: int, lowering: str) -> None:
+    made = tree_program(cell, units)
+    loops = [scan for scan in made.scans() if scan.tree]
+    if loops:
+        compare(made, lowering, torch.float64, RAGGED[::2])
+
+
+@given(cells(), st.sampled_from((2, 5)))
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_random_cells_as_one_torch_function(cell: Draw, units: int) -> None:
+    check(cell, units, TORCH)
+
+
+@given(cells(), st.sampled_from((3, 17)))
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_random_cells_as_machine_code(cell: Draw, units: int) -> None:
+    check(cell, units, MACHINE)
