@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from ..design.signals import Real, Signal
 from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
@@ -18,7 +19,7 @@ class Softmax(Unary):
     params = (
         Param("axis", "axis", "", "the axis it runs over, padding excluded (attention); empty: over the features"),
     )
-    words = ("probability", "attention", "weights", "distribution")
+    words: ClassVar[tuple[str, ...]] = ("probability", "attention", "weights", "distribution")
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         signal = inputs["input"]

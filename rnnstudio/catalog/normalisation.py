@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..design.signals import Signal
-from .node import Context, NodeKind, Param, Params, Port, Signals, need_real
+from ..design.signals import Real, Signal
+from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
 from .primitives import Builder, Init, Value
+from .trees import CHILDREN
 
 _SCALE = Param("scale", "bool", True, "multiply by a trained vector γ afterwards")
 _SHIFT = Param("shift", "bool", True, "add a trained vector β afterwards")
@@ -58,10 +59,14 @@ class BatchNorm(_Normal):
     doc = (
         "Gives each feature mean 0 and variance 1 over all valid places of the batch, then a trained scale and shift; "
         "in a loop, over the examples that have not ended at that step. Otherwise than in training it uses the "
-        "running statistics, which are saved with the weights."
+        "running statistics, which are saved with the weights: one for all steps, or one for each of the first steps, "
+        "which a recurrent state needs while it settles."
     )
-    formula = "y = γ ⊙ (x − μ) / √(σ² + ε) + β;  training: μ, σ² of the batch;  else: their running averages"
-    source = "Ioffe and Szegedy 2015; in recurrent loops: Cooijmans et al. 2016 (here one statistic for all steps)"
+    formula = (
+        "y = γ ⊙ (x − μ) / √(σ² + ε) + β;  training: μ, σ² of the batch;  else: their running averages\n"
+        "with statistics per step: μ_t, σ²_t of the batch at step t;  else: the running averages of step min(t, T_max)"
+    )
+    source = "Ioffe and Szegedy 2015; statistics per step: Cooijmans et al. 2016, section 3"
     params = (
         _SCALE,
         _SHIFT,
@@ -69,17 +74,50 @@ class BatchNorm(_Normal):
         _BEGIN,
         _EPSILON,
         Param("momentum", "float", 0.1, "how much of a new batch enters the running statistics", minimum=0, maximum=1),
+        Param(
+            "steps",
+            "int",
+            0,
+            "T_max: own statistics for each of the first so many steps, later ones use the last's; 0: one for all",
+            minimum=0,
+            maximum=10000,
+        ),
+        Param("axis", "axis", "", "the axis of these steps, counted from its beginning; empty: the input's only axis"),
     )
-    words = ("normalize", "batchnorm", "running mean", "standardise")
+    words = ("normalize", "batchnorm", "running mean", "standardise", "recurrent batch normalization", "bn-lstm")
+
+    def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
+        found = super().infer(inputs, params, context)
+        signal = found["out"]
+        if signal is not None and params["steps"]:
+            axis = self._axis(signal, params)
+            if axis in context.trees or axis.endswith(CHILDREN):
+                text = "a tree has no steps: set steps to 0 for one statistic of all nodes"
+                raise Mistake("MixedAxes", text, "input", "steps")
+        return found
+
+    def _axis(self, signal: Signal, params: Params) -> str:
+        axis: str = params["axis"]
+        if (axis and axis not in signal.axes) or (not axis and len(signal.axes) != 1):
+            need = f"no axis “{axis}”" if axis else "not exactly one axis: set this node's"
+            raise Mistake("MixedAxes", f"the input {signal.text()} has {need}", "input", "axis")
+        return axis or signal.axes[0]
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         value = inputs["input"]
         width, axes = value.signal.width, value.signal.axes
         attrs: dict[str, Any] = dict(self._trained(builder, width, params))
-        attrs["mean"] = builder.parameter("running_mean", (width,), Init("zero"), trainable=False)
-        attrs["variance"] = builder.parameter("running_variance", (width,), Init("constant", (1.0,)), trainable=False)
+        shape = (params["steps"], width) if params["steps"] else (width,)
+        attrs["mean"] = builder.parameter("running_mean", shape, Init("zero"), trainable=False)
+        attrs["variance"] = builder.parameter("running_variance", shape, Init("constant", (1.0,)), trainable=False)
         attrs["epsilon"], attrs["momentum"] = float(params["epsilon"]), float(params["momentum"])
-        return {"out": builder.op("batch_norm", (value,), value.signal, over=axes, axes=axes, **attrs)}
+        if not params["steps"]:
+            return {"out": builder.op("batch_norm", (value,), value.signal, over=axes, axes=axes, **attrs)}
+        along = self._axis(value.signal, params)
+        number = builder.op("step_number", (), Signal((along,), Real(1)), name="number", axis=along)
+        sources = (value, number)
+        attrs["along"] = along
+        return {"out": builder.op("batch_norm_steps", sources, value.signal, over=axes, axes=axes, **attrs)}
 
 
 KINDS: tuple[NodeKind, ...] = (LayerNorm(), BatchNorm())

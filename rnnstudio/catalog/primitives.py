@@ -48,6 +48,9 @@ PRIMITIVES: Mapping[str, str] = MappingProxyType(
         "layer_norm": "each place's features with mean 0, variance 1; attrs: weight, bias (None: none), epsilon",
         "batch_norm": "each feature with mean 0, variance 1 over valid places; attrs: weight, bias, mean, variance, "
         "epsilon, momentum, over, axes",
+        "batch_norm_steps": "batch_norm with statistics of its own for each step along `along`: running ones for as "
+        "many steps as they have rows, later ones use the last; inputs: values, numbers; attrs: as batch_norm, along",
+        "step_number": "the number of each step, from 0, going on from chunk to chunk; attrs: axis",
         "clock": "1 where a unit's period divides the number of the step, else 0; attrs: axis, periods",
         "delay": "the value k steps earlier (k < 0: later); attrs: axis, k, initial, weight; inputs: source, [initial]",
         "children": "the values of a tree node's children; attrs: axis, how (sum, slot, each), slot, weight",

@@ -98,6 +98,15 @@ def _clock(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     return (step % every == 0).to(context.dtype)
 
 
+def _step_number(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    """[axis, batch, 1]: the number of each step, which goes on between chunks. Like a clock, never inside a loop."""
+    start = context.state.get(op.name)
+    begin = torch.zeros(1, context.batch, 1, device=context.device, dtype=context.dtype) if start is None else start
+    step = torch.arange(context.sizes[op.attrs["axis"]], device=context.device)[:, None, None].to(context.dtype)
+    context.final[op.name] = begin + context.lengths_of(op.attrs["axis"])[None, :, None].to(context.dtype)
+    return begin + step
+
+
 OPERATIONS: dict[str, Callable[[Op, tuple[Tensor, ...], Context], Tensor]] = {
     "blank": _blank,
     "softmax_axis": _softmax_axis,
@@ -108,4 +117,5 @@ OPERATIONS: dict[str, Callable[[Op, tuple[Tensor, ...], Context], Tensor]] = {
     "contract": _contract,
     "fold": _fold,
     "clock": _clock,
+    "step_number": _step_number,
 }

@@ -148,6 +148,17 @@ def _clock(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
     yield f"{name} = ({step} % {every} == 0).to({w.dtype()})"
 
 
+def _step_number(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
+    axis = op.attrs["axis"]
+    start = w.variable(f"start of {op.name}", f"{op.name}_start")
+    own = w.length(axis, w.anything())
+    yield f"{start} = torch.zeros(1, {w.batch}, 1, dtype={w.dtype()}, device={w.anything()}.device)"
+    yield f'if "{op.name}" in state:'
+    yield f'    {start} = state["{op.name}"]'
+    yield f'final["{op.name}"] = {start} + {own}[None, :, None].to({w.dtype()})'
+    yield f"{name} = {start} + torch.arange({w.size(axis)}, device={start}.device)[:, None, None].to({w.dtype()})"
+
+
 PRINTED: dict[str, Form] = {
     "align": one(_aligned),
     "delay": _delay,
@@ -155,4 +166,5 @@ PRINTED: dict[str, Form] = {
     "reverse": one(_reverse),
     "repeat": one(_repeat),
     "clock": _clock,
+    "step_number": _step_number,
 }

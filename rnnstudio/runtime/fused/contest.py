@@ -125,6 +125,7 @@ def _run(
     """
     here = {name: _apart(x, share) for name, x in values.items()}
     weights = {path: _apart(w, share) for path, w in context.weights.items()}
+    weights |= {path: w.clone() for path, w in weights.items() if not w.requires_grad}  # statistics move in place
     trial = Context(
         weights,
         context.sizes,
