@@ -85,6 +85,8 @@ class GpuLoops:
             return TorchLoop(fused.plan) if name == TORCH else TritonLoop(fused.plan, device)
         if device.type != "cuda":
             raise Declined("CUDA graphs are for a GPU")
+        if fused.plan.form.plain is not None:
+            raise Declined("some of its operations run in plain torch inside the loop")
         inner = TorchLoop(fused.plan) if name == TORCH_GRAPH else TritonLoop(fused.plan, device)
         graphed = GraphedLoop(inner)
         self._graphs.setdefault(scan.name, []).append(graphed)

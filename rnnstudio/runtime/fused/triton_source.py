@@ -53,6 +53,7 @@ def tanh(x):
 """The same names where Triton interprets a kernel on the CPU: it cannot call NVIDIA's."""
 
 _PRINTED = {
+    "copy": "{0}",
     "sigmoid": "1.0 / (1.0 + exp(-{0}))",
     "tanh": "tanh({0})",
     "relu": "tl.where({0} < 0.0, 0.0, {0})",
@@ -98,6 +99,8 @@ class Kernel:
 
 def why_not(plan: Plan) -> str:
     """Why there is no printed form of a plan, or ""."""
+    if plan.form.plain is not None:
+        return "some of its operations run in plain torch inside the loop"
     for node in reachable([s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]):
         if node.args and node.op not in PRINTED_OPS:
             return f"there is none for {node.op}"
