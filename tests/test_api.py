@@ -187,6 +187,12 @@ def test_the_example_invents_a_cell_in_under_thirty_lines(pytestconfig: pytest.C
     assert found["design"].check()[0].code == "NoLoss"
 
 
+def test_the_example_of_self_attention_is_torch_s_own(pytestconfig: pytest.Config) -> None:
+    found = runpy.run_path(str(pytestconfig.rootpath / "resources" / "examples" / "self_attention.py"))
+    assert [problem.code for problem in found["design"].check()] == ["NoLoss"]
+    assert found["difference"] < 1e-5
+
+
 def test_importing_the_package_loads_nothing_but_what_is_asked_for() -> None:
     code = (
         "import sys, rnnstudio; print('rnnstudio.api' in sys.modules); rnnstudio.new(); print('torch' in sys.modules)"
