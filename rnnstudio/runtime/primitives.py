@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every torch program uses
@@ -211,16 +211,29 @@ def _pick(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
 def _choose(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     """For each place at random the first input (with a probability that falls with training) or the second."""
     true, own = inputs
-    chance = forcing(op.attrs["schedule"], op.attrs["probability"], op.attrs["end"], op.attrs["over"], context.progress)
-    if not context.training:
-        chance = 1.0
+    chance = _chance(op, context)
     if chance >= 1.0:
         return true
     if chance <= 0.0:
         return own
     places = true.shape if isinstance(op.signal.content, Tokens) else true.shape[:-1]
-    take = torch.rand(places, device=true.device) < chance
+    take = taken(op, places, context)
     return torch.where(take if take.dim() == true.dim() else take[..., None], true, own)
+
+
+def taken(op: Op, shape: Sequence[int], context: Context) -> Tensor:
+    """[*shape] bool: where a "choose" takes its first input."""
+    chance = _chance(op, context)
+    if chance >= 1.0 or chance <= 0.0:
+        return torch.full(tuple(shape), chance >= 1.0, device=context.device)
+    return torch.rand(tuple(shape), device=context.device) < chance
+
+
+def _chance(op: Op, context: Context) -> float:
+    a = op.attrs
+    if not context.training:
+        return 1.0
+    return forcing(a["schedule"], a["probability"], a["end"], a["over"], context.progress)
 
 
 def forcing(schedule: str, probability: float, end: float, over: int, step: int) -> float:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from . import glance_code, products, vector_math
+from . import plain_code, products, vector_math
 from .arithmetic import KNOWN, arithmetic
 from .canonical import Declined
 from .expressions import Node, reachable
-from .glance import glances
+from .glance import Glance
 from .ir import Function, Target, declarations
 from .plan import Plan
 from .stages import Product, Store
@@ -45,7 +45,8 @@ def table_of(plan: Plan, backward: bool) -> Table:
     keys += [("valid", 0)] if plan.ragged else []
     numbers = [(level, i) for level, stage in enumerate(plan.stages) for i in range(len(stage.products))]
     keys += [("weight", f"{level} {i}") for level, i in numbers]
-    keys += [key for i, glance in enumerate(glances(form)) for key in glance_code.keys_of(i, glance, backward)]
+    plain = plain_code.stages_of(form)
+    keys += [key for i, stage in enumerate(plain) for key in plain_code.keys_of(i, stage, backward)]
     if backward:
         keys += [("dslots", 0), ("later", 0), ("dbias", 0), ("row", "dbias")]
         for name, _ in form.yields:
@@ -68,7 +69,8 @@ def module(plan: Plan, target: Target, *, team: bool) -> str:
     reason = why_not(plan)
     if reason:
         raise Declined(reason)
-    text = [vector_math.library(target), products.declared_kernels(target)]
+    plain = plain_code.declared(target, plain_code.stages_of(plan.form))
+    text = [vector_math.library(target), products.declared_kernels(target), plain]
     for backward in (False, True):
         text += _products(plan, target, backward)
         text.append(_TimeLoop(plan, target, backward).text())
@@ -81,7 +83,8 @@ def module_by_columns(plan: Plan, target: Target) -> str:
     Every thread goes through all steps with all rows and makes some columns of every product; the first one does the
     rest, and they wait for each other. Each thread's part of the weights stays in its own cache.
     """
-    text = [vector_math.library(target), products.declared_kernels(target)]
+    plain = plain_code.declared(target, plain_code.stages_of(plan.form))
+    text = [vector_math.library(target), products.declared_kernels(target), plain]
     for backward in (False, True):
         text += _products(plan, target, backward, part=True)
         text.append(_TimeLoop(plan, target, backward, columns=True).text())
@@ -91,7 +94,7 @@ def module_by_columns(plan: Plan, target: Target) -> str:
 def why_not(plan: Plan) -> str:
     """Why there is no machine code for a plan, or ""."""
     try:
-        glances(plan.form)
+        plain_code.stages_of(plan.form)
     except Declined as reason:
         return str(reason)
     for node in reachable([s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]):
@@ -200,14 +203,15 @@ class _TimeLoop:
         self.levels = {s.node.number: i for i, stage in enumerate(plan.stages) for s in stage.stores}
         self.floating = plan.floating
         self.copied = dict(plan.copied)
-        self.glances = glances(plan.form)
+        self.plain = plain_code.stages_of(plan.form)
+        self.plain_widths = plain_code.widths_of(self.plain)
         self.dbias = ""
 
     def text(self) -> str:
         f = self.f
         for i, key in enumerate(self.table.keys):
             at = f.let(f"getelementptr i64, ptr %table, i64 {i}", "p")
-            kind = "i64" if key[0] in (*glance_code.NUMBERS, "steps", "batch", "step", "row", "later") else "ptr"
+            kind = "i64" if key[0] in (*plain_code.NUMBERS, "steps", "batch", "step", "row", "later") else "ptr"
             self.args[key] = f.let(f"load {kind}, ptr {at}, align 8", "g")
         count = f.let("sub nsw i64 %to, %from")
         if self.columns:
@@ -236,7 +240,7 @@ class _TimeLoop:
                     self._multiply(False, level, i, a, c, count)
                 with self._alone():
                     for number in stage.plain:
-                        glance_code.forward(self, number, self.glances[number], rows)
+                        plain_code.forward(self, number, self.plain[number], rows)
                     self._stores(stage.stores, rows, t, rings, level)
             return
         for level in range(len(plan.stages) - 1, -1, -1):
@@ -245,11 +249,12 @@ class _TimeLoop:
                 if level == len(plan.stages) - 1:
                     for delay in plan.zeroed:
                         self._zero(rings["out", delay], self.states[delay].width)
-                    for glance in self.glances:
-                        self._zero(self.args["dplain", glance.out], glance.width)
+                    for look in self.plain:
+                        if isinstance(look, Glance):
+                            self._zero(self.args["dplain", look.out], look.width)
                 self._stores(stage.back_stores, rows, t, rings, level)
                 for number in reversed(stage.plain):
-                    glance_code.backward(self, number, self.glances[number], rows)
+                    plain_code.backward(self, number, self.plain[number], rows)
                 if level == 0 and any(slot.biases for slot in plan.form.slots):
                     self._gather_bias()
             for i, p in enumerate(stage.products):
@@ -329,12 +334,10 @@ class _TimeLoop:
             "yield": lambda: self.yields[str(name)],
             "read": lambda: self.plan.form.reads[str(name)],
             "dread": lambda: self.plan.form.reads[str(name)],
-            "plain": lambda: self._plain_width(str(name)),
+            "plain": lambda: self.plain_widths[str(name)],
+            "dplain": lambda: self.plain_widths[str(name)],
         }
         return f.address(self.args[key], f.add(f.mul(row, widths[kind]()), str(start)))
-
-    def _plain_width(self, name: str) -> int:
-        return next(glance.width for glance in self.glances if glance.out == name)
 
     def _stores(self, stores: Sequence[Store], rows: str, t: str, rings: Mapping[Key, str], level: int) -> None:
         """All results of a stage, row by row, vector by vector; results of one width share the loop."""
@@ -519,10 +522,10 @@ class _Group:
             return loop._at(("dslots", 0), row, loop.plan.offsets[int(key)] + store.start)
         if kind == "dread":
             return loop._at(store.place, row, store.start)
+        if kind == "dplain":
+            return plain_code.arriving(loop, loop.plain, str(key), row, r, store.start)
         if kind == "dstate":
             base, width = rings["out", str(key)], loop.states[str(key)].width
-        elif kind == "dplain":
-            base, width = loop.args["dplain", key], loop._plain_width(str(key))
         elif kind == "carry":
             base, width = loop.args["carry", key], loop.plan.carries[int(key)]
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...catalog.primitives import Op
-from .canonical import Declined, Form
+from .canonical import Declined
 from .plain_form import Plain, PlainStage
 
 
@@ -32,14 +32,8 @@ class Glance:
     out: str
 
 
-def glances(form: Form) -> tuple[Glance, ...]:
-    """The plain stages of a loop as attentions. Raises Declined with what keeps one from being that."""
-    if form.plain is None:
-        return ()
-    return tuple(_glance(stage, form.plain) for stage in form.plain.stages)
-
-
-def _glance(stage: PlainStage, plain: Plain) -> Glance:
+def glance(stage: PlainStage, plain: Plain) -> Glance:
+    """A plain stage as an attention. Raises Declined with what keeps it from being one."""
     ops = {op.name: op for op in stage.ops}
     left = set(ops)
 

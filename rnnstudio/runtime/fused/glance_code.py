@@ -41,6 +41,17 @@ def keys_of(number: int, glance: Glance, backward: bool) -> Iterator[Key]:
         yield "dplain", glance.out
 
 
+def along(f: Function, width: int, body: Callable[[str, str], None]) -> None:
+    """body(first column, mask) for each vector of a row."""
+    lanes = f.target.lanes
+    whole = width // lanes * lanes
+    if whole:
+        with f.loop("0", str(whole), str(lanes)) as j:
+            body(j, "")
+    if width % lanes:
+        body(str(whole), f.target.first_lanes(width % lanes))
+
+
 class _Row:
     """One row of the batch at one step."""
 
@@ -58,16 +69,6 @@ class _Row:
         self.values = f.address(self.arg["values"], self.first_value)
         self.weights = f.address(self.arg["weights"], f.mul(row, self.arg["pad"]))
         self.row = row
-
-    def along(self, width: int, body: Callable[[str, str], None]) -> None:
-        """body(first column, mask) for each vector of a row."""
-        lanes = self.t.lanes
-        whole = width // lanes * lanes
-        if whole:
-            with self.f.loop("0", str(whole), str(lanes)) as j:
-                body(j, "")
-        if width % lanes:
-            body(str(whole), self.t.first_lanes(width % lanes))
 
     def sum(self) -> str:
         """A vector on the stack, zero."""
@@ -115,7 +116,7 @@ def forward(loop: Loop, number: int, glance: Glance, rows: str) -> None:
                 row.hold(f.fma(share, value, row.held(total)), total)
             f.store(row.held(total), f.address(out, j), mask)
 
-        row.along(glance.width, weighted)
+        along(f, glance.width, weighted)
 
 
 def _scores(row: _Row) -> None:
@@ -131,7 +132,7 @@ def _scores(row: _Row) -> None:
                 v = f.load(f.address(row.arg["score"], j), mask)
                 row.hold(f.fma(v, f.call("rnn_tanh", [f.op("fadd", q, k)]), row.held(total)), total)
 
-        row.along(glance.units, add)
+        along(f, glance.units, add)
         score = f.let(f"fmul {row.t.scalar} {row.total(total)}, {row.t.number(glance.scale)}")
         f.emit(f"store {row.t.scalar} {score}, ptr {f.address(row.weights, s)}, align {row.t.size}")
 
@@ -187,7 +188,7 @@ def backward(loop: Loop, number: int, glance: Glance, rows: str) -> None:
                 row.hold(f.fma(d, f.load(f.address(value, j), mask), row.held(total)), total)
                 f.store(f.fma(share, d, f.load(f.address(grown, j), mask)), f.address(grown, j), mask)
 
-            row.along(glance.width, meet)
+            along(f, glance.width, meet)
             found = f.let(f"fadd {t.scalar} {row.total(total)}, {f.load_scalar(f.address(given, s))}")
             f.emit(f"store {t.scalar} {found}, ptr {f.address(change, s)}, align {t.size}")
         _softmax_back(row, change)
@@ -240,4 +241,4 @@ def _scores_back(row: _Row, change: str, dquery: str) -> None:
             place = f.address(dscore, j)
             f.store(f.op("fadd", f.load(place, mask), row.held(to_score)), place, mask)
 
-    row.along(glance.units, column)
+    along(f, glance.units, column)

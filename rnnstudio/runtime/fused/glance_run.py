@@ -74,9 +74,3 @@ class GlanceRun:
         self.plain.add(self.glance.values, self.dvalues.transpose(0, 1))
         if self.glance.score is not None:
             self.plain.add(self.glance.score, self.dscore.sum(0, keepdim=True))
-
-
-def glance_runs(found: tuple[Glance, ...], plain: PlainRun, lanes: int, steps: int, batch: int, room: Room) -> None:
-    """Lays the attentions of a run out, once: the way back finds them there."""
-    if not plain.glances:
-        plain.glances = [GlanceRun(i, g, plain, lanes, steps, batch, room) for i, g in enumerate(found)]

@@ -13,12 +13,12 @@ from torch import Tensor
 from . import products
 from .buffers import Buffers, Gradients
 from .codegen import Key, module, module_by_columns, table_of
-from .glance import glances
-from .glance_run import glance_runs
 from .in_place import in_place
 from .ir import Target
 from .jit import Code, compile_ir, host, openmp, product_kernels
 from .packing import COLUMNS, ROWS, packer_name
+from .plain_code import stages_of
+from .plain_machine import stage_runs
 from .plan import Plan
 
 _RANGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
@@ -47,7 +47,7 @@ class MachineLoop:
         self._symbols = {**symbols, **product_kernels(self.target)[0]}
         self.code = compile_ir(module(plan, self.target, team=bool(symbols)), self.target, self._symbols)
         self._tables = (table_of(plan, False), table_of(plan, True))
-        self._glances = glances(plan.form)
+        self._plain = stages_of(plan.form)
         self._ranges = [_RANGE(self.code.address(name)) for name in ("forward", "backward")]
         teams = ("forward_team", "backward_team") if symbols else ()
         self._teams = [_TEAM(self.code.address(name)) for name in teams]
@@ -102,7 +102,7 @@ class MachineLoop:
             numbers["row", f"dvector {name}"] = 0 if shared else width
             numbers["step", f"dvector {name}"] = width if shared else 0
         numbers |= {("dread", name): d.reads[name].data_ptr() if name in d.reads else 0 for name in form.reads}
-        looks = b.plain.glances if b.plain is not None else []
+        looks = b.plain.machine if b.plain is not None else []
         for look in looks:
             numbers |= look.backward(threads)
         self._run(1, b, numbers)
@@ -135,8 +135,8 @@ class MachineLoop:
             numbers["valid", 0] = b.valid.data_ptr()
         numbers |= {("weight", f"{level} {i}"): x.data_ptr() for (level, i), x in packed.items()}
         if b.plain is not None:
-            glance_runs(self._glances, b.plain, self.target.lanes, b.steps, b.batch, self.room)
-            for look in b.plain.glances:
+            stage_runs(self._plain, b.plain, self.target.lanes, b.steps, b.batch, self.room)
+            for look in b.plain.machine:
                 numbers |= look.forward()
         return numbers
 

@@ -23,6 +23,7 @@ from .plain_form import Plain, weights_of
 
 if TYPE_CHECKING:
     from .glance_run import GlanceRun
+    from .pick_run import PickRun
 
 
 class PlainRun:
@@ -30,7 +31,7 @@ class PlainRun:
 
     keep: whether there will be a way back. signals: of what is made outside. outputs: [time, batch, width] by name.
     arriving: the gradients of outputs, filled by the loop. constants: what is made outside and has no time.
-    filled, glances: yields, and the attentions, of a loop that does not run by `forward` and `backward`.
+    filled, machine: results by name, and what runs the stages, of a loop that does not run by `forward` and `backward`.
     """
 
     def __init__(self, plain: Plain, scan: Scan, signals: Mapping[str, Signal], context: Context, *, keep: bool):
@@ -46,12 +47,12 @@ class PlainRun:
         self.weights: dict[str, Tensor] = {}
         self.constants: dict[str, Tensor] = {}
         self.filled: dict[str, Tensor] = {}
-        self.glances: list[GlanceRun] = []
+        self.machine: list[GlanceRun | PickRun] = []
         self._places = {
             name: signals[name].axes.index(scan.axis) if scan.axis in signals[name].axes else -1
             for name in plain.outside
         }
-        self._reads: dict[str, tuple[Tensor, ...]] = {}
+        self.reads: dict[str, tuple[Tensor, ...]] = {}
         self._tape: list[dict[str, Tensor]] = []
         self._graphs: dict[tuple[int, str], tuple[Tensor, list[Tensor]]] = {}
         self._produced = {op.name for stage in plain.stages for op in stage.ops}
@@ -67,7 +68,7 @@ class PlainRun:
             if self._places[name] < 0:
                 self.constants[name] = x.detach()
             else:
-                self._reads[name] = x.detach().unbind(self._places[name])
+                self.reads[name] = x.detach().unbind(self._places[name])
         self.outputs = {
             name: like.new_empty(steps, batch, width) for stage in self.plain.stages for name, width in stage.outputs
         }
@@ -97,7 +98,7 @@ class PlainRun:
     def _value(self, name: str, t: int) -> Tensor:
         found = self._tape[t].get(name)
         if found is None:
-            found = self.constants[name] if name in self.constants else self._reads[name][t]
+            found = self.constants[name] if name in self.constants else self.reads[name][t]
         return found
 
     def yielded(self, name: str) -> Tensor:
@@ -108,7 +109,8 @@ class PlainRun:
 
     def tokens(self, delay: str) -> Tensor:
         """[time, batch]: all steps of the next value of a state that is a token."""
-        return torch.stack([values[self.plain.tokens[delay]] for values in self._tape])
+        name = self.plain.tokens[delay]
+        return self.filled[name] if name in self.filled else torch.stack([values[name] for values in self._tape])
 
     def begin_back(self, douts: Mapping[str, Tensor | None], wanted: Mapping[str, bool]) -> None:
         """Before the way back. douts: gradients of `yields`; wanted: of what is made outside and of weights."""
@@ -117,7 +119,7 @@ class PlainRun:
         self.arriving = {name: torch.zeros_like(x) for name, x in self.outputs.items()}
         self._adjoint: dict[str, Tensor] = {}
         self._added: dict[str, Tensor] = {}
-        self._steps: dict[str, list[Tensor | None]] = {name: [None] * len(x) for name, x in self._reads.items()}
+        self._steps: dict[str, list[Tensor | None]] = {name: [None] * len(x) for name, x in self.reads.items()}
         self._later: dict[str, list[tuple[str, Tensor, Tensor]]] = {}
 
     def backward(self, number: int, t: int) -> dict[int, Tensor]:
@@ -165,7 +167,7 @@ class PlainRun:
     def _give(self, name: str, g: Tensor | None, t: int) -> None:
         if g is None:
             return
-        if name in self._reads and name not in self._tape[t]:
+        if name in self.reads and name not in self._tape[t]:
             before = self._steps[name][t]
             self._steps[name][t] = g if before is None else before + g
         elif name in self.constants and name not in self._tape[t]:

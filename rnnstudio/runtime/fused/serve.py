@@ -12,7 +12,7 @@ from ...catalog.primitives import Op
 from ...compiler.program import Scan
 from ...design.signals import Signal
 from ..context import Context, Watch
-from ..primitives import forcing, run_op
+from ..primitives import run_op, taken
 from ..reference import first_state
 from ..rows import Rows, rows_of
 from .expressions import reachable
@@ -161,7 +161,8 @@ class FusedLoop:
             if op.kind == "choose":
                 shape = (steps, *(context.sizes[axis] for axis in axes), context.batch)
                 lead = (self.scan.axis,)
-                found[f"{op.name}/mask"] = rows.join(_taken(op, shape, context), (*lead, *axes), lead)
+                take = taken(op, shape, context).to(context.dtype)[..., None]
+                found[f"{op.name}/mask"] = rows.join(take, (*lead, *axes), lead)
                 continue
             if op.attrs["every_step"]:
                 shape = (steps, *(context.sizes[axis] for axis in axes), *inner)
@@ -172,17 +173,6 @@ class FusedLoop:
             like = torch.empty(inner, dtype=context.dtype, device=context.device)
             found[f"{op.name}/mask"] = rows.join(context.one_mask(op.name, op.attrs["rate"], like), ())
         return dict(found)
-
-
-def _taken(op: Op, shape: tuple[int, ...], context: Context) -> Tensor:
-    """[*shape, 1]: 1 where a choice falls on the true value, drawn as the reference draws it."""
-    attrs = op.attrs
-    chance = forcing(attrs["schedule"], attrs["probability"], attrs["end"], attrs["over"], context.progress)
-    if not context.training or chance >= 1.0:
-        return torch.ones((*shape, 1), dtype=context.dtype, device=context.device)
-    if chance <= 0.0:
-        return torch.zeros((*shape, 1), dtype=context.dtype, device=context.device)
-    return (torch.rand(shape, device=context.device) < chance).to(context.dtype)[..., None]
 
 
 def _last(history: Tensor, k: int, lengths: Tensor | None) -> Tensor:

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from rnnstudio.compiler.program import Program
 from rnnstudio.design.design import Value
+from rnnstudio.design.signals import Tokens
 from rnnstudio.runtime.network import Network
-from tests.conformance.drawings import TOKENS, design, features, regression
+from tests.conformance.drawings import design, features, regression
 from tests.conformance.patterns import Pattern
 from tests.conformance.running import program_of
 
@@ -50,21 +51,20 @@ def attending(
     return program_of(design(s, "inputs", "other", "targets"))
 
 
-def writing(units: int, *, probability: float = 0.5, sample: bool = False, attention: bool = False) -> Program:
+def writing(
+    units: int, *, size: int = 5, probability: float = 0.5, sample: bool = False, attention: bool = False
+) -> Program:
     """A decoder that reads the token it has chosen itself, or with a probability the true one."""
     s = Pattern()
     params: dict[str, Value] = {"probability": probability, "sample": sample, "first": 2}
     s.add("back", "Feedback", at=AT, params=params, prediction="readout", target="next")
     s.embed("written", 3, "back")
     if attention:
-        s.add("other", "FeatureInput", at=AT, params={"field": "other", "axis": "source"})
-        s.cell("rec", "AttentionDecoder", units, x="written", memory="other")
+        s.cell("rec", "AttentionDecoder", units, x="written", memory=s.reals("other", 3, "source"))
     else:
         s.cell("rec", "GRU", units, x="written")
-    s.linear("readout", TOKENS, "rec.h")
-    s.add("next", "TokenTarget", at=AT)
-    s.add("loss", "CrossEntropy", at=AT, prediction="readout", target="next")
-    return program_of(design(s, "next", "other", name="writing"))
+    s.classify("rec.h", size, name="next")
+    return program_of(s.drawn())
 
 
 def answering(units: int) -> Program:
@@ -113,8 +113,8 @@ def batch(program: Program, size: int = 3, dtype: torch.dtype = torch.float64, s
     fields: dict[str, Tensor] = {}
     for item in program.inputs:
         shape = (size, *(steps[program.axes[axis]] for axis in item.signal.axes))
-        if item.field == "next":
-            fields[item.field] = torch.randint(TOKENS, shape, generator=generator)
+        if isinstance(item.signal.content, Tokens):
+            fields[item.field] = torch.randint(item.signal.content.size, shape, generator=generator)
         else:
             x = torch.randn(*shape, item.signal.width, generator=generator, dtype=torch.float64)
             fields[item.field] = x.to(dtype)

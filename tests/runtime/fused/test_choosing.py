@@ -13,6 +13,7 @@ from rnnstudio.runtime.fused.jit import cache_folder
 from rnnstudio.runtime.fused.loops import KERNEL, MACHINE, REFERENCE, TORCH
 from rnnstudio.runtime.network import Network
 
+from .axes import batch_of, two_dimensional_lstm
 from .cells import CELLS, Draw, batch, delay, network, program
 from .test_against_reference import compare, force, run, same
 
@@ -83,20 +84,16 @@ def test_an_invented_cell_says_why_it_is_no_layer_of_torch() -> None:
     assert scan.why_not in line
 
 
-def log_softmax_gate(s, units: int) -> str:
-    total = s.add("total", "Linear", at=(0, 0), params={"units": units, "terms": 2}, input="x", input2="h_before")
-    h = s.add("h", "LogSoftmax", at=(0, 0), input=total)
-    delay(s, "h_before", h)
-    return h
-
-
 def test_what_cannot_be_fused_runs_on_the_reference_and_says_why() -> None:
-    made = program(log_softmax_gate, 8)
-    net = trained(Network(made))
-    (line,) = net.lowerings()
-    assert "reference loop" in line
-    assert "log_softmax" in line
-    assert set(net.loops.served.values()) == {REFERENCE}
+    made = two_dimensional_lstm(3)
+    net = Network(made)
+    net.losses(batch_of(made, 2, {"time": 3, "source": 2}, torch.float32)).total.backward()
+    outer, inner = made.scans()
+    lines = dict(line.split(": ", 1) for line in net.lowerings())
+    assert lines[outer.name].startswith("reference loop")
+    assert "it has a loop inside" in lines[outer.name]
+    assert lines[inner.name].startswith("machine code")
+    assert net.loops.served == {outer.name: REFERENCE, inner.name: MACHINE}
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

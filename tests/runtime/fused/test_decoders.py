@@ -34,10 +34,15 @@ ATTENTIONS: dict[str, Callable[[int], Program]] = {
 BY_TORCH: dict[str, Callable[[], Program]] = {
     "two heads": lambda: attending(4, score="dot", heads=2),
     "two heads, additive": lambda: attending(4, score="additive", heads=2, looked=True),
-    "scheduled sampling": lambda: writing(5),
     "sampled tokens": lambda: writing(5, probability=0.0, sample=True),
-    "scheduled sampling with attention": lambda: writing(5, attention=True),
     "batch normalisation": lambda: in_the_step("BatchNorm", 5),
+}
+
+WRITING: dict[str, Callable[[], Program]] = {
+    "scheduled sampling": lambda: writing(5),
+    "its own tokens": lambda: writing(5, size=32, probability=0.0),
+    "many tokens": lambda: writing(6, size=75),
+    "with attention": lambda: writing(5, size=17, attention=True),
 }
 
 POINTWISE: dict[str, Callable[[], Program]] = {
@@ -94,6 +99,25 @@ def test_what_torch_runs_at_every_step(name: str) -> None:
 
 
 @pytest.mark.parametrize("lowering", [MACHINE, TORCH])
+@pytest.mark.parametrize("name", WRITING)
+def test_tokens_that_the_loop_chooses(name: str, lowering: str) -> None:
+    program = WRITING[name]()
+    for own in (None, {axis: LENGTHS[axis] for axis in set(program.axes.values())}):
+        compare(program, lowering, batch(program), own)
+    compare(program, lowering, batch(program, 1, steps={"time": 1, "source": 4}))
+
+
+def test_a_true_token_that_is_in_no_table_is_told() -> None:
+    program = writing(5, size=7)
+    fields = batch(program)
+    fields["next"][:] = 7
+    network = Network(program)
+    network.set_lowering_choices({"back": MACHINE})
+    with pytest.raises(IndexError, match="not in the table"):
+        network(fields)
+
+
+@pytest.mark.parametrize("lowering", [MACHINE, TORCH])
 @pytest.mark.parametrize("name", POINTWISE)
 def test_what_is_pointwise_after_all(name: str, lowering: str) -> None:
     program = POINTWISE[name]()
@@ -111,8 +135,7 @@ def test_batch_normalisation_is_pointwise_outside_of_training() -> None:
 def test_a_carried_state_goes_on(lowering: str) -> None:
     for program in (attending(5, score="additive"), writing(5)):
         _, _, state = answer(program, REFERENCE, batch(program))
-        if lowering == TORCH or "back" not in state:
-            compare(program, lowering, batch(program), None, state)
+        compare(program, lowering, batch(program), None, state)
 
 
 @pytest.mark.parametrize("lowering", [MACHINE, TORCH])
@@ -183,7 +206,7 @@ def test_attention_writes_between_its_canaries(name: str, width: int) -> None:
 
 
 def test_what_torch_runs_is_timed_against_the_reference() -> None:
-    program = writing(5)
+    program = writing(5, probability=0.5, sample=True)
     network = Network(program)
     (line,) = network.lowerings()
     assert "torch function or reference" in line
