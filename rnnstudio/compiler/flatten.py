@@ -10,10 +10,10 @@ from ..catalog.catalog import CELL, Catalog
 from ..catalog.node import Context, Mistake, NodeKind
 from ..catalog.primitives import PRIMITIVES, Init, Op, Parameter, Value
 from ..design.design import Design, Graph, Node, Wire
-from ..design.errors import StudioError
 from ..design.signals import Signal
 from .program import Input, Loss
 from .resolve import Variables, cell_params, resolve, variables_of
+from .sharing import Clash, SharedParameters
 
 Port = tuple[str, str]
 """(path of a flat node, port)."""
@@ -28,6 +28,8 @@ class Flat:
     parameters: tuple[Parameter, ...]
     losses: tuple[Loss, ...]
     outputs: Mapping[str, str]
+    clashes: tuple[Clash, ...] = ()
+    """Nodes that share weights and set them differently."""
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class _Flattener:
                     late[inputs[port].name] = source
                 else:
                     inputs[port] = values[source]
-            writer.enter(flat.path, flat.weights)
+            writer.enter(flat.path, flat.weights, flat.node.kind)
             ordered = {p.name: inputs[p.name] for p in flat.kind.input_ports(flat.params) if p.name in inputs}
             if flat.kind.family == "Data" and flat.kind.outputs:
                 results: Mapping[str, Value] = {"out": self._field(writer, flat)}
@@ -208,14 +210,15 @@ class _Writer:
         self.trees = trees
         self.path = ""
         self.weights = ""
+        self.kind = ""
         self.inputs: list[Input] = []
         self.ops: dict[str, Op] = {}
-        self.parameters: dict[str, Parameter] = {}
+        self.parameters = SharedParameters()
         self.losses: list[Loss] = []
         self.outputs: dict[str, str] = {}
 
-    def enter(self, path: str, weights: str) -> None:
-        self.path, self.weights = path, weights
+    def enter(self, path: str, weights: str, kind: str) -> None:
+        self.path, self.weights, self.kind = path, weights, kind
 
     def field(self, field_name: str, signal: Signal, target: bool, shift: tuple[str, int]) -> Value:
         self.inputs.append(Input(self.path, field_name, signal, target, *shift))
@@ -241,13 +244,7 @@ class _Writer:
     def parameter(self, name: str, shape: Sequence[int], init: Init, *, trainable: bool = True) -> str:
         path = f"{self.weights}.{name}"
         wanted = Parameter(path, tuple(shape), init, trainable)
-        there = self.parameters.setdefault(path, wanted)
-        if there.shape != wanted.shape:
-            raise StudioError(
-                f"{self.path} shares “{path}” of shape {list(there.shape)} but needs {list(wanted.shape)}",
-                where=self.path,
-                remedy="Give both nodes the same sizes, or other shared names.",
-            )
+        self.parameters.ask(wanted, self.path, self.weights, self.kind)
         return path
 
     def broadcast(self, values: Sequence[Value]) -> tuple[tuple[str, ...], list[Value]]:
@@ -291,6 +288,6 @@ class _Writer:
                 todo += ops[name].inputs if name in ops else ()
         kept = tuple(op for op in ops.values() if op.name in live)
         used = {p for op in kept for key in ("weight", "bias", "mean", "variance") if (p := op.attrs.get(key))}
-        parameters = tuple(p for p in self.parameters.values() if p.path in used)
+        parameters = tuple(p for p in self.parameters.settled() if p.path in used)
         inputs = tuple(i for i in self.inputs if i.name in live | self._for_their_axes(live, kept))
-        return Flat(inputs, kept, parameters, tuple(self.losses), outputs)
+        return Flat(inputs, kept, parameters, tuple(self.losses), outputs, self.parameters.clashes())

@@ -19,6 +19,7 @@ from ..design.signals import Signal
 from .flatten import Flat, flatten
 from .resolve import Variables
 from .schedule import schedule
+from .sharing import Clash
 
 Found = Mapping[tuple[str, str], Signal | None]
 """The signal of each (node, port) of the design's own graph."""
@@ -83,6 +84,20 @@ class Proofs:
         self._proved: dict[tuple[str, ...], _Proof] = {}
         self._graph: tuple[tuple[Wire, ...], tuple[str, ...]] = ((), ())
         self._parts: tuple[tuple[str, ...], ...] = ()
+        self._clashes: dict[tuple[str, ...], tuple[Clash, ...]] = {}
+
+    @property
+    def clashes(self) -> tuple[Clash, ...]:
+        """Nodes of the design proved last that share weights and set them differently."""
+        return tuple(dict.fromkeys(clash for found in self._clashes.values() for clash in found))
+
+    def _note(self, flat: Flat, parts: Iterable[tuple[str, ...]]) -> None:
+        """Remember the clashes of the parts that were flattened."""
+        for part in parts:
+            inside = set(part)
+            self._clashes[part] = tuple(
+                c for c in flat.clashes if inside.issuperset(node.partition(".")[0] for node in c.nodes)
+            )
 
     def problem(
         self, design: Design, found: Found, feeds: Feeds, live: set[str], variables: Variables, context: Context
@@ -95,6 +110,7 @@ class Proofs:
             wanted[shared] = self._proof(design, shared, found, feeds, variables, context)
         open_parts = [p for p, proof in wanted.items() if p not in self._proved or not self._proved[p].holds(proof)]
         self._proved = {part: wanted[part] for part in wanted if part not in set(open_parts)}
+        self._clashes = {part: found for part, found in self._clashes.items() if part in wanted}
         keys = {key for part in open_parts for key in part}
         if not keys:
             return None
@@ -107,6 +123,7 @@ class Proofs:
             else:
                 unsure = _unsure(flat, parts)
                 if not unsure:
+                    self._note(flat, open_parts)
                     self._proved |= {part: wanted[part] for part in open_parts}
                     return None
         try:
@@ -115,6 +132,7 @@ class Proofs:
         except StudioError as error:
             return error
         unsure = _unsure(flat, parts)
+        self._note(flat, wanted)
         self._proved |= {p: proof for p, proof in wanted.items() if live.issuperset(p) and not unsure.intersection(p)}
         return None
 

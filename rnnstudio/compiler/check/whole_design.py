@@ -9,6 +9,7 @@ from ...design.design import MAIN
 from ..copies import DifferentSteps, Renaming, roots
 from ..leaks import leaks
 from ..loops import ImpossibleLoop
+from ..sharing import Clash
 from .run import Run
 
 RENAME = "RenameAxis"
@@ -81,6 +82,25 @@ def as_a_whole(run: Run) -> None:
         paths = error.nodes if isinstance(error, ImpossibleLoop) else (error.where,)
         graph, keys = _place(run, paths)
         run.report(code, "error", error.what, graph, keys)
+        return
+    for clash in run.memory.proofs.clashes:
+        _shared_settings(run, clash)
+
+
+def _shared_settings(run: Run, clash: Clash) -> None:
+    """Report nodes that share weights and set them differently, and say what holds."""
+    graph, keys = _place(run, clash.nodes)
+    nodes = run.design.graph_of(graph).nodes
+    labels = [nodes[key].label for key in keys]
+    said = []
+    if clash.frozen:
+        frozen = {key for path in clash.frozen for key in keys if key in path.split(".")}
+        them = " and ".join(nodes[key].label for key in keys if key in frozen)
+        said.append(f"only {them} freeze{'s' * (len(frozen) == 1)} them, so they are not trained")
+    if clash.starts:
+        said.append(f"start them differently, so they start as {labels[0]} says")
+    text = f"{' and '.join(labels)} share weights, but {' and '.join(said)}: set them alike"
+    run.report("SharedSettings", "warning", text, graph, keys)
 
 
 def _one_name_for_two_lengths(run: Run) -> bool:

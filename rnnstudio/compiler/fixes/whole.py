@@ -112,15 +112,24 @@ def _unshared(place: Place, node: Node) -> Iterator[Fix]:
 
 
 def shared_settings(place: Place) -> Iterator[Fix]:
-    """The settings of the node that decides for the others; or weights of their own."""
-    first, *others = (place.graph.nodes[key] for key in place.diagnostic.nodes)
-    edits: list[Edit] = []
-    for other in others:
-        known = place.params(other)
-        if other.kind == first.kind and other.params.get("cell") == first.params.get("cell"):
-            differ = [p for p in known if other.params.get(p) != first.params.get(p) and p not in ("bias", "terms")]
-            edits += [place.set(p, first.params.get(p), other) for p in differ]
-    if edits:
-        yield Compound(tuple(edits), "Set the same"), f"Set the others as {first.label}"
+    """The settings that hold, for all of the nodes; or weights of their own."""
+    nodes = [place.graph.nodes[key] for key in place.diagnostic.nodes]
+    first, *others = nodes
+    alike = [n for n in others if n.kind == first.kind and n.params.get("cell") == first.params.get("cell")]
+    names = [p for p in place.params(first) if p not in ("bias", "terms", "units", "cell", "frozen")]
+    differ = [p for p in names if any(n.params.get(p) != first.params.get(p) for n in alike)]
+    labels = " and ".join(n.label for n in others)
+    some = any(n.params.get("frozen") for n in nodes) and not all(n.params.get("frozen") for n in nodes)
+    freeze = [place.set("frozen", True, n) for n in nodes if some and "frozen" in place.params(n)]
+    ways = [[], *([p] for p in differ), differ] if differ else [[]]
+    for params in ways:
+        copied = [place.set(p, first.params.get(p), n) for p in params for n in alike]
+        if freeze or copied:
+            said = ["Freeze both" if len(nodes) == 2 else "Freeze all"] if freeze else []
+            if copied:
+                said.append(f"set {', '.join(params)} of {labels} as in {first.label}")
+            title = " and ".join(said)
+            title = title[:1].upper() + title[1:]
+            yield Compound((*freeze, *copied), title), title
     for other in others:
         yield from _unshared(place, other)

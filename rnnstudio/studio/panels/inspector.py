@@ -170,6 +170,9 @@ class NodeForm(QWidget):
                 self.shared.setToolTip("Nodes of one kind with the same weights name use the same parameters.")
                 self.shared.changed.connect(lambda text, _: session.do(SetShared(keys[0], text, graph)))
                 names.addRow("Weights", self.shared)
+                self.sharing = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+                self.sharing.setProperty("role", "muted")
+                names.addRow("", self.sharing)
         box.addLayout(names)
         params = form_layout()
         for param in self._common():
@@ -279,11 +282,23 @@ class NodeForm(QWidget):
             self.title.show_value(nodes[0].title, {})
             if hasattr(self, "shared"):
                 self.shared.show_value(nodes[0].shared, {})
+                text = self._sharing_text(nodes[0])
+                self.sharing.setText(text)
+                self.sharing.setVisible(bool(text))
             self._show_ports(nodes[0])
         for param in self._common():
             values = [n.params.get(param.name, param.default) for n in nodes]
             same = all(v == values[0] and type(v) is type(values[0]) for v in values)
             self.fields[param.name].show_value(values[0] if same else MIXED, variables)
+
+    def _sharing_text(self, node: Node) -> str:
+        """Who else uses the node's weights, and whose settings hold where they differ."""
+        for found in self.session.checked.diagnostics:
+            if found.code == "SharedSettings" and found.graph == self.graph and node.id in found.nodes:
+                return found.message
+        there = self.session.design.graph_of(self.graph).nodes.values()
+        others = [n.label for n in there if n is not node and (n.shared or n.id) == (node.shared or node.id)]
+        return f"Shared with {', '.join(others)}" if others else ""
 
     def _show_ports(self, node: Node) -> None:
         t = theme.current()

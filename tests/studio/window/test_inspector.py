@@ -7,7 +7,8 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox
 
-from rnnstudio.design.design import Var
+from rnnstudio.design.design import Node, Pin, Var, Wire, frozen
+from rnnstudio.design.edits import AddNode, Connect, SetParam, SetShared
 from rnnstudio.studio.panels.design_form import DesignForm
 from rnnstudio.studio.panels.fields import MIXED, NumberField
 from rnnstudio.studio.panels.inspector import NodeForm
@@ -216,3 +217,18 @@ def test_a_number_of_children_that_cannot_be_drawn_is_refused_at_the_field(hands
     before = hands.session.design
     type_into(number(hands, "children").edit, "0")
     assert hands.session.design is before
+
+
+def test_who_shares_the_weights_and_whose_settings_hold_is_told(hands, qtbot):
+    session = hands.session
+    session.do(AddNode(Node("tied", "Linear", frozen({"units": 65}), 900, 300, shared="readout")))
+    session.do(Connect(Wire(Pin("lstm", "h"), Pin("tied", "input"))))
+    session.do(AddNode(Node("result", "Output", x=1100, y=300)))
+    session.do(Connect(Wire(Pin("tied", "out"), Pin("result", "input"))))
+    session.do(SetParam("tied", "units", session.design.graph.nodes["readout"].params["units"]))
+    session.focus.select(("tied",))
+    qtbot.waitUntil(lambda: form(hands).sharing.text() == "Shared with readout")
+    session.do(SetParam("tied", "frozen", True))
+    qtbot.waitUntil(lambda: "only tied freezes them" in form(hands).sharing.text())
+    session.do(SetShared("tied", ""))
+    qtbot.waitUntil(lambda: not form(hands).sharing.isVisible())
