@@ -16,7 +16,7 @@ SUFFIX = ".rnncell"
 
 def dumps_cell(cell: CellDefinition) -> str:
     """The text of a cell file. Equal cells give equal bytes."""
-    body = {"format": FORMAT, "name": cell.name, **cell_to_json(cell)}
+    body = {**cell_to_json(cell), "format": FORMAT, "name": cell.name}
     return json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -27,7 +27,7 @@ def loads_cell(text: str, where: str = "") -> CellDefinition:
         raise StudioError("This is not a cell of rnnstudio", where=where, remedy=f"Give a {SUFFIX} file.")
     check_format(body["format"], FORMAT, where)
     check_name(body["name"])
-    return Reader(where).cell(body["name"], body)
+    return Reader(where).cell(body["name"], {k: v for k, v in body.items() if k not in ("format", "name")})
 
 
 def load_cell(path: Path) -> CellDefinition:

@@ -86,7 +86,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A titled rectangle drawn behind nodes; it means nothing to the compiler."""
+    """A titled rectangle drawn behind nodes; it means nothing to the compiler. extra: as of a Node."""
 
     id: str
     title: str
@@ -94,15 +94,17 @@ class Frame:
     y: float
     width: float
     height: float
+    extra: Mapping[str, Any] = field(default_factory=lambda: _EMPTY, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Nodes by id (in drawing order) and the wires between them."""
+    """Nodes by id (in drawing order) and the wires between them. extra: as of a Node."""
 
     nodes: Mapping[str, Node] = field(default_factory=lambda: _EMPTY)
     wires: tuple[Wire, ...] = ()
     frames: tuple[Frame, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=lambda: _EMPTY, hash=False)
 
     def replace(self, **changes: Any) -> Graph:
         return _replace(self, **changes)
@@ -128,7 +130,7 @@ class CellDefinition:
     """A reusable drawing. Its CellInput and CellOutput nodes are the ports of every node that uses it.
 
     `params` are the cell's own variables with their default values; a node of the cell may override each.
-    `doc`: one sentence; `formula`: the equations, one a line; `source`: the literature.
+    `doc`: one sentence; `formula`: the equations, one a line; `source`: the literature. `extra`: as of a Node.
     """
 
     name: str
@@ -137,6 +139,7 @@ class CellDefinition:
     doc: str = ""
     formula: str = ""
     source: str = ""
+    extra: Mapping[str, Any] = field(default_factory=lambda: _EMPTY, hash=False)
 
     def replace(self, **changes: Any) -> CellDefinition:
         return _replace(self, **changes)

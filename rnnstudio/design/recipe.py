@@ -34,6 +34,7 @@ class FieldSpec:
     columns: the file's column of each feature, for real fields.
     mean, std: per feature, of the training part; the model sees (x - mean) / std.
     shift_of, shift: this field is the field `shift_of` read `shift` steps later; "" when it is independent.
+    extra: what a file said that this version does not know, saved back unchanged.
     """
 
     name: str
@@ -46,6 +47,7 @@ class FieldSpec:
     std: tuple[float, ...] = ()
     shift_of: str = ""
     shift: int = 0
+    extra: Mapping[str, JSON] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         where = f"data field {self.name!r}"
@@ -65,7 +67,8 @@ class FieldSpec:
 
     def to_json(self) -> dict[str, JSON]:
         """As a JSON object; what equals the default is left out, so that a saved design stays short."""
-        written: dict[str, JSON] = {"name": self.name, "content": self.content, "size": self.size, "axis": self.axis}
+        written: dict[str, JSON] = {**self.extra, "name": self.name, "content": self.content}
+        written |= {"size": self.size, "axis": self.axis}
         for label in ("vocabulary", "columns", "mean", "std"):
             values = getattr(self, label)
             if values:
@@ -90,6 +93,7 @@ class FieldSpec:
             std=entry.numbers("std"),
             shift_of=entry.text("shift_of", ""),
             shift=entry.integer("shift", 0),
+            extra=entry.unknown(cls),
         )
 
 
@@ -102,7 +106,7 @@ class DataRecipe:
     path: the file, absolute or relative to the design's folder.
     split: fractions of the file for training, validation and test; they sum to 1.
     fields: what the file offers; empty while it has not been read.
-    digest: SHA-256 (hexadecimal) of the file's bytes when the fields were made; "" = unknown.
+    digest: SHA-256 (hexadecimal) of the file's bytes when the fields were made; "" = unknown. extra: as of a FieldSpec.
     """
 
     reader: str
@@ -111,6 +115,7 @@ class DataRecipe:
     split: tuple[float, float, float] = DEFAULT_SPLIT
     fields: tuple[FieldSpec, ...] = ()
     digest: str = ""
+    extra: Mapping[str, JSON] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         where = "data recipe"
@@ -144,6 +149,7 @@ class DataRecipe:
     def to_json(self) -> dict[str, JSON]:
         """As a JSON object, the same bytes for equal recipes."""
         return {
+            **self.extra,
             "reader": self.reader,
             "path": self.path,
             "options": dict(self.options),
@@ -172,6 +178,7 @@ class DataRecipe:
             split=(split[0], split[1], split[2]),
             fields=tuple(FieldSpec.from_json(item) for item in fields),
             digest=entry.text("digest", ""),
+            extra=entry.unknown(cls),
         )
 
 
@@ -196,6 +203,11 @@ class _Reader:
             raise StudioError(f"the {what} is not a JSON object", where=what)
         self.object: dict[str, JSON] = value
         self.what = what
+
+    def unknown(self, known: type[FieldSpec | DataRecipe]) -> dict[str, JSON]:
+        """The entries that are no field of `known`."""
+        names = {item.name for item in dataclasses.fields(known)} - {"extra"}
+        return {name: value for name, value in self.object.items() if name not in names}
 
     def text(self, name: str, default: str | None = None) -> str:
         value = self.object.get(name, default)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,14 @@ class Axis:
     kind: "sequence" (ordered steps) or "tree" (the nodes of a tree).
     chunk, carry: truncated back-propagation through time along this axis: how many steps it sees, and whether the loop
     state at the end of a chunk is the initial state of the next one. 0 and None: as the training settings say.
+    extra: what a file said that this version does not know, saved back unchanged.
     """
 
     name: str
     kind: str = "sequence"
     chunk: int = 0
     carry: bool | None = None
+    extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
 
 @dataclass(frozen=True, slots=True)

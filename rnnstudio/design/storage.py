@@ -22,6 +22,10 @@ FORMAT = 1
 SUFFIX = ".rnn"
 
 _NODE_KEYS = {"kind", "params", "x", "y", "title", "shared"}
+_GRAPH_KEYS = {"nodes", "wires", "frames"}
+_FRAME_KEYS = {"title", "x", "y", "width", "height"}
+_CELL_KEYS = {"graph", "params", "doc", "formula", "source"}
+_AXIS_KEYS = {"kind", "chunk", "carry"}
 _DESIGN_KEYS = {"format", "name", "doc", "variables", "graph", "cells", "axes", "data", "training"}
 
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -170,7 +174,7 @@ def _plain(value: Any) -> Any:
 
 
 def _axis_to_json(axis: Axis) -> dict[str, Any]:
-    body: dict[str, Any] = {"kind": axis.kind}
+    body: dict[str, Any] = {**axis.extra, "kind": axis.kind}
     if axis.chunk:
         body["chunk"] = axis.chunk
     if axis.carry is not None:
@@ -180,10 +184,12 @@ def _axis_to_json(axis: Axis) -> dict[str, Any]:
 
 def _graph_to_json(graph: Graph) -> dict[str, Any]:
     return {
+        **graph.extra,
         "nodes": {n.id: _node_to_json(n) for n in graph.nodes.values()},
         "wires": sorted([str(w.source), str(w.target)] for w in graph.wires),
         "frames": {
             f.id: {
+                **f.extra,
                 "title": f.title,
                 "x": _place(f.x),
                 "y": _place(f.y),
@@ -213,12 +219,18 @@ def _node_to_json(node: Node) -> dict[str, Any]:
 
 def cell_to_json(cell: CellDefinition) -> dict[str, Any]:
     return {
+        **cell.extra,
         "graph": _graph_to_json(cell.graph),
         "params": {k: value_to_json(v) for k, v in cell.params.items()},
         "doc": cell.doc,
         "formula": cell.formula,
         "source": cell.source,
     }
+
+
+def _unknown(body: Mapping[str, Any], known: set[str]) -> Mapping[str, Any]:
+    """What a newer version has written there."""
+    return frozen({k: v for k, v in body.items() if k not in known})
 
 
 def _finite(value: Any) -> bool:
@@ -262,7 +274,8 @@ class Reader:
             if kind not in ("sequence", "tree"):
                 raise self.fail(f"{place}.kind", f"{kind!r} is no kind of axis")
             chunk = self.take(axis, "chunk", int, 0, place)
-            axes[name] = Axis(name, kind, max(chunk, 0), self.take(axis, "carry", (bool, NoneType), None, place))
+            carry = self.take(axis, "carry", (bool, NoneType), None, place)
+            axes[name] = Axis(name, kind, max(chunk, 0), carry, _unknown(axis, _AXIS_KEYS))
         cells = {n: self.cell(n, c) for n, c in self.take(body, "cells", dict, {}, "").items()}
         data = body.get("data")
         try:
@@ -278,7 +291,7 @@ class Reader:
             axes=frozen(axes),
             data=recipe,
             training=frozen(self.take(body, "training", dict, {}, "")),
-            extra=frozen({k: v for k, v in body.items() if k not in _DESIGN_KEYS}),
+            extra=_unknown(body, _DESIGN_KEYS),
         )
 
     def cell(self, name: str, body: Any) -> CellDefinition:
@@ -291,6 +304,7 @@ class Reader:
             doc=self.take(body, "doc", str, "", place),
             formula=self.take(body, "formula", str, "", place),
             source=self.take(body, "source", str, "", place),
+            extra=_unknown(body, _CELL_KEYS),
         )
 
     def graph(self, body: dict[str, Any], place: str) -> Graph:
@@ -307,9 +321,10 @@ class Reader:
         frames = []
         for name, f in self.take(body, "frames", dict, {}, place).items():
             at = f"{place}.frames.{name}"
-            size = [float(self.take(f, key, (int, float), 0.0, at)) for key in ("x", "y", "width", "height")]
-            frames.append(Frame(name, self.take(f, "title", str, "", at), *size))
-        return Graph(frozen(nodes), tuple(wires), tuple(frames))
+            x, y, width, height = (float(self.take(f, k, (int, float), 0.0, at)) for k in ("x", "y", "width", "height"))
+            title = self.take(f, "title", str, "", at)
+            frames.append(Frame(name, title, x, y, width, height, _unknown(f, _FRAME_KEYS)))
+        return Graph(frozen(nodes), tuple(wires), tuple(frames), extra=_unknown(body, _GRAPH_KEYS))
 
     def node(self, name: str, body: Any, place: str) -> Node:
         try:
@@ -324,7 +339,7 @@ class Reader:
             y=float(self.take(body, "y", (int, float), 0.0, place)),
             title=self.take(body, "title", str, "", place),
             shared=self.take(body, "shared", str, "", place),
-            extra=frozen({k: v for k, v in body.items() if k not in _NODE_KEYS}),
+            extra=_unknown(body, _NODE_KEYS),
         )
 
     def params(self, body: dict[str, Any], place: str) -> Mapping[str, Value]:

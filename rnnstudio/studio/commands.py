@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QMimeData, QPointF, QRectF
@@ -158,7 +159,7 @@ class Commands:
         title, there = title.strip(), self.frame_of_selection()
         others = tuple(f for f in graph.frames if f is not there)
         if there is not None:
-            again = (Frame(there.id, title, there.x, there.y, there.width, there.height),) if title else ()
+            again = (dataclasses.replace(there, title=title),) if title else ()
             return session.do(SetFrames((*others, *again), name))
         nodes = [graph.nodes[k] for k in session.focus.nodes if k in graph.nodes]
         if not nodes or not title:

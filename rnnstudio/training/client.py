@@ -7,6 +7,7 @@ waits, and not for long.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import multiprocessing
 import multiprocessing.connection
 import queue
@@ -312,12 +313,13 @@ class _ProcessDriver:
         name = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
         why = f"The training process was ended from outside ({name})"
         remedy = "If memory ran out, make batch size, chunk or units smaller. Resume goes on from the last checkpoint."
+        failed = Failed(*self._last, why, f"step {self._last[0]}", remedy)
         try:
             if (Path(job.run_folder) / "run.json").exists():
-                mark_interrupted(Path(job.run_folder), why)
+                mark_interrupted(Path(job.run_folder), failed)
         except StudioError as error:
-            remedy = f"{remedy} {error}"
-        self._take([Failed(*self._last, why, f"step {self._last[0]}", remedy)])
+            failed = dataclasses.replace(failed, remedy=f"{remedy} {error}")
+        self._take([failed])
 
 
 @contextlib.contextmanager

@@ -114,6 +114,12 @@ class History:
             self._connection.close()
 
 
+def add(path: Path, event: Event) -> None:
+    """Keep an event of a run whose writer is gone. Raises StudioError when the file cannot be written."""
+    with History(path) as history:
+        history.record(event)
+
+
 def read_steps(path: Path, after: int = -1) -> Steps:
     """The steps behind step `after`, in order. Raises StudioError when the file is damaged or missing."""
     query = f"SELECT {', '.join(_STEP_COLUMNS)} FROM steps WHERE step > ? ORDER BY step"

@@ -17,7 +17,7 @@ from ..design.design import Design
 from ..design.errors import StudioError
 from ..design.storage import load, save, write_atomically
 from .events import Event, Failed, Finished, Forecast, ParameterNorms, Sampled, Validated
-from .history import Steps, read_events, read_steps
+from .history import Steps, add, read_events, read_steps
 from .settings import TrainingSettings, settings_from
 
 FORMAT = 1
@@ -188,12 +188,13 @@ class RunFolder:
             self.write_sample(event)
 
 
-def mark_interrupted(folder: Path, why: str) -> None:
+def mark_interrupted(folder: Path, event: Failed) -> None:
     """Note that a run's process died without being able to say so. Only for the client that saw it die."""
     run = Run.open(folder)
     if run.info["state"] in ("running", "paused"):
-        body = {**run.info, "state": "interrupted", "why": why, "changed": _now()}
+        body = {**run.info, "state": "interrupted", "why": event.what, "changed": _now()}
         write_json(folder / "run.json", body)
+        add(folder / "history.sqlite", event)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rnnstudio.design import storage
 from rnnstudio.design.design import Design, Frame
 from rnnstudio.design.errors import StudioError
+from rnnstudio.design.recipe import DataRecipe
 from rnnstudio.design.storage import dumps, load, loads, save
 from tests.design.changes import start
 from tests.full_disk import full_disk
@@ -62,6 +63,15 @@ def test_what_this_version_does_not_know_is_kept_and_saved_back() -> None:
     body["colour_scheme"] = {"deep": [1, {"x": None}]}
     body["graph"]["nodes"]["c"]["sparkle"] = {"a": [True]}
     body["graph"]["nodes"]["c"]["kind"] = "FromAnotherPlugin"
+    body["graph"]["layers"] = ["front", "back"]
+    body["graph"]["frames"]["f"] = {"title": "T", "x": 0.0, "y": 0.0, "width": 3.0, "height": 2.0, "tint": "red"}
+    cell = next(iter(body["cells"].values()))
+    cell["licence"], cell["name"], cell["format"] = "MIT", ["any"], 7
+    cell["graph"]["zoom"] = 2
+    next(iter(cell["graph"]["nodes"].values()))["halo"] = None
+    body["axes"]["time"] = {"kind": "sequence", "calendar": {"days": 7}}
+    field = {"name": "x", "content": "real", "size": 1, "axis": "time", "unit": "kg"}
+    body["data"] = {**DataRecipe("csv", "a.csv").to_json(), "fields": [field], "mirror": [1]}
     text = json.dumps(body)
     again = json.loads(dumps(loads(text)))
     assert again == body

@@ -186,6 +186,7 @@ def test_a_worker_that_is_killed_is_told_clearly(language: Design, tmp_path: Pat
         assert client.state == "failed"
         run = Run.open(tmp_path / "run")
         assert run.state == "interrupted"
+        assert [event for event in run.events() if isinstance(event, Failed)] == [failed]
         assert len(run.steps()) >= 0
         client.start(language, tmp_path, settings(steps=LONG, checkpoint_every=5), tmp_path / "run", resume=True)
         events = _until(client, _has(StepDone))
