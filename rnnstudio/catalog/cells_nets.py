@@ -111,11 +111,11 @@ def attention_decoder() -> CellDefinition:
 def self_attention() -> CellDefinition:
     s = Sketch()
     s.add("x", "CellInput", at=(0, 0))
-    again = s.add("again", "RenameAxis", at=(1, 1), title="the same steps again", input="x")
+    again = s.add("again", "RenameAxis", at=(1, 1), title="x again", input="x")
     s.add(
         "attention",
         "Attention",
-        at=(2, 0),
+        at=(2.2, 0),
         params={
             "score": "scaled_dot",
             "project": True,
@@ -126,8 +126,8 @@ def self_attention() -> CellDefinition:
         query="x",
         keys=again,
     )
-    s.add("h", "CellOutput", at=(3, 0), input="attention")
-    s.add("weights", "CellOutput", at=(3, 1), input="attention.weights")
+    s.add("h", "CellOutput", at=(3.6, 0), input="attention")
+    s.add("weights", "CellOutput", at=(3.6, 1), input="attention.weights")
     return s.cell(
         "SelfAttention",
         {"units": 64, "heads": 4, "causal": False},
