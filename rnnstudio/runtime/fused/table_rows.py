@@ -1,12 +1,14 @@
 """Rows of a table by their numbers: taken, and on the way back added up. Machine code on the CPU, else torch's own.
 
-torch's index_add_ goes number by number, and takes as long as a product of the loop.
+torch's index_add_ goes number by number, and takes as long as a product of the loop; its index_select writes to tensors
+without gaps alone.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -15,7 +17,7 @@ from torch import Tensor
 from .ir import Function, Target, declarations
 from .jit import CannotCompile, Code, compile_ir, host
 
-_ADD = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 4)
+_ROWS = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 4)
 
 
 def add_rows(table: Tensor, numbers: Tensor, rows: Tensor) -> Tensor:
@@ -23,28 +25,65 @@ def add_rows(table: Tensor, numbers: Tensor, rows: Tensor) -> Tensor:
     code = _code(table.dtype) if table.device.type == "cpu" else None
     if code is None or table.stride(1) != 1 or rows.stride(1) != 1:
         return table.index_add_(0, numbers, rows)
-    n, width = rows.shape
-    at = (table.data_ptr(), numbers.contiguous().data_ptr(), rows.data_ptr())
-    code[1](*at, table.stride(0), rows.stride(0), n, width)
+    _run(code.add, table, numbers, rows)
     return table
 
 
+def take_rows(table: Tensor, numbers: Tensor, rows: Tensor) -> Tensor:
+    """rows[i] = table[numbers[i]]. Shapes as in `add_rows`."""
+    code = _code(table.dtype) if table.device.type == "cpu" else None
+    if code is None or table.stride(1) != 1 or rows.stride(1) != 1:
+        return rows.copy_(table.index_select(0, numbers))
+    _run(code.take, table, numbers, rows)
+    return rows
+
+
+def _run(call: Callable[..., None], table: Tensor, numbers: Tensor, rows: Tensor) -> None:
+    n, width = rows.shape
+    numbers = numbers.contiguous()
+    call(table.data_ptr(), numbers.data_ptr(), rows.data_ptr(), table.stride(0), rows.stride(0), n, width)
+
+
+@dataclass(frozen=True)
+class _RowCode:
+    code: Code
+    add: Callable[..., None]
+    take: Callable[..., None]
+
+
 @lru_cache(maxsize=4)
-def _code(dtype: torch.dtype) -> tuple[Code, Callable[..., None]] | None:
+def _code(dtype: torch.dtype) -> _RowCode | None:
     if dtype not in (torch.float32, torch.float64):
         return None
     target = host(dtype == torch.float64)
     try:
-        code = compile_ir(declarations(target) + adding(target), target, {})
+        code = compile_ir(declarations(target) + adding(target) + taking(target), target, {})
     except CannotCompile:
         return None
-    return code, _ADD(code.address("add_rows"))
+    return _RowCode(code, _ROWS(code.address("add_rows")), _ROWS(code.address("take_rows")))
 
 
 def adding(t: Target) -> str:
     """@add_rows (table, numbers, rows, row length of the table, of the rows, rows, width)."""
+
+    def add(f: Function, entry: str, row: str, mask: str) -> None:
+        f.store(f.op("fadd", f.load(entry, mask), f.load(row, mask)), entry, mask)
+
+    return _row_by_row(t, "add_rows", add)
+
+
+def taking(t: Target) -> str:
+    """@take_rows, with the arguments of @add_rows."""
+
+    def take(f: Function, entry: str, row: str, mask: str) -> None:
+        f.store(f.load(entry, mask), row, mask)
+
+    return _row_by_row(t, "take_rows", take)
+
+
+def _row_by_row(t: Target, name: str, do: Callable[[Function, str, str, str], None]) -> str:
     args = "ptr noalias %table, ptr noalias %numbers, ptr noalias %rows, i64 %to, i64 %from, i64 %n, i64 %width"
-    f = Function(t, f"define void @add_rows({args}) nounwind")
+    f = Function(t, f"define void @{name}({args}) nounwind")
     whole = f.mul(f.let(f"sdiv i64 %width, {t.lanes}"), t.lanes)
     mask = f.lanes_below(f.let(f"sub nsw i64 %width, {whole}"))
     some = f.let(f"icmp slt i64 {whole}, %width")
@@ -53,10 +92,8 @@ def adding(t: Target) -> str:
         number = f.let(f"load i64, ptr {place}, align 8")
         target, source = f.address("%table", f.mul(number, "%to")), f.address("%rows", f.mul(i, "%from"))
         with f.loop("0", whole, str(t.lanes)) as j:
-            here = f.address(target, j)
-            f.store(f.op("fadd", f.load(here), f.load(f.address(source, j))), here)
+            do(f, f.address(target, j), f.address(source, j), "")
         with f.when(some):
-            here = f.address(target, whole)
-            f.store(f.op("fadd", f.load(here, mask), f.load(f.address(source, whole), mask)), here, mask)
+            do(f, f.address(target, whole), f.address(source, whole), mask)
     f.emit("ret void")
     return f.text()

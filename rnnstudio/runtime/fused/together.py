@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from .plan import Plan
 from .stages import Product
+from .tree_plan import TreePlan
 
 
-def lay(plan: Plan, weights: Mapping[str, Tensor]) -> bool:
+def lay(plan: Plan | TreePlan, weights: Mapping[str, Tensor]) -> bool:
     """Move the parameters of each product, and the biases of all slots, together; False where they are no parameters.
 
     What is not used whole, or lies in the memory of something else already, stays where it is.
@@ -47,7 +48,7 @@ class Stacks:
     biases: of each slot (path, first row, last row + 1), widths: of the slots, both in the order of their columns.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan | TreePlan) -> None:
         self._views: dict[object, tuple[list[int], Tensor]] = {}
         self.biases = _biases(plan)
         self.widths = [plan.form.slots[number].width for number in _ordered(plan)]
@@ -90,12 +91,12 @@ class Stacks:
         return view
 
 
-def _ordered(plan: Plan) -> list[int]:
+def _ordered(plan: Plan | TreePlan) -> list[int]:
     """Slots in the order of their columns."""
     return sorted(range(len(plan.form.slots)), key=plan.offsets.__getitem__)
 
 
-def _biases(plan: Plan) -> list[tuple[tuple[str, int, int], ...]]:
+def _biases(plan: Plan | TreePlan) -> list[tuple[tuple[str, int, int], ...]]:
     return [tuple(plan.form.slots[number].biases) for number in _ordered(plan)]
 
 

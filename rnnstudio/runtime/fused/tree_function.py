@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .hoisted import stack
+from .table_rows import add_rows, take_rows
+from .together import Stacks
 from .tree_buffers import TreeBuffers, TreeGradients, allocate, gradients, missing_row
 from .tree_hoisted import bias_gradients, project, read_gradients, weight_gradients
 from .tree_plan import TreePlan
@@ -60,50 +61,66 @@ def tree_names(plan: TreePlan) -> TreeNames:
 
 @dataclass(frozen=True, slots=True)
 class TreeJob:
-    """One call. like: gives dtype and device. tokens: see TreeBuffers."""
+    """One call. like: gives dtype and device. tokens: see TreeBuffers. padded: reads that are [places, width], with
+    padding; all others have a row for every node (or, of a table, for every token).
+    """
 
     plan: TreePlan
     names: TreeNames
     loop: LevelLoop
+    stacks: Stacks
     rows: TreeRows
     like: Tensor
     tokens: Mapping[str, Tensor]
+    padded: frozenset[str]
+
+    def stacked(self, weights: Mapping[str, Tensor]) -> dict[tuple[int, int], Tensor]:
+        """W of each product of a stage."""
+        return {
+            (level, i): self.stacks.of(product, weights)
+            for level, stage in enumerate(self.plan.stages)
+            for i, product in enumerate(stage.products)
+        }
+
+    def at_nodes(self, name: str, x: Tensor) -> Tensor:
+        """A read with a row for every node."""
+        return self.taken(x) if name in self.padded else x
+
+    def taken(self, x: Tensor) -> Tensor:
+        """[places, width] → [nodes, width]."""
+        return take_rows(x, self.rows.forest.place, x.new_empty(self.rows.nodes, x.shape[1]))
+
+    def placed(self, x: Tensor) -> Tensor:
+        """[nodes, width] → [places, width], zero at padding."""
+        forest = self.rows.forest
+        return add_rows(x.new_zeros(forest.size * forest.batch, x.shape[1]), forest.place, x)
 
 
 def run_tree_loop(job: TreeJob, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Yields [nodes, width] by name. tensors: as job.names says."""
+    """Yields [places, width] by name, zero at padding. tensors: as job.names says."""
     outs = _TreeLoop.apply(job, *tensors)  # type: ignore[no-untyped-call]
     return dict(zip((name for name, _ in job.plan.form.yields), outs, strict=True))
-
-
-def _stacked(plan: TreePlan, weights: Mapping[str, Tensor]) -> dict[tuple[int, int], Tensor]:
-    return {
-        (level, i): stack(product, weights)
-        for level, stage in enumerate(plan.stages)
-        for i, product in enumerate(stage.products)
-    }
 
 
 class _TreeLoop(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, job: TreeJob, *tensors: Tensor) -> tuple[Tensor, ...]:
         plan = job.plan
-        reads, vectors, missing, weights, biases = job.names.split(tensors)
-        stacked = _stacked(plan, weights)
-        b = allocate(plan, job.rows, job.like, reads, vectors, missing, stacked, job.tokens)
-        project(b, weights, biases)
+        given, vectors, missing, weights, biases = job.names.split(tensors)
+        reads = {name: job.at_nodes(name, x) for name, x in given.items()}
+        b = allocate(plan, job.rows, job.like, reads, vectors, missing, job.stacked(weights), job.tokens)
+        project(b, weights, biases, job.stacks)
         job.loop.forward(b)
         outs = []
         for name, _ in plan.form.yields:
             kind, key = plan.outputs[name]
-            outs.append(b.memories[int(key)][: job.rows.nodes] if kind == "memory" else b.yields[name])
+            outs.append(job.placed(b.memories[int(key)][: job.rows.nodes] if kind == "memory" else b.yields[name]))
         ctx.job = job
         ctx.set_materialize_grads(False)
-        ctx.stacked = {key: w for key, w in stacked.items() if not any(w is x for x in tensors)}
         ctx.names = (tuple(b.children), tuple(b.yields))
         kept = (*b.slots, *b.saved, *b.memories, *b.children.values(), *b.yields.values(), *b.sources)
-        ctx.save_for_backward(*tensors, *kept)
-        return tuple(out.view_as(out) for out in outs)
+        ctx.save_for_backward(*tensors, *reads.values(), *kept)
+        return tuple(outs)
 
     @staticmethod
     @once_differentiable
@@ -113,11 +130,18 @@ class _TreeLoop(torch.autograd.Function):
         kept = list(ctx.saved_tensors)
         count = len(ctx.needs_input_grad) - 1
         tensors = kept[:count]
-        reads, vectors, _, weights, biases = job.names.split(tensors)
+        _, vectors, _, weights, biases = job.names.split(tensors)
         wanted = job.names.split(ctx.needs_input_grad[1:])
-        stacked = {**(_stacked(plan, weights) if len(ctx.stacked) < _products(plan) else {}), **ctx.stacked}
         children, yields = ctx.names
-        sizes = (2, len(plan.saved), len(form.memories), len(children), len(yields), len(plan.sources))
+        sizes = (
+            len(job.names.reads),
+            2,
+            len(plan.saved),
+            len(form.memories),
+            len(children),
+            len(yields),
+            len(plan.sources),
+        )
         parts, at = [], count
         for size in sizes:
             parts.append(kept[at : at + size])
@@ -125,33 +149,34 @@ class _TreeLoop(torch.autograd.Function):
         b = TreeBuffers(
             plan=plan,
             rows=job.rows,
-            slots=(parts[0][0], parts[0][1]),
-            saved=parts[1],
-            memories=parts[2],
-            children=dict(zip(children, parts[3], strict=True)),
-            yields=dict(zip(yields, parts[4], strict=True)),
-            sources=parts[5],
-            reads=reads,
+            slots=(parts[1][0], parts[1][1]),
+            saved=parts[2],
+            memories=parts[3],
+            children=dict(zip(children, parts[4], strict=True)),
+            yields=dict(zip(yields, parts[5], strict=True)),
+            sources=parts[6],
+            reads=dict(zip(job.names.reads, parts[0], strict=True)),
             vectors=vectors,
-            weights=stacked,
+            weights=job.stacked(weights),
             tokens=job.tokens,
         )
-        given = {name: None if g is None else g.contiguous() for (name, _), g in zip(form.yields, douts, strict=True)}
+        given = {
+            name: None if g is None else job.taken(g.contiguous())
+            for (name, _), g in zip(form.yields, douts, strict=True)
+        }
         d = gradients(b, given)
         job.loop.backward(b, d)
         dweights = weight_gradients(b, d, weights, wanted[3])
-        read_gradients(b, d, weights, wanted[0])
+        read_gradients(b, d, weights, wanted[0], job.stacks)
         dbiases = bias_gradients(b, d, biases, wanted[4])
-        found: list[Tensor | None] = [d.reads.get(name) if wanted[0][name] else None for name in job.names.reads]
+        reads = {name: x for name, x in d.reads.items() if wanted[0][name]}
+        reads |= {name: job.placed(reads[name]) for name in job.padded if name in reads}
+        found: list[Tensor | None] = [reads.get(name) for name in job.names.reads]
         found += [d.vectors[name] if wanted[1][name] else None for name in job.names.vectors]
         found += [_missing_gradient(b, d, path) if wanted[2][path] else None for path in job.names.missing]
         found += [dweights.get(name) for name in job.names.weights]
         found += [dbiases.get(path) for path in job.names.biases]
         return (None, *found)
-
-
-def _products(plan: TreePlan) -> int:
-    return sum(len(stage.products) for stage in plan.stages)
 
 
 def _missing_gradient(b: TreeBuffers, d: TreeGradients, path: str) -> Tensor:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from .hoisted import stack
 from .stages import Product
-from .together import block
+from .table_rows import add_rows, take_rows
+from .together import Stacks, block
 from .tree_buffers import TreeBuffers, TreeGradients
 from .tree_plan import TreePlan
 
@@ -32,22 +32,24 @@ def _slot_bias(plan: TreePlan, number: int, biases: Mapping[str, Tensor], like: 
     return like.new_zeros(slot.width) if total is None else total
 
 
-def project(b: TreeBuffers, weights: Mapping[str, Tensor], biases: Mapping[str, Tensor]) -> None:
+def project(b: TreeBuffers, weights: Mapping[str, Tensor], biases: Mapping[str, Tensor], stacks: Stacks) -> None:
     """The linear maps of all inputs at all nodes, and the biases, into the pre-activations."""
     plan = b.plan
     filled: set[int] = set()
     for product in plan.projections:
         first, slots = _first(b, product), plan.slots_of(product)
         target = b.slots[0][first:].narrow(1, product.offset, product.size)
-        weight, source = stack(product, weights).t(), _read(b, product)
+        weight, source = stacks.of(product, weights).t(), _read(b, product)
         bias = None
         if not product.accumulate and any(plan.form.slots[n].biases for n in slots):
             bias = torch.cat([_slot_bias(plan, n, biases, target) for n in slots])
         tokens = b.tokens.get(str(product.source[1]))
         if tokens is not None:
             rows = torch.mm(source, weight) if bias is None else torch.addmm(bias, source, weight)
-            own = rows.index_select(0, tokens[first:])
-            target.add_(own) if product.accumulate else target.copy_(own)
+            if product.accumulate:
+                target.add_(rows.index_select(0, tokens[first:]))
+            else:
+                take_rows(rows, tokens[first:], target)
         elif product.accumulate:
             target.addmm_(source[first:], weight)
         elif bias is None:
@@ -88,7 +90,7 @@ def _arriving(b: TreeBuffers, d: TreeGradients, product: Product) -> Tensor:
     key = (str(name), product.offset)
     if key not in d.tables:
         table = own.new_zeros(len(b.reads[str(name)]), product.size)
-        d.tables[key] = table.index_add_(0, b.tokens[str(name)][first:], own)
+        d.tables[key] = add_rows(table, b.tokens[str(name)][first:], own)
     return d.tables[key]
 
 
@@ -118,14 +120,16 @@ def weight_gradients(
     return found
 
 
-def read_gradients(b: TreeBuffers, d: TreeGradients, weights: Mapping[str, Tensor], wanted: Mapping[str, bool]) -> None:
+def read_gradients(
+    b: TreeBuffers, d: TreeGradients, weights: Mapping[str, Tensor], wanted: Mapping[str, bool], stacks: Stacks
+) -> None:
     """Adds to d.reads what reaches the inputs through their linear maps."""
     for product in b.plan.projections:
         name = str(product.source[1])
         if not wanted[name]:
             continue
         whole, first = b.reads[name], 0 if name in b.tokens else _first(b, product)
-        weight, columns = stack(product, weights), _arriving(b, d, product)
+        weight, columns = stacks.of(product, weights), _arriving(b, d, product)
         if name not in d.reads and first == 0 and product.width == whole.shape[1]:
             d.reads[name] = torch.mm(columns, weight)
             continue

@@ -36,6 +36,7 @@ class TreeRows:
         self.above[child] = parent
         self.place = np.full(n, -1, np.int64)
         self.place[child] = place
+        self._parts: dict[int, Ints] = {}
 
     def child_at(self, slot: int, missing: int) -> Ints:
         """[nodes]: each node's child in a place; `missing` where there is none."""
@@ -67,6 +68,8 @@ class TreeRows:
 
         Within a level ranks are ordered by example, so that a group's part of a level is one range.
         """
+        if count in self._parts:
+            return self._parts[count]
         sizes = np.cumsum(np.bincount(self._examples, minlength=self.forest.batch))
         bounds = [0, *(int(np.searchsorted(sizes, self.nodes * (i + 1) / count)) + 1 for i in range(count - 1))]
         bounds.append(self.forest.batch)
@@ -74,4 +77,5 @@ class TreeRows:
         for level, (first, last) in enumerate(self.levels):
             cuts = first + np.searchsorted(self._examples[first:last], bounds)
             table[:, level, 0], table[:, level, 1] = cuts[:-1], cuts[1:]
+        self._parts[count] = table
         return table

@@ -13,8 +13,8 @@ from ...compiler.program import Scan
 from ..context import Context
 from ..forest import Forest
 from ..primitives import run_op
-from ..trees import by_node, by_rank
 from .expressions import reachable
+from .together import Stacks, lay
 from .tree_form import SHARE
 from .tree_function import LevelLoop, TreeJob, TreeNames, run_tree_loop, tree_names
 from .tree_plan import TreePlan
@@ -28,20 +28,23 @@ class FusedTree:
         self.scan = scan
         self.plan = plan
         self.names: TreeNames = tree_names(plan)
-        self.dims = {read.name: read.dim for read in scan.reads}
+        self._stacks = Stacks(plan)
+        self._laid = False
         stores = [s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]
         direct = {node.data[0] for node in reachable(stores) if node.op == "read"}
         self.embeds = {name: op for name, op in embeds.items() if name in self.names.reads and name not in direct}
 
     def run(self, loop: LevelLoop, values: dict[str, Tensor], context: Context) -> None:
         """Add the scan's yields to `values`."""
-        scan, form = self.scan, self.plan.form
+        form = self.plan.form
         for op in form.before:
             values[op.name] = run_op(op, tuple(values[name] for name in op.inputs), context)
-        forest = context.forest(scan.axis)
+        forest = context.forest(self.scan.axis)
         rows = TreeRows(forest)
         like = torch.empty(0, dtype=context.dtype, device=context.device)
+        self._laid = self._laid or lay(self.plan, context.weights)
         tensors: list[Tensor] = []
+        padded: set[str] = set()
         tokens: dict[str, Tensor] = {}
         masks = {f"{op.name}/mask": op for op in form.masks}
         for name in self.names.reads:
@@ -56,12 +59,14 @@ class FusedTree:
             elif name in form.shared:
                 tensors.append(values[name].index_select(0, forest.example))
             else:
-                tensors.append(by_rank(values[name], self.dims.get(name, 0), forest).contiguous())
+                padded.add(name)
+                tensors.append(values[name].flatten(0, 1).contiguous())
         tensors += [context.weight(form.parameters[name]) for name in self.names.vectors]
         named = (*self.names.missing, *self.names.weights, *self.names.biases)
         tensors += [context.weight(path) for path in named]
-        for name, out in run_tree_loop(TreeJob(self.plan, self.names, loop, rows, like, tokens), tensors).items():
-            values[name] = by_node([out], scan.dims[name], forest)
+        job = TreeJob(self.plan, self.names, loop, self._stacks, rows, like, tokens, frozenset(padded))
+        for name, out in run_tree_loop(job, tensors).items():
+            values[name] = out.view(forest.size, forest.batch, -1)
 
     def _words(
         self, name: str, values: Mapping[str, Tensor], forest: Forest, context: Context
@@ -72,7 +77,7 @@ class FusedTree:
         """
         if name not in self.embeds or context.device.type != "cpu":
             return None
-        own = by_rank(values[self.embeds[name].inputs[0]], self.dims.get(name, 0), forest)
+        own = values[self.embeds[name].inputs[0]].flatten()[forest.place]
         present, which = torch.unique(own, return_inverse=True)
         return (present, which) if 2 * len(present) <= len(own) else None
 

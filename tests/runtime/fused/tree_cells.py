@@ -22,10 +22,17 @@ Parents = list[int]
 """A tree: each node's parent, −1 at the root."""
 
 
-def tree_program(cell: str | Draw, units: int, inputs: int = 3, outputs: int = 2) -> Program:
-    """Features at every node → a loop over the tree → linear readout → squared error at every node."""
+def tree_program(cell: str | Draw, units: int, inputs: int = 3, outputs: int = 2, words: int = 0) -> Program:
+    """Features at every node → a loop over the tree → linear readout → squared error at every node.
+
+    words: size of a vocabulary; every node then has a word in place of features, and `inputs` is its embedding's width.
+    """
     s = Sketch()
-    s.add("x", "FeatureInput", at=AT, params={"field": "inputs", "axis": "tree"})
+    if words:
+        s.add("word", "TokenInput", at=AT, params={"field": "inputs", "axis": "tree", "size": words})
+        s.add("x", "Embedding", at=AT, params={"units": inputs}, input="word")
+    else:
+        s.add("x", "FeatureInput", at=AT, params={"field": "inputs", "axis": "tree"})
     if isinstance(cell, str):
         s.add("cell", "cell", at=AT, params={"cell": cell, "units": units}, x="x")
         out = "cell.h"
@@ -36,7 +43,8 @@ def tree_program(cell: str | Draw, units: int, inputs: int = 3, outputs: int = 2
     s.add("loss", "MeanSquaredError", at=AT, prediction="readout", target="y")
     cells = standard().cells
     used = {str(n.params["cell"]) for n in s._nodes.values() if n.kind == "cell"}
-    fields = (FieldSpec("inputs", "real", inputs, "tree"), FieldSpec("targets", "real", outputs, "tree"))
+    given = FieldSpec("inputs", "tokens", words, "tree") if words else FieldSpec("inputs", "real", inputs, "tree")
+    fields = (given, FieldSpec("targets", "real", outputs, "tree"))
     recipe = DataRecipe("csv", "", {}, (0.8, 0.1, 0.1), fields)
     design = Design(
         name="t",
