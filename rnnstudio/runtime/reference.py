@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
 from torch import Tensor
 
+from ..catalog.primitives import Op
 from ..compiler.program import Map, Region, Scan, State
 from ..design.signals import Tokens
 from .context import Context
@@ -22,10 +25,25 @@ def run_regions(regions: tuple[Region, ...], values: dict[str, Tensor], context:
 
 
 def run_map(region: Map, values: dict[str, Tensor], context: Context) -> None:
+    parts: dict[tuple[str, int, int], Tensor] = {}
     for op in region.ops:
-        values[op.name] = run_op(op, tuple(values[name] for name in op.inputs), context)
+        part = parts.get((op.inputs[0], op.attrs["start"], op.attrs["stop"])) if op.kind == "slice" else None
+        if part is not None:
+            values[op.name] = part
+        else:
+            values[op.name] = run_op(op, tuple(values[name] for name in op.inputs), context)
+        if op.kind == "linear" and not isinstance(op.attrs["weight"], str):
+            parts |= _parts(op, values[op.name], context)
         if context.record is not None:
             context.record.setdefault(op.name, []).append(values[op.name])
+
+
+def _parts(op: Op, joined: Tensor, context: Context) -> dict[tuple[str, int, int], Tensor]:
+    """The slices of a joined product, by their columns, cut at once: the gradient of each alone fills a whole."""
+    rows = [len(context.weights[path]) for path in op.attrs["weight"]]
+    stops = list(accumulate(rows))
+    cut = zip(stops, rows, torch.split(joined, rows, -1), strict=True)
+    return {(op.name, stop - size, stop): part for stop, size, part in cut}
 
 
 def run_scan(scan: Scan, values: dict[str, Tensor], context: Context) -> None:

@@ -9,11 +9,11 @@ import torch.nn.functional as F  # noqa: N812 - the name every torch program use
 from torch import Tensor
 
 from ...catalog.primitives import Op
-from ...compiler.program import Scan
+from ...compiler.program import Map, Scan
 from ...design.signals import Signal
 from ..context import Context, Watch
-from ..primitives import run_op, taken
-from ..reference import first_state
+from ..primitives import taken
+from ..reference import first_state, run_map
 from ..rows import Rows, rows_of
 from .expressions import reachable
 from .function import Job, Names, TimeLoop, names_of, run_loop
@@ -41,8 +41,7 @@ class FusedLoop:
         """Add the scan's yields to `values` and its final states to the context."""
         scan, plan, form = self.scan, self.plan, self.plan.form
         self._laid = self._laid or lay(plan, context.weights)
-        for op in form.before:
-            values[op.name] = run_op(op, tuple(values[name] for name in op.inputs), context)
+        run_map(Map(form.before), values, context)
         steps, rows = context.sizes[scan.axis], rows_of(form.further, context)
         lead = (scan.axis,)
         masks = self._masks(steps, rows, context) | self._mapped(values, rows, context)
