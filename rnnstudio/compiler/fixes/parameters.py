@@ -98,9 +98,10 @@ def _number(param: Param, value: Any) -> int | float | None:
         return None
     if isinstance(value, bool) or not isfinite(number):
         return None
-    low = param.minimum if param.minimum is not None else number
-    high = param.maximum if param.maximum is not None else number
-    number = min(max(number, low), high)
+    if param.minimum is not None:
+        number = max(number, param.minimum)
+    if param.maximum is not None:
+        number = min(number, param.maximum)
     return round(number) if param.type == "int" else number
 
 

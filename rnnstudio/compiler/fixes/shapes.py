@@ -190,6 +190,8 @@ def unknown_shape(place: Place) -> Iterator[Fix]:
     lost = [place.graph.nodes[key] for key in place.diagnostic.nodes]
     widths = [n.params["units"] for n in lost if isinstance(n.params.get("units"), int | Var)]
     from_outside = [s for n in lost for p in place.ports(n)[0] if (s := place.signal(place.source(p.name, n)))]
+    readers = [place.graph.nodes[w.target.node] for n in lost for w in place.graph.wires_from(n.id)]
+    from_outside += [s for n in readers for p in place.ports(n)[0] if (s := place.signal(place.source(p.name, n)))]
     widths += [size_of(s) for s in from_outside if not isinstance(s.content, Tokens)]
     for node in (n for n in lost if n.kind == "Delay"):
         for axis in dict.fromkeys([*(a for s in from_outside for a in s.axes), *axes]):

@@ -66,10 +66,13 @@ def _sources(place: Place, port: Port) -> list[Pin]:
         target = bool(getattr(kind, "target", False))
         if (key in after and not is_late) or (target and port.name not in ("target", "along")):
             continue
+        if port.name == "target" and (kind is None or kind.family != "Data"):
+            continue  # a prediction is no truth
         pin = Pin(key, output)
         score = hypot(node.x - source.x, node.y - source.y)
         score += 1000 if source.x >= node.x and not is_late else 0
         score -= 400 if pin not in read else 0
+        score += 300 if is_late and source.kind == "Linear" else 0  # a state is what comes behind it
         score -= 2000 if (target and port.name == "target") or (is_late and key in after) else 0
         scored.append((score, str(pin), pin))
     return [pin for _, _, pin in sorted(scored)]
