@@ -1,8 +1,8 @@
 """Which lowering each loop of a network runs on, and why: the one place where that is decided.
 
 `LOWERINGS` is the order in which they are tried. Where both torch.nn's kernel and machine code serve, a contest on the
-first training step decides what training runs on; on a GPU, and outside of training, torch.nn's kernel is taken. So an
-evaluation gives the same bits in the process that trained and in another one.
+first training step decides what training runs on; on a GPU one among all that serve there. Outside of training it is
+torch.nn's kernel, or on a GPU the torch function. So an evaluation gives the same bits in any process.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from . import contest, tree_codegen
 from .canonical import Declined, canonical
 from .codegen import why_not
 from .cuda_choice import ON_GPU, REFERENCE, TORCH, GpuLoops, outlook
+from .full_precision import in_full, is_mixed
 from .jit import CannotCompile
 from .machine_loop import MachineLoop
 from .plan import plan
@@ -72,6 +73,8 @@ class Loops:
         if context.record is not None:
             return False
         chosen = self.choices.get(scan.name, "") if context.training else ""
+        if chosen == MACHINE and context.device.type == "cuda":
+            chosen = ""  # of a run that began on a processor
         serving = self._serving(scan, context, chosen)
         name = chosen
         if name != REFERENCE and name not in serving:
@@ -96,8 +99,9 @@ class Loops:
             if context.device.type not in ("cpu", "cuda") or not context.training:
                 return found
         traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-        if traced or torch.is_autocast_enabled(context.device.type):
-            return found  # tracing and mixed precision need operations of torch's own
+        mixed = is_mixed(context.device)
+        if traced or (mixed and found):
+            return found  # tracing needs operations of torch's own, and its kernels know mixed precision
         if context.sizes[scan.axis] == 1 and not torch.is_grad_enabled():
             return found  # one step, as when generating: nothing to be gained, and a kernel would have to be compiled
         if chosen in found:
@@ -107,7 +111,7 @@ class Loops:
             if isinstance(fused, FusedLoop) and fused.plan.form.plain is None:
                 more = self._gpu.serving(scan, fused, context, chosen)
                 if context.device.type == "cuda" or chosen in more:
-                    return found | more
+                    return in_full(found | more) if mixed else found | more
         for name in (MACHINE, TORCH):
             if name not in LOWERINGS:
                 continue
@@ -118,7 +122,8 @@ class Loops:
                     found[REFERENCE] = partial(run_scan, scan)
                 if chosen != TORCH:
                     break
-        return {name: found[name] for name in LOWERINGS if name in found}
+        found = {name: found[name] for name in LOWERINGS if name in found}
+        return in_full(found) if mixed else found
 
     def _made(self, name: str, scan: Scan, context: Context) -> contest.Runner | str:
         """The runner of a fused lowering, or why there is none."""
