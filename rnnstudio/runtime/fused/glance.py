@@ -1,7 +1,7 @@
 """Attention at one step of a loop, recognised among plain operations: scores, softmax over places, weighted sum.
 
-Torch-free. With one head; additive, vᵀ tanh(q + k_j) (Bahdanau et al. 2015), or by products, c · qᵀ k_j (Luong et al.
-2015).
+Torch-free. Additive with one head, vᵀ tanh(q + k_j) (Bahdanau et al. 2015), or by products with any number of heads,
+c · qᵀ k_j (Luong et al. 2015, Vaswani et al. 2017).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from .plain_form import Plain, PlainStage
 class Glance:
     """One attention. keys, values: values from outside, [places, batch, width]. query: number of the node it copies.
 
-    score: path of v, [1, units] (additive), or None: products, times `scale`. weights: name of the softmax.
+    score: path of v, [1, units] (additive), or None: products, times `scale`. weights: name of the softmax. Every head
+    has its share of the `units` and of the `width`.
     """
 
     axis: str
@@ -26,6 +27,7 @@ class Glance:
     values: str
     units: int
     width: int
+    heads: int
     score: str | None
     scale: float
     weights: str
@@ -40,7 +42,7 @@ def glance(stage: PlainStage, plain: Plain) -> Glance:
     def take(name: str, *kinds: str) -> Op:
         op = ops.get(name)
         if op is None or op.kind not in kinds or name not in left:
-            raise Declined(f"{stage.ops[0].node} is not one attention with one head")
+            raise Declined(f"{stage.ops[0].node} is run by torch at every step: it is not one attention")
         left.remove(name)
         return op
 
@@ -68,11 +70,16 @@ def glance(stage: PlainStage, plain: Plain) -> Glance:
             raise Declined(f"{scores.node} has more than one matrix")
     given = dict(stage.inputs)
     values, (axis,) = out.inputs[1], soft.attrs["axes"]
-    if left or len(given) != 1 or query not in given or len(given[query]) != 1 or soft.signal.width != 1:
-        raise Declined(f"{out.node} is not one attention with one head")
+    if left or len(given) != 1 or query not in given or len(given[query]) != 1:
+        raise Declined(f"{out.node} is run by torch at every step: it is not one attention")
+    heads = soft.signal.width
+    if out.attrs["heads"] != heads or (path is not None and heads != 1):
+        raise Declined(f"{out.node} is run by torch at every step: it is additive with several heads")
     if not {keys, values} <= set(plain.outside) or [name for name, _ in stage.outputs] not in ([out.name], []):
         raise Declined(f"{out.node} reads what is made in the loop")
     if any(name in ops and name != soft.name for name in plain.yields):
         raise Declined(f"more of {out.node} is read outside than where it looked")
     (node,) = given[query]
-    return Glance(axis, node.number, keys, values, node.width, out.signal.width, path, scale, soft.name, out.name)
+    return Glance(
+        axis, node.number, keys, values, node.width, out.signal.width, heads, path, scale, soft.name, out.name
+    )

@@ -1,6 +1,7 @@
 """Attention inside the generated time loops: each row of the batch looks along its own places. Torch-free.
 
-Keys and values lie as [batch, places, width]; attention weights as [time, batch, pad], pad a multiple of the vector.
+Keys and values lie as [batch, places, width]; attention weights as [time, batch, heads, pad], pad a multiple of the
+vector.
 Forward keeps the weights alone; the way back computes tanh(q + k) once more, which costs less than to fetch it.
 """
 
@@ -53,21 +54,25 @@ def along(f: Function, width: int, body: Callable[[str, str], None]) -> None:
 
 
 class _Row:
-    """One row of the batch at one step."""
+    """One head of one row of the batch at one step."""
 
-    def __init__(self, loop: Loop, number: int, glance: Glance, rows: str, r: str) -> None:
+    def __init__(self, loop: Loop, number: int, glance: Glance, rows: str, r: str, head: str) -> None:
         self.f, self.t, self.glance = loop.f, loop.t, glance
         f = self.f
         self.arg = {what: value for (what, name), value in loop.args.items() if name == f"glance {number}"}
         row = f.add(rows, r)
         at = f.let(f"getelementptr i64, ptr {self.arg['lengths']}, i64 {r}", "p")
         self.own = f.let(f"load i64, ptr {at}, align 8")
-        self.query = loop._at(("source", loop.copied[glance.query]), row, 0)
+        self.units, self.width = glance.units // glance.heads, glance.width // glance.heads
+        self.unit, self.column = f.mul(head, self.units), f.mul(head, self.width)
+        self.query = f.address(loop._at(("source", loop.copied[glance.query]), row, 0), self.unit)
         first = f.mul(r, self.arg["places"])
-        self.first_key, self.first_value = f.mul(first, glance.units), f.mul(first, glance.width)
+        self.first_key = f.add(f.mul(first, glance.units), self.unit)
+        self.first_value = f.add(f.mul(first, glance.width), self.column)
         self.keys = f.address(self.arg["keys"], self.first_key)
         self.values = f.address(self.arg["values"], self.first_value)
-        self.weights = f.address(self.arg["weights"], f.mul(row, self.arg["pad"]))
+        self.place = f.mul(f.add(f.mul(row, glance.heads), head), self.arg["pad"])
+        self.weights = f.address(self.arg["weights"], self.place)
         self.row = row
 
     def sum(self) -> str:
@@ -102,11 +107,11 @@ class _Row:
 def forward(loop: Loop, number: int, glance: Glance, rows: str) -> None:
     """All rows of the range at one step."""
     f = loop.f
-    with f.loop("%from", "%to") as r:
-        row = _Row(loop, number, glance, rows, r)
+    with f.loop("%from", "%to") as r, f.loop("0", str(glance.heads)) as head:
+        row = _Row(loop, number, glance, rows, r, head)
         _scores(row)
         _softmax(row)
-        out = f.address(loop.args["plain", glance.out], f.mul(row.row, glance.width))
+        out = f.address(loop.args["plain", glance.out], f.add(f.mul(row.row, glance.width), row.column))
 
         def weighted(j: str, mask: str) -> None:
             total = row.sum()
@@ -116,7 +121,7 @@ def forward(loop: Loop, number: int, glance: Glance, rows: str) -> None:
                 row.hold(f.fma(share, value, row.held(total)), total)
             f.store(row.held(total), f.address(out, j), mask)
 
-        along(f, glance.width, weighted)
+        along(f, row.width, weighted)
 
 
 def _scores(row: _Row) -> None:
@@ -132,7 +137,7 @@ def _scores(row: _Row) -> None:
                 v = f.load(f.address(row.arg["score"], j), mask)
                 row.hold(f.fma(v, f.call("rnn_tanh", [f.op("fadd", q, k)]), row.held(total)), total)
 
-        along(f, glance.units, add)
+        along(f, row.units, add)
         score = f.let(f"fmul {row.t.scalar} {row.total(total)}, {row.t.number(glance.scale)}")
         f.emit(f"store {row.t.scalar} {score}, ptr {f.address(row.weights, s)}, align {row.t.size}")
 
@@ -173,11 +178,11 @@ def backward(loop: Loop, number: int, glance: Glance, rows: str) -> None:
     Gradients of keys, values and v are added to what is there.
     """
     f, t = loop.f, loop.t
-    with f.loop("%from", "%to") as r:
-        row = _Row(loop, number, glance, rows, r)
-        arriving = f.address(loop.args["dplain", glance.out], f.mul(r, glance.width))
-        given = f.address(row.arg["dweights"], f.mul(row.row, row.arg["pad"]))
-        change = f.address(row.arg["change"], f.mul(r, row.arg["pad"]))
+    with f.loop("%from", "%to") as r, f.loop("0", str(glance.heads)) as head:
+        row = _Row(loop, number, glance, rows, r, head)
+        arriving = f.address(loop.args["dplain", glance.out], f.add(f.mul(r, glance.width), row.column))
+        given = f.address(row.arg["dweights"], row.place)
+        change = f.address(row.arg["change"], f.mul(f.add(f.mul(r, glance.heads), head), row.arg["pad"]))
         with f.loop("0", row.own) as s:
             total, place = row.sum(), f.mul(s, glance.width)
             value, grown = f.address(row.values, place), f.address(row.arg["dvalues"], f.add(row.first_value, place))
@@ -188,11 +193,12 @@ def backward(loop: Loop, number: int, glance: Glance, rows: str) -> None:
                 row.hold(f.fma(d, f.load(f.address(value, j), mask), row.held(total)), total)
                 f.store(f.fma(share, d, f.load(f.address(grown, j), mask)), f.address(grown, j), mask)
 
-            along(f, glance.width, meet)
+            along(f, row.width, meet)
             found = f.let(f"fadd {t.scalar} {row.total(total)}, {f.load_scalar(f.address(given, s))}")
             f.emit(f"store {t.scalar} {found}, ptr {f.address(change, s)}, align {t.size}")
         _softmax_back(row, change)
-        _scores_back(row, change, f.address(loop.args["dsource", loop.copied[glance.query]], f.mul(r, glance.units)))
+        query = f.add(f.mul(r, glance.units), row.unit)
+        _scores_back(row, change, f.address(loop.args["dsource", loop.copied[glance.query]], query))
 
 
 def _softmax_back(row: _Row, change: str) -> None:
@@ -241,4 +247,4 @@ def _scores_back(row: _Row, change: str, dquery: str) -> None:
             place = f.address(dscore, j)
             f.store(f.op("fadd", f.load(place, mask), row.held(to_score)), place, mask)
 
-    along(f, glance.units, column)
+    along(f, row.units, column)

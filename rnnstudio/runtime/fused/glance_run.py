@@ -29,7 +29,7 @@ class GlanceRun:
         same = glance.values == glance.keys
         self.values = self.keys if same else room(keys, batch, self.places, glance.width).copy_(values.transpose(0, 1))
         self.pad = -(-self.places // lanes) * lanes
-        self.weights = room(keys, steps, batch, self.pad)
+        self.weights = room(keys, steps, batch, glance.heads, self.pad)
         plain.outputs[glance.out] = room(keys, steps, batch, glance.width)
         lengths = plain.context.lengths_of(glance.axis) if plain.context.ragged(glance.axis) else None
         self.lengths = torch.full((batch,), self.places) if lengths is None else lengths.to(torch.int64).contiguous()
@@ -49,7 +49,7 @@ class GlanceRun:
         numbers: dict[Key, int] = {(what, f"glance {self.number}"): value for what, value in own.items()}
         numbers["plain", self.glance.out] = self.plain.outputs[self.glance.out].data_ptr()
         if self.glance.weights in self.plain.plain.yields:
-            looked = self.weights[:, :, : self.places].transpose(1, 2).unsqueeze(3)
+            looked = self.weights[..., : self.places].permute(0, 3, 1, 2)
             self.plain.filled[self.glance.weights] = looked.movedim(0, self.plain.scan.dims[self.glance.weights])
         return numbers
 
@@ -58,11 +58,11 @@ class GlanceRun:
         g = self.glance
         new, batch = partial(self.room, self.keys), len(self.keys)
         self.dkeys, self.dvalues = new(*self.keys.shape), new(*self.values.shape)
-        self.dscore, self.change = new(threads, g.units), new(batch, self.pad)
+        self.dscore, self.change = new(threads, g.units), new(batch, g.heads, self.pad)
         self.arriving, self.dweights = new(batch, g.width), new(*self.weights.shape)
         given = self.plain.arrived(g.weights)
         if given is not None:
-            self.dweights[:, :, : self.places] = given.squeeze(3).transpose(1, 2)
+            self.dweights[..., : self.places] = given.permute(0, 2, 3, 1)
         own = {name: getattr(self, name) for name in ("dkeys", "dvalues", "dscore", "dweights", "change")}
         numbers: dict[Key, int] = {(what, f"glance {self.number}"): x.data_ptr() for what, x in own.items()}
         numbers["dplain", g.out] = self.arriving.data_ptr()

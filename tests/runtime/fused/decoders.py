@@ -28,7 +28,7 @@ def attending(
     s = Pattern()
     features(s)
     s.add("other", "FeatureInput", at=AT, params={"field": "other", "axis": "source"})
-    keys = s.linear("keys", units, "other", bias=not apart)  # one of scores by products has no gradient
+    keys = s.linear("keys", units, "other", bias=not apart)  # scores by products would give it none
     values = s.linear("values", units + 3, "other") if apart else keys
     if parts:
         s.add("scores", "Match", at=AT, params=params, query="before", keys=keys)
