@@ -26,7 +26,7 @@ _CAUSAL = Param("causal", "bool", False, "no looking ahead: each step sees the s
 
 FORMULA = (
     "dot: s = qᵀk;  scaled dot: s = qᵀk / √n;  general: s = qᵀ W k;  additive: s = vᵀ tanh(W q + U k + b)\n"
-    "a_j = softmax_j(s_j);  y = Σ_j a_j v_j"
+    "a_j = softmax_j(s_j);  y = Σ_j a_j v_j   (causal: j up to the query's own step)"
 )
 SOURCE = "additive: Bahdanau et al. 2015; dot, general: Luong et al. 2015; scaled, multi-head: Vaswani et al. 2017"
 
@@ -53,7 +53,9 @@ def source_axis(query: Signal | None, keys: Signal, params: Params, port: str = 
 
 def _divides(heads: int, width: int, what: str, port: str) -> None:
     if width % heads:
-        raise Mistake("WidthClash", f"{heads} heads do not divide the width {width} of the {what}", port)
+        raise Mistake(
+            "WidthClash", f"{heads} heads do not divide the width {width} of the {what}: change either number", port
+        )
 
 
 def _score_check(query: Signal | None, keys: Signal, params: Params) -> None:
@@ -201,7 +203,10 @@ class WeightedSum(NodeKind):
 class Attention(NodeKind):
     name = title = "Attention"
     family = "Time"
-    doc = "Looks along the keys' axis for what matches the query, and returns the values there, weighted."
+    doc = (
+        "Looks along the keys' axis for what matches the query, and returns the values there, weighted. A sequence "
+        "looks along itself where its keys have a second name for its axis: put a Rename axis before them."
+    )
     formula = FORMULA
     source = SOURCE
     inputs = (

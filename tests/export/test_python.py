@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler import source
 from rnnstudio.design.design import Design
 from rnnstudio.design.edits import RenameNode
@@ -22,6 +23,7 @@ from rnnstudio.export.certificate import SHAPES, TOLERANCE, Answer, compare
 from rnnstudio.export.python import _runner
 from rnnstudio.runtime import Network, generate
 from tests.conformance.drawings import DRAWINGS, language_model, recurrent
+from tests.conformance.drawings import design as drawing
 from tests.conformance.running import (
     Tensors,
     answer,
@@ -152,6 +154,25 @@ def test_words_are_written_with_spaces(tmp_path: Path) -> None:
     out = run_alone(tmp_path, "sys.path.insert(0, '.'); import words; print(words.write('the cat', 4, 0))")
     assert out.startswith("the cat ")
     assert len(out.split()) == 6
+
+
+def test_a_model_that_attends_to_its_past_writes_what_the_live_one_writes(tmp_path: Path) -> None:
+    s = Sketch()
+    s.add("text", "TokenInput", at=(0, 0))
+    s.add("embedding", "Embedding", at=(1, 0), params={"units": 4}, input="text")
+    params = {"cell": "SelfAttention", "units": 8, "heads": 2, "causal": True}
+    s.add("look", "cell", at=(2, 0), params=params, x="embedding")
+    s.add("readout", "Linear", at=(3, 0), params={"units": 5}, input="look.h")
+    s.add("next", "TokenTarget", at=(3, 1))
+    s.add("loss", "CrossEntropy", at=(4, 0), prediction="readout", target="next")
+    drawn = drawing(s, "text", "next")
+    network = network_of(program_of(drawn)).float()
+    assert drawn.data is not None
+    recipe = DataRecipe("text", "a.txt", {"level": "characters"}, fields=drawn.data.fields)
+    export_python(network, recipe, tmp_path / "model")
+    out = run_alone(tmp_path, "sys.path.insert(0, '.'); import model; print(model.write('abca', 12, 0))").strip()
+    live = generate(network, torch.tensor([[0, 1, 2, 0]]), 12, temperature=0)
+    assert out == "abca" + "".join("abcde"[int(token)] for token in live)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from ...catalog.node import Param
+from ...catalog.renaming import RenameAxis
 from ...catalog.trees import CHILDREN
 from ...compiler.resolve import variables_of
 from ...design.design import MAIN, Value, frozen
@@ -139,12 +140,26 @@ class DesignForm(QWidget):
             self.variables.addWidget(field, row, 1)
             self.variables.addWidget(remove, row, 2)
 
+    def _second_names(self) -> set[str]:
+        """Axes that are another name of one that an input has: they have its settings."""
+        checked, catalog = self.session.checked, self.session.catalog
+        renamed: set[str] = set()
+        given: set[str] = set()
+        for (graph, key, _), signal in checked.signals.items():
+            node = checked.design.graph_of(graph).nodes[key]
+            kind = catalog.of(node)
+            if node.kind == RenameAxis.name:
+                renamed.update(signal.axes)
+            elif kind is not None and kind.family == "Data":
+                given.update(signal.axes)
+        return renamed - given
+
     def _refresh_axes(self) -> None:
         design = self.session.design
         names: list[str] = []
         if self.graph == MAIN:
             seen = {a for s in self.session.checked.signals.values() for a in s.axes if not a.endswith(CHILDREN)}
-            names = sorted(seen | set(design.axes))
+            names = sorted((seen - self._second_names()) | set(design.axes))
         if names != list(self._boxes):
             for old in self._boxes.values():
                 old.hide()

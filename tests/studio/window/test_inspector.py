@@ -7,8 +7,10 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox
 
-from rnnstudio.design.design import Node, Pin, Var, Wire, frozen
+from rnnstudio.catalog.sketch import Sketch
+from rnnstudio.design.design import Design, Node, Pin, Var, Wire, frozen
 from rnnstudio.design.edits import AddNode, Connect, SetParam, SetShared
+from rnnstudio.studio.panels.axis_form import AxisForm
 from rnnstudio.studio.panels.design_form import DesignForm
 from rnnstudio.studio.panels.fields import MIXED, NumberField
 from rnnstudio.studio.panels.inspector import NodeForm
@@ -232,3 +234,17 @@ def test_who_shares_the_weights_and_whose_settings_hold_is_told(hands, qtbot):
     qtbot.waitUntil(lambda: "only tied freezes them" in form(hands).sharing.text())
     session.do(SetShared("tied", ""))
     qtbot.waitUntil(lambda: not form(hands).sharing.isVisible())
+
+
+def test_a_second_name_of_an_axis_has_no_settings_of_its_own(hands):
+    s = Sketch()
+    s.add("x", "FeatureInput", at=(0, 0), params={"field": "x", "size": 4})
+    s.add("again", "RenameAxis", at=(1, 1), input="x")
+    s.add("look", "Attention", at=(2, 0), params={"score": "dot", "causal": True}, query="x", keys="again")
+    s.add("y", "Output", at=(3, 0), input="look")
+    hands.window.session.new(Design(graph=s.graph()))
+    QApplication.processEvents()
+    design_form = hands.window.inspector.form
+    assert isinstance(design_form, DesignForm)
+    shown = [form.name for form in design_form.findChildren(AxisForm) if form.isVisibleTo(design_form)]
+    assert shown == ["time"]
