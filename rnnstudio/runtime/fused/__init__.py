@@ -2,13 +2,17 @@
 
 In the order in which a loop goes through them:
 expressions, canonical   a scan as products and a pointwise graph, however it was drawn
+plain_form               which operations of a step are neither, and run in stages of their own
 stages, backward, plan   what one step does forward and backward; what is kept between the two
 buffers, hoisted         the tensors of one run; products over all steps at once, embedding tables
 together, table_rows     weights laid side by side in memory; rows of a table added up
 function, serve          the autograd function, and how a network's values get in and out of it
+plain, adjoints          those stages in plain torch, step by step, and their way back
 torch_loop               the time loops in plain torch, on any device
 through_time             ‖∂L/∂h_t‖ of all states from what the way back leaves behind
 ir, vector_math, packing, products, codegen, in_place, jit, machine_loop    the time loops as LLVM IR, on the CPU
+glance, pick             attention, and tokens that the loop chooses, recognised; …_code: in the generated loops, …_run: their
+                         tensors; plain_code, plain_machine: both together
 triton_source, triton_loop, cuda_graphs    the same on a GPU: a kernel for each stage, recorded with the products
 cuda_choice, full_precision    what serves on a GPU; loops within mixed precision
 contest, loops           which lowering a loop runs on, and why
