@@ -11,8 +11,8 @@ plain, adjoints          those stages in plain torch, step by step, and their wa
 torch_loop               the time loops in plain torch, on any device
 through_time             ‖∂L/∂h_t‖ of all states from what the way back leaves behind
 ir, vector_math, packing, products, codegen, in_place, jit, machine_loop    the time loops as LLVM IR, on the CPU
-glance, pick             attention, and tokens that the loop chooses, recognised; …_code: in the generated loops, …_run: their
-                         tensors; plain_code, plain_machine: both together
+glance, pick             attention, and tokens that the loop chooses, recognised among plain operations
+glance_code, pick_code, plain_code, glance_run, pick_run, plain_machine    these in the generated loops; their tensors
 triton_source, triton_loop, cuda_graphs    the same on a GPU: a kernel for each stage, recorded with the products
 cuda_choice, full_precision    what serves on a GPU; loops within mixed precision
 contest, loops           which lowering a loop runs on, and why
