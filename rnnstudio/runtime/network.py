@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..catalog.primitives import Op
 from ..compiler.program import Loss, Map, Program, Region, Scan, parents_field, region_ops
-from ..compiler.prune import prune, without
+from ..compiler.prune import prune, trees_of, without
 from ..design.errors import StudioError
 from ..design.signals import Tokens
 from .context import Context, Watch
@@ -20,7 +20,8 @@ from .fused.loops import Loops
 from .initialise import initialise
 from .reference import run_map, run_scan
 from .state_gradients import by_autograd, of_batch
-from .trees import run_tree
+from .transfer import to_device
+from .trees import by_node, run_tree
 
 Fields = Mapping[str, Tensor]
 """Data by field: tokens [batch, *axes] int64, features [batch, *axes, width]."""
@@ -42,7 +43,8 @@ class Losses:
     """One batch's losses.
 
     total: scalar with its graph, the weighted sum of mean losses; places: what the first loss is a mean over.
-    parts: each loss by its node; correct: right argmax predictions at valid places (None without a cross-entropy).
+    parts: each loss by its node; correct: right argmax predictions at valid places, outside of training (None without
+    a cross-entropy).
     state: final states, detached; predictions: by loss node, batch first.
     values: those asked for, by their name in the program, [*axes, batch, width].
     """
@@ -175,7 +177,7 @@ class Network(nn.Module):
             total=total,
             places=self._places(self.program.losses[0], context),
             parts={loss.node: values[loss.value].detach() for loss in self.program.losses},
-            correct=self._correct(values, context),
+            correct=None if self.training else self._correct(values, context),
             state=context.final,
             predictions={n.node: self._batch_first(n.prediction, values).detach() for n in self.program.losses},
             values={name: values[name] for name in also},
@@ -190,6 +192,8 @@ class Network(nn.Module):
         for op in region_ops(self.program.regions):
             if op.kind == "delay":
                 starts[op.name] = (op.attrs["initial"], op.attrs["weight"], op.attrs["first"])
+            elif op.kind in ("clock", "step_number"):
+                starts[op.name] = ("zero", None, 0)
         anew: dict[str, Tensor] = {}
         for name, value in state.items():
             initial, weight, first = starts.get(name, ("wire", None, 0))
@@ -198,7 +202,7 @@ class Network(nn.Module):
             if initial == "wire" or len(rows) < batch:
                 anew[name] = value
                 continue
-            own = rows[:batch].to(value.device)
+            own = to_device(rows[:batch], value.device)
             begin = self.weights[weight].detach() if weight else torch.full_like(value, first if tokens else 0)
             anew[name] = torch.where(own if tokens else own[:, None], begin.to(value.dtype), value)
         return anew
@@ -233,11 +237,15 @@ class Network(nn.Module):
                 own = lengths.get(self.program.axes[axis])
                 if own is not None and item.field in fields:
                     fields[item.field] = fields[item.field].narrow(place + 1, 0, int(own[0]))
+        for axis in self.program.trees:
+            own, name = lengths.get(self.program.axes[axis]), parents_field(self.program.axes[axis])
+            if own is not None and name in fields:
+                fields[name] = fields[name].narrow(1, 0, int(own[0]))
         record: dict[str, list[Tensor]] = {}
         wanted = tuple(loss.value for loss in self.program.losses) or tuple(self.program.outputs.values())
         with torch.set_grad_enabled(gradients):
             weights = {path: w if w.requires_grad else _part_of_graph(w) for path, w in self.weights.items()}
-            values, _ = self._run(fields, {}, state, wanted, record=record, training=False, weights=weights)
+            values, context = self._run(fields, {}, state, wanted, record=record, training=False, weights=weights)
             total = self._total(values) if self.program.losses else None
             through_time = by_autograd(self.program, total, record)
         found: dict[str, Tensor] = {}
@@ -247,8 +255,10 @@ class Network(nn.Module):
                 continue
             sources = {s.source for s in scan.states}
             for op in _steps(scan):
+                if op.name not in record:  # it leads to no loss
+                    continue
                 if (op.kind in ("sigmoid", "tanh", "relu") or op.name in sources) and not op.signal.axes:
-                    found[op.node] = _in_time(record[op.name], scan)
+                    found[op.node] = _in_time(record[op.name], scan, context)
                     if op.kind == "sigmoid":
                         gates.append(op.node)
         loss = float(total.detach()) if total is not None else float("nan")
@@ -292,6 +302,11 @@ class Network(nn.Module):
         regions = self._needed(wanted)
         values, sizes, batch = self._inputs(fields, wanted)
         sizes |= steps or {}
+        own = {axis: lengths[data] for axis, data in self.program.axes.items() if lengths and data in lengths}
+        forests = self._forests(fields, own, regions, sizes)
+        if not values and forests:
+            batch = next(iter(forests.values())).batch
+        sizes |= {copy: sizes[axis] for copy, axis in self.program.copies.items() if axis in sizes}
         for region in regions:
             if isinstance(region, Scan) and not region.tree and region.axis not in sizes:
                 raise StudioError(
@@ -300,7 +315,6 @@ class Network(nn.Module):
                     remedy="Give a field that has it, or the number of steps.",
                 )
         values |= known or {}
-        own = {axis: lengths[data] for axis, data in self.program.axes.items() if lengths and data in lengths}
         weights = self.weights if weights is None else weights
         some = next((w for w in weights.values()), None)
         context = Context(
@@ -314,7 +328,7 @@ class Network(nn.Module):
             dtype=some.dtype if some is not None else torch.get_default_dtype(),
             keep_state=keep_state,
             record=record,
-            forests=self._forests(fields, own),
+            forests=forests,
             progress=self.progress,
             watch=watch,
         )
@@ -325,10 +339,8 @@ class Network(nn.Module):
         for region in regions:
             if isinstance(region, Map):
                 run_map(region, values, context)
-            elif region.tree:
-                run_tree(region, values, context)
             elif self.reference or not self.loops.run(region, values, context):
-                run_scan(region, values, context)
+                (run_tree if region.tree else run_scan)(region, values, context)
         return values, context
 
     def _inputs(self, fields: Fields, wanted: tuple[str, ...]) -> tuple[dict[str, Tensor], dict[str, int], int]:
@@ -367,16 +379,29 @@ class Network(nn.Module):
             values[item.name] = x
         return values, sizes, batch
 
-    def _forests(self, fields: Fields, lengths: Lengths) -> dict[str, Forest]:
-        """The trees of the batch. Raises StudioError when the data has none for an axis that is a tree."""
+    def _forests(
+        self, fields: Fields, lengths: Lengths, regions: tuple[Region, ...], sizes: dict[str, int]
+    ) -> dict[str, Forest]:
+        """The trees that some regions read; they tell the sizes of axes that no input has.
+
+        Raises StudioError when the data has none for such an axis, or of another size.
+        """
         forests: dict[str, Forest] = {}
+        read = trees_of(regions)
         for axis in self.program.trees:
             name = parents_field(self.program.axes[axis])
+            if axis not in read and (axis in sizes or name not in fields):
+                continue
             if name not in fields:
                 raise StudioError(
                     f"The data lacks the trees of “{axis}” (field “{name}”)", remedy="Load data of trees."
                 )
             forests[axis] = Forest(fields[name], lengths.get(axis))
+            if sizes.setdefault(axis, forests[axis].size) != forests[axis].size:
+                raise StudioError(
+                    f"The axis “{axis}” has {sizes[axis]} nodes in one field and {forests[axis].size} in “{name}”",
+                    remedy="Give every field of an axis the same number of nodes.",
+                )
         return forests
 
     def _needed(self, wanted: tuple[str, ...]) -> tuple[Region, ...]:
@@ -388,7 +413,7 @@ class Network(nn.Module):
     def _needs_inputs(self, wanted: tuple[str, ...]) -> set[str]:
         regions = self._needed(wanted)
         read = {name for op in region_ops(regions) for name in op.inputs}
-        read |= {s.given for scan in _all_scans(regions) for s in scan.states if s.given}
+        read |= {name for scan in _all_scans(regions) for s in scan.states for name in (s.given, s.source) if name}
         return read | set(wanted)
 
     def _total(self, values: Mapping[str, Tensor]) -> Tensor:
@@ -435,8 +460,10 @@ def _steps(scan: Scan) -> Iterable[Op]:
     return (op for region in scan.body if isinstance(region, Map) for op in region.ops)
 
 
-def _in_time(steps: Iterable[Tensor], scan: Scan) -> Tensor:
-    """[time, unit] of one example from what each step of a loop recorded."""
+def _in_time(steps: Sequence[Tensor], scan: Scan, context: Context) -> Tensor:
+    """[time, unit] of one example from what each step of a loop recorded; over a tree [node, unit]."""
+    if scan.tree:
+        return by_node(steps, 0, context.forest(scan.axis))[:, 0].detach()
     rows = [x[0].detach() for x in steps]
     return torch.stack(rows if scan.forward else rows[::-1])
 
