@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from ..design.signals import Signal
+from ..design.signals import Real, Signal
 from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
 from .primitives import Builder, Init, Value
 
@@ -13,7 +13,9 @@ def tree_axis(signal: Signal, params: Params, among: Collection[str]) -> str:
     """The tree axis a node acts on; `among`: all axes that are trees. Raises Mistake when the input has none."""
     axis: str = params["axis"]
     if axis and axis not in signal.axes:
-        raise Mistake("MixedAxes", f"the input {signal.text()} has no axis “{axis}”", "input")
+        raise Mistake(
+            "MixedAxes", f"the input {signal.text()} has no axis “{axis}”: choose one it has, or none", "input"
+        )
     trees = [a for a in signal.axes if a in among]
     if axis and axis not in trees:
         raise Mistake("NoTree", f"the axis “{axis}” is no tree: set its kind to “tree” in the design's axes", "input")
@@ -72,6 +74,8 @@ class Children(NodeKind):
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         signal = inputs["input"]
+        if signal is None and params["axis"] in context.trees and params["width"]:
+            signal = Signal((params["axis"],), Real(params["width"]))
         if signal is None:
             return {"out": None}
         content = need_real(signal, "input")

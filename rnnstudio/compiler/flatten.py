@@ -99,7 +99,7 @@ class _Flattener:
             else:
                 results = flat.kind.build(writer, ordered, flat.params)
             for port, value in results.items():
-                values[path, port] = writer.turned(value, flat.signals[port])
+                values[path, port] = writer.turned(port, value, flat.signals[port])
         names = {name: values[source].name for name, source in late.items()}
         return writer.finish(names)
 
@@ -233,13 +233,13 @@ class _Writer:
         self.ops[full] = Op(full, kind, tuple(v.name for v in inputs), signal, self.path, attrs)
         return Value(full, signal)
 
-    def turned(self, value: Value, wanted: Signal | None) -> Value:
-        """The value with its axes in the order that the shape rule promised to who reads it late."""
+    def turned(self, port: str, value: Value, wanted: Signal | None) -> Value:
+        """The value at a port, its axes in the order that the shape rule promised to who reads it late."""
         if wanted is None or value.signal.axes == wanted.axes:
             return value
         if set(value.signal.axes) != set(wanted.axes):
             raise ValueError(f"{self.path} is {value.signal.text()} but its shape rule says {wanted.text()}")
-        return self.op("align", (value,), wanted, name="turned", axes=wanted.axes, present=value.signal.axes)
+        return self.op("align", (value,), wanted, name=f"turned_{port}", axes=wanted.axes, present=value.signal.axes)
 
     def parameter(self, name: str, shape: Sequence[int], init: Init, *, trainable: bool = True) -> str:
         path = f"{self.weights}.{name}"
@@ -286,8 +286,17 @@ class _Writer:
             if name not in live:
                 live.add(name)
                 todo += ops[name].inputs if name in ops else ()
+            if not todo:
+                todo += _names_of_their_axes(live, ops)
         kept = tuple(op for op in ops.values() if op.name in live)
         used = {p for op in kept for key in ("weight", "bias", "mean", "variance") if (p := op.attrs.get(key))}
         parameters = tuple(p for p in self.parameters.settled() if p.path in used)
         inputs = tuple(i for i in self.inputs if i.name in live | self._for_their_axes(live, kept))
         return Flat(inputs, kept, parameters, tuple(self.losses), outputs, self.parameters.clashes())
+
+
+def _names_of_their_axes(live: set[str], ops: Mapping[str, Op]) -> list[str]:
+    """Renamings that nothing reads, but that alone say which axis a name stands for."""
+    axes = {axis for name in live if name in ops for axis in ops[name].signal.axes}
+    said = {op.attrs["to"] for name in live if (op := ops.get(name)) is not None and op.kind == "rename"}
+    return [op.name for op in ops.values() if op.kind == "rename" and op.attrs["to"] in axes - said]

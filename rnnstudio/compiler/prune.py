@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from .program import Input, Map, Program, Region, Scan, region_ops
+from .program import Input, Map, Program, Region, Scan, region_ops, scans_of
 
 
 def prune(regions: tuple[Region, ...], wanted: Iterable[str]) -> tuple[Region, ...]:
@@ -46,9 +46,10 @@ def without(regions: tuple[Region, ...], known: Iterable[str]) -> tuple[Region, 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What must be given to compute some values. inputs: in the program's order; trees: axes whose trees are read.
+    """What must be given to compute some values. inputs: in the program's order; trees: axes whose trees are read, or
+    that no input has.
 
-    free: axes that no input has (a network left to itself writes along them): their length must be said.
+    free: other axes that no input has (a network left to itself writes along them): their length must be said.
     """
 
     inputs: tuple[Input, ...]
@@ -70,8 +71,15 @@ def needs(program: Program, wanted: Iterable[str]) -> Needs:
     used |= {scan.axis for scan in scans}
     given = {axis for item in inputs for axis in item.signal.axes}
     used |= {program.copies[axis] for axis in used & program.copies.keys()}
-    free = tuple(axis for axis in program.axes if axis in used - given and axis not in program.copies)
-    return Needs(inputs, tuple(axis for axis in program.trees if axis in used), free)
+    trees = trees_of(regions) | (used - given)
+    free = tuple(a for a in program.axes if a in used - given and a not in program.copies and a not in program.trees)
+    return Needs(inputs, tuple(axis for axis in program.trees if axis in trees), free)
+
+
+def trees_of(regions: tuple[Region, ...]) -> set[str]:
+    """The axes of which some regions read who is whose child."""
+    loops = {scan.axis for scan in scans_of(regions) if scan.tree}
+    return loops | {op.attrs["axis"] for op in region_ops(regions) if op.kind in ("children", "root")}
 
 
 def _axes(program: Program, name: str) -> tuple[str, ...]:

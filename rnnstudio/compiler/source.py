@@ -16,7 +16,7 @@ from .printed.names import class_name, parameter_names, plain
 from .printed.starts import print_parameter
 from .printed.writer import Writer
 from .program import Input, Program, region_ops
-from .prune import needs, prune
+from .prune import Needs, needs, prune
 
 __all__ = ["class_name", "parameter_names", "source"]
 
@@ -72,7 +72,7 @@ def _forward(w: Writer) -> Iterator[str]:
     yield "    state: what the call before returned, to go on from there; None: from the beginning."
     yield f"    Returns ({_results(w.program)}, state)."
     yield '    """'
-    body = ["state, final = state or {}, {}", *_sizes(w, inputs, needed.free)]
+    body = ["state, final = state or {}, {}", *_sizes(w, inputs, needed)]
     for axis in trees:
         w.helpers.add("Forest")
         own = f'(lengths or {{}}).get("{w.data_axis(axis)}")'
@@ -83,9 +83,14 @@ def _forward(w: Writer) -> Iterator[str]:
     yield f"    return {results if len(outputs) == 1 else f'({results})'}, final"
 
 
-def _sizes(w: Writer, inputs: Sequence[Input], free: Sequence[str]) -> Iterator[str]:
-    known = set(free)
-    if not inputs:
+def _sizes(w: Writer, inputs: Sequence[Input], needed: Needs) -> Iterator[str]:
+    known = set(needed.free)
+    given = {axis for item in inputs for axis in item.signal.axes}
+    for axis in needed.trees:
+        if not inputs or axis not in given:
+            known.add(axis)
+            yield f"batch, {w.axes[axis]} = {w.names[f'parents of {axis}']}.shape"
+    if not inputs and not needed.trees:
         yield "batch = 1"
     for i, item in enumerate(inputs):
         name = w.names[item.name]

@@ -41,7 +41,7 @@ def whole_design(run: Run) -> None:
     if ends:
         for node in graph.nodes.values():
             if node.id not in live:
-                text = f"{node.label} leads to no loss and no output: it is not computed"
+                text = f"{node.label} leads to no loss and no output, so it is not computed: connect it, or delete it"
                 run.report("DeadNode", "hint", text, MAIN, (node.id,))
     for leak in leaks(graph, run.design, run.catalog, run.main):
         way = " → ".join(graph.nodes[key].label for key in leak.path)
@@ -61,11 +61,12 @@ def as_a_whole(run: Run) -> None:
         if (kind := run.catalog.of(nodes[graph, key])) is not None and kind.family == "Data"
         for axis in signal.axes
     }
-    given |= {axis for (graph, key, _), s in run.signals.items() if nodes[graph, key].kind == RENAME for axis in s.axes}
+    given |= _new_names(run)
     for (graph, key, _), signal in run.signals.items():
         unknown = [axis for axis in signal.axes if axis.removesuffix(CHILDREN) not in given]
-        if unknown and nodes[graph, key].kind == "Delay":
-            text = f"{nodes[graph, key].label} steps along “{unknown[0]}”, which no input has"
+        if unknown and nodes[graph, key].kind in ("Delay", "Children"):
+            does = "steps along" if nodes[graph, key].kind == "Delay" else "goes down"
+            text = f"{nodes[graph, key].label} {does} “{unknown[0]}”, which no input has: choose an axis that one has"
             run.report("UnknownAxis", "error", text, graph, (key,))
             return
     if any(node.kind == RENAME for node in nodes.values()) and _one_name_for_two_lengths(run):
@@ -81,7 +82,8 @@ def as_a_whole(run: Run) -> None:
         code = str(getattr(error, "code", "SharedShapes"))
         paths = error.nodes if isinstance(error, ImpossibleLoop) else (error.where,)
         graph, keys = _place(run, paths)
-        run.report(code, "error", error.what, graph, keys)
+        remedy = error.remedy.rstrip(".")
+        run.report(code, "error", f"{error.what}: {remedy[:1].lower()}{remedy[1:]}", graph, keys)
         return
     for clash in run.memory.proofs.clashes:
         _shared_settings(run, clash)
@@ -128,6 +130,17 @@ def _one_name_for_two_lengths(run: Run) -> bool:
         run.report("DifferentAxes", "error", f"{error.what}: choose another name", graph, (key,))
         return True
     return False
+
+
+def _new_names(run: Run) -> set[str]:
+    """The axes that nodes have given a second name."""
+    found: set[str] = set()
+    for place in run.settled.values():
+        for key, item in place.drawn.items():
+            if item.node.kind == RENAME:
+                after, before = (place.found.get(pin) for pin in ((key, "out"), item.feeds["input"]))
+                found.update(set(after.axes) - set(before.axes) if after and before else ())
+    return found
 
 
 def _place(run: Run, paths: Iterable[str]) -> tuple[str, list[str]]:
