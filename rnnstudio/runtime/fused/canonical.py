@@ -191,6 +191,8 @@ class _Reader:
                 return False
             if not made_of_it.isdisjoint(op.inputs):
                 made_of_it.add(op.name)
+        if not made_of_it.isdisjoint(self.stage_of):  # what a plain stage sends back is not kept
+            return False
         others = (self.nodes[op.name] for op in ops if op.name not in made_of_it and op.name in self.nodes)
         return not any(part.number in own for node in others for _, part in parts(node))
 

@@ -51,6 +51,21 @@ def attending(
     return program_of(design(s, "inputs", "other", "targets"))
 
 
+def feeding(units: int) -> Program:
+    """Attention with the new state as its query, whose result the next step reads (Luong et al. 2015, section 3.3)."""
+    s = Pattern()
+    features(s)
+    s.add("other", "FeatureInput", at=AT, params={"field": "other", "axis": "source"})
+    s.linear("keys", units, "other")
+    s.add("state", "Tanh", at=AT, input=s.linear("sum", units, "inputs", "before", "fed"))
+    s.add("before", "Delay", at=AT, params={"axis": "time", "width": units}, input="state")
+    s.add("found", "Attention", at=AT, params={"score": "dot"}, query="state", keys="keys")
+    s.add("joined", "Tanh", at=AT, input=s.linear("joined_sum", units, "state", "found"))
+    s.add("fed", "Delay", at=AT, params={"axis": "time", "width": units}, input="joined")
+    regression(s, "joined")
+    return program_of(design(s, "inputs", "other", "targets"))
+
+
 def writing(
     units: int, *, size: int = 5, probability: float = 0.5, sample: bool = False, attention: bool = False
 ) -> Program:

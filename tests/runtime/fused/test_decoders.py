@@ -16,7 +16,7 @@ from rnnstudio.runtime.fused.serve import FusedLoop
 from rnnstudio.runtime.network import Network
 from rnnstudio.runtime.reference import run_map
 
-from .decoders import LENGTHS, answer, answering, attending, batch, given_a_vector, in_the_step, writing
+from .decoders import LENGTHS, answer, answering, attending, batch, feeding, given_a_vector, in_the_step, writing
 from .test_against_reference import TOLERANCE, same
 from .test_bounds import WIDTHS, Guarded, GuardedLoop
 
@@ -30,6 +30,7 @@ ATTENTIONS: dict[str, Callable[[int], Program]] = {
     "dot, where it looked is read": lambda n: attending(n, score="dot", looked=True),
     "heads": lambda n: attending(3 * n, score="scaled_dot", heads=3, looked=True),
     "heads, projected": lambda n: attending(2 * n, score="scaled_dot", heads=2, project=True),
+    "input feeding": feeding,
     "from its parts": lambda n: attending(n, parts=True, score="dot", apart=True),
 }
 
@@ -159,6 +160,21 @@ def test_a_padded_batch_gives_what_each_example_gives_alone(name: str, lowering:
         _, alone, _ = answer(program, lowering, single)
         part = together["prediction"][row : row + 1, : own["time"]]
         torch.testing.assert_close(part, alone["prediction"], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("draw", [feeding, lambda n: attending(n, score="additive")])
+def test_gradients_through_time_are_those_of_one_example_or_none(draw: Callable[[int], Program]) -> None:
+    program = draw(5)
+    fields = batch(program, 1)
+    network = Network(program, 1).double().train()
+    network.set_lowering_choices({scan.name: MACHINE for scan in program.scans()})
+    watch: list[Callable[[], dict[str, Tensor]]] = []
+    network.losses(fields, watch=watch).total.backward()
+    found, probed = network.state_gradients(watch, None, 1), network.probe(fields).state_gradients
+    assert found.keys() <= probed.keys()
+    assert bool(found) == (draw is not feeding)
+    for path, norms in found.items():
+        torch.testing.assert_close(norms[:, 0], probed[path])
 
 
 @pytest.mark.parametrize("threads", [2, 3])
