@@ -20,7 +20,9 @@ def crossed_axis(signal: Signal, params: Params) -> str:
     """
     axis: str = params["axis"]
     if axis and axis not in signal.axes:
-        raise Mistake("MixedAxes", f"the input {signal.text()} has no axis “{axis}”", "input")
+        raise Mistake(
+            "MixedAxes", f"the input {signal.text()} has no axis “{axis}”: choose one it has, or none", "input"
+        )
     if axis:
         return axis
     if len(signal.axes) == 1:

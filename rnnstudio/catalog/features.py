@@ -25,7 +25,9 @@ class Softmax(Unary):
         signal = inputs["input"]
         axis = params["axis"]
         if signal is not None and axis and axis not in signal.axes:
-            raise Mistake("MixedAxes", f"the input {signal.text()} has no axis “{axis}”", "input")
+            raise Mistake(
+                "MixedAxes", f"the input {signal.text()} has no axis “{axis}”: choose one it has, or none", "input"
+            )
         return super().infer(inputs, params, context)
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:

@@ -27,7 +27,7 @@ class _Field(NodeKind):
         if spec is None:
             if context.fields:
                 known = ", ".join(f"“{f}”" for f in context.fields)
-                raise Mistake("UnknownField", f"the data has no field “{name}”; it has {known}")
+                raise Mistake("UnknownField", f"the data has no field “{name}”; it has {known}: choose one")
             if size <= 0:
                 raise Mistake("NoData", f"the size of “{name}” is not known: load data, or set its size")
             axes = (params["axis"],) if params["axis"] else ()

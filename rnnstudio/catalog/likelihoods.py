@@ -109,7 +109,8 @@ class Ctc(PairLoss):
         if prediction.width != size + 1:
             raise Mistake(
                 "WidthClash",
-                f"the prediction has {prediction.width} scores, but {size} labels and the blank need {size + 1}",
+                f"the prediction has {prediction.width} scores, but {size} labels and the blank need {size + 1}: "
+                "set the readout's units to that",
                 "prediction",
             )
         return {}

@@ -83,10 +83,17 @@ class CrossEntropy(PairLoss):
         weights = params["class_weights"]
         if weights and len(weights) != size:
             raise Mistake(
-                "WidthClash", f"there are {len(weights)} class weights for {size} tokens", "target", "class_weights"
+                "WidthClash",
+                f"there are {len(weights)} class weights for {size} tokens: give one for each, or none",
+                "target",
+                "class_weights",
             )
         if weights and (min(weights) < 0 or max(weights) <= 0):
-            raise Mistake("WrongParameter", "class weights must not be negative, nor all 0", param="class_weights")
+            raise Mistake(
+                "WrongParameter",
+                "class weights must not be negative, nor all 0: give others, or none",
+                param="class_weights",
+            )
         return {}
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
@@ -116,7 +123,12 @@ class Regression(PairLoss):
             raise Mistake("TokensWhereFeaturesBelong", "the target holds tokens: use a Cross-entropy loss", "target")
         width = need_real(prediction, "prediction").width
         if width != target.width:
-            raise Mistake("WidthClash", f"the prediction has width {width} but the target {target.width}", "prediction")
+            raise Mistake(
+                "WidthClash",
+                f"the prediction has width {width} but the target {target.width}: "
+                f"set the readout's units to {target.width}",
+                "prediction",
+            )
         return {}
 
 

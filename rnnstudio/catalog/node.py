@@ -174,7 +174,11 @@ def need_real(signal: Signal, port: str) -> Real:
 
 def need_tokens(signal: Signal, port: str) -> Tokens:
     if isinstance(signal.content, Real):
-        raise Mistake("FeaturesWhereTokensBelong", f"“{port}” needs tokens but gets features {signal.text()}", port)
+        raise Mistake(
+            "FeaturesWhereTokensBelong",
+            f"“{port}” needs tokens but gets features {signal.text()}: connect tokens, or use a node for features",
+            port,
+        )
     return signal.content
 
 
@@ -195,6 +199,11 @@ def joint_width(signals: Mapping[str, Signal]) -> int:
         if here == 1 or here == width:
             continue
         if width != 1:
-            raise Mistake("WidthClash", f"“{first}” has width {width} but “{port}” has width {here}", port)
+            raise Mistake(
+                "WidthClash",
+                f"“{first}” has width {width} but “{port}” has width {here}: "
+                "make them equal, or put a Linear in between",
+                port,
+            )
         width, first = here, port
     return width

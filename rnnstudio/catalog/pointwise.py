@@ -254,7 +254,11 @@ class Slice(NodeKind):
         width = need_real(signal, "input").width
         start, stop = params["start"], params["stop"]
         if not start < stop <= width:
-            raise Mistake("EmptySlice", f"features {start} … {stop - 1} are not in an input of width {width}", "input")
+            raise Mistake(
+                "EmptySlice",
+                f"features {start} … {stop - 1} are not in an input of width {width}: change start or stop",
+                "input",
+            )
         return {"out": Signal(signal.axes, Real(stop - start))}
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:

@@ -44,18 +44,30 @@ class Delay(NodeKind):
         if isinstance(signal.content, Tokens):
             if params["first"] >= signal.content.size:
                 raise Mistake(
-                    "NoSuchToken", f"the token before the first must be below {signal.content.size}", param="first"
+                    "NoSuchToken",
+                    f"the token before the first must be below {signal.content.size}: set “first”",
+                    param="first",
                 )
             if params["initial"] == "learned":
                 raise Mistake("TokensWhereFeaturesBelong", "the initial token cannot be learned: set it as “first”")
         if initial is not None:
             if axis in initial.axes:
-                raise Mistake("MixedAxes", f"the initial state must not have the axis “{axis}” itself", "initial")
+                raise Mistake(
+                    "MixedAxes",
+                    f"the initial state must not have the axis “{axis}” itself: take its Last or Mean",
+                    "initial",
+                )
             if other := [a for a in initial.axes if a not in signal.axes]:
-                raise Mistake("MixedAxes", f"the initial state has the axis “{other[0]}”, the state has not", "initial")
+                raise Mistake(
+                    "MixedAxes",
+                    f"the initial state has the axis “{other[0]}”, the state has not: take its Last or Mean",
+                    "initial",
+                )
             if initial.content != signal.content:
                 raise Mistake(
-                    "WidthClash", f"the initial state is {initial.text()}, the state {signal.text()}", "initial"
+                    "WidthClash",
+                    f"the initial state is {initial.text()}, the state {signal.text()}: put a Linear in between",
+                    "initial",
                 )
         return {"out": signal}
 
@@ -79,7 +91,9 @@ def delay_axis(signal: Signal, params: Params) -> str:
     axis: str = params["axis"]
     if axis:
         if axis not in signal.axes:
-            raise Mistake("MixedAxes", f"the input {signal.text()} has no axis “{axis}”", "input")
+            raise Mistake(
+                "MixedAxes", f"the input {signal.text()} has no axis “{axis}”: choose one it has, or none", "input"
+            )
         return axis
     if len(signal.axes) != 1:
         what = "no axis" if not signal.axes else f"the axes {', '.join(signal.axes)}"
@@ -123,7 +137,9 @@ class Feedback(NodeKind):
             wanted = target.content.size if isinstance(target.content, Tokens) else target.content.width
             if width != wanted:
                 raise Mistake(
-                    "WidthClash", f"the prediction has width {width}, the target needs {wanted}", "prediction"
+                    "WidthClash",
+                    f"the prediction has width {width}, the target needs {wanted}: set the readout's units to that",
+                    "prediction",
                 )
             if set(prediction.axes) != set(target.axes):
                 raise Mistake(
@@ -131,7 +147,9 @@ class Feedback(NodeKind):
                 )
         if isinstance(target.content, Tokens) and params["first"] >= target.content.size:
             raise Mistake(
-                "NoSuchToken", f"the token before the first must be below {target.content.size}", param="first"
+                "NoSuchToken",
+                f"the token before the first must be below {target.content.size}: set “first”",
+                param="first",
             )
         return {"out": target}
 

@@ -67,9 +67,12 @@ class Clock(_Update):
         if signal is not None:
             periods = self._periods(params)
             if min(periods) < 1:
-                raise Mistake("WrongParameter", "a period is at least 1 step", param="periods")
+                raise Mistake("WrongParameter", "a period is at least 1 step: change it", param="periods")
             if signal.width % len(periods):
-                text = f"{len(periods)} periods do not divide the {signal.width} units into equal groups"
+                text = (
+                    f"{len(periods)} periods do not divide the {signal.width} units into equal groups: "
+                    "change either number"
+                )
                 raise Mistake("WidthClash", text, "new")
             known = all(inputs.get(p.name) is not None for p in self.inputs)
             if known or signal.axes:

@@ -34,7 +34,9 @@ def resolve(node: Node, params: tuple[Param, ...], variables: Variables) -> tupl
         value = node.params.get(param.name, param.default)
         if isinstance(value, Var):
             if value.name not in variables:
-                text = f"“{param.name}” reads the variable “{value.name}”, which does not exist"
+                text = (
+                    f"“{param.name}” reads the variable “{value.name}”, which does not exist: add it, or read another"
+                )
                 problems.append(Problem(param.name, text))
                 values[param.name] = param.default
                 continue
@@ -49,7 +51,7 @@ def resolve(node: Node, params: tuple[Param, ...], variables: Variables) -> tupl
     known = {param.name for param in params}
     for name in node.params:
         if name not in known:
-            problems.append(Problem(name, f"there is no parameter called “{name}”"))
+            problems.append(Problem(name, f"there is no parameter called “{name}”: remove it"))
     return values, problems
 
 

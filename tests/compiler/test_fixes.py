@@ -254,7 +254,7 @@ FIXES: dict[str, tuple[Callable[[], Design], str, str]] = {
     "a dead chain": (
         lambda: wired(wired(more(more(stacked(), "Tanh", "a"), "Tanh", "b"), "low.h", "a.input"), "a.out", "b.input"),
         "DeadNode",
-        "Delete a and 1 node that serve nothing else",
+        "Delete a and 1 more that serves nothing else",
     ),
     "a prediction of what it sees": (looking_ahead, "TargetLeaks", "Insert a Delay behind seen"),
     "weights of two shapes": (

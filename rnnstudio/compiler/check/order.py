@@ -71,7 +71,10 @@ def _mixed_directions(run: Run, graph_name: str, drawn: dict[str, Drawn]) -> Non
         both = sorted(key for key in group if key in delays)
         axes = {drawn[key].params.get("axis", "") for key in both}
         if len(axes) == 1 and {delays[key] > 0 for key in both} == {True, False}:
-            text = "one loop has delays of both directions: it could run neither forward nor backward"
+            text = (
+                "one loop has delays of both directions: "
+                "it could run neither forward nor backward, so give them one direction"
+            )
             run.report("MixedDirections", "error", text, graph_name, both)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...catalog.catalog import CELL
-from ...catalog.node import Signals
+from ...catalog.node import Port, Signals
 from ...design.design import MAIN, CellDefinition, Graph, Node
 from ..resolve import Variables, cell_params, cell_ports, resolve
 from ..whole import cells_within
@@ -56,7 +56,13 @@ def _plain(run: Run, graph: str, scope: str, node: Node, variables: Variables) -
     for problem in plan.problems:
         run.report("WrongParameter", "error", f"{node.label}: {problem.text}", graph, (node.id,), param=problem.param)
     if graph == MAIN and kind.family == "Cell":
-        run.report("BoundaryOutsideCell", "error", f"{node.label} belongs inside a cell's drawing", graph, (node.id,))
+        run.report(
+            "BoundaryOutsideCell",
+            "error",
+            f"{node.label} belongs inside a cell's drawing: delete it here",
+            graph,
+            (node.id,),
+        )
     return Drawn(node, plan.inputs, plan.outputs, plan.params, plan.late, plan)
 
 
@@ -64,10 +70,22 @@ def _cell(run: Run, graph: str, scope: str, node: Node, variables: Variables, in
     wanted = str(node.params.get("cell", ""))
     cell = run.design.cells.get(wanted)
     if cell is None:
-        run.report("UnknownCell", "error", f"the design has no cell called “{wanted}”", graph, (node.id,))
+        run.report(
+            "UnknownCell",
+            "error",
+            f"the design has no cell called “{wanted}”: choose one it has, or take it from the library",
+            graph,
+            (node.id,),
+        )
         return None
     if wanted == graph or wanted in inside:
-        run.report("CellInItself", "error", f"the cell “{wanted}” contains itself", graph, (node.id,))
+        run.report(
+            "CellInItself",
+            "error",
+            f"the cell “{wanted}” contains itself: delete it from its own drawing",
+            graph,
+            (node.id,),
+        )
         return None
     if wanted not in run.within:
         run.within[wanted] = cells_within(run.design, wanted)
@@ -85,6 +103,10 @@ def _same_cells(one: Mapping[str, CellDefinition], other: Mapping[str, CellDefin
     return one.keys() == other.keys() and all(cell is other[name] for name, cell in one.items())
 
 
+def _those(ports: tuple[Port, ...]) -> str:
+    return f": it has {', '.join(f'“{port.name}”' for port in ports)}" if ports else ": it has none"
+
+
 def connect(run: Run, graph_name: str, graph: Graph, drawn: dict[str, Drawn], given: Signals) -> None:
     told: set[tuple[str, str]] = set()
     for wire in graph.wires:
@@ -93,11 +115,11 @@ def connect(run: Run, graph_name: str, graph: Graph, drawn: dict[str, Drawn], gi
             told.add((wire.target.node, wire.target.port))
             continue
         if wire.source.port not in source.plan.output_names:
-            text = f"{source.node.label} has no output “{wire.source.port}”"
+            text = f"{source.node.label} has no output “{wire.source.port}”{_those(source.outputs)}"
             run.report("UnknownPort", "error", text, graph_name, (wire.source.node,), (wire,))
             told.add((wire.target.node, wire.target.port))
         elif wire.target.port not in target.plan.input_names:
-            text = f"{target.node.label} has no input “{wire.target.port}”"
+            text = f"{target.node.label} has no input “{wire.target.port}”{_those(target.inputs)}"
             run.report("UnknownPort", "error", text, graph_name, (wire.target.node,), (wire,))
         elif wire.target.port in target.feeds:
             text = f"“{wire.target.port}” of {target.node.label} is fed twice: delete one of the wires"
@@ -111,5 +133,5 @@ def connect(run: Run, graph_name: str, graph: Graph, drawn: dict[str, Drawn], gi
             if port.name not in item.feeds and not port.optional:
                 item.broken = True
                 if (item.node.id, port.name) not in told:
-                    text = f"“{port.name}” of {item.node.label} is not connected"
+                    text = f"“{port.name}” of {item.node.label} is not connected: draw a wire to it"
                     run.report("Unconnected", "error", text, graph_name, (item.node.id,), port=port.name)

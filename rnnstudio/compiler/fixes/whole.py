@@ -56,7 +56,10 @@ def _with_loss(place: Place, pin: Pin, signal: Signal, field: FieldSpec) -> Fix:
 
 
 def dead_node(place: Place) -> Iterator[Fix]:
-    """Delete it, what it leads to (dead as well), and what only served these."""
+    """What closes an open input with it; or delete it, what it leads to (dead as well), and what only served these."""
+    for found in place.checked.diagnostics:
+        if found.code == "Unconnected" and found.graph == MAIN and found.fix is not None:
+            yield found.fix, found.fix_title
     graph = place.graph
     gone = {place.node.id}
     todo = [place.node.id]
@@ -74,7 +77,7 @@ def dead_node(place: Place) -> Iterator[Fix]:
                 changed = True
     rest = len(gone) - 1
     title = f"Delete {place.node.label}" + (
-        f" and {rest} node{'s' * (rest > 1)} that serve nothing else" if rest else ""
+        f" and {rest} more that serve{'s' * (rest == 1)} nothing else" if rest else ""
     )
     yield RemoveNodes(tuple(key for key in graph.nodes if key in gone)), title
 
