@@ -253,6 +253,7 @@ def _check(options: argparse.Namespace) -> int:
                 "nodes": list(d.nodes),
                 "wires": [str(w) for w in d.wires],
                 "port": d.port,
+                "param": d.param,
                 "fix": d.fix_title,
             }
             for d in checked.diagnostics
