@@ -12,6 +12,14 @@ from .tree_plan import TreePlan
 from .tree_rows import TreeRows
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Which row of a table each node reads, [nodes] int64; inner nodes read the first `inner` rows alone."""
+
+    rows: Tensor
+    inner: int
+
+
 @dataclass(slots=True)
 class TreeBuffers:
     """Rows are nodes by rank, [nodes, width], or edges, [edges, width].
@@ -20,7 +28,7 @@ class TreeBuffers:
     that stand for missing children: row `nodes` of zeros, then one for each weight. children: delay → what every node
     (or edge) reads, for the delays of plan.gathered(); leaves have none unless a weight stands for missing children.
     vectors: [width]. weights: W of each product of a stage, stacked, [size, width], by (stage, number).
-    tokens: reads that are rows of a table, [nodes] int64: in `reads` stands the table, [rows, width].
+    words: reads that are rows of a table: in `reads` stands the table, [rows, width].
     """
 
     plan: TreePlan
@@ -34,7 +42,7 @@ class TreeBuffers:
     reads: Mapping[str, Tensor]
     vectors: Mapping[str, Tensor]
     weights: Mapping[tuple[int, int], Tensor]
-    tokens: Mapping[str, Tensor]
+    words: Mapping[str, Words]
 
     def whole(self, place: Place) -> Tensor:
         """The buffer of a place, slots without the columns of others."""
@@ -101,7 +109,7 @@ def allocate(
     vectors: Mapping[str, Tensor],
     missing: Mapping[str, Tensor],
     weights: Mapping[tuple[int, int], Tensor],
-    tokens: Mapping[str, Tensor],
+    words: Mapping[str, Words],
 ) -> TreeBuffers:
     """Buffers for one run; uninitialised but for the rows that stand for missing children."""
     n, counts = rows.nodes, (rows.nodes, rows.edges)
@@ -129,7 +137,7 @@ def allocate(
         reads=reads,
         vectors=vectors,
         weights=weights,
-        tokens=tokens,
+        words=words,
     )
 
 

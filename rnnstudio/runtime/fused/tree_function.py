@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from .table_rows import add_rows, take_rows
 from .together import Stacks
-from .tree_buffers import TreeBuffers, TreeGradients, allocate, gradients, missing_row
+from .tree_buffers import TreeBuffers, TreeGradients, Words, allocate, gradients, missing_row
 from .tree_hoisted import bias_gradients, project, read_gradients, weight_gradients
 from .tree_plan import TreePlan
 from .tree_rows import TreeRows
@@ -61,8 +61,8 @@ def tree_names(plan: TreePlan) -> TreeNames:
 
 @dataclass(frozen=True, slots=True)
 class TreeJob:
-    """One call. like: gives dtype and device. tokens: see TreeBuffers. padded: reads that are [places, width], with
-    padding; all others have a row for every node (or, of a table, for every token).
+    """One call. like: gives dtype and device. words: see TreeBuffers. padded: reads that are [places, width], with
+    padding; all others have a row for every node (or, of a table, for every word).
     """
 
     plan: TreePlan
@@ -71,7 +71,7 @@ class TreeJob:
     stacks: Stacks
     rows: TreeRows
     like: Tensor
-    tokens: Mapping[str, Tensor]
+    words: Mapping[str, Words]
     padded: frozenset[str]
 
     def stacked(self, weights: Mapping[str, Tensor]) -> dict[tuple[int, int], Tensor]:
@@ -108,7 +108,7 @@ class _TreeLoop(torch.autograd.Function):
         plan = job.plan
         given, vectors, missing, weights, biases = job.names.split(tensors)
         reads = {name: job.at_nodes(name, x) for name, x in given.items()}
-        b = allocate(plan, job.rows, job.like, reads, vectors, missing, job.stacked(weights), job.tokens)
+        b = allocate(plan, job.rows, job.like, reads, vectors, missing, job.stacked(weights), job.words)
         project(b, weights, biases, job.stacks)
         job.loop.forward(b)
         outs = []
@@ -158,7 +158,7 @@ class _TreeLoop(torch.autograd.Function):
             reads=dict(zip(job.names.reads, parts[0], strict=True)),
             vectors=vectors,
             weights=job.stacked(weights),
-            tokens=job.tokens,
+            words=job.words,
         )
         given = {
             name: None if g is None else job.taken(g.contiguous())

@@ -39,23 +39,23 @@ def project(b: TreeBuffers, weights: Mapping[str, Tensor], biases: Mapping[str, 
     for product in plan.projections:
         first, slots = _first(b, product), plan.slots_of(product)
         target = b.slots[0][first:].narrow(1, product.offset, product.size)
-        weight, source = stacks.of(product, weights).t(), _read(b, product)
+        weight, source = stacks.of(product, weights).t(), source_rows(b, product)
         bias = None
         if not product.accumulate and any(plan.form.slots[n].biases for n in slots):
             bias = torch.cat([_slot_bias(plan, n, biases, target) for n in slots])
-        tokens = b.tokens.get(str(product.source[1]))
-        if tokens is not None:
+        words = b.words.get(str(product.source[1]))
+        if words is not None:
             rows = torch.mm(source, weight) if bias is None else torch.addmm(bias, source, weight)
             if product.accumulate:
-                target.add_(rows.index_select(0, tokens[first:]))
+                target.add_(rows.index_select(0, words.rows[first:]))
             else:
-                take_rows(rows, tokens[first:], target)
+                take_rows(rows, words.rows[first:], target)
         elif product.accumulate:
-            target.addmm_(source[first:], weight)
+            target.addmm_(source, weight)
         elif bias is None:
-            torch.mm(source[first:], weight, out=target)
+            torch.mm(source, weight, out=target)
         else:
-            torch.addmm(bias, source[first:], weight, out=target)
+            torch.addmm(bias, source, weight, out=target)
         filled |= set(slots)
     for number, slot in enumerate(plan.form.slots):
         if slot.biases and number not in filled:
@@ -66,18 +66,23 @@ def project(b: TreeBuffers, weights: Mapping[str, Tensor], biases: Mapping[str, 
                 b.slots[0][:first].narrow(1, product.offset, product.size).zero_()
 
 
-def _read(b: TreeBuffers, product: Product) -> Tensor:
-    """[nodes, width] of an input, or [rows, width] of its table."""
-    return b.reads[str(product.source[1])].narrow(1, product.start, product.width)
+def _rows(b: TreeBuffers, product: Product) -> slice:
+    """The rows of a product's source: of nodes or edges, or of a table."""
+    first = _first(b, product)
+    kind, key = product.source
+    if kind == "read" and key in b.words:
+        return slice(0, b.words[str(key)].inner) if first else slice(None)
+    return slice(first, None)
 
 
 def source_rows(b: TreeBuffers, product: Product) -> Tensor:
-    """What a product multiplies, for all its rows and leaves that may have none."""
+    """[rows, width]: what a product multiplies."""
     kind, key = product.source
     if kind == "read":
-        return _read(b, product)
-    whole = b.children[str(key)] if kind == "state" else b.sources[int(key)]
-    return whole.narrow(1, product.start, product.width)
+        whole = b.reads[str(key)]
+    else:
+        whole = b.children[str(key)] if kind == "state" else b.sources[int(key)]
+    return whole[_rows(b, product)].narrow(1, product.start, product.width)
 
 
 def _arriving(b: TreeBuffers, d: TreeGradients, product: Product) -> Tensor:
@@ -85,12 +90,12 @@ def _arriving(b: TreeBuffers, d: TreeGradients, product: Product) -> Tensor:
     first = _first(b, product)
     own = d.slots[b.plan.edge_product(product)][first:].narrow(1, product.offset, product.size)
     kind, name = product.source
-    if kind != "read" or name not in b.tokens:
+    if kind != "read" or name not in b.words:
         return own
     key = (str(name), product.offset)
     if key not in d.tables:
-        table = own.new_zeros(len(b.reads[str(name)]), product.size)
-        d.tables[key] = add_rows(table, b.tokens[str(name)][first:], own)
+        table = own.new_zeros(len(source_rows(b, product)), product.size)
+        d.tables[key] = add_rows(table, b.words[str(name)].rows[first:], own)
     return d.tables[key]
 
 
@@ -102,10 +107,7 @@ def weight_gradients(
     for product in (*b.plan.projections, *(p for stage in b.plan.stages for p in stage.products)):
         if not any(wanted[piece.weight] for piece in product.pieces):
             continue
-        source = source_rows(b, product)
-        if product.source[1] not in b.tokens:
-            source = source[_first(b, product) :]
-        part = torch.mm(_arriving(b, d, product).t(), source)
+        part = torch.mm(_arriving(b, d, product).t(), source_rows(b, product))
         heights = [piece.rows[1] - piece.rows[0] for piece in product.pieces]
         for piece, own in zip(product.pieces, torch.split(part, heights), strict=True):
             if not wanted[piece.weight]:
@@ -128,14 +130,14 @@ def read_gradients(
         name = str(product.source[1])
         if not wanted[name]:
             continue
-        whole, first = b.reads[name], 0 if name in b.tokens else _first(b, product)
+        whole = b.reads[name]
         weight, columns = stacks.of(product, weights), _arriving(b, d, product)
-        if name not in d.reads and first == 0 and product.width == whole.shape[1]:
+        if name not in d.reads and columns.shape[0] == len(whole) and product.width == whole.shape[1]:
             d.reads[name] = torch.mm(columns, weight)
             continue
         if name not in d.reads:
             d.reads[name] = torch.zeros_like(whole)
-        d.reads[name][first:].narrow(1, product.start, product.width).addmm_(columns, weight)
+        d.reads[name][_rows(b, product)].narrow(1, product.start, product.width).addmm_(columns, weight)
 
 
 def bias_gradients(
@@ -143,16 +145,23 @@ def bias_gradients(
 ) -> dict[str, Tensor]:
     """Gradient of every wanted bias: the sum of its slots' gradients over all their rows."""
     plan = b.plan
-    totals: dict[tuple[bool, int], Tensor] = {}
+    totals: dict[tuple[str, int], Tensor] = {}
+    tables = {n: p for p in plan.projections if p.source[1] in b.words for n in plan.slots_of(p)}
     found: dict[str, Tensor] = {}
     for number, slot in enumerate(plan.form.slots):
         if not any(wanted[path] for path, _, _ in slot.biases):
             continue
-        key = (plan.spaces.slots[number], b.rows.leaves if number in plan.inner else 0)
+        at, first_row = plan.offsets[number], b.rows.leaves if number in plan.inner else 0
+        if number in tables:  # the rows are summed for each word already
+            flat, rows = _arriving(b, d, tables[number]), "words"
+            at -= tables[number].offset
+        else:
+            edge = plan.spaces.slots[number]
+            flat, rows = d.slots[edge][first_row:], "edges" if edge else "nodes"
+        key = (rows, tables[number].offset if number in tables else first_row)
         if key not in totals:
-            flat = d.slots[key[0]][key[1] :]
             totals[key] = torch.mm(flat.new_ones(1, len(flat)), flat)[0]  # faster than a sum over rows
-        part = totals[key].narrow(0, plan.offsets[number], slot.width)
+        part = totals[key].narrow(0, at, slot.width)
         for path, first, last in slot.biases:
             if not wanted[path]:
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every torch program uses
 from torch import Tensor
@@ -15,6 +16,7 @@ from ..forest import Forest
 from ..primitives import run_op
 from .expressions import reachable
 from .together import Stacks, lay
+from .tree_buffers import Words
 from .tree_form import SHARE
 from .tree_function import LevelLoop, TreeJob, TreeNames, run_tree_loop, tree_names
 from .tree_plan import TreePlan
@@ -45,12 +47,12 @@ class FusedTree:
         self._laid = self._laid or lay(self.plan, context.weights)
         tensors: list[Tensor] = []
         padded: set[str] = set()
-        tokens: dict[str, Tensor] = {}
+        words: dict[str, Words] = {}
         masks = {f"{op.name}/mask": op for op in form.masks}
         for name in self.names.reads:
-            words = self._words(name, values, forest, context)
-            if words is not None:
-                present, tokens[name] = words
+            found = self._words(name, values, rows, context)
+            if found is not None:
+                present, words[name] = found
                 tensors.append(context.weight(self.embeds[name].attrs["weight"]).index_select(0, present))
             elif name == SHARE:
                 tensors.append(rows.share(context.dtype).to(context.device))
@@ -64,22 +66,32 @@ class FusedTree:
         tensors += [context.weight(form.parameters[name]) for name in self.names.vectors]
         named = (*self.names.missing, *self.names.weights, *self.names.biases)
         tensors += [context.weight(path) for path in named]
-        job = TreeJob(self.plan, self.names, loop, self._stacks, rows, like, tokens, frozenset(padded))
+        job = TreeJob(self.plan, self.names, loop, self._stacks, rows, like, words, frozenset(padded))
         for name, out in run_tree_loop(job, tensors).items():
             values[name] = out.view(forest.size, forest.batch, -1)
 
     def _words(
-        self, name: str, values: Mapping[str, Tensor], forest: Forest, context: Context
-    ) -> tuple[Tensor, Tensor] | None:
+        self, name: str, values: Mapping[str, Tensor], rows: TreeRows, context: Context
+    ) -> tuple[Tensor, Words] | None:
         """(tokens that occur, which of them each node has) of an input that is an embedding with many equal tokens.
 
-        Not on a GPU, where sums over equal tokens have no fixed order.
+        Those of inner nodes come first. Not on a GPU, where sums over equal tokens have no fixed order.
         """
         if name not in self.embeds or context.device.type != "cpu":
             return None
-        own = values[self.embeds[name].inputs[0]].flatten()[forest.place]
-        present, which = torch.unique(own, return_inverse=True)
-        return (present, which) if 2 * len(present) <= len(own) else None
+        op = self.embeds[name]
+        own = values[op.inputs[0]].flatten()[rows.forest.place].numpy()
+        among = np.zeros((2, context.weight(op.attrs["weight"]).shape[0]), np.bool_)
+        among[0, own[rows.leaves :]] = True
+        among[1, own[: rows.leaves]] = True
+        among[1] &= ~among[0]
+        inner = np.flatnonzero(among[0])
+        present = np.concatenate([inner, np.flatnonzero(among[1])])
+        if 2 * len(present) > len(own):
+            return None
+        place = np.empty(among.shape[1], np.int64)
+        place[present] = np.arange(len(present))
+        return torch.from_numpy(present), Words(torch.from_numpy(place[own]), len(inner))
 
 
 def _mask(op: Op, forest: Forest, like: Tensor, context: Context) -> Tensor:

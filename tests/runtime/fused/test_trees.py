@@ -105,6 +105,96 @@ def test_two_threads_give_what_one_gives(name: str) -> None:
     same(found[2], found[0], 1e-12)
 
 
+@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("leaves_only", [False, True])
+@pytest.mark.parametrize("name", ["child-sum", "binary", "asked twice"])
+def test_words_are_looked_up_and_mapped_once_each(name: str, leaves_only: bool, lowering: str) -> None:
+    made = tree_program(DRAWN[name], 6, inputs=4, words=9)
+    trees = random_trees(6, 9, 14, 2, random.Random(2))
+    parents, lengths = padded(trees)
+    fields = batch(trees, torch.float64)
+    g = torch.Generator().manual_seed(0)
+    words = torch.randint(1, 9, parents.shape, generator=g)
+    if leaves_only:
+        for row, tree in zip(words, trees, strict=True):
+            row[sorted({parent for parent in tree if parent >= 0})] = 0
+    found = []
+    for net in (network(made, torch.float64, reference=True), force(network(made, torch.float64), lowering)):
+        loss = net.losses({**fields, "inputs": words}, {"tree": lengths})
+        loss.total.backward()
+        found.append({"loss": loss.total.detach(), **{path: w.grad for path, w in net.weights.items()}})
+    same(found[1], found[0], 1e-9)
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_a_value_without_the_trees_axis_is_the_same_at_all_its_nodes(lowering: str) -> None:
+    """Attention to the question, say: what is known of the whole tree steers every node."""
+
+    def steered(s: Sketch, units: int) -> str:
+        whole = s.add("whole", "Sum", at=AT, params={"axis": "tree"}, input="x")
+        total = children(s, "total", "h", axis="tree", width=units)
+        ports = {"input": "x", "input2": total, "input3": whole}
+        linear = s.add("linear", "Linear", at=AT, params={"units": units, "terms": 3}, **ports)
+        return s.add("h", "Tanh", at=AT, input=linear)
+
+    compare(tree_program(steered, 5), lowering, torch.float64, RAGGED)
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("every_step", [False, True])
+def test_dropout_drops_each_number_at_its_rate(every_step: bool, lowering: str) -> None:
+    def dropped(s: Sketch, units: int) -> str:
+        total = children(s, "total", "h", axis="tree", width=units)
+        kept = s.add("kept", "Dropout", at=AT, params={"rate": 0.25, "every_step": every_step}, input=total)
+        linear = s.add("linear", "Linear", at=AT, params={"units": units, "terms": 2}, input="x", input2=kept)
+        return s.add("h", "Tanh", at=AT, input=linear)
+
+    net = force(network(tree_program(dropped, 40), torch.float64), lowering)
+    with torch.no_grad():
+        for path, weight in net.weights.items():
+            weight.zero_()
+            if path == "linear.weight2":
+                weight.copy_(torch.eye(40, dtype=torch.float64))
+            if path == "linear.bias":
+                weight.fill_(0.01)
+            if path == "readout.weight":
+                weight.fill_(1.0)
+    trees = [star(2)] * 200
+    _, lengths = padded(trees)
+    fields = batch(trees, torch.float64)
+    (prediction,) = net.losses(fields, {"tree": lengths}).predictions.values()
+    h_leaf = torch.tensor(0.01, dtype=torch.float64).tanh()
+    low, high = (0.01 + torch.stack([torch.zeros((), dtype=torch.float64), h_leaf / 0.75])).tanh()
+    kept = (prediction[:, 0, 0] - 40 * low) / (high - low) / 40
+    assert float(kept.mean()) == pytest.approx(0.75, abs=0.02)
+    assert float((kept * 40 - (kept * 40).round()).abs().max()) < 1e-6
+
+
+def test_what_a_tree_runs_on_is_said_with_the_reason() -> None:
+    (line,) = Network(tree_program("ChildSumTreeLSTM", 4)).lowerings()
+    assert line == "cell: machine code, on a GPU torch function, level by level, all trees of the batch at once"
+    (line,) = Network(tree_program("RNTN", 4)).lowerings()
+    assert line.startswith("cell: reference loop, level by level")
+    assert "not fused: cell.tensor is a bilinear" in line
+    (line,) = Network(tree_program("RecursiveNet", 4), reference=True).lowerings()
+    assert "asked for" in line
+
+
+def largest(s: Sketch, units: int) -> str:
+    each = children(s, "each", "h", "each", axis="tree", width=units)
+    most = s.add("most", "Max", at=AT, input=each)
+    return s.add("h", "Tanh", at=AT, input=s.add("both", "Add", at=AT, a=most, b="x"))
+
+
+def test_what_cannot_be_fused_runs_by_the_reference_and_says_why() -> None:
+    made = tree_program(largest, 3)
+    net = network(made, torch.float64)
+    assert "most takes the max of the children" in net.lowerings()[0]
+    expected = run(network(made, torch.float64, reference=True), RAGGED, torch.float64)
+    same(run(net, RAGGED, torch.float64), expected, 1e-12)
+    assert set(net.loops.served.values()) == {"reference"}
+
+
 UNARY = ("Sigmoid", "Tanh", "Relu", "Softplus", "OneMinus", "Scale")
 BINARY = ("Add", "Multiply", "Subtract", "Maximum")
 
