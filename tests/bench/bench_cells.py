@@ -24,6 +24,8 @@ DRAWN = {"lstm": "LSTM", "peephole lstm": "LSTM", "invented": "LSTM", "gru": "GR
 
 SHORT = ((32, 35, 64), (32, 100, 128), (64, 100, 256), (32, 35, 512), (1, 100, 128))
 FULL = tuple((b, t, h) for h in (64, 128, 256, 512) for b in (32, 64) for t in (35, 100, 400))
+FLOORS = {"LSTM": 4, "GRU": 3, "RNN": 1}
+"""Layers of torch.nn → gates."""
 LOOPED = 64
 """The node-by-node loop is timed up to this width; it is several times slower everywhere."""
 
@@ -63,6 +65,20 @@ def built_in(kind: str, x: torch.Tensor, given: torch.Tensor, units: int) -> Cal
     return run
 
 
+def products(gates: int, batch: int, steps: int, units: int) -> Callable[[], None]:
+    """Only the six products of a layer, each over all steps at once: less than that no layer takes."""
+    x, slots = torch.randn(batch * steps, units), torch.randn(batch * steps, gates * units)
+    weight, dweight = torch.randn(gates * units, units), torch.empty(gates * units, units)
+
+    def run() -> None:
+        for _ in range(2):
+            torch.mm(x, weight.t(), out=slots)
+            torch.mm(slots, weight, out=x)
+            torch.mm(slots.t(), x, out=dweight)
+
+    return run
+
+
 def rows(sizes: tuple[tuple[int, int, int], ...]) -> Iterator[tuple[tuple[int, int, int], dict[str, float]]]:
     """Ratios for each size: drawn cells by machine code, one torch function, and where narrow the reference loop."""
     for batch, steps, units in sizes:
@@ -76,9 +92,11 @@ def rows(sizes: tuple[tuple[int, int, int], ...]) -> Iterator[tuple[tuple[int, i
                 ways["torch function"] = layer(made, x, given, TORCH)
                 if units <= LOOPED:
                     ways["node by node"] = layer(made, x, given, "reference")
+        ways |= {f"{kind} floor": products(gates, batch, steps, units) for kind, gates in FLOORS.items()}
         times = medians(ways)
         found = {cell: times[cell] / times[kind] for cell, kind in DRAWN.items()}
         found |= {name: times[name] / times["LSTM"] for name in ("torch function", "node by node") if name in times}
+        found |= {f"{kind} floor": times[f"{kind} floor"] / times[kind] for kind in FLOORS}
         yield (batch, steps, units), {"ms of nn.LSTM": times["LSTM"] * 1000, **found}
 
 
@@ -86,11 +104,10 @@ def main() -> None:
     keep_memory()
     print(machine())
     sizes = FULL if os.environ.get("RNNSTUDIO_BENCH") == "full" else SHORT
-    columns = ("ms of nn.LSTM", *DRAWN, "torch function", "node by node")
-    print(
-        "ratios to nn.LSTM (lstm, peephole lstm, invented, torch function, node by node), nn.GRU (gru, reset before),"
-    )
-    print("nn.RNN (rnn); forward and backward, median of 7 interleaved rounds")
+    columns = ("ms of nn.LSTM", *DRAWN, "torch function", "node by node", *(f"{kind} floor" for kind in FLOORS))
+    print("ratios to nn.LSTM (lstm, peephole lstm, invented, torch function, node by node), to nn.GRU (gru, reset")
+    print("before), to nn.RNN (rnn); forward and backward, median of 7 interleaved rounds. floor: the layer's")
+    print("six products alone, each over all steps at once, by torch.mm, as a ratio to the layer of torch.nn")
     print(f"{'threads':>7} {'B':>3} {'T':>4} {'H':>4} " + " ".join(f"{c:>14}" for c in columns))
     threads = torch.get_num_threads()
     try:
