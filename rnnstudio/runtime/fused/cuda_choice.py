@@ -32,7 +32,7 @@ class GpuLoops:
     def __init__(self) -> None:
         self.out: dict[str, dict[str, str]] = {}
         self._made: dict[tuple[object, ...], TimeLoop | str] = {}
-        self._graphs: dict[str, list[GraphedLoop]] = {}
+        self._graphs: dict[str, list[tuple[str, GraphedLoop]]] = {}
         self._trusted: dict[tuple[object, ...], bool] = {}
 
     def serving(self, scan: Scan, fused: FusedLoop, context: Context, chosen: str) -> dict[str, contest.Runner]:
@@ -65,10 +65,18 @@ class GpuLoops:
             self.out[scan.name].update(out)
         return {name: run for name, run in serving.items() if name == TORCH or self._trusted[*form, name]}
 
+    def settle(self, scan: Scan, winner: str) -> None:
+        """The memory of those that lost is free again."""
+        for name, graphed in self._graphs.get(scan.name, []):
+            if name != winner:
+                graphed.forget()
+
     def remarks(self, scan: Scan) -> str:
         """Why lowerings are out, and graphs are no more recorded; "" when there is nothing to say."""
         found = [f"no {name}: {reason}" for name, reason in self.out.get(scan.name, {}).items()]
-        found += [f"no more CUDA graphs: {graphed.off}" for graphed in self._graphs.get(scan.name, []) if graphed.off]
+        found += [
+            f"no more CUDA graphs: {graphed.off}" for _, graphed in self._graphs.get(scan.name, []) if graphed.off
+        ]
         return "; ".join(dict.fromkeys(found))
 
     def _loop(self, name: str, scan: Scan, fused: FusedLoop, device: torch.device) -> TimeLoop | str:
@@ -89,7 +97,7 @@ class GpuLoops:
             raise Declined("some of its operations run in plain torch inside the loop")
         inner = TorchLoop(fused.plan) if name == TORCH_GRAPH else TritonLoop(fused.plan, device)
         graphed = GraphedLoop(inner)
-        self._graphs.setdefault(scan.name, []).append(graphed)
+        self._graphs.setdefault(scan.name, []).append((name, graphed))
         return graphed
 
 

@@ -104,6 +104,10 @@ class GraphedLoop:
         d.initial = {delay: x.clone() for delay, x in gradients.initial.items()}
         _copy((*d.vectors.values(), *d.reads.values()), (*gradients.vectors.values(), *gradients.reads.values()))
 
+    def forget(self) -> None:
+        """Give the memory of all graphs back. Shapes that come again are recorded again."""
+        self._graphs.clear()
+
     def _of(self, b: Buffers) -> _Graphs | None:
         """The graphs of this shape, recorded now if it has been seen before."""
         shape = _shape(b)

@@ -81,6 +81,7 @@ class Loops:
             name = next(iter(serving), REFERENCE)
             if len(serving) > 1 and not chosen and torch.is_grad_enabled():
                 name = self.choices[scan.name] = self._winner(serving, scan, values, context)
+                self._gpu.settle(scan, name)
         if name in ON_GPU:
             both = {n: serving[n] for n in (name, TORCH)}
             name = name if name in self._gpu.trusted(both, scan, values, context) else TORCH

@@ -120,6 +120,21 @@ def test_a_shape_is_recorded_when_it_comes_again_and_few_are_kept(monkeypatch: p
     assert kept == [set(), set(), {3}, {3, 4}, {3, 4}, {4, 5}, {4, 5}]
 
 
+def test_memory_that_was_given_back_is_taken_again_when_it_is_needed() -> None:
+    net = network(program(CELLS["rnn"], 5), torch.float64).to(DEVICE)
+    loop = graphed(net)
+    grads = []
+    for _ in range(2):
+        trained(net, 3)
+        trained(net, 3)
+        assert len(loop._graphs) == 1
+        grads.append({path: w.grad.clone() for path, w in net.weights.items()})
+        net.zero_grad()
+        loop.forget()
+        assert not loop._graphs
+    assert all(torch.allclose(x, grads[1][path], rtol=1e-12) for path, x in grads[0].items())
+
+
 def test_where_lengths_never_settle_recording_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda_graphs, "MOST", 2)
     net = network(program(CELLS["rnn"], 5), torch.float64).to(DEVICE)
