@@ -12,11 +12,11 @@ from rnnstudio.catalog.catalog import standard
 from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler import check, compile_design
 from rnnstudio.compiler.program import Scan
-from rnnstudio.design.design import Design, frozen
+from rnnstudio.design.design import Design, Pin, Value, Wire, frozen
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 from rnnstudio.runtime import Network
-from rnnstudio.runtime.generate import Choice, beam_search, decode, forecast, generate, write
+from rnnstudio.runtime.generate import Choice, beam_search, decode, forecast, generate, why_not, write
 from rnnstudio.runtime.primitives import forcing
 
 STOP, START = 1, 0
@@ -267,3 +267,73 @@ def test_some_examples_of_a_carried_state_can_begin_anew() -> None:
     went_on = network({"text": text}, state=anew).outputs["loss"]
     torch.testing.assert_close(went_on[1], network({"text": text}).outputs["loss"][1], rtol=0, atol=1e-12)
     torch.testing.assert_close(went_on[::2], network({"text": text}, state=state).outputs["loss"][::2])
+
+
+def attending_to_the_past(way: str, causal: bool = True) -> Design:
+    """A language model of attention to its own past, beside a recurrent net."""
+    s = Sketch()
+    s.add("text", "TokenInput", at=(0, 0), params={"field": "text"})
+    s.add("embedding", "Embedding", at=(1, 0), params={"units": 4}, input="text")
+    s.add("rec", "cell", at=(2, 0), params={"cell": "GRU", "units": 4}, x="embedding")
+    s.add("again", "RenameAxis", at=(3, 1), input="rec.h")
+    if way == "node":
+        params: dict[str, Value] = {"causal": causal, "score": "dot"}
+        s.add("read", "Attention", at=(4, 0), params=params, query="rec.h", keys="again")
+    else:
+        s.add("match", "Match", at=(4, 0), params={"causal": causal}, query="rec.h", keys="again")
+        s.add("soft", "Softmax", at=(5, 0), params={"axis": "time2"}, input="match")
+        s.add("read", "WeightedSum", at=(6, 0), params={"causal": causal}, weights="soft", values="again")
+    s.add("both", "Concat", at=(7, 0), a="read", b="rec.h")
+    s.add("readout", "Linear", at=(8, 0), params={"units": 5}, input="both")
+    s.add("next", "TokenTarget", at=(8, 1))
+    s.add("loss", "CrossEntropy", at=(9, 0), prediction="readout", target="next")
+    return Design(graph=s.graph(), cells=frozen({"GRU": standard().cells["GRU"]}), data=TEXT)
+
+
+@pytest.mark.parametrize("way", ["node", "parts"])
+def test_a_network_that_attends_to_its_past_writes_what_reading_all_of_it_would_choose(way: str) -> None:
+    network = seeded(attending_to_the_past(way))
+    prompt = torch.tensor([[1, 4, 2]])
+    written = generate(network, prompt, 8, temperature=0)
+    read = prompt
+    for token in written:
+        wanted = network({"text": read}).outputs["loss"][0, -1].argmax()
+        assert int(token) == int(wanted)
+        read = torch.cat([read, wanted[None, None]], 1)
+
+
+def test_one_that_looks_ahead_cannot_write() -> None:
+    for way, node in (("node", "read"), ("parts", "soft")):
+        assert why_not(seeded(attending_to_the_past(way, causal=False))).startswith(
+            f"This network cannot generate: {node} needs the whole sequence"
+        )
+
+
+def decoder_that_looks_back() -> Design:
+    """A decoder whose states attend to the states before them."""
+    drawn = decoder()
+    s = Sketch()
+    s.add("again", "RenameAxis", at=(5, 2), input="decoder.h")
+    params: dict[str, Value] = {"causal": True, "score": "dot"}
+    s.add("look", "Attention", at=(6, 2), params=params, query="decoder.h", keys="again")
+    more = s.graph()
+    wires = [w for w in drawn.graph.wires if w.target != Pin("readout", "input")]
+    wires += [*more.wires, Wire(Pin("look", "out"), Pin("readout", "input"))]
+    graph = drawn.graph.replace(nodes=frozen({**drawn.graph.nodes, **more.nodes}), wires=tuple(wires))
+    return drawn.replace(graph=graph)
+
+
+def test_a_decoder_that_looks_back_writes_what_it_would_be_forced_to_write() -> None:
+    network = seeded(decoder_that_looks_back())
+    for row, found in enumerate(decode(network, {"source": SOURCE}, LENGTHS, stop=1, longest=7)):
+        one = SOURCE[row : row + 1, : int(LENGTHS["source"][row])]
+        scores = by_hand(network, one, found.tokens)
+        tokens = [*found.tokens, 1] if found.finished else list(found.tokens)
+        assert scores.argmax(-1)[: len(tokens)].tolist() == tokens
+    one = {"source": SOURCE[:1]}
+    best = beam_search(network, one, stop=1, longest=6, width=3)
+    for hypothesis in best:
+        tokens = [*hypothesis.tokens, 1] if hypothesis.finished else list(hypothesis.tokens)
+        scores = by_hand(network, SOURCE[:1], hypothesis.tokens)
+        total = sum(float(scores[i, token].detach()) for i, token in enumerate(tokens))
+        assert total == pytest.approx(hypothesis.score, abs=1e-4)
