@@ -40,7 +40,7 @@ def interpreted() -> bool:
 def no_triton() -> str:
     """Why Triton cannot be used, or "". Asked once in a process: importing it takes a second."""
     if importlib.util.find_spec("triton") is None:
-        return "Triton is not installed (torch's builds for CUDA bring it)"
+        return "Triton is not installed; torch's builds for CUDA bring it"
     try:
         importlib.import_module("triton.language.extra.libdevice")
     except ImportError as error:
