@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """lanes: numbers in a vector; rows: rows of the product's micro-kernel (rows × 2 vectors stay in registers)."""
+    """lanes: numbers in a vector; rows: rows of the product's micro-kernel (rows × 2 vectors stay in registers);
+    at_once: steps along the depth that it takes with one load of each row of A.
+    """
 
     cpu: str
     features: str
     double: bool
     lanes: int
     rows: int
+    at_once: int = 1
 
     @property
     def scalar(self) -> str:
@@ -187,6 +190,12 @@ class Function:
         t = self.target
         one = self.let(f"insertelement {t.vector} poison, {t.scalar} {scalar}, i64 0")
         return self.let(f"shufflevector {t.vector} {one}, {t.vector} poison, <{t.lanes} x i32> zeroinitializer")
+
+    def spread(self, some: str, count: int, lane: int) -> str:
+        """One lane of a vector of `count` numbers, in all lanes."""
+        kind, lanes = f"<{count} x {self.target.scalar}>", self.target.lanes
+        picks = ", ".join([f"i32 {lane}"] * lanes)
+        return self.let(f"shufflevector {kind} {some}, {kind} poison, <{lanes} x i32> <{picks}>")
 
     def load_scalar(self, pointer: str) -> str:
         return self.let(f"load {self.target.scalar}, ptr {pointer}, align {self.target.size}")

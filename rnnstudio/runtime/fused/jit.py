@@ -11,8 +11,10 @@ import ctypes
 import hashlib
 import os
 import stat
+import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,24 +29,41 @@ from .products import kernel_names, kernels
 
 _lock = threading.Lock()
 
+_ARM = ("aarch64", "arm64", "arm64e")
+
 _KEPT = 400
 """Files in the cache; a loop's code is some 50 kB. The oldest go first."""
 
 
 @lru_cache(maxsize=2)
 def host(double: bool) -> Target:
-    """This machine's vectors: AVX-512, AVX2, NEON, else four floats, which every processor's compiler can split."""
+    """This machine's vectors."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
+    try:
+        features = dict(llvm.get_host_cpu_features())
+    except RuntimeError:  # LLVM cannot ask here: the processor's name says enough
+        features = {}
+    return vectors(llvm.get_process_triple(), llvm.get_host_cpu_name(), features, double)
+
+
+def vectors(triple: str, cpu: str, features: Mapping[str, bool], double: bool) -> Target:
+    """AVX-512, AVX2, NEON, else four floats, which every processor's compiler can split.
+
+    NEON is in every 64-bit ARM, whatever is known of its features. Its 32 registers hold 12 × 2 sums, which keeps four
+    units busy through a latency of six cycles, and 4 vectors of B and 2 of A: two steps at once.
+    """
+    at_once = 1
+    if triple.split("-")[0] in _ARM:
+        width, rows, at_once = 16, 12, 2
+    elif features.get("avx512f"):
         width, rows = 64, 12
     elif features.get("avx2") and features.get("fma"):
         width, rows = 32, 6
     else:
         width, rows = 16, 6
-    lanes = width // (8 if double else 4)
-    return Target(llvm.get_host_cpu_name(), features.flatten(), double, lanes, rows)
+    flags = ",".join(("+" if features[name] else "-") + name for name in sorted(features))
+    return Target(cpu, flags, double, width // (8 if double else 4), rows, at_once)
 
 
 class CannotCompile(Exception):  # noqa: N818 - not an error: another lowering runs the loop
@@ -73,25 +92,37 @@ def _compiled(text: str, target: Target, symbols: dict[str, int]) -> Code:
     with _lock:
         for name, address in symbols.items():
             llvm.add_symbol(name, address)
-        machine = llvm.Target.from_default_triple().create_target_machine(
-            cpu=target.cpu, features=target.features, opt=3, jit=True, codemodel="jitdefault"
-        )
-        key = hashlib.sha256("\0".join((text, target.cpu, target.features, llvmlite.__version__)).encode()).hexdigest()
+        machine = machine_for(target, llvm.get_default_triple())
+        parts = (text, machine.triple, target.cpu, target.features, llvmlite.__version__)
+        key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         stored = _load(key)
         if stored is None:
-            module = llvm.parse_assembly(text)
-            module.verify()
-            options = llvm.create_pipeline_tuning_options(speed_level=3)
-            options.loop_vectorization = False
-            options.slp_vectorization = False
-            builder = llvm.create_pass_builder(machine, options)
-            builder.getModulePassManager().run(module, builder)
-            stored = machine.emit_object(module)
+            stored = machine.emit_object(optimised(text, machine))
             _save(key, stored)
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         engine.add_object_file(llvm.ObjectFileRef.from_data(stored))
         engine.finalize_object()
         return Code(engine)
+
+
+def machine_for(target: Target, triple: str) -> Any:
+    """llvmlite's description of the machine that code is made for."""
+    found = llvm.Target.from_triple(triple)
+    return found.create_target_machine(
+        cpu=target.cpu, features=target.features, opt=3, jit=True, codemodel="jitdefault"
+    )
+
+
+def optimised(text: str, machine: Any) -> Any:
+    """A module as llvmlite's, ready to be written as code of the machine. Raises RuntimeError with LLVM's words."""
+    module = llvm.parse_assembly(text)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = False
+    options.slp_vectorization = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return module
 
 
 @lru_cache(maxsize=2)
@@ -150,7 +181,12 @@ def _save(key: str, code: bytes) -> None:
 
 @lru_cache(maxsize=1)
 def openmp() -> dict[str, int]:
-    """Addresses of GNU OpenMP's entry points in the library that torch has loaded; empty where there is none."""
+    """Addresses of GNU OpenMP's entry points in the library that torch has loaded; empty where there is none.
+
+    Elsewhere than on Linux torch brings another OpenMP, or none.
+    """
+    if not sys.platform.startswith("linux"):
+        return {}
     try:
         whole = ctypes.CDLL(None)
         names = ("GOMP_parallel", "GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")

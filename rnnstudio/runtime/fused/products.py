@@ -67,33 +67,51 @@ def _kernel(t: Target, rows: int, edge: bool) -> Function:
             f.prefetch(f.address(first, str(panel(t) + j * t.lanes)))
     f.emit("br label %ready")
     f.block("ready")
-    start = [f.let(f"phi {v} [ zeroinitializer, %entry ], [ {x}, %old ]") for x in old]
-    f.emit("br label %test")
-    f.block("test")
-    k = f.fresh("k")
-    sums = [f.fresh("s") for _ in start]
-    new = [f.fresh("a") for _ in start]
-    f.emit(f"{k} = phi i64 [ 0, %ready ], [ %knext, %body ]")
-    for s, x, n in zip(sums, start, new, strict=True):
-        f.emit(f"{s} = phi {v} [ {x}, %ready ], [ {n}, %body ]")
-    more = f.let(f"icmp slt i64 {k}, %depth")
-    f.emit(f"br i1 {more}, label %body, label %done")
-    f.block("body")
-    row = f.address("%B", f.mul(k, panel(t)))
-    b = (f.load(row), f.load(f.address(row, str(t.lanes))))
-    for m in range(rows):
-        a = f.broadcast(f.load_scalar(f.address(a_rows[m], k)))
-        for j in range(2):
-            i = 2 * m + j
-            f.emit(f"{new[i]} = call {v} @llvm.fmuladd.{t.suffix}({v} {a}, {v} {b[j]}, {v} {sums[i]})")
-    f.emit(f"%knext = add nsw i64 {k}, 1")
-    f.emit("br label %test")
-    f.block("done")
+    sums = [f.let(f"phi {v} [ zeroinitializer, %entry ], [ {x}, %old ]") for x in old]
+    k, before = "0", "ready"
+    for count in (t.at_once, 1) if t.at_once > 1 else (1,):
+        k, sums, before = _steps(f, count, k, sums, before, a_rows)
     for m in range(rows):
         for j in range(2):
             f.store(sums[2 * m + j], c_places[m][j], mask[j])
     f.emit("ret void")
     return f
+
+
+def _steps(
+    f: Function, count: int, first: str, start: list[str], before: str, a_rows: list[str]
+) -> tuple[str, list[str], str]:
+    """A loop over the depth from `first` on, `count` at a time, as long as so many are left: (k, sums, its last block).
+
+    Where count > 1, one load brings as many numbers of a row of A, and each multiplies from its lane: NEON's products
+    take one lane of a register at no cost, while a load into all lanes keeps one of the multiplying units busy.
+    """
+    t, v = f.target, f.target.vector
+    test, body, done = f.label("test"), f.label("body"), f.label("done")
+    k, later, sums = f.fresh("k"), f.fresh("k"), [f.fresh("s") for _ in start]
+    new = list(sums)
+    f.emit(f"br label %{test}")
+    f.block(test)
+    place = len(f.lines)
+    more = f.let(f"icmp sle i64 {k}, {f.let(f'sub nsw i64 %depth, {count}')}")
+    f.emit(f"br i1 {more}, label %{body}, label %{done}")
+    f.block(body)
+    row = f.address("%B", f.mul(k, panel(t)))
+    b = [f.load(f.address(row, str(i * t.lanes)) if i else row) for i in range(2 * count)]
+    for m, a_row in enumerate(a_rows):
+        at = f.address(a_row, k)
+        some = "" if count == 1 else f.let(f"load <{count} x {t.scalar}>, ptr {at}, align {t.size}")
+        for i in range(count):
+            a = f.spread(some, count, i) if some else f.broadcast(f.load_scalar(at))
+            for j in range(2):
+                new[2 * m + j] = f.fma(a, b[2 * i + j], new[2 * m + j])
+    f.emit(f"{later} = add nsw i64 {k}, {count}")
+    f.emit(f"br label %{test}")
+    heads = [f"  {k} = phi i64 [ {first}, %{before} ], [ {later}, %{body} ]"]
+    heads += [f"  {s} = phi {v} [ {x}, %{before} ], [ {n}, %{body} ]" for s, x, n in zip(sums, start, new, strict=True)]
+    f.lines[place:place] = heads
+    f.block(done)
+    return k, sums, done
 
 
 def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, add: bool, part: bool = False) -> str:
