@@ -136,9 +136,10 @@ def _run(
         device=context.device,
         dtype=context.dtype,
         keep_state=context.keep_state,
+        forests=context.forests,
         progress=context.progress,
     )
-    trial.depth, trial.run_loop = context.depth, context.run_loop
+    trial.depth, trial.run_loop, trial.above = context.depth, context.run_loop, context.above
     trial.steps = dict(context.steps)
     torch.manual_seed(0)
     leaves = [x for x in (*here.values(), *weights.values()) if x.requires_grad]
