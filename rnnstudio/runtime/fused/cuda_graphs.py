@@ -204,7 +204,8 @@ def _fixed(b: Buffers) -> Buffers:
     """Buffers of the same shape as those of a run, that stay."""
     reads = {name: torch.zeros_like(b.reads[name]) for name in _read_inside(b)}
     vectors = {name: torch.zeros_like(x, memory_format=torch.contiguous_format) for name, x in b.vectors.items()}
-    weights = {key: torch.zeros_like(w, memory_format=torch.contiguous_format) for key, w in b.weights.items()}
+    # Laid out as they come: cuBLAS may add up in another order for another layout.
+    weights = {key: w.new_empty_strided(w.shape, w.stride()).zero_() for key, w in b.weights.items()}
     valid = None if b.valid is None else torch.zeros_like(b.valid)
     own = allocate(b.plan, b.steps, b.batch, b.slots, reads, vectors, weights, valid)
     for x in (own.slots, *own.states.values()):
