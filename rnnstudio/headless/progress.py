@@ -10,6 +10,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from ..training import events as ev
+from ..training.runs import as_text
 
 
 class Progress:
@@ -54,7 +55,7 @@ class Progress:
             case ev.Validated():
                 self._validated(event)
             case ev.Sampled():
-                self.console.print(f"{event.prompt}{event.text}", style="italic", markup=False)
+                self.console.print(as_text(event), style="italic", markup=False)
             case ev.Failed():
                 self.console.print(f"{event.what}. {event.remedy}", style="red", markup=False)
             case ev.Finished():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from ..cli import DONE, print_json
 from ..design.errors import StudioError
 from ..loading import Exporter, load_plugins
 from ..loading.plugin import BUILT_IN_FORMATS
+from ..runtime.generate import Choice
+from ..training.answering import Answerer
 from ..training.evaluate import Trained, evaluate, load_trained
 from ..training.runs import Run
 
@@ -41,20 +44,30 @@ def evaluate_run(options: argparse.Namespace) -> int:
 
 
 def generate_text(options: argparse.Namespace) -> int:
-    """`rnnstudio generate`: what a language model writes after a prompt."""
+    """`rnnstudio generate`: what a language model writes after a prompt, or an encoder–decoder for what it reads."""
     from ..training.showing import Writer
 
     if options.length < 1:
         raise StudioError("There is nothing to write", where="--length", remedy="Ask for 1 token or more.")
-    if options.temperature < 0:
+    if options.temperature is not None and options.temperature < 0:
         raise StudioError("The temperature is below 0", where="--temperature", remedy="Use 0 or more.")
     if options.seed < 0:
         raise StudioError("The seed is below 0", where="--seed", remedy="Use 0 or more.")
-    trained = load_trained(Run.open(options.run), options.checkpoint)
-    text = Writer(trained.network, trained.recipe).write(
+    if options.beam < 0 or options.examples < 1:
+        raise StudioError("--beam is 0 or more, --examples 1 or more", where="--beam, --examples")
+    run = Run.open(options.run)
+    trained = load_trained(run, options.checkpoint, mode="forced")
+    temperature = 0.8 if options.temperature is None else options.temperature
+    writer = Writer(trained.network, trained.recipe)
+    answerer = Answerer(trained.program, trained.recipe) if writer.why_not else None
+    if answerer is not None and not answerer.why_not:
+        return _answer(options, run, trained, answerer)
+    if options.beam:
+        raise StudioError("A language model writes without a beam", where="--beam", remedy="Leave --beam out.")
+    text = writer.write(
         options.prompt,
         options.length,
-        options.temperature,
+        temperature,
         options.seed,
         top_k=options.top_k,
         top_p=options.top_p,
@@ -62,6 +75,32 @@ def generate_text(options: argparse.Namespace) -> int:
     print(f"{options.prompt}{text}")
     if options.json:
         print_json({"prompt": options.prompt, "text": text, "seed": options.seed})
+    return DONE
+
+
+def _answer(options: argparse.Namespace, run: Run, trained: Trained, answerer: Answerer) -> int:
+    """What an encoder–decoder produces for the prompt, or for examples of the validation part beside the truth."""
+    from ..training.evaluate import open_data
+    from ..training.validation import evaluation_batches
+
+    if options.beam and options.temperature:
+        raise StudioError("A beam takes no chances", where="--temperature", remedy="Leave --beam or --temperature out.")
+    how: dict[str, Any] = {
+        "choice": Choice(options.temperature or 0.0, options.top_k, options.top_p),
+        "beam": options.beam,
+        "seed": options.seed,
+    }
+    weights = trained.network.weights
+    if options.prompt:
+        found = [answerer.answer(weights, options.prompt, options.length, **how)]
+    else:
+        batches = evaluation_batches(open_data(run), "validation", run.settings(), trained.program)
+        found = list(answerer.answers(weights, batches.batch(0, 0), options.examples, **how))
+    for answer in found:
+        print(f"read     {answer.read}\nwritten  {answer.text}")
+        print(f"true     {answer.truth}\n" if answer.truth else "")
+    if options.json:
+        print_json({"answers": [dataclasses.asdict(answer) for answer in found], "seed": options.seed})
     return DONE
 
 

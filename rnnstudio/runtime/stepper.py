@@ -56,7 +56,8 @@ def plan(program: Program) -> Plan:
         axis = target.signal.axes[0]
         needed = list(region_ops(prune(program.regions, [loss.prediction])))
         read = {name for op in needed for name in op.inputs}
-        fed = next((i for i in program.inputs if not i.target and _follows(target, i) and i.name in read), None)
+        before = (i for i in program.inputs if not i.target and _follows(target, i) and i.name in read)
+        fed = next((i for i in before if i.signal.axes == target.signal.axes), None)
         feedbacks = tuple(op.name for op in needed if op.kind == "delay" and op.inputs[0] == target.name)
         if fed is None and not feedbacks:
             reasons.append(f"nothing feeds “{target.field}” back: the input is not the target one step earlier")

@@ -105,11 +105,12 @@ class Probed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Sampled(Event):
-    """Text the model wrote by itself."""
+    """Text the model wrote by itself. Of an encoder–decoder, prompt: what it read; truth: what was to be written."""
 
     prompt: str
     text: str
     temperature: float
+    truth: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,12 +180,19 @@ class RunFolder:
         """Add a sample to the text that people read."""
         head = f"──── step {event.step:,}, {event.seconds:.0f} s, temperature {event.temperature:g}\n"
         with (self.folder / "samples.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{head}{event.prompt}{event.text}\n\n")
+            file.write(f"{head}{as_text(event)}\n\n")
 
     def rewrite_samples(self, samples: list[Sampled]) -> None:
         (self.folder / "samples.txt").unlink(missing_ok=True)
         for event in samples:
             self.write_sample(event)
+
+
+def as_text(sample: Sampled) -> str:
+    """A sample for people: text that goes on, or what was read, written and true, a line each."""
+    if not sample.truth:
+        return f"{sample.prompt}{sample.text}"
+    return f"read     {sample.prompt}\nwritten  {sample.text}\ntrue     {sample.truth}"
 
 
 def mark_interrupted(folder: Path, event: Failed) -> None:

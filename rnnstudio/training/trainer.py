@@ -24,6 +24,7 @@ from ..design.design import Design
 from ..design.errors import StudioError
 from ..runtime import Losses, Network
 from . import events as ev
+from .answering import Answerer, answerer_of
 from .checkpoints import seed_everything
 from .diverged import Diverged, explain, non_finite_weights, remedy
 from .keeper import Keeper, Place
@@ -41,6 +42,8 @@ from .watching import Watcher
 SHARE_OF_SAMPLES = 0.05
 """Of the time, for what is written after validations. Samples wanted every N steps are written every N steps."""
 
+EXAMPLES_ANSWERED = 3
+"""Examples that an encoder–decoder is shown at once."""
 
 STEPS_OF_A_CONTEST = 10
 """Steps after which it is settled what the loops run on."""
@@ -92,6 +95,9 @@ class Trainer:
         if dataset.split("validation").steps:
             self.validation = evaluation_batches(dataset, "validation", settings, self.network.program)
         self.writer = Writer(self.network, dataset.recipe)
+        self.answerer: Answerer | None = None
+        if self.writer.why_not:
+            self.answerer = answerer_of(self.design, catalog or standard())
         self.watcher = Watcher(self.network, dataset.recipe, self.trained)
         self.sampling = Budget(SHARE_OF_SAMPLES)
         info = {
@@ -329,7 +335,10 @@ class Trainer:
 
     def _sample(self) -> Iterator[ev.Event]:
         settings = self.settings
-        if self.writer.why_not or not settings.sample_length:
+        if not settings.sample_length:
+            return
+        if self.writer.why_not:
+            yield from self._answer()
             return
         with self.sampling.spending():
             seed = settings.seed * 1_000_003 + self.place.step
@@ -341,6 +350,18 @@ class Trainer:
         event = ev.Sampled(*self._now(), prompt, text, settings.temperature)
         self.run.write_sample(event)
         yield event
+
+    def _answer(self) -> Iterator[ev.Event]:
+        """What an encoder–decoder makes of a few examples, by the most likely token of each step."""
+        if self.answerer is None:
+            return
+        with self.sampling.spending():
+            batch = (self.validation or self.batches).batch(0, 0)
+            found = list(self.answerer.answers(self.network.weights, batch, EXAMPLES_ANSWERED))
+        for answer in found:
+            event = ev.Sampled(*self._now(), answer.read, answer.text, 0.0, answer.truth)
+            self.run.write_sample(event)
+            yield event
 
     def _save(self) -> Iterator[ev.Event]:
         self.place.seconds = self.clock.seconds

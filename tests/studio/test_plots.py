@@ -20,7 +20,7 @@ from rnnstudio.studio.plots.curves import Curves, Growing, duration
 from rnnstudio.studio.plots.gates import GatePlot, fractions, words_of
 from rnnstudio.studio.plots.gradients import TOTAL, GradientPlot, verdict
 from rnnstudio.studio.plots.loss import LossPlot
-from rnnstudio.training.events import Probed, StepDone, Validated
+from rnnstudio.training.events import Probed, Sampled, StepDone, Validated
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +108,16 @@ def test_a_trained_language_model_fills_every_plot(trained: Callable[[str], Live
     live.drawn.emit()
     assert [edge.xData for edge in gradients.through_time._edges] == [None] * 3
     assert live.curves.samples[-1].text.split("\n")[0] in samples.texts.browser.toPlainText()
+
+
+def test_what_an_encoder_decoder_writes_stands_beside_the_truth(live: Live, qtbot: QtBot) -> None:
+    panel = SamplesPanel(live)
+    qtbot.addWidget(panel)
+    panel.show()
+    live.curves.take(Sampled(30, 1.0, "read <this>", "wrote that", 0.0, "wrote this"))
+    live.drawn.emit()
+    lines = panel.texts.browser.toPlainText().splitlines()
+    assert lines[:4] == ["step 30 · most likely tokens", "read read <this>", "written wrote that", "true wrote this"]
 
 
 def test_a_forecaster_shows_truth_beside_prediction(trained: Callable[[str], Live], live: Live, qtbot: QtBot) -> None:

@@ -71,6 +71,23 @@ def forecaster(path: Path, hidden: int = 8, squash: str = "Tanh", k: int = 1) ->
     return _design("forecast", s, recipe)
 
 
+def copier(path: Path, hidden: int = 24) -> Design:
+    """An encoder reads a stretch of characters, a decoder writes it down again, fed with what it wrote."""
+    recipe = open_dataset(DataRecipe("text", path.name, split=(0.8, 0.1, 0.1)), path.parent).recipe
+    s = Sketch()
+    s.add("source", "TokenInput", at=(0, 0), params={"field": "text", "axis": "source"})
+    s.add("read", "Embedding", at=(1, 0), params={"units": 8}, input="source")
+    s.add("encoder", "cell", at=(2, 0), params={"cell": "GRU", "units": hidden}, x="read")
+    s.add("thought", "Last", at=(3, 0), input="encoder.h")
+    s.add("target", "TokenTarget", at=(0, 2), params={"field": "text", "axis": "target"})
+    s.add("feedback", "Feedback", at=(1, 2), prediction="readout", target="target")
+    s.add("embedding", "Embedding", at=(2, 2), params={"units": 8}, input="feedback")
+    s.add("decoder", "cell", at=(4, 1), params={"cell": "GRU", "units": hidden}, x="embedding", h0="thought")
+    s.add("readout", "Linear", at=(5, 1), params={"units": recipe.field("text").size}, input="decoder.h")
+    s.add("loss", "CrossEntropy", at=(6, 1), prediction="readout", target="target")
+    return _design("copier", s, recipe, "GRU")
+
+
 def _design(name: str, sketch: Sketch, recipe: DataRecipe, *cells: str) -> Design:
     library = standard().cells
     return Design(name=name, graph=sketch.graph(), cells=frozen({cell: library[cell] for cell in cells}), data=recipe)

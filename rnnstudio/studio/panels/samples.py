@@ -45,7 +45,9 @@ class SamplesPanel(QTabWidget):
 
 
 class TextSamples(LivePlot):
-    """Each sample with its step, prompt and temperature; the prompt stands out."""
+    """Each sample with its step, prompt and temperature; the prompt stands out. Of an encoder–decoder what it read,
+    what it wrote, and what is true.
+    """
 
     empty_text = "Press Train to read what the network writes, after each validation."
 
@@ -96,12 +98,15 @@ def _as_html(sample: Sampled) -> str:
     theme = current()
     temperature = "most likely tokens" if sample.temperature == 0 else f"temperature {sample.temperature:g}"
     head = f"step {sample.step:,} · {temperature}"
-    prompt = html.escape(sample.prompt).replace("\n", "<br>")
-    text = html.escape(sample.text).replace("\n", "<br>")
+    prompt, text, truth = (html.escape(x).replace("\n", "<br>") for x in (sample.prompt, sample.text, sample.truth))
+    if truth:
+        rows = (("read", f'<b style="color:{theme.accent}">{prompt}</b>'), ("written", text), ("true", truth))
+        told = "<br>".join(f'<span style="color:{theme.muted}">{name}</span> {value}' for name, value in rows)
+    else:
+        told = f'<b style="color:{theme.accent}">{prompt}</b>{text}'
     return (
         f'<p style="color:{theme.muted}; margin-top:4px; margin-bottom:2px">{head}</p>'
-        f'<p style="white-space:pre-wrap; margin-top:0; margin-bottom:12px; color:{theme.text}">'
-        f'<b style="color:{theme.accent}">{prompt}</b>{text}</p>'
+        f'<p style="white-space:pre-wrap; margin-top:0; margin-bottom:12px; color:{theme.text}">{told}</p>'
     )
 
 
