@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from .expressions import Node, derivative, parts
-from .stages import Place, Product, Store
-from .tree_form import TreeForm
+from .stages import Place, Store
+from .tree_form import TreeForm, TreeProduct
 
 _OUTER = ("state", "read", "vector")
 
@@ -28,7 +28,7 @@ class TreeBackward:
         self.level = level
         self.depth = depth
         self.stores: dict[int, list[Store]] = {}
-        self.products: dict[int, list[Product]] = {}
+        self.products: dict[int, list[TreeProduct]] = {}
         self.cleared: dict[int, list[tuple[Place, int, int]]] = {}
         self.carries: list[int] = []
         self.zeroed: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class TreeBackward:
             before = self._first.get(node.number)
             self._first[node.number] = self.graph.add(before, part) if before else part
 
-    def run(self, products: Mapping[int, Sequence[Product]]) -> None:
+    def run(self, products: Mapping[int, Sequence[TreeProduct]]) -> None:
         self._zero_partial(products)
         for level in range(self.depth - 1, -1, -1):
             self.stores[level], self.cleared[level] = [], []
@@ -158,7 +158,7 @@ class TreeBackward:
         self._written.add(place)
         self.stores[level].append(Store(place, start, total, add or across))
 
-    def _zero_partial(self, products: Mapping[int, Sequence[Product]]) -> None:
+    def _zero_partial(self, products: Mapping[int, Sequence[TreeProduct]]) -> None:
         """States of which only some columns are read somewhere start each level with a gradient of zero."""
         widths = {s.delay: s.width for s in self.form.states}
         leaves = [n for n in self.nodes.values() if n.op == "state"]

@@ -17,7 +17,8 @@ from .canonical import Declined
 from .codegen import TEAM, Key, Table
 from .expressions import Node, reachable
 from .ir import Function, Target, declarations
-from .stages import Place, Product, Store
+from .stages import Place, Store
+from .tree_form import TreeProduct
 from .tree_plan import TreePlan
 
 
@@ -74,7 +75,7 @@ def _name(backward: bool, level: int, i: int) -> str:
     return f"{'back' if backward else 'product'}{level}_{i}"
 
 
-def _source_width(plan: TreePlan, p: Product) -> int:
+def _source_width(plan: TreePlan, p: TreeProduct) -> int:
     kind, key = p.source
     if kind == "source":
         return plan.sources[int(key)][0]
@@ -84,7 +85,7 @@ def _source_width(plan: TreePlan, p: Product) -> int:
 def _products(plan: TreePlan, t: Target, backward: bool) -> Iterator[str]:
     for level, stage in enumerate(plan.stages):
         for i, p in enumerate(stage.products):
-            inside, stride = _source_width(plan, p), plan.strides[plan.edge_product(p)]
+            inside, stride = _source_width(plan, p), plan.strides[p.edge]
             name = _name(backward, level, i)
             if backward:
                 yield products.product(t, name, p.width, p.size, stride, inside, p.accumulate_back)
@@ -207,11 +208,11 @@ class _LevelLoop:
             to = self.at(place, r, start)
             f.emit(f"call void @llvm.memset.p0.i64(ptr {to}, i8 0, i64 {width * self.t.size}, i1 false)")
 
-    def _multiply(self, number: int, i: int, p: Product, rows: tuple[str, str]) -> None:
+    def _multiply(self, number: int, i: int, p: TreeProduct, rows: tuple[str, str]) -> None:
         first = rows[0]
         count = self.f.let(f"sub nsw i64 {rows[1]}, {first}")
         weight = self.args["weight", f"{number} {i}"]
-        edge = self.plan.edge_product(p)
+        edge = p.edge
         kind, key = p.source
         if self.backward:
             a = self._pre("dslots", edge, first, p.offset)

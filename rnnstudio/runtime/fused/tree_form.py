@@ -16,6 +16,7 @@ from ...compiler.program import Map, Scan
 from ...design.signals import Signal, Tokens
 from .canonical import Declined, Slot, _Reader, _Slots
 from .expressions import Graph, Node, parts, reachable
+from .stages import Product
 
 SHARE = "share of a child"
 """A read made from the trees alone: 1 / (number of a node's children)."""
@@ -34,6 +35,17 @@ class ChildState:
     how: str
     slot: int
     missing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TreeProduct(Product):
+    """edge: whether it has a row for every edge. leaves: whether leaves have it: not where only their children, who are
+    not there, would be multiplied. slots: the numbers of those it fills.
+    """
+
+    edge: bool = False
+    leaves: bool = True
+    slots: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -140,6 +152,8 @@ class _TreeReader(_Reader):
         for name, root in zip(names, roots, strict=True):
             if self.spaces.edge(root):
                 raise Declined(f"{name}, which it hands on, is a value of each child")
+            if root.op == "down":
+                raise Declined(f"{name}, which it hands on, is nothing but a sum over the children")
         slots = _Slots(self.graph)
         roots = slots.fill(roots)
         for slot in slots.made:  # what a slot is made of contains earlier slots alone

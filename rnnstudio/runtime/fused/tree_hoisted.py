@@ -11,16 +11,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from .stages import Product
 from .table_rows import add_rows, take_rows
 from .together import Stacks, block
 from .tree_buffers import TreeBuffers, TreeGradients
+from .tree_form import TreeProduct
 from .tree_plan import TreePlan
 
 
-def _first(b: TreeBuffers, product: Product) -> int:
+def _first(b: TreeBuffers, product: TreeProduct) -> int:
     """The first row that has a product."""
-    return 0 if b.plan.edge_product(product) or b.plan.leaf_rows(product) else b.rows.leaves
+    return 0 if product.edge or product.leaves else b.rows.leaves
 
 
 def _slot_bias(plan: TreePlan, number: int, biases: Mapping[str, Tensor], like: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ def project(b: TreeBuffers, weights: Mapping[str, Tensor], biases: Mapping[str, 
     plan = b.plan
     filled: set[int] = set()
     for product in plan.projections:
-        first, slots = _first(b, product), plan.slots_of(product)
+        first, slots = _first(b, product), list(product.slots)
         target = b.slots[0][first:].narrow(1, product.offset, product.size)
         weight, source = stacks.of(product, weights).t(), source_rows(b, product)
         bias = None
@@ -66,7 +66,7 @@ def project(b: TreeBuffers, weights: Mapping[str, Tensor], biases: Mapping[str, 
                 b.slots[0][:first].narrow(1, product.offset, product.size).zero_()
 
 
-def _rows(b: TreeBuffers, product: Product) -> slice:
+def _rows(b: TreeBuffers, product: TreeProduct) -> slice:
     """The rows of a product's source: of nodes or edges, or of a table."""
     first = _first(b, product)
     kind, key = product.source
@@ -75,7 +75,7 @@ def _rows(b: TreeBuffers, product: Product) -> slice:
     return slice(first, None)
 
 
-def source_rows(b: TreeBuffers, product: Product) -> Tensor:
+def source_rows(b: TreeBuffers, product: TreeProduct) -> Tensor:
     """[rows, width]: what a product multiplies."""
     kind, key = product.source
     if kind == "read":
@@ -85,10 +85,10 @@ def source_rows(b: TreeBuffers, product: Product) -> Tensor:
     return whole[_rows(b, product)].narrow(1, product.start, product.width)
 
 
-def _arriving(b: TreeBuffers, d: TreeGradients, product: Product) -> Tensor:
+def _arriving(b: TreeBuffers, d: TreeGradients, product: TreeProduct) -> Tensor:
     """[rows, size]: the gradient of a product's result; for a table, summed for each of its rows."""
     first = _first(b, product)
-    own = d.slots[b.plan.edge_product(product)][first:].narrow(1, product.offset, product.size)
+    own = d.slots[product.edge][first:].narrow(1, product.offset, product.size)
     kind, name = product.source
     if kind != "read" or name not in b.words:
         return own
@@ -146,7 +146,7 @@ def bias_gradients(
     """Gradient of every wanted bias: the sum of its slots' gradients over all their rows."""
     plan = b.plan
     totals: dict[tuple[str, int], Tensor] = {}
-    tables = {n: p for p in plan.projections if p.source[1] in b.words for n in plan.slots_of(p)}
+    tables = {n: p for p in plan.projections if p.source[1] in b.words for n in p.slots}
     found: dict[str, Tensor] = {}
     for number, slot in enumerate(plan.form.slots):
         if not any(wanted[path] for path, _, _ in slot.biases):

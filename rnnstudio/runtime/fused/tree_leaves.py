@@ -70,7 +70,7 @@ def leaf_plan(plan: TreePlan, leaves: Leaves) -> TreePlan:
     stages = []
     for stage, stores in zip(plan.stages, back, strict=True):
         forward = () if stage.edge else tuple(_forward_stores(plan, leaves, stage.stores, kept))
-        absent = frozenset(i for i, p in enumerate(stage.products) if stage.edge or not plan.leaf_rows(p))
+        absent = frozenset(i for i, p in enumerate(stage.products) if stage.edge or not p.leaves)
         stages.append(replace(stage, edge=False, stores=forward, back_stores=tuple(stores), cleared=(), absent=absent))
     return replace(plan, stages=tuple(stages), held=held, zeroed=tuple(d for d in plan.zeroed if d in leaves.there))
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
+from ..forest import Ints
 from .codegen import Key
 from .ir import Target
 from .jit import compile_ir, host, openmp, product_kernels
@@ -52,8 +53,9 @@ class TreeMachineLoop:
         numbers, kept = self._common(b, packed)
         for s in form.states:
             table = b.rows.edge if s.how == "each" else b.rows.above
-            kept.append(torch.from_numpy(b.rows.parent_at(s.slot) if s.how == "slot" else table))
-            numbers["back", s.delay] = kept[-1].data_ptr()
+            table = b.rows.parent_at(s.slot) if s.how == "slot" else table
+            kept.append(table)
+            numbers["back", s.delay] = table.ctypes.data
         numbers |= {("dslots", i): x.data_ptr() for i, x in enumerate(d.slots)}
         zeros = self.room(b.slots[0], max((node.width for _, node in form.yields), default=1))
         for name, node in form.yields:
@@ -71,21 +73,19 @@ class TreeMachineLoop:
         for name, x in sums.items():
             d.vectors[name] = x.sum(0)
 
-    def _common(self, b: TreeBuffers, packed: dict[tuple[int, int], Tensor]) -> tuple[dict[Key, int], list[Tensor]]:
+    def _common(self, b: TreeBuffers, packed: dict[tuple[int, int], Tensor]) -> tuple[dict[Key, int], list[object]]:
         """The numbers that both tables begin with, and the index tables among them, which have to live as long."""
         rows = b.rows
-        bounds = torch.from_numpy(rows.parts(self._parts(rows)))
-        indices: dict[Key, Tensor] = {
-            ("bounds", 0): bounds,
-            ("first", 0): torch.from_numpy(rows.first),
-            ("child", 0): torch.from_numpy(rows.child),
-            ("parent", 0): torch.from_numpy(rows.parent),
+        indices: dict[Key, Ints] = {
+            ("bounds", 0): rows.parts(self._parts(rows)),
+            ("first", 0): rows.first,
+            ("child", 0): rows.child,
+            ("parent", 0): rows.parent,
         }
         for s in self.plan.form.states:
             if s.how == "slot":
-                missing = missing_row(self.plan, s.delay, rows.nodes)
-                indices["child at", s.delay] = torch.from_numpy(rows.child_at(s.slot, missing))
-        numbers: dict[Key, int] = {key: x.data_ptr() for key, x in indices.items()}
+                indices["child at", s.delay] = rows.child_at(s.slot, missing_row(self.plan, s.delay, rows.nodes))
+        numbers: dict[Key, int] = {key: x.ctypes.data for key, x in indices.items()}
         numbers["levels", 0] = len(rows.levels)
         numbers |= {("slots", i): x.data_ptr() for i, x in enumerate(b.slots)}
         numbers |= {("saved", i): x.data_ptr() for i, x in enumerate(b.saved)}

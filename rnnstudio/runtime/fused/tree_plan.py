@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from .canonical import Piece
 from .expressions import COSTLY, LEAVES, Graph, Node, is_const, parts, reachable
 from .plan import _same
-from .stages import Place, Product, Store
+from .stages import Place, Store
 from .tree_backward import TreeBackward
-from .tree_form import Spaces, TreeForm
+from .tree_form import Spaces, TreeForm, TreeProduct
 from .tree_leaves import Leaves, leaf_plan
 
 
@@ -26,14 +26,14 @@ class TreeStage:
     """
 
     edge: bool
-    products: tuple[Product, ...]
+    products: tuple[TreeProduct, ...]
     stores: tuple[Store, ...]
     back_stores: tuple[Store, ...]
     cleared: tuple[tuple[Place, int, int], ...]
     absent: frozenset[int] = frozenset()
     """Numbers of the products that are left out."""
 
-    def numbered(self) -> list[tuple[int, Product]]:
+    def numbered(self) -> list[tuple[int, TreeProduct]]:
         return [(i, p) for i, p in enumerate(self.products) if i not in self.absent]
 
 
@@ -53,7 +53,7 @@ class TreePlan:
     columns: tuple[int, int]
     inner: frozenset[int]
     empty: frozenset[int]
-    projections: tuple[Product, ...]
+    projections: tuple[TreeProduct, ...]
     stages: tuple[TreeStage, ...]
     held: Mapping[int, tuple[Place, int]]
     saved: tuple[tuple[int, bool], ...]
@@ -77,27 +77,6 @@ class TreePlan:
         """Numbers from one row of pre-activations to the next (of powers of two all would share a set of the cache)."""
         nodes, edges = (n + 16 if n % 512 == 0 and n else n for n in self.columns)
         return nodes, edges
-
-    def leaf_rows(self, product: Product) -> bool:
-        """Whether leaves have this product: not where only their children, who are not there, would be multiplied."""
-        kind, key = product.source
-        if kind == "state":
-            return any(s.missing is not None for s in self.form.states if s.delay == key)
-        return key not in self.empty if kind == "source" else not self.inner_only(product)
-
-    def inner_only(self, product: Product) -> bool:
-        """Whether no leaf has the slots that a hoisted product fills."""
-        return any(n in self.inner for n in self.slots_of(product))
-
-    def slots_of(self, product: Product) -> list[int]:
-        edge = self.edge_product(product)
-        inside = range(product.offset, product.offset + product.size)
-        return [n for n, at in self.offsets.items() if self.spaces.slots[n] == edge and at in inside]
-
-    def edge_product(self, product: Product) -> bool:
-        """Whether a product has a row for every edge."""
-        kind, key = product.source
-        return key in self.spaces.each if kind == "state" else kind == "source" and self.sources[int(key)][1]
 
     def edge_place(self, place: Place) -> bool:
         kind, key = place
@@ -186,7 +165,7 @@ class _Planner:
     def plan(self) -> TreePlan:
         inner, empty = self._at_leaves()
         offsets, columns, order = self._layout(inner)
-        projections, products = self._products(order, offsets, inner)
+        projections, products = self._products(order, offsets, inner, empty)
         back = TreeBackward(self.form, self.nodes, self.level, self.depth)
         back.seed([n for n in self.sources if n.number in self.multiplied], self.source_number)
         back.run(products)
@@ -266,8 +245,8 @@ class _Planner:
         return offsets, (columns[0], columns[1]), order
 
     def _products(
-        self, order: list[int], offsets: Mapping[int, int], inner: frozenset[int]
-    ) -> tuple[tuple[Product, ...], dict[int, list[Product]]]:
+        self, order: list[int], offsets: Mapping[int, int], inner: frozenset[int], empty: frozenset[int]
+    ) -> tuple[tuple[TreeProduct, ...], dict[int, list[TreeProduct]]]:
         """Maps of one source whose slots lie side by side are one product, within a stage."""
         runs: dict[tuple[int, int, int, bool], list[list[int]]] = {}
         pieces: dict[tuple[int, int, int, bool], dict[int, Piece]] = {}
@@ -285,13 +264,13 @@ class _Planner:
                 pieces.setdefault(key, {})[number] = piece
         filled: set[int] = set()
         biased = {n for n, slot in enumerate(self.form.slots) if slot.biases}
-        projections: list[Product] = []
-        inside: dict[int, list[Product]] = {level: [] for level in range(self.depth)}
+        projections: list[TreeProduct] = []
+        inside: dict[int, list[TreeProduct]] = {level: [] for level in range(self.depth)}
         for key in sorted(runs, key=lambda k: (k[0], k[2], k[1], k[3])):
             for run in runs[key]:
                 for chunk in _same(run, filled | (set() if key[0] < 0 else biased)):
                     source = pieces[key][chunk[0]].source
-                    product = Product(
+                    product = TreeProduct(
                         source=self._place(source),
                         start=source.data[1] if source.op in ("state", "read") else 0,
                         width=source.width,
@@ -299,6 +278,9 @@ class _Planner:
                         size=sum(self.form.slots[n].width for n in chunk),
                         pieces=tuple(pieces[key][n] for n in chunk),
                         accumulate=chunk[0] in filled or (key[0] >= 0 and chunk[0] in biased),
+                        edge=self.spaces.slots[chunk[0]],
+                        leaves=self._there(source, empty) if key[0] >= 0 else chunk[0] not in inner,
+                        slots=tuple(chunk),
                     )
                     (projections if key[0] < 0 else inside[key[0]]).append(product)
                 filled |= set(run)
