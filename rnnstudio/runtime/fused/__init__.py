@@ -5,7 +5,7 @@ expressions, canonical   a scan as products and a pointwise graph, however it wa
 plain_form               which operations of a step are neither, and run in stages of their own
 stages, backward, plan   what one step does forward and backward; what is kept between the two
 buffers, hoisted         the tensors of one run; products over all steps at once, embedding tables
-together, table_rows     weights laid side by side in memory; rows of a table added up
+together, table_rows     weights laid side by side in memory; rows of a table taken and added up
 function, serve          the autograd function, and how a network's values get in and out of it
 plain, adjoints          those stages in plain torch, step by step, and their way back
 torch_loop               the time loops in plain torch, on any device
@@ -15,5 +15,10 @@ glance, pick             attention, and tokens that the loop chooses, recognised
 glance_code, pick_code, plain_code, glance_run, pick_run, plain_machine    these in the generated loops; their tensors
 triton_source, triton_loop, cuda_graphs    the same on a GPU: a kernel for each stage, recorded with the products
 cuda_choice, full_precision    what serves on a GPU; loops within mixed precision
+tree_form, tree_leaves   a loop over trees as products and pointwise graphs of nodes and of edges; what leaves do
+tree_backward, tree_plan    what a node does forward and backward, stage by stage
+tree_rows, tree_buffers, tree_hoisted    where nodes and children lie; the tensors of one run; products over all nodes
+tree_function, tree_serve    the autograd function of a loop over trees, and how values get in and out
+tree_torch, tree_codegen, tree_machine    its levels in plain torch, and as LLVM IR on the CPU
 contest, loops           which lowering a loop runs on, and why
 """
