@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..catalog.primitives import Op, contract_equation, match_equation
 from .context import Context
+from .transfer import to_device
 
 
 def _blank(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
@@ -88,7 +89,7 @@ def _clock(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     """
     axis, periods = op.attrs["axis"], op.attrs["periods"]
     size, width = context.sizes[axis], op.signal.width
-    every = torch.tensor(periods, device=context.device).repeat_interleave(width // len(periods))
+    every = to_device(torch.tensor(periods), context.device).repeat_interleave(width // len(periods))
     before = context.state.get(op.name)
     start = torch.zeros(context.batch, 1, device=context.device, dtype=torch.int64)
     if before is not None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..catalog.primitives import Op
 from .context import Context
+from .transfer import to_device
 
 
 def _cross_entropy(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
@@ -27,7 +28,7 @@ def _cross_entropy(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tens
 
 
 def _class_weight(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
-    weights = torch.tensor(op.attrs["class_weights"], device=context.device, dtype=context.dtype)
+    weights = to_device(torch.tensor(op.attrs["class_weights"], dtype=context.dtype), context.device)
     return weights[inputs[0]][..., None]
 
 
