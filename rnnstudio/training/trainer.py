@@ -27,8 +27,9 @@ from . import events as ev
 from .answering import Answerer, answerer_of
 from .checkpoints import seed_everything
 from .diverged import Diverged, explain, non_finite_weights, remedy
+from .feeding import Feed
 from .keeper import Keeper, Place
-from .machine import choose_device, set_threads, versions
+from .machine import choose_device, device_name, set_precision, set_threads, versions
 from .optim import apply_settings, make_optimiser, norms
 from .requests import LIVE_SETTINGS, Request, Requests
 from .ridge import Ridge
@@ -78,6 +79,7 @@ class Trainer:
         self.requests = requests or Requests()
         self.resumed = resume
         self.device = choose_device(settings.device)
+        set_precision(settings.precision)
         self.threads = set_threads(settings.threads, window)
         seed_everything(settings.seed)
         self.network = Network(program, settings.seed).to(self.device)
@@ -91,6 +93,7 @@ class Trainer:
         self.batches = Batches(
             dataset, "train", settings.batch_size, settings.chunk, carry=settings.carry, seed=settings.seed, **order
         )
+        self.feed = Feed(self.batches, self.device)
         self.validation: Batches | None = None
         if dataset.split("validation").steps:
             self.validation = evaluation_batches(dataset, "validation", settings, self.network.program)
@@ -105,7 +108,7 @@ class Trainer:
             "command": list(command),
             "versions": versions(),
             "seed": settings.seed,
-            "device": str(self.device),
+            "device": device_name(self.device),
             "threads": self.threads,
             "data_digest": dataset.recipe.digest,
         }
@@ -181,8 +184,7 @@ class Trainer:
     def _step(self) -> Iterator[ev.Event]:
         """Learn from one batch, look at the numbers, say so."""
         start = time.perf_counter()
-        batch = self.batches.batch(self.place.epoch, self.place.index)
-        fields = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.fields.items()}
+        batch, fields = self.feed.take(self.place.epoch, self.place.index)
         state = self._some_anew(self.carried) if batch.carries and self.carried else None
         watching = self._one_step or self.watcher.due(self.settings.probe_seconds)
         rate = apply_settings(self.optimiser, self.settings, self.place.step, self.steps_total)
@@ -250,6 +252,7 @@ class Trainer:
             raise StudioError("No trained parameter leads to the loss", remedy="Wire the loss to a layer with weights.")
         self.optimiser.zero_grad()
         losses.total.backward()  # type: ignore[no-untyped-call]
+        self.feed.prepare(self.place.epoch, self.place.index)
         loss, norm = self._loss_and_norm(losses.total)
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise explain(self.network, fields, lengths, loss, self.place.step + 1, self.settings)
