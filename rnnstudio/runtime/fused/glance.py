@@ -17,8 +17,8 @@ from .plain_form import Plain, PlainStage
 class Glance:
     """One attention. keys, values: values from outside, [places, batch, width]. query: number of the node it copies.
 
-    score: path of v, [1, units] (additive), or None: products, times `scale`. weights: name of the softmax. Every head
-    has its share of the `units` and of the `width`.
+    score: path of v, [1, units] (additive), or None: products, times `scale`; bias: of v, which makes no difference.
+    weights: name of the softmax. Every head has its share of the `units` and of the `width`.
     """
 
     axis: str
@@ -29,6 +29,7 @@ class Glance:
     width: int
     heads: int
     score: str | None
+    bias: str | None
     scale: float
     weights: str
     out: str
@@ -46,34 +47,51 @@ def glance(stage: PlainStage, plain: Plain) -> Glance:
         left.remove(name)
         return op
 
-    out = take(stage.ops[-1].name, "contract")
-    chosen = out.inputs[0]
+    def sides(op: Op) -> tuple[Op, str]:
+        """Of a sum or product of two: the one made in the step, and the other."""
+        inner = [name for name in op.inputs if name in ops]
+        if len(inner) != 1 or len(set(op.inputs)) != 2:
+            raise Declined(f"{op.node} is run by torch at every step: it is not one attention")
+        return ops[inner[0]], next(name for name in op.inputs if name != inner[0])
+
+    out = take(stage.ops[-1].name, "contract", "pool")
+    if out.kind == "contract":
+        chosen, values = out.inputs
+    elif out.attrs["how"] == "sum":
+        weighed, values = sides(take(out.inputs[0], "multiply"))
+        chosen = weighed.name
+    else:
+        raise Declined(f"{out.node} ({out.attrs['how']}) is run by torch at every step")
     if chosen in ops and ops[chosen].kind == "blank":  # of weights that are 0 there already
         blank = take(chosen, "blank")
         if blank.attrs["fill"] != 0.0:
             raise Declined(f"{blank.node} fills in another number than 0")
         chosen = blank.inputs[0]
     soft = take(chosen, "softmax_axis")
-    scores, scale = take(soft.inputs[0], "affine", "match", "linear"), 1.0
+    scores, scale = take(soft.inputs[0], "affine", "match", "linear", "fold"), 1.0
     if scores.kind == "affine":
         scale = scores.attrs["scale"]  # what is added to all scores makes no difference
-        scores = take(scores.inputs[0], "match")
+        scores = take(scores.inputs[0], "match", "fold")
+    path, bias = None, None
     if scores.kind == "match":
-        path, (query, keys) = None, scores.inputs
+        query, keys = scores.inputs
     else:
-        path = scores.attrs["weight"]
-        total = take(take(scores.inputs[0], "tanh").inputs[0], "add")
-        first = next((name for name in total.inputs if name in ops), "")
-        keys = next((name for name in total.inputs if name != first), "")
-        query = take(first, "align").inputs[0]
-        if not isinstance(path, str):
-            raise Declined(f"{scores.node} has more than one matrix")
+        if scores.kind == "linear":
+            path, bias = scores.attrs["weight"], scores.attrs["bias"]
+            aligned, keys = sides(take(take(scores.inputs[0], "tanh").inputs[0], "add"))
+        else:
+            product = take(scores.inputs[0], "multiply")
+            aligned, keys = sides(product)
+            scale *= 1.0 if scores.attrs["how"] == "sum" else 1.0 / product.signal.width
+        query = take(aligned.name, "align").inputs[0]
+    if path is not None and not isinstance(path, str):
+        raise Declined(f"{scores.node} has more than one matrix")
     given = dict(stage.inputs)
-    values, (axis,) = out.inputs[1], soft.attrs["axes"]
+    (axis,) = soft.attrs["axes"]
     if left or len(given) != 1 or query not in given or len(given[query]) != 1:
         raise Declined(f"{out.node} is run by torch at every step: it is not one attention")
     heads = soft.signal.width
-    if out.attrs["heads"] != heads or (path is not None and heads != 1):
+    if out.attrs.get("heads", 1) != heads or (path is not None and heads != 1):
         raise Declined(f"{out.node} is run by torch at every step: it is additive with several heads")
     if not {keys, values} <= set(plain.outside) or [name for name, _ in stage.outputs] not in ([out.name], []):
         raise Declined(f"{out.node} reads what is made in the loop")
@@ -81,5 +99,5 @@ def glance(stage: PlainStage, plain: Plain) -> Glance:
         raise Declined(f"more of {out.node} is read outside than where it looked")
     (node,) = given[query]
     return Glance(
-        axis, node.number, keys, values, node.width, out.signal.width, heads, path, scale, soft.name, out.name
+        axis, node.number, keys, values, node.width, out.signal.width, heads, path, bias, scale, soft.name, out.name
     )

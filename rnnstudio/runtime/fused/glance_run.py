@@ -74,3 +74,5 @@ class GlanceRun:
         self.plain.add(self.glance.values, self.dvalues.transpose(0, 1))
         if self.glance.score is not None:
             self.plain.add(self.glance.score, self.dscore.sum(0, keepdim=True))
+        if self.glance.bias is not None:
+            self.plain.add(self.glance.bias, self.dscore.new_zeros(1))

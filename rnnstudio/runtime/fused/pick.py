@@ -34,8 +34,8 @@ def pick(stage: PlainStage, plain: Plain) -> Pick:
     first = ops.pop(0)
     given = dict(stage.inputs)
     if first.kind != "pick" or first.attrs["sample"] or len(given) != 1 or len(given[first.inputs[0]]) != 1:
-        plain = next((op for op in stage.ops if not fused(op, training=True)), first)
-        raise Declined(f"{plain.node} ({plain.kind}) is run by torch at every step")
+        other = next((op for op in stage.ops if not fused(op, training=True)), first)
+        raise Declined(f"{other.node} ({other.kind}) is run by torch at every step")
     choice = ops.pop(0) if ops and ops[0].kind == "choose" else None
     token, target = first.name, ""
     if choice is not None:

@@ -16,7 +16,18 @@ from rnnstudio.runtime.fused.serve import FusedLoop
 from rnnstudio.runtime.network import Network
 from rnnstudio.runtime.reference import run_map
 
-from .decoders import LENGTHS, answer, answering, attending, batch, feeding, given_a_vector, in_the_step, writing
+from .decoders import (
+    LENGTHS,
+    answer,
+    answering,
+    attending,
+    batch,
+    feeding,
+    from_primitives,
+    given_a_vector,
+    in_the_step,
+    writing,
+)
 from .test_against_reference import TOLERANCE, same
 from .test_bounds import WIDTHS, Guarded, GuardedLoop
 
@@ -31,10 +42,12 @@ ATTENTIONS: dict[str, Callable[[int], Program]] = {
     "heads": lambda n: attending(3 * n, score="scaled_dot", heads=3, looked=True),
     "heads, projected": lambda n: attending(2 * n, score="scaled_dot", heads=2, project=True),
     "input feeding": feeding,
+    "from primitives, additive": lambda n: from_primitives(n, additive=True),
+    "from primitives, dot": lambda n: from_primitives(n, additive=False),
     "from its parts": lambda n: attending(n, parts=True, score="dot", apart=True),
 }
 
-NOTHING = ("found.keys.bias",)
+NOTHING = ("found.keys.bias", "score.bias")
 
 BY_TORCH: dict[str, Callable[[], Program]] = {
     "two heads, additive": lambda: attending(4, score="additive", heads=2, looked=True),
