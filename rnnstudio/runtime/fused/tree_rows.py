@@ -36,15 +36,16 @@ class TreeRows:
         self.above[child] = parent
         self.place = np.full(n, -1, np.int64)
         self.place[child] = place
-        self._parts: dict[int, Ints] = {}
+        self._parts: dict[int, Ints] = {1: np.array([self.levels], np.int64)}
+        self._at: dict[tuple[int, int], Ints] = {}
 
     def child_at(self, slot: int, missing: int) -> Ints:
         """[nodes]: each node's child in a place; `missing` where there is none."""
         children = self.forest.children
-        if slot >= children.shape[1]:
-            return np.full(self.nodes, missing, np.int64)
-        column = children[:, slot]
-        return np.ascontiguousarray(np.where(column < 0, missing, column))
+        if (slot, missing) not in self._at:
+            column = children[:, slot] if slot < children.shape[1] else np.full(self.nodes, -1, np.int64)
+            self._at[slot, missing] = np.where(column < 0, missing, column)
+        return self._at[slot, missing]
 
     def parent_at(self, slot: int) -> Ints:
         """[nodes]: each node's parent if the node is its child in this place, else `nodes`."""
