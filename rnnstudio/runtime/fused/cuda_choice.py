@@ -62,7 +62,7 @@ class GpuLoops:
         if len(new) > 1:
             good, out = contest.agreeing(new, TORCH, scan, values, context)
             self._trusted |= {(*form, name): name in good for name in new}
-            self.out[scan.name].update(out)
+            self.out.setdefault(scan.name, {}).update(out)
         return {name: run for name, run in serving.items() if name == TORCH or self._trusted[*form, name]}
 
     def settle(self, scan: Scan, winner: str) -> None:

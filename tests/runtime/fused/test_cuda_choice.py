@@ -101,8 +101,8 @@ def test_lowerings_of_a_gpu_are_declined_on_a_processor_and_the_reasons_are_kept
 
 def test_a_form_of_a_loop_is_compared_once() -> None:
     fused, scan, values, context = stage(False)
+    served = GpuLoops().serving(scan, fused, context, "")
     gpu = GpuLoops()
-    served = gpu.serving(scan, fused, context, "")
     compared: list[str] = []
 
     def counted(values: dict[str, Tensor], context: Context) -> None:
