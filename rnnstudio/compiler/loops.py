@@ -63,6 +63,14 @@ def refuse_impossible(ops: Sequence[Op], axis: str) -> None:
             whole,
             "Take it out of the loop.",
         )
+    without = [op.node for op in ops if axis not in op.signal.axes]
+    if without:  # what lies between children and their pooling belongs to the tree's loop, whatever else goes round
+        raise ImpossibleLoop(
+            "WholeAxisInLoop",
+            f"{without[0]} has no axis “{axis}”, but stands in a loop along it",
+            without,
+            "Take it out of the loop.",
+        )
     _refuse_children_across(ops, cuts, axis)
 
 
