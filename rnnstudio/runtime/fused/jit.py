@@ -14,7 +14,7 @@ import stat
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,10 @@ class Code:
 
     def address(self, name: str) -> int:
         return int(self._engine.get_function_address(name))
+
+    def function(self, name: str, kind: Callable[[int], Callable[..., None]]) -> Callable[..., None]:
+        """A function of it, called as ctypes' function type `kind` says; the lock is released meanwhile."""
+        return kind(self.address(name))
 
 
 def compile_ir(text: str, target: Target, symbols: dict[str, int]) -> Code:

@@ -44,33 +44,41 @@ class MachineLoop:
         self.in_place = in_place(plan)
         self.target: Target = target or host(dtype == torch.float64)
         symbols = openmp() if team else {}
-        self._symbols = {**symbols, **product_kernels(self.target)[0]}
-        self.code = compile_ir(module(plan, self.target, team=bool(symbols)), self.target, self._symbols)
+        self._symbols = symbols
+        self.code = self.compiled(module(plan, self.target, team=bool(symbols)))
         self._tables = (table_of(plan, False), table_of(plan, True))
         self._plain = stages_of(plan.form)
-        self._ranges = [_RANGE(self.code.address(name)) for name in ("forward", "backward")]
+        self._ranges = [self.code.function(name, _RANGE) for name in ("forward", "backward")]
         teams = ("forward_team", "backward_team") if symbols else ()
-        self._teams = [_TEAM(self.code.address(name)) for name in teams]
+        self._teams = [self.code.function(name, _TEAM) for name in teams]
         inside = [p for stage in plan.stages for p in stage.products]
         heavy = sum(p.width * p.size for p in inside) * self.target.size >= _HEAVY
         self.few = _FEW if teams and heavy else 0
 
+    def compiled(self, text: str) -> Code:
+        """Code of a module that calls the products' micro-kernels."""
+        return compile_ir(text, self.target, {**self._symbols, **product_kernels(self.target)[0]})
+
+    def packed(self, weight: Tensor, way: str) -> Tensor:
+        """A weight as the products read it."""
+        return (pack_columns if way == COLUMNS else pack_rows)(self.target, weight)
+
     @cached_property
     def _by_columns(self) -> tuple[Code, list[Callable[[int, int, int], None]]]:
-        code = compile_ir(module_by_columns(self.plan, self.target), self.target, self._symbols)
-        return code, [_TEAM(code.address(name)) for name in ("forward_team", "backward_team")]
+        code = self.compiled(module_by_columns(self.plan, self.target))
+        return code, [code.function(name, _TEAM) for name in ("forward_team", "backward_team")]
 
     def room(self, like: Tensor, *shape: int) -> Tensor:
         """Zeros for the loops to work in."""
         return like.new_zeros(shape)
 
     def forward(self, b: Buffers) -> None:
-        packed = {key: pack_columns(self.target, w) for key, w in b.weights.items()}
+        packed = {key: self.packed(w, COLUMNS) for key, w in b.weights.items()}
         self._run(0, b, self._common(b, packed))
 
     def backward(self, b: Buffers, d: Gradients) -> None:
         plan, form, batch = self.plan, self.plan.form, b.batch
-        packed = {key: pack_rows(self.target, w) for key, w in b.weights.items()}
+        packed = {key: self.packed(w, ROWS) for key, w in b.weights.items()}
         numbers = self._common(b, packed)
         numbers["dslots", 0] = d.slots.data_ptr()
         numbers["later", 0] = keep = int(d.later is not None)
