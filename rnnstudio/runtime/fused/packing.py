@@ -30,15 +30,22 @@ def _rows(t: Target) -> Function:
     """Each row of a panel is two vectors of a row of W."""
     f = _function(t, ROWS)
     width = panel(t)
-    with f.loop("0", "%columns", str(width)) as first:
-        left = f.let(f"sub nsw i64 %columns, {first}")
-        masks = [f.lanes_below(f.let(f"sub nsw i64 {left}, {h * t.lanes}")) for h in range(2)]
+
+    def one(first: str, masks: tuple[str, str]) -> None:
         base = f.address("%P", f.mul(first, "%depth"))
         with f.loop("0", "%depth") as k:
             for h, mask in enumerate(masks):
                 source = f.address("%W", f.add(f.mul(k, "%ld"), f.add(first, str(h * t.lanes))))
                 target = f.address(base, f.add(f.mul(k, width), str(h * t.lanes)))
                 f.store(f.load(source, mask), target)
+
+    whole = f.mul(f.let(f"sdiv i64 %columns, {width}"), width)
+    left = f.let(f"sub nsw i64 %columns, {whole}")
+    low, high = f.lanes_below(left), f.lanes_below(f.let(f"sub nsw i64 {left}, {t.lanes}"))
+    with f.loop("0", whole, str(width)) as first:
+        one(first, ("", ""))
+    with f.when(f.let(f"icmp sgt i64 {left}, 0")):  # NEON has no masks: they are branches there
+        one(whole, (low, high))
     f.emit("ret void")
     return f
 
@@ -68,11 +75,11 @@ def _columns(t: Target) -> Function:
         count = f.let(f"select i1 {none}, i64 0, i64 {most}")
         with f.loop(turned, "%depth") as k:
             row = f.address(base, f.mul(k, width))
-            with f.loop("0", count) as i:
-                one = f.load_scalar(f.address(source, f.add(f.mul(i, "%ld"), k)))
-                f.emit(f"store {t.scalar} {one}, ptr {f.address(row, i)}, align {t.size}")
-            with f.loop(count, str(lanes)) as i:
-                f.emit(f"store {t.scalar} {t.number(0.0)}, ptr {f.address(row, i)}, align {t.size}")
+            with f.loop("0", count) as n:
+                one = f.load_scalar(f.address(source, f.add(f.mul(n, "%ld"), k)))
+                f.emit(f"store {t.scalar} {one}, ptr {f.address(row, n)}, align {t.size}")
+            with f.loop(count, str(lanes)) as n:
+                f.emit(f"store {t.scalar} {t.number(0.0)}, ptr {f.address(row, n)}, align {t.size}")
     f.emit("ret void")
     return f
 
