@@ -11,8 +11,9 @@ from torch import Tensor
 from ..forest import Ints
 from .codegen import Key
 from .ir import Target
-from .jit import compile_ir, host, openmp, product_kernels
+from .jit import Code, compile_ir, host, openmp, product_kernels
 from .machine_loop import pack_columns, pack_rows
+from .packing import COLUMNS, ROWS
 from .tree_buffers import TreeBuffers, TreeGradients, missing_row
 from .tree_codegen import module, table_of
 from .tree_plan import TreePlan
@@ -30,26 +31,33 @@ class TreeMachineLoop:
     def __init__(self, plan: TreePlan, dtype: torch.dtype, target: Target | None = None, *, team: bool = True) -> None:
         self.plan = plan
         self.target: Target = target or host(dtype == torch.float64)
-        symbols = openmp() if team else {}
-        shared, _ = product_kernels(self.target)
-        self.code = compile_ir(module(plan, self.target, team=bool(symbols)), self.target, {**symbols, **shared})
+        self._symbols = openmp() if team else {}
+        self.code = self.compiled(module(plan, self.target, team=bool(self._symbols)))
         self._tables = (table_of(plan, False), table_of(plan, True))
-        self._ranges = [_RANGE(self.code.address(name)) for name in ("forward", "backward")]
-        teams = ("forward_team", "backward_team") if symbols else ()
-        self._teams = [_TEAM(self.code.address(name)) for name in teams]
+        self._ranges = [self.code.function(name, _RANGE) for name in ("forward", "backward")]
+        teams = ("forward_team", "backward_team") if self._symbols else ()
+        self._teams = [self.code.function(name, _TEAM) for name in teams]
+
+    def compiled(self, text: str) -> Code:
+        """Code of a module that calls the products' micro-kernels."""
+        return compile_ir(text, self.target, {**self._symbols, **product_kernels(self.target)[0]})
+
+    def packed(self, weight: Tensor, way: str) -> Tensor:
+        """A weight as the products read it."""
+        return (pack_columns if way == COLUMNS else pack_rows)(self.target, weight)
 
     def room(self, like: Tensor, *shape: int) -> Tensor:
         """Zeros for the loops to work in."""
         return like.new_zeros(shape)
 
     def forward(self, b: TreeBuffers) -> None:
-        packed = {key: pack_columns(self.target, w) for key, w in b.weights.items()}
+        packed = {key: self.packed(w, COLUMNS) for key, w in b.weights.items()}
         numbers, _kept = self._common(b, packed)
         self._run(0, b.rows, numbers)
 
     def backward(self, b: TreeBuffers, d: TreeGradients) -> None:
         form = self.plan.form
-        packed = {key: pack_rows(self.target, w) for key, w in b.weights.items()}
+        packed = {key: self.packed(w, ROWS) for key, w in b.weights.items()}
         numbers, kept = self._common(b, packed)
         for s in form.states:
             table = b.rows.edge if s.how == "each" else b.rows.above

@@ -6,20 +6,27 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from rnnstudio.runtime.fused.codegen import module
+from rnnstudio.compiler.program import Scan
+from rnnstudio.runtime.fused import tree_codegen
+from rnnstudio.runtime.fused.codegen import Key, module
 from rnnstudio.runtime.fused.ir import Target, declarations
 from rnnstudio.runtime.fused.jit import vectors
 from rnnstudio.runtime.fused.packing import COLUMNS, ROWS, packer_name
-from rnnstudio.runtime.fused.plan import Plan
 from rnnstudio.runtime.fused.products import declared_kernels, kernel_names, kernels, packed_size, product
-from rnnstudio.runtime.fused.table_rows import adding
+from rnnstudio.runtime.fused.table_rows import adding, taking
+from rnnstudio.runtime.fused.tree_buffers import TreeBuffers
+from rnnstudio.runtime.fused.tree_rows import TreeRows
+from rnnstudio.runtime.network import Network
 
-from . import arm, test_vector_math
+from . import arm, test_tree_bounds, test_vector_math
+from .decoders import attending
 from .test_bounds import Guarded, GuardedLoop, check, planned
+from .tree_cells import DRAWN, tree_program
 
 CPUS = (
     *((cpu, arm.LINUX) for cpu in ("generic", "cortex-a72", "cortex-a76", "neoverse-n1", "neoverse-v2")),
@@ -28,6 +35,7 @@ CPUS = (
 """Of boards, of servers, with SVE too, of Apple; generic is what is left where nothing is known."""
 
 CELLS = ("invented", "reset before", "two lags", "normalised")
+C_LIBRARY = {"memset", "memcpy"}
 WIDTHS = (1, 7, 48, 65, 100, 129)
 EMULATED = pytest.mark.skipif(bool(arm.why_not_here()), reason=arm.why_not_here())
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -72,15 +80,19 @@ def test_the_product_keeps_its_sums_in_registers_and_multiplies_by_lane(
 
 
 @DTYPES
-def test_nothing_is_called_but_the_products_and_memset(dtype: torch.dtype) -> None:
+def test_nothing_is_called_but_the_products_and_what_every_c_library_has(dtype: torch.dtype) -> None:
     t = target(dtype)
-    allowed = {*kernel_names(t), "memset"}
-    assert arm.undefined(arm.shared(t)) <= {"memset"}
-    for text in (declarations(t) + adding(t), test_vector_math.tested(t)):
-        assert arm.undefined(arm.compiled(text, t)) == set()
-    for name in CELLS:
-        found = arm.undefined(arm.compiled(module(planned(name, 65)[0], t, team=False), t))
-        assert found <= allowed
+    assert arm.undefined(arm.shared(t)) <= C_LIBRARY
+    assert arm.undefined(arm.compiled(test_vector_math.tested(t), t)) == set()
+    assert arm.undefined(arm.compiled(declarations(t) + adding(t) + taking(t), t)) <= C_LIBRARY
+    trees = test_tree_bounds.plan_of(tree_program(DRAWN["child-sum"], 65))
+    looking = attending(65)
+    scan = next(region for region in looking.regions if isinstance(region, Scan))
+    looks = Network(looking).loops.fused(scan, ragged=False, training=True)
+    modules = [module(plan, t, team=False) for plan in (*(planned(name, 65)[0] for name in CELLS), looks.plan)]
+    for text in (*modules, tree_codegen.module(trees, t, team=False)):
+        found = arm.undefined(arm.compiled(text, t))
+        assert found <= {*kernel_names(t), *C_LIBRARY}
         assert found & set(kernel_names(t))
 
 
@@ -89,26 +101,25 @@ def test_nor_on_a_mac() -> None:
     text = arm.assembly(module(planned("two lags", 65)[0], t, team=False), t, arm.APPLE)
     named, inside = (set(re.findall(p, text, re.MULTILINE)) for p in (r"[\s,]_([a-z]\w*)", r"^_(\w+):"))
     assert {"forward", "backward"} <= inside
-    assert named - inside <= {*kernel_names(t), "memset", "bzero"}
+    assert named - inside <= {*kernel_names(t), *C_LIBRARY, "bzero"}
     assert named & set(kernel_names(t))
 
 
-class EmulatedLoop(GuardedLoop):
-    """A time loop whose machine code, packers too, runs in the emulator."""
+class Emulated:
+    """A loop whose machine code, packers too, runs in the emulator, on one thread."""
 
-    def __init__(self, plan: Plan, dtype: torch.dtype, folder: Path) -> None:
-        self.folder, self.dtype = folder, dtype
+    def __init__(self, plan: Any, dtype: torch.dtype, folder: Path) -> None:
+        self.folder, self.indices = folder, []
         super().__init__(plan, dtype, target(dtype), team=False)
 
-    def compiled(self, text: str) -> Any:
+    def compiled(self, text: str) -> arm.ArmCode:
         t = self.target
-        packing = [packer_name(t, way) for way in (COLUMNS, ROWS)]
-        names = ["forward", "backward", *packing]
+        names = ["forward", "backward", *(packer_name(t, way) for way in (COLUMNS, ROWS))]
         self.program = arm.Program(self.folder, [arm.compiled(text, t), arm.shared(t)], names)
-        return arm.ArmCode(self.program, lambda: self.guard.wholes, self.table_sizes)
+        return arm.ArmCode(self.program, self.memory, lambda name: len(self._tables[name == "backward"].keys))
 
-    def _threads(self, batch: int) -> int:
-        return 1
+    def memory(self) -> list[Tensor]:
+        return [*self.guard.wholes, *(torch.from_numpy(x) for x in self.indices if isinstance(x, np.ndarray))]
 
     def packed(self, weight: Tensor, way: str) -> Tensor:
         columns, depth = weight.shape if way == COLUMNS else weight.shape[::-1]
@@ -118,8 +129,19 @@ class EmulatedLoop(GuardedLoop):
         self.program.call(packer_name(self.target, way), args, self.guard.wholes, {})
         return room
 
-    def table_sizes(self, name: str) -> int:
-        return len(self._tables[name == "backward"].keys)
+
+class EmulatedLoop(Emulated, GuardedLoop):
+    def _threads(self, batch: int) -> int:
+        return 1
+
+
+class EmulatedTreeLoop(Emulated, test_tree_bounds.GuardedLoop):
+    def _parts(self, rows: TreeRows) -> int:
+        return 1
+
+    def _common(self, b: TreeBuffers, packed: dict[tuple[int, int], Tensor]) -> tuple[dict[Key, int], list[object]]:
+        numbers, self.indices = super()._common(b, packed)
+        return numbers, self.indices
 
 
 @EMULATED
@@ -129,6 +151,14 @@ def test_emulated_time_loops(width: int, dtype: torch.dtype, tmp_path: Path) -> 
     double = dtype == torch.float64
     name = CELLS[(WIDTHS.index(width) + 2 * double) % len(CELLS)]
     check(name, width, lambda form: EmulatedLoop(form, dtype, tmp_path), dtype, 1e-9 if double else 1e-5)
+
+
+@EMULATED
+@DTYPES
+@pytest.mark.parametrize(("width", "name"), [(7, "child-sum"), (48, "learned missing"), (65, "weighted children")])
+def test_emulated_trees(name: str, width: int, dtype: torch.dtype, tmp_path: Path) -> None:
+    tolerance = 1e-9 if dtype == torch.float64 else 1e-5
+    test_tree_bounds.check_levels(name, width, lambda plan: EmulatedTreeLoop(plan, dtype, tmp_path), dtype, tolerance)
 
 
 @EMULATED
@@ -175,7 +205,9 @@ def test_emulated_functions_are_as_accurate_as_stated(dtype: torch.dtype, tmp_pa
 @DTYPES
 def test_emulated_rows_of_a_table(dtype: torch.dtype, tmp_path: Path) -> None:
     t = target(dtype)
-    program = arm.Program(tmp_path, [arm.compiled(declarations(t) + adding(t), t)], ["add_rows"])
+    program = arm.Program(
+        tmp_path, [arm.compiled(declarations(t) + adding(t) + taking(t), t)], ["add_rows", "take_rows"]
+    )
     for width in WIDTHS:
         guard, numbers = Guarded(), torch.randint(0, 5, (23,))
         table, rows = (guard.like(torch.randn(n, width, dtype=dtype)) for n in (5, 23))
@@ -183,4 +215,6 @@ def test_emulated_rows_of_a_table(dtype: torch.dtype, tmp_path: Path) -> None:
         args = [table.data_ptr(), numbers.data_ptr(), rows.data_ptr(), width, width, 23, width]
         program.call("add_rows", args, [*guard.wholes, numbers], {})
         torch.testing.assert_close(table, wanted)
+        program.call("take_rows", args, [*guard.wholes, numbers], {})
+        assert torch.equal(rows, table[numbers])
         guard.check()
