@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from ...catalog.primitives import POINTWISE_BINARY, POINTWISE_UNARY, Op
 from ...compiler.program import Map, Scan, State
@@ -97,17 +98,24 @@ class Form:
     apart: frozenset[str] = frozenset()
 
 
-def canonical(scan: Scan, signals: Mapping[str, Signal], parameters: Mapping[str, str], training: bool) -> Form:
+def canonical(
+    scan: Scan,
+    signals: Mapping[str, Signal],
+    parameters: Mapping[str, str],
+    training: bool,
+    aligned: Mapping[str, Op] = MappingProxyType({}),
+) -> Form:
     """The canonical form of a scan. Raises Declined with the reason.
 
     signals: of every value outside of loops; parameters: ops of kind "parameter" → path of the weight.
-    training: whether dropout inside the loop is on.
+    training: whether dropout inside the loop is on. aligned: values that are others, repeated along further axes: where
+    that is the loop's axis alone, the loop reads the other.
     """
     if scan.tree:
         raise Declined("it runs over a tree")
     if len(scan.body) != 1 or not isinstance(scan.body[0], Map):
         raise Declined("it has a loop inside")
-    return _Reader(scan, signals, parameters, training).form()
+    return _Reader(_with_shorter(scan, aligned), signals, parameters, training).form()
 
 
 class _Reader:
@@ -399,6 +407,22 @@ class _Reader:
             self.vectors[name] = width
             mask = self.graph.node("vector", (), width, (name, 0))
         return self.graph.pointwise("multiply", [value, mask])
+
+
+def _with_shorter(scan: Scan, aligned: Mapping[str, Op]) -> Scan:
+    """The loop, with what is the same at all its steps read as one value without time."""
+    body = scan.body[0]
+    assert isinstance(body, Map)
+    shorter: dict[str, str] = {}
+    for name in {name for op in body.ops for name in op.inputs} & aligned.keys():
+        op = aligned[name]
+        rest = tuple(axis for axis in op.signal.axes if axis != scan.axis)
+        if scan.axis in op.signal.axes and tuple(op.attrs["present"]) == rest:
+            shorter[name] = op.inputs[0]
+    if not shorter:
+        return scan
+    ops = (replace(op, inputs=tuple(shorter.get(name, name) for name in op.inputs)) for op in body.ops)
+    return replace(scan, body=(Map(tuple(ops)),))
 
 
 def _is_token(signal: Signal) -> bool:

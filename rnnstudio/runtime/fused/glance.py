@@ -47,19 +47,18 @@ def glance(stage: PlainStage, plain: Plain) -> Glance:
         left.remove(name)
         return op
 
-    def sides(op: Op) -> tuple[Op, str]:
-        """Of a sum or product of two: the one made in the step, and the other."""
-        inner = [name for name in op.inputs if name in ops]
-        if len(inner) != 1 or len(set(op.inputs)) != 2:
+    def sides(op: Op) -> tuple[str, str]:
+        """Of a sum or product of two: the one made in the step, and the one made outside."""
+        given = [name for name in op.inputs if name in plain.outside]
+        if len(given) != 1:
             raise Declined(f"{op.node} is run by torch at every step: it is not one attention")
-        return ops[inner[0]], next(name for name in op.inputs if name != inner[0])
+        return next(name for name in op.inputs if name != given[0]), given[0]
 
     out = take(stage.ops[-1].name, "contract", "pool")
     if out.kind == "contract":
         chosen, values = out.inputs
     elif out.attrs["how"] == "sum":
-        weighed, values = sides(take(out.inputs[0], "multiply"))
-        chosen = weighed.name
+        chosen, values = sides(take(out.inputs[0], "multiply"))
     else:
         raise Declined(f"{out.node} ({out.attrs['how']}) is run by torch at every step")
     if chosen in ops and ops[chosen].kind == "blank":  # of weights that are 0 there already
@@ -78,12 +77,12 @@ def glance(stage: PlainStage, plain: Plain) -> Glance:
     else:
         if scores.kind == "linear":
             path, bias = scores.attrs["weight"], scores.attrs["bias"]
-            aligned, keys = sides(take(take(scores.inputs[0], "tanh").inputs[0], "add"))
+            query, keys = sides(take(take(scores.inputs[0], "tanh").inputs[0], "add"))
         else:
             product = take(scores.inputs[0], "multiply")
-            aligned, keys = sides(product)
+            query, keys = sides(product)
             scale *= 1.0 if scores.attrs["how"] == "sum" else 1.0 / product.signal.width
-        query = take(aligned.name, "align").inputs[0]
+        query = take(query, "align").inputs[0] if query in ops else query
     if path is not None and not isinstance(path, str):
         raise Declined(f"{scores.node} has more than one matrix")
     given = dict(stage.inputs)

@@ -52,6 +52,7 @@ class Loops:
         ops = list(region_ops(program.regions))
         self.parameters = {op.name: str(op.attrs["weight"]) for op in ops if op.kind == "parameter"}
         self.embeds = {op.name: op for op in ops if op.kind == "embed"}
+        self._aligned = {op.name: op for op in ops if op.kind == "align"}
         self.choices: dict[str, str] = {}
         self.served: dict[str, str] = {}
         """Loop → what it ran on last."""
@@ -156,7 +157,8 @@ class Loops:
                     tree = tree_form(scan, signals, self.parameters, training)
                     self._fused[key] = FusedTree(scan, tree_plan(tree), self.embeds)
                 else:
-                    form = canonical(scan, signals, self.parameters, training)
+                    aligned = self._aligned if signals is self.program.signals else {}
+                    form = canonical(scan, signals, self.parameters, training, aligned)
                     self._fused[key] = FusedLoop(scan, plan(form, ragged=ragged), self.embeds, signals)
             except Declined as reason:
                 self._fused[key] = str(reason)

@@ -66,20 +66,24 @@ def feeding(units: int) -> Program:
     return program_of(design(s, "inputs", "other", "targets"))
 
 
-def from_primitives(units: int, *, additive: bool) -> Program:
-    """Attention drawn from Add or Multiply, Softmax and Sum."""
+def _two(a: str, b: str, turned: bool) -> dict[str, str]:
+    return {"a": b, "b": a} if turned else {"a": a, "b": b}
+
+
+def from_primitives(units: int, *, additive: bool, turned: bool = False) -> Program:
+    """Attention drawn from Add or Multiply, Softmax and Sum. turned: what has no time stands first."""
     s = Pattern()
     features(s)
     s.add("other", "FeatureInput", at=AT, params={"field": "other", "axis": "source"})
     values, keys = s.linear("values", units + 2, "other"), s.linear("from_keys", units, "other", bias=additive)
     if additive:
-        s.add("pair", "Add", at=AT, a=s.linear("from_query", units, "before"), b=keys)
+        s.add("pair", "Add", at=AT, **_two(s.linear("from_query", units, "before"), keys, turned))
         s.linear("score", 1, s.add("match", "Tanh", at=AT, input="pair"))
     else:
-        s.add("pair", "Multiply", at=AT, a="before", b=keys)
+        s.add("pair", "Multiply", at=AT, **_two("before", keys, turned))
         s.add("score", "WidthSum", at=AT, input="pair")
     s.add("weights", "Softmax", at=AT, params={"axis": "source"}, input="score")
-    weighed = s.add("weighed", "Multiply", at=AT, a="weights", b=values)
+    weighed = s.add("weighed", "Multiply", at=AT, **_two("weights", values, turned))
     s.add("found", "Sum", at=AT, params={"axis": "source"}, input=weighed)
     s.add("state", "Tanh", at=AT, input=s.linear("sum", units, "inputs", "before", "found"))
     s.add("before", "Delay", at=AT, params={"axis": "time", "width": units}, input="state")

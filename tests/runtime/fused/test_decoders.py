@@ -43,6 +43,8 @@ ATTENTIONS: dict[str, Callable[[int], Program]] = {
     "heads, projected": lambda n: attending(2 * n, score="scaled_dot", heads=2, project=True),
     "input feeding": feeding,
     "from primitives, additive": lambda n: from_primitives(n, additive=True),
+    "from primitives, additive, turned": lambda n: from_primitives(n, additive=True, turned=True),
+    "from primitives, dot, turned": lambda n: from_primitives(n, additive=False, turned=True),
     "from primitives, dot": lambda n: from_primitives(n, additive=False),
     "from its parts": lambda n: attending(n, parts=True, score="dot", apart=True),
 }
