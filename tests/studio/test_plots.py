@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from rnnstudio.studio import theme
 from rnnstudio.studio.live import Live
 from rnnstudio.studio.panels.samples import SamplesPanel
+from rnnstudio.studio.plots.chart import Chart
 from rnnstudio.studio.plots.curves import Curves, Growing, duration
 from rnnstudio.studio.plots.gates import GatePlot, fractions, words_of
 from rnnstudio.studio.plots.gradients import TOTAL, GradientPlot, verdict
@@ -108,6 +109,27 @@ def test_a_trained_language_model_fills_every_plot(trained: Callable[[str], Live
     live.drawn.emit()
     assert [edge.xData for edge in gradients.through_time._edges] == [None] * 3
     assert live.curves.samples[-1].text.split("\n")[0] in samples.texts.browser.toPlainText()
+
+
+def test_a_narrow_chart_comes_to_rest(qtbot: QtBot) -> None:
+    """Its range and the points it draws once changed each other for ever."""
+    chart = Chart("value", "step")
+    qtbot.addWidget(chart)
+    chart.setLogMode(y=True)
+    line = chart.line(0, width=2.4)
+    chart.resize(120, 193)
+    chart.show()
+    box = chart.getViewBox()
+    for steps in range(60, 200):
+        line.setData(np.arange(1, steps + 1), np.where(np.arange(steps) % 2, 1.0, 1e-3))
+        chart.show_all()
+        seen = []
+        for _ in range(30):  # what each painting does
+            box._autoRangeNeedsUpdate = box._matrixNeedsUpdate = True
+            box.prepareForPaint()
+            line.viewRangeChanged()
+            seen.append(box.viewRange()[0])
+        assert seen[-1] == pytest.approx(seen[-2]), steps
 
 
 def test_what_an_encoder_decoder_writes_stands_beside_the_truth(live: Live, qtbot: QtBot) -> None:

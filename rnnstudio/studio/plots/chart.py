@@ -14,6 +14,23 @@ from ..live import Live
 from .look import Look, current_look
 
 
+class Line(pg.PlotDataItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """A curve over ascending x, whose extent along x is that of all its points.
+
+    pyqtgraph takes that of the points it draws, which are fewer where the chart is narrow and depend on the range
+    shown: range and points then went back and forth for ever, and the event loop never came back from painting.
+    """
+
+    def dataBounds(
+        self, ax: int, frac: float = 1.0, orthoRange: tuple[float, float] | None = None
+    ) -> tuple[float, float] | tuple[None, None]:
+        x, _ = self.getOriginalDataset()
+        if ax == 1 or x is None or not len(x):
+            found: tuple[float, float] | tuple[None, None] = super().dataBounds(ax, frac, orthoRange)
+            return found
+        return float(x[0]), float(x[-1])
+
+
 class Chart(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     """A pyqtgraph plot in the palette's colours. The wheel zooms, a drag moves, a double-click shows all again."""
 
@@ -37,7 +54,7 @@ class Chart(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
 
     def line(self, colour: int | None = None, *, width: float = 1.6, name: str | None = None) -> pg.PlotDataItem:
         """A curve that stays fast with very many points: only what is visible, its peaks kept, is drawn."""
-        item = pg.PlotDataItem(name=name, antialias=True, autoDownsampleFactor=0.5)
+        item = Line(name=name, antialias=True, autoDownsampleFactor=0.5)
         self.addItem(item)
         # After addItem, which sets the plot's own choice (all points). One highest and one lowest value every 2 pixels.
         item.setDownsampling(auto=True, method="peak")
