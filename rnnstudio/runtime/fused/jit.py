@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +129,12 @@ def optimised(text: str, machine: Any) -> Any:
     return module
 
 
-@lru_cache(maxsize=2)
+@cache
 def product_kernels(target: Target) -> tuple[dict[str, int], Code]:
-    """Addresses of the products' micro-kernels and packers by name, and the code they are in."""
+    """Addresses of the products' micro-kernels and packers by name, and the code they are in.
+
+    Kept for good: loops know addresses alone.
+    """
     code = compile_ir(declarations(target) + kernels(target) + packers(target), target, {})
     names = [*kernel_names(target), *(packer_name(target, way) for way in (COLUMNS, ROWS))]
     return {name: code.address(name) for name in names}, code
