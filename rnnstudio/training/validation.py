@@ -17,6 +17,7 @@ from ..data.batches import Batch, Batches
 from ..data.dataset import Dataset
 from ..data.split import Part
 from ..runtime import Losses, Network
+from ..runtime.transfer import to_device
 from .settings import TrainingSettings
 
 FORECAST_STEPS = 500
@@ -58,8 +59,9 @@ def evaluation_batches(dataset: Dataset, part: Part, settings: TrainingSettings,
 _MAPS = ("embed", "linear", "bilinear", "affine", "concat", "slice", "align", "dropout", "erf", "sign", "repeat")
 _OVER_WIDTH = ("softmax", "log_softmax", "fold", "layer_norm")
 _LOSSES = ("cross_entropy", "class_weight", "squared_error", "absolute_error", "binary_cross_entropy", "huber")
-_REST = ("input", "parameter", "delay", "clock", "batch_norm", "gaussian_likelihood", "average")
-BACKWARD_LOOKING = frozenset((*POINTWISE_UNARY, *POINTWISE_BINARY, *_MAPS, *_OVER_WIDTH, *_LOSSES, *_REST))
+_STEPS = ("delay", "clock", "step_number", "batch_norm", "batch_norm_steps")
+_REST = ("input", "parameter", "gaussian_likelihood", "average")
+BACKWARD_LOOKING = frozenset((*POINTWISE_UNARY, *POINTWISE_BINARY, *_MAPS, *_OVER_WIDTH, *_LOSSES, *_STEPS, *_REST))
 """Primitives whose value at a step depends on that step and a state alone (a delay with k > 0; while not training)."""
 
 
@@ -96,7 +98,7 @@ def validate(
 
 def batch_losses(network: Network, batch: Batch, state: State | None, device: torch.device, batches: Batches) -> Losses:
     """Losses of the steps that count; those before them (batch.skip) are only read."""
-    fields = {name: tensor.to(device) for name, tensor in batch.fields.items()}
+    fields = {name: to_device(tensor, device) for name, tensor in batch.fields.items()}
     lengths = dict(batch.lengths)
     if batch.skip:
         along = {spec.name for spec in batches.dataset.fields if spec.axis is not None}
