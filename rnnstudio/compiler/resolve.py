@@ -68,14 +68,15 @@ def cell_params(cell: CellDefinition) -> tuple[Param, ...]:
 def cell_ports(cell: CellDefinition) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     """Input and output ports of a cell, from top to bottom and left to right as they are drawn inside.
 
-    Inputs that may be left open come last. An output h comes first: it is what the next layer reads, c is memory.
+    Inputs that may be left open come last. An output h comes first: it is what the next layer reads, c is memory. So
+    does h0, which it begins with.
     """
     order = sorted(cell.graph.nodes.values(), key=lambda n: (n.y, n.x, n.id))
     inputs = tuple(
         Port(n.id, n.title, "any", bool(n.params.get("optional", False))) for n in order if n.kind == "CellInput"
     )
     outputs = tuple(Port(n.id, n.title, "any") for n in order if n.kind == "CellOutput")
-    main = [p for p in inputs if not p.optional] + [p for p in inputs if p.optional]
+    main = sorted(inputs, key=lambda p: (p.optional, p.optional and p.name != "h0"))
     return tuple(main), tuple(sorted(outputs, key=lambda p: p.name != "h"))
 
 
