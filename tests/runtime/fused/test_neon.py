@@ -83,7 +83,7 @@ def test_the_product_keeps_its_sums_in_registers_and_multiplies_by_lane(
 def test_nothing_is_called_but_the_products_and_what_every_c_library_has(dtype: torch.dtype) -> None:
     t = target(dtype)
     assert arm.undefined(arm.shared(t)) <= C_LIBRARY
-    assert arm.undefined(arm.compiled(test_vector_math.tested(t), t)) == set()
+    assert arm.undefined(arm.compiled(test_vector_math.over_arrays(t), t)) == set()
     assert arm.undefined(arm.compiled(declarations(t) + adding(t) + taking(t), t)) <= C_LIBRARY
     trees = test_tree_bounds.plan_of(tree_program(DRAWN["child-sum"], 65))
     looking = attending(65)
@@ -189,7 +189,7 @@ def test_emulated_products_of_any_number_of_rows(columns: int, dtype: torch.dtyp
 @DTYPES
 def test_emulated_functions_are_as_accurate_as_stated(dtype: torch.dtype, tmp_path: Path) -> None:
     t, names = target(dtype), test_vector_math.NAMES
-    program = arm.Program(tmp_path, [arm.compiled(test_vector_math.tested(t), t)], [f"all_{name}" for name in names])
+    program = arm.Program(tmp_path, [arm.compiled(test_vector_math.over_arrays(t), t)], [f"all_{name}" for name in names])
 
     def emulated(name: str, x: Tensor) -> Tensor:
         y = torch.empty_like(x)

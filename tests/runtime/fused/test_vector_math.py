@@ -18,7 +18,7 @@ NAMES = ("exp", "sigmoid", "tanh", "log", "softplus")
 ACCURACY = {torch.float32: 2e-7, torch.float64: 1e-14}
 
 
-def tested(target: Target) -> str:
+def over_arrays(target: Target) -> str:
     """A module with each function over an array: @all_exp and so on (x, y, how many)."""
     text = [declarations(target), vector_math.library(target)]
     for name in NAMES:
@@ -32,7 +32,7 @@ def tested(target: Target) -> str:
 
 @lru_cache
 def compiled(double: bool) -> Code:
-    return compile_ir(tested(host(double)), host(double), {})
+    return compile_ir(over_arrays(host(double)), host(double), {})
 
 
 def generated(name: str, x: Tensor) -> Tensor:
