@@ -189,7 +189,8 @@ def test_emulated_products_of_any_number_of_rows(columns: int, dtype: torch.dtyp
 @DTYPES
 def test_emulated_functions_are_as_accurate_as_stated(dtype: torch.dtype, tmp_path: Path) -> None:
     t, names = target(dtype), test_vector_math.NAMES
-    program = arm.Program(tmp_path, [arm.compiled(test_vector_math.over_arrays(t), t)], [f"all_{name}" for name in names])
+    code = arm.compiled(test_vector_math.over_arrays(t), t)
+    program = arm.Program(tmp_path, [code], [f"all_{name}" for name in names])
 
     def emulated(name: str, x: Tensor) -> Tensor:
         y = torch.empty_like(x)
