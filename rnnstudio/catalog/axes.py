@@ -21,7 +21,7 @@ def crossed_axis(signal: Signal, params: Params) -> str:
     axis: str = params["axis"]
     if axis and axis not in signal.axes:
         raise Mistake(
-            "MixedAxes", f"the input {signal.text()} has no axis “{axis}”: choose one it has, or none", "input"
+            "MixedAxes", f"the input {signal.text()} has no axis “{axis}”: choose one it has, or none", "input", "axis"
         )
     if axis:
         return axis
@@ -31,7 +31,7 @@ def crossed_axis(signal: Signal, params: Params) -> str:
     if len(children) == 1:
         return children[0]
     what = "no axis" if not signal.axes else f"the axes {', '.join(signal.axes)}"
-    raise Mistake("MixedAxes", f"the input {signal.text()} has {what}: set this node's axis", "input")
+    raise Mistake("MixedAxes", f"the input {signal.text()} has {what}: set its axis", "input", "axis")
 
 
 class _Pool(NodeKind):

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from ..design.design import Value, Var
+from ..design.design import CellDefinition, Value, Var, frozen
 from .sketch import Sketch
 
 UNITS = Var("units")
+
+
+AXIS = "axis"
+
+RUN_ALONG = ("Delay", "Children", "Clock", "Reverse", "Last", "RenameAxis", "cell")
+"""Nodes of the library's cells that run along the axis of the cell's loop."""
+
+
+def along_axis(cell: CellDefinition) -> CellDefinition:
+    """The cell with a parameter for its loop's axis, where the input has several (a loop inside a loop)."""
+    graph = cell.graph
+    nodes = {
+        key: node.replace(params=frozen({**node.params, AXIS: Var(AXIS)})) if node.kind in RUN_ALONG else node
+        for key, node in graph.nodes.items()
+    }
+    if nodes == dict(graph.nodes):
+        return cell
+    return cell.replace(graph=graph.replace(nodes=frozen(nodes)), params=frozen({**cell.params, AXIS: ""}))
 
 
 def total(s: Sketch, name: str, column: float, row: float, **params: Value) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..design.design import CellDefinition, Var
 from . import cells_gated, cells_nets, cells_slow, cells_tree
-from .cell_parts import UNITS, gate, memory, ports_of_lstm, shown
+from .cell_parts import UNITS, along_axis, gate, memory, ports_of_lstm, shown
 from .sketch import Sketch
 
 
@@ -90,7 +90,7 @@ def library() -> dict[str, CellDefinition]:
     """Fresh definitions of all library cells by name."""
     modules = (cells_gated, cells_slow, cells_nets, cells_tree)
     cells = (rnn(), lstm(), gru(), *(draw() for module in modules for draw in module.CELLS))
-    return {cell.name: cell for cell in cells}
+    return {cell.name: along_axis(cell) for cell in cells}
 
 
 FAMILIES = cells_tree.FAMILIES

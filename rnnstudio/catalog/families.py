@@ -13,6 +13,7 @@ from functools import lru_cache
 from ..design.design import CellDefinition, Design, Graph, Node, Value, Wire
 from ..design.edits import Compound, Edit, RemoveCell, SetCell, SetParam
 from ..design.errors import StudioError
+from .cell_parts import along_axis
 
 MOST = 64
 """Children that a drawing can tell apart: those of the node Children."""
@@ -36,7 +37,7 @@ class CellFamily:
             raise StudioError(
                 f"{self.title} cannot have {children} children", remedy=f"Give a whole number from 1 to {MOST}."
             )
-        return _drawn(self.draw, children)
+        return along_axis(_drawn(self.draw, children))
 
     def named(self, name: str) -> CellDefinition | None:
         """The drawing of that name, or the usual one for the family's own name; None when there is none."""
@@ -52,8 +53,12 @@ class CellFamily:
         count = max(numbers, default=-1) + 1
         if not 1 <= count <= MOST:
             return None
-        own = _drawn(self.draw, count)
-        return count if _meaning(own.graph) == _meaning(cell.graph) and own.params == cell.params else None
+        plain = _drawn(self.draw, count)  # as files have it that were written before cells had an axis
+        same = (
+            _meaning(own.graph) == _meaning(cell.graph) and own.params == cell.params
+            for own in (along_axis(plain), plain)
+        )
+        return count if any(same) else None
 
 
 @lru_cache(32)

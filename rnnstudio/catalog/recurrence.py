@@ -92,12 +92,15 @@ def delay_axis(signal: Signal, params: Params) -> str:
     if axis:
         if axis not in signal.axes:
             raise Mistake(
-                "MixedAxes", f"the input {signal.text()} has no axis “{axis}”: choose one it has, or none", "input"
+                "MixedAxes",
+                f"the input {signal.text()} has no axis “{axis}”: choose one it has, or none",
+                "input",
+                "axis",
             )
         return axis
     if len(signal.axes) != 1:
         what = "no axis" if not signal.axes else f"the axes {', '.join(signal.axes)}"
-        raise Mistake("MixedAxes", f"the input {signal.text()} has {what}: set the Delay's axis", "input")
+        raise Mistake("MixedAxes", f"the input {signal.text()} has {what}: set its axis", "input", "axis")
     return signal.axes[0]
 
 

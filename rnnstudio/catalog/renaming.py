@@ -37,10 +37,10 @@ class RenameAxis(NodeKind):
     def _names(self, signal: Signal, params: Params) -> tuple[str, str]:
         axis: str = params["axis"]
         if axis and axis not in signal.axes:
-            raise Mistake("MixedAxes", f"the input {signal.text()} has no axis “{axis}”", "input")
+            raise Mistake("MixedAxes", f"the input {signal.text()} has no axis “{axis}”", "input", "axis")
         if not axis and len(signal.axes) != 1:
             what = "no axis" if not signal.axes else f"the axes {', '.join(signal.axes)}"
-            raise Mistake("MixedAxes", f"the input {signal.text()} has {what}: set this node's axis", "input")
+            raise Mistake("MixedAxes", f"the input {signal.text()} has {what}: set its axis", "input", "axis")
         axis = axis or signal.axes[0]
         to: str = params["to"] or second_name(axis)
         if axis.endswith(CHILDREN) or to.endswith(CHILDREN):

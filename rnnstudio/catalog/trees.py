@@ -14,14 +14,16 @@ def tree_axis(signal: Signal, params: Params, among: Collection[str]) -> str:
     axis: str = params["axis"]
     if axis and axis not in signal.axes:
         raise Mistake(
-            "MixedAxes", f"the input {signal.text()} has no axis “{axis}”: choose one it has, or none", "input"
+            "MixedAxes", f"the input {signal.text()} has no axis “{axis}”: choose one it has, or none", "input", "axis"
         )
     trees = [a for a in signal.axes if a in among]
     if axis and axis not in trees:
-        raise Mistake("NoTree", f"the axis “{axis}” is no tree: set its kind to “tree” in the design's axes", "input")
+        raise Mistake(
+            "NoTree", f"the axis “{axis}” is no tree: set its kind to “tree” in the design's axes", "input", "axis"
+        )
     if not axis and len(trees) > 1:
-        text = f"the input {signal.text()} runs over several trees: set this node's axis"
-        raise Mistake("MixedAxes", text, "input")
+        text = f"the input {signal.text()} runs over several trees: set its axis"
+        raise Mistake("MixedAxes", text, "input", "axis")
     if not axis and not trees:
         raise Mistake(
             "NoTree",

@@ -85,8 +85,8 @@ class Clock(_Update):
     def _axis(self, signal: Signal, params: Params) -> str:
         axis: str = params["axis"]
         if (axis and axis not in signal.axes) or (not axis and len(signal.axes) != 1):
-            need = f"no axis “{axis}”" if axis else "not exactly one axis: set this node's"
-            raise Mistake("MixedAxes", f"the input {signal.text()} has {need}", "new")
+            need = f"no axis “{axis}”" if axis else "not exactly one axis: set it"
+            raise Mistake("MixedAxes", f"the input {signal.text()} has {need}", "new", "axis")
         if axis.endswith(CHILDREN):
             raise Mistake("MixedAxes", "a Clock counts the steps of a sequence, not the children of a node", "new")
         return axis or signal.axes[0]

@@ -11,6 +11,9 @@ from ..design.design import CellDefinition, Design, Node, Var
 
 Variables = Mapping[str, Any]
 
+AXIS = "axis"
+"""A cell's variable of this name is an axis where its default is a text."""
+
 
 class Problem(NamedTuple):
     """A parameter that does not fit, and why in a sentence."""
@@ -60,8 +63,10 @@ def cell_params(cell: CellDefinition) -> tuple[Param, ...]:
     found = [Param("cell", "cell", cell.name, "the definition this node stands for")]
     for name, default in cell.params.items():
         kind = "bool" if isinstance(default, bool) else "int" if isinstance(default, int) else "float"
-        kind = "text" if isinstance(default, str) else kind
-        found.append(Param(name, kind, default))
+        if isinstance(default, str):
+            kind = "axis" if name == AXIS else "text"
+        doc = "the axis its loop runs along; empty: its input's only axis" if name == AXIS else ""
+        found.append(Param(name, kind, default, doc))
     return tuple(found)
 
 

@@ -404,7 +404,7 @@ def test_a_wrong_parameter_of_a_cell_is_named_once_outside() -> None:
 
 def test_the_direction_can_be_a_variable_of_the_cell() -> None:
     both = with_params(CATALOG.cells["RNN"], "Delay", "Either", k=Var("k"))
-    both = both.replace(params=frozen({"units": 4, "k": 1}))
+    both = both.replace(params=frozen({**both.params, "units": 4, "k": 1}))
     drawn = recurrent(both, k=-1)
     assert errors(drawn) == []
     (scan,) = compile_design(drawn, CATALOG).scans()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rnnstudio.catalog.catalog import standard
 from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler import check
-from rnnstudio.design.design import Design, Var, frozen
+from rnnstudio.design.design import Design, Value, Var, frozen
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 
 TEXT = DataRecipe(
@@ -44,6 +46,39 @@ def test_the_same_through_a_cell_in_a_cell() -> None:
     found = check(tokens_into("StackedLSTM"), standard()).diagnostics
     wrong = [d for d in found if d.code == "TokensWhereFeaturesBelong"]
     assert [(d.graph, d.nodes, d.port) for d in wrong] == [("", ("memory",), "x")]
+
+
+def two_axes(cell: str, **params: Value) -> Design:
+    """A cell of the library that reads x_t + z_s, along two axes."""
+    s = Sketch()
+    s.add("x", "FeatureInput", at=(0, 0), params={"field": "x", "size": 3})
+    s.add("z", "FeatureInput", at=(0, 1), params={"field": "z", "size": 3, "axis": "source"})
+    s.add("both", "Add", at=(1, 0), a="x", b="z")
+    s.add("memory", "cell", at=(2, 0), params={"cell": cell, **params}, x="both")
+    s.add("out", "Output", at=(3, 0), input="memory.h")
+    return Design(graph=s.graph(), cells=frozen(standard().definitions_for(cell)))
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "StackedGRU", "BidirectionalLSTM", "SelfAttention", "ClockworkRNN"])
+def test_a_cell_that_meets_two_axes_is_told_which_one_at_its_node(cell: str) -> None:
+    design = two_axes(cell)
+    wrong = check(design, standard()).errors
+    assert {(d.code, d.graph, d.nodes, d.param) for d in wrong} == {("MixedAxes", "", ("memory",), "axis")}
+    assert wrong[0].fix_title == "Set the axis to time"
+    assert wrong[0].fix is not None
+    mended = wrong[0].fix.apply(design)
+    assert mended.cells == design.cells
+    assert check(mended, standard()).errors == ()
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "StackedLSTM"])
+def test_a_parameter_that_a_cell_hands_on_is_put_right_at_its_node(cell: str) -> None:
+    design = two_axes(cell, axis="time", units=0)
+    (wrong,) = check(design, standard()).errors
+    assert (wrong.graph, wrong.nodes, wrong.param) == ("", ("memory",), "units")
+    assert wrong.message == "memory: “units” must be at least 1, not 0"
+    assert wrong.fix is not None
+    assert check(wrong.fix.apply(design), standard()).errors == ()
 
 
 def test_the_fix_of_a_readout_follows_the_vocabulary() -> None:

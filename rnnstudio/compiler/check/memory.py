@@ -77,6 +77,7 @@ class Settled:
     """A graph at one place, when its inference has ended; `restless`: nodes whose shapes still changed then.
 
     outside: the place of the graph around it and the cell node there, None for the design's own graph.
+    inside: the way there, “graph:node” and “graph” of each cell around it, the innermost last.
     """
 
     graph: str
@@ -84,6 +85,7 @@ class Settled:
     found: dict[tuple[str, str], Signal | None]
     restless: tuple[str, ...]
     outside: tuple[str, str] | None = None
+    inside: tuple[str, ...] = ()
 
 
 class Memory:

@@ -15,7 +15,7 @@ from ..resolve import Variables
 from .memory import Drawn, Inside, Plan, Remembered, Settled
 from .order import order_of
 from .run import Run
-from .wiring import connect, draw
+from .wiring import connect, draw, set_at, wrong_parameters
 
 WRONG_CONTENT = ("TokensWhereFeaturesBelong", "FeaturesWhereTokensBelong")
 """Mistakes that are the fault of what is wired, wherever it is read: in a cell, they belong to the wire outside."""
@@ -63,7 +63,7 @@ def infer_graph(
                 stale.update(readers[key])
     restless = tuple(changed) if passes > len(drawn) + 2 else ()
     outside = ("/".join((*inside[:-2], inside[-1])), inside[-2].removeprefix(f"{inside[-1]}:")) if inside else None
-    run.settle(scope, Settled(name, drawn, found, restless, outside))
+    run.settle(scope, Settled(name, drawn, found, restless, outside, inside))
     return {
         key: found.get(item.feeds.get("input", ("", "")))
         for key, item in drawn.items()
@@ -104,9 +104,7 @@ def _inside(
     run: Run, graph: str, cell: CellDefinition, plan: Plan, inputs: dict[str, Signal | None], inside: tuple[str, ...]
 ) -> Mapping[str, Signal | None]:
     """What a cell's outputs carry. Its inside is checked once for the same inputs, and then told again."""
-    node = plan.node
-    for problem in plan.problems:
-        run.report("WrongParameter", "error", f"{node.label}: {problem.text}", graph, (node.id,), param=problem.param)
+    wrong_parameters(run, graph, plan, inside)
     known = next((old for old in plan.runs if old.inputs == inputs), None)
     if known is not None:
         for report in known.reports:
@@ -118,7 +116,7 @@ def _inside(
         return known.outputs
     tape = Inside(inputs)
     run.tapes.append(tape)
-    where = (*inside, f"{graph}:{node.id}", graph)
+    where = (*inside, f"{graph}:{plan.node.id}", graph)
     tape.outputs = infer_graph(run, cell.name, cell.graph, plan.params, inputs, where)
     run.tapes.pop()
     plan.runs.insert(0, tape)
@@ -147,6 +145,10 @@ def _mistakes(run: Run, scope: str, place: Settled) -> None:
         item.broken = True
         mistake = old.mistake
         if mistake.code in WRONG_CONTENT and _from_outside(run, place, item, mistake):
+            continue
+        graph, node, param = set_at(run, place.graph, item.node, mistake.param, place.inside)
+        if node is not item.node:
+            run.report(mistake.code, "error", f"{node.label}: {mistake.message}", graph, (node.id,), param=param)
             continue
         wires = [w for w in run.design.graph_of(place.graph).wires_into(key) if w.target.port == mistake.port]
         text = f"{item.node.label}: {mistake.message}"

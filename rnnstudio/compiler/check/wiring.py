@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ...catalog.catalog import CELL
 from ...catalog.node import Port, Signals
-from ...design.design import MAIN, CellDefinition, Graph, Node
+from ...design.design import MAIN, CellDefinition, Graph, Node, Var
 from ..resolve import Variables, cell_params, cell_ports, resolve
 from ..whole import cells_within
 from .memory import Drawn, Plan
@@ -22,7 +22,7 @@ def draw(
         if node.kind == CELL:
             item = _cell(run, name, scope, node, variables, inside)
         else:
-            item = _plain(run, name, scope, node, variables)
+            item = _plain(run, name, scope, node, variables, inside)
         if item is not None:
             drawn[node.id] = item
     return drawn
@@ -36,7 +36,26 @@ def _known(run: Run, scope: str, node: Node, variables: Variables) -> Plan | Non
     return plan if plan.variables is variables or plan.variables == variables else None
 
 
-def _plain(run: Run, graph: str, scope: str, node: Node, variables: Variables) -> Drawn | None:
+def set_at(run: Run, graph: str, node: Node, param: str, inside: tuple[str, ...]) -> tuple[str, Node, str]:
+    """Where a parameter gets its value: a node that reads its cell's variable has it from the node that is the cell.
+
+    inside: the way to `graph`, see Settled. Returns the graph, the node there and its parameter.
+    """
+    while inside and isinstance(read := node.params.get(param), Var) and read.name in run.design.cells[graph].params:
+        graph, key, param = inside[-1], inside[-2].removeprefix(f"{inside[-1]}:"), read.name
+        node, inside = run.design.graph_of(graph).nodes[key], inside[:-2]
+    return graph, node, param
+
+
+def wrong_parameters(run: Run, graph: str, plan: Plan, inside: tuple[str, ...]) -> None:
+    """Report a node's parameters that do not fit, each where its value is set."""
+    for problem in plan.problems:
+        where, node, param = set_at(run, graph, plan.node, problem.param, inside)
+        text = problem.text.replace(f"“{problem.param}”", f"“{param}”")
+        run.report("WrongParameter", "error", f"{node.label}: {text}", where, (node.id,), param=param)
+
+
+def _plain(run: Run, graph: str, scope: str, node: Node, variables: Variables, inside: tuple[str, ...]) -> Drawn | None:
     kind = run.catalog.of(node)
     if kind is None:
         run.report(
@@ -53,8 +72,7 @@ def _plain(run: Run, graph: str, scope: str, node: Node, variables: Variables) -
         ports = kind.input_ports(params), kind.output_ports(params)
         plan = Plan(node, variables, run.context, {}, *ports, params, problems, kind.late_ports)
         run.memory.plans[scope, node.id] = plan
-    for problem in plan.problems:
-        run.report("WrongParameter", "error", f"{node.label}: {problem.text}", graph, (node.id,), param=problem.param)
+    wrong_parameters(run, graph, plan, inside)
     if graph == MAIN and kind.family == "Cell":
         run.report(
             "BoundaryOutsideCell",

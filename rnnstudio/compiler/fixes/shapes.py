@@ -154,7 +154,7 @@ def wrong_content(place: Place) -> Iterator[Fix]:
 
 
 def delay_of_zero(place: Place) -> Iterator[Fix]:
-    yield place.set("k", 1), "Set k to 1"
+    yield place.set(place.diagnostic.param, 1), f"Set {place.diagnostic.param} to 1"
 
 
 def empty_slice(place: Place) -> Iterator[Fix]:
