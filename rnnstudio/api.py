@@ -19,6 +19,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from .catalog.sketch import Sketch
 from .compiler.resolve import cell_params, ports
 from .design import storage
 from .design.design import MAIN, CellDefinition, Design, Graph, Node, Pin, Value, Var, Wire, frozen
-from .design.edits import AddNode, Compound, Connect, Edit, SetCell, SetData, SetParam, SetVariable
+from .design.edits import AddNode, Compound, Connect, Edit, SetAxis, SetCell, SetData, SetParam, SetVariable
 from .design.errors import StudioError
 from .design.history import Document
 from .loading import load_plugins
@@ -228,6 +229,24 @@ class Drawing(Sheet):
         """Set a named size, and return what a parameter takes to read it."""
         self._document.do(SetVariable(name, value))
         return Var(name)
+
+    def axis(self, name: str, *, kind: str | None = None, chunk: int | None = None, carry: bool | None = None) -> str:
+        """Settings of an axis, and its name; what is not given stays as it is.
+
+        kind: "sequence" (ordered steps) or "tree" (the nodes of a tree: Children and Root cross it).
+        chunk: steps that truncated back-propagation through time sees; 0: as the training settings say.
+        carry: whether the state at a chunk's end begins the next chunk.
+        """
+        if kind not in (None, "sequence", "tree"):
+            raise StudioError(f"The axis “{name}” cannot be a “{kind}”", remedy="Give “sequence” or “tree”.")
+        if not name.isidentifier():
+            raise StudioError(f"“{name}” is no name of an axis", remedy="Use letters, digits and _.")
+        if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 0):
+            raise StudioError(f"A chunk of {chunk!r} steps cannot be", remedy="Give a whole number; 0 for no own.")
+        given: dict[str, Any] = {"kind": kind, "chunk": chunk, "carry": carry}
+        settings = replace(self.design.axis(name), **{key: value for key, value in given.items() if value is not None})
+        self._document.do(SetAxis(settings))
+        return name
 
     def define(self, name: str, *, doc: str = "", formula: str = "", source: str = "", **params: Value) -> Sheet:
         """Invent a cell: an empty drawing to fill, whose CellInput and CellOutput nodes become its ports.

@@ -6,6 +6,7 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ import torch
 import rnnstudio
 from rnnstudio import StudioError, Var
 from rnnstudio.design.design import Pin, Wire
+from rnnstudio.design.signals import Axis
 from rnnstudio.design.storage import dumps, load
 
 
@@ -200,3 +202,26 @@ def test_importing_the_package_loads_nothing_but_what_is_asked_for() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\nFalse\n"
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         rnnstudio.nonsense  # noqa: B018
+
+
+def test_a_tree_net_is_drawn_and_an_axis_keeps_what_it_was_told() -> None:
+    design = rnnstudio.new("tree")
+    leaf = design.add("FeatureInput", "leaf", field="leaf", size=3, axis=design.axis("tree", kind="tree"))
+    design.add("Output", "out", input=design.add("Root", "root", input=design.add("ChildSumTreeLSTM", "net", x=leaf)))
+    assert [d.code for d in design.check()] == ["NoLoss"]
+    network = rnnstudio.build(design)
+    found = network({"leaf": torch.randn(1, 3, 3), "tree_parents": torch.tensor([[2, 2, -1]])}).outputs["out"]
+    assert found.shape == (1, 64)
+    design.axis("tree", chunk=20)
+    design.axis("tree", carry=True)
+    assert design.design.axis("tree") == Axis("tree", "tree", 20, True)
+    assert design.undo()
+    assert design.design.axis("tree") == Axis("tree", "tree", 20, None)
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "bush"}, {"chunk": -1}, {"chunk": 2.5}, {"name": "no name"}])
+def test_an_axis_refuses_what_it_cannot_be(wrong: dict[str, Any]) -> None:
+    design = rnnstudio.new()
+    with pytest.raises(StudioError):
+        design.axis(**{"name": "time", **wrong})
+    assert not design.undo()
