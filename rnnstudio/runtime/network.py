@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..catalog.primitives import Op
 from ..compiler.program import Loss, Map, Program, Region, Scan, parents_field, region_ops
 from ..compiler.prune import prune, trees_of, without
+from ..compiler.turned import turned_states
 from ..design.errors import StudioError
 from ..design.signals import Tokens
 from .context import Context, Watch
@@ -97,6 +98,7 @@ class Network(nn.Module):
         self.progress = 0
         """Optimiser steps so far: what changes while training (teacher forcing) reads it. The trainer sets it."""
         self.loops = Loops(program)
+        self._turned = turned_states(program.regions)
         self._pruned: dict[tuple[str, ...], tuple[Region, ...]] = {}
         self._targets = {loss.node: program.signals[loss.target] for loss in program.losses}
 
@@ -323,7 +325,7 @@ class Network(nn.Module):
             own,
             batch,
             training=self.training if training is None else training,
-            state=state or {},
+            state={name: x for name, x in (state or {}).items() if name not in self._turned},
             device=some.device if some is not None else torch.device("cpu"),
             dtype=some.dtype if some is not None else torch.get_default_dtype(),
             keep_state=keep_state,
@@ -341,6 +343,8 @@ class Network(nn.Module):
                 run_map(region, values, context)
             elif self.reference or not self.loops.run(region, values, context):
                 (run_tree if region.tree else run_scan)(region, values, context)
+        for name in self._turned:
+            context.final.pop(name, None)
         return values, context
 
     def _inputs(self, fields: Fields, wanted: tuple[str, ...]) -> tuple[dict[str, Tensor], dict[str, int], int]:

@@ -66,11 +66,12 @@ def _delay(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
     if k > 0:
         past = w.variable(f"past of {op.name}", f"{op.name}_past")
         yield f"{past} = torch.stack([{first}] * {k}, {dim})"
-        if not w.inside:
+        carried = not w.inside and op.name not in w.turned
+        if carried:
             yield f'if "{op.name}" in state:'
             yield f'    {past} = state["{op.name}"].movedim(0, {dim})'
         yield f"{past} = torch.cat([{past}, {x}], {dim})"
-        if not w.inside:
+        if carried:
             places = f"torch.arange({k}, device={x}.device)[:, None] + {length}[None, :]"
             taken = f"take_steps({past}, {dim}, {len(op.signal.axes)}, {places})"
             yield f'final["{op.name}"] = {taken}.movedim({dim}, 0)'

@@ -84,7 +84,7 @@ def _steps(w: Writer, scan: Scan) -> Iterator[str]:
     yield f"for {t} in {f'range({size})' if scan.forward else f'reversed(range({size}))'}:"
     yield from (f"    {line}".rstrip() for line in _body(w, scan, t, valid))
     # A Delay that is read outside gets all its steps under the name that now holds its last one.
-    if scan.forward and not _inner(w, scan):
+    if _carried(w, scan):
         for state in scan.states:
             past = _past(w, state)
             value = f"torch.stack({past})" if abs(state.k) > 1 else f"{past}[None]"
@@ -102,6 +102,11 @@ def _collected(w: Writer, scan: Scan, name: str) -> str:
 
 def _inner(w: Writer, scan: Scan) -> bool:
     return all(scan is not region for region in w.program.regions)
+
+
+def _carried(w: Writer, scan: Scan) -> bool:
+    """Whether a call goes on with the states of the call before."""
+    return scan.forward and not _inner(w, scan) and all(state.delay not in w.turned for state in scan.states)
 
 
 def _past(w: Writer, state: State) -> str:
@@ -124,7 +129,7 @@ def _start(w: Writer, scan: Scan, state: State, like: str) -> Iterator[str]:
         first = f"torch.zeros({shape}, dtype={w.dtype()}, device={like}.device)"
     k = abs(state.k)
     yield f"{past} = {first if k == 1 else f'[{first}] * {k}'}"
-    if scan.forward and not _inner(w, scan):
+    if _carried(w, scan):
         yield f'if "{state.delay}" in state:'
         carried = f'state["{state.delay}"]'
         yield f"    {past} = {carried + '[0]' if k == 1 else f'list({carried})'}"
