@@ -192,7 +192,8 @@ def beam_search(
 def forecast(network: Network, past: Tensor, steps: int, fields: Fields | None = None) -> Tensor:
     """What a forecaster says of the next `steps` steps, living on its own predictions. [batch, steps, width].
 
-    past: [batch, n, width] of the fed input. Raises StudioError when its prediction is not its next input.
+    past: [batch, n, width] of the fed input, or of what a Feedback gives back. Raises StudioError when the prediction
+    is fed back by neither.
     """
     stepper = Stepper(network)
     if stepper.tokens:
@@ -200,7 +201,7 @@ def forecast(network: Network, past: Tensor, steps: int, fields: Fields | None =
     stepper.start(fields)
     found: list[Tensor] = []
     with torch.no_grad():
-        last = stepper.read(past) if stepper.plan.fed is not None else stepper.step(None)
+        last = stepper.read(past) if stepper.plan.fed is not None or past.shape[1] else stepper.step(None)
         for _ in range(steps):
             found.append(last)
             if len(found) < steps:

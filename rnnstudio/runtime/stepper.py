@@ -112,6 +112,8 @@ class Stepper:
         self.known: dict[str, Tensor] = {}
         self._places: dict[str, int] = {}
         """What is known → the place of the batch in it."""
+        self._rows = 1
+        """How many examples go on, where nothing but their states tells."""
         self._past: Tensor | None = None
         """All that was fed so far, [batch, n, …], where every step looks back at it."""
         self.fields: dict[str, Tensor] = {}
@@ -127,6 +129,7 @@ class Stepper:
         self.fields = {name: x.to(self.device) for name, x in (fields or {}).items()}
         self.lengths = dict(lengths or {})
         self.state = {}
+        self._rows = 1
         self._past = None
         regions = prune(self.program.regions, [self.plan.loss.prediction])
         made = {op.name: op.signal for r in regions if isinstance(r, Map) for op in r.ops}
@@ -140,8 +143,18 @@ class Stepper:
             self._places = {name: len(made[name].axes) for name in wanted}
 
     def read(self, steps: Tensor) -> Tensor:
-        """Read several steps at once (a prompt), [batch, n] tokens or [batch, n, width]. → the last prediction."""
-        return self._run(steps.to(self.device))
+        """Read several steps at once (a prompt), [batch, n] tokens or [batch, n, width]. → what comes after them.
+
+        Without a fed input they are the steps that a Feedback gives back.
+        """
+        steps = steps.to(self.device)
+        found = self._run(steps)
+        if self.plan.fed is not None:
+            return found
+        self._rows = steps.shape[0]
+        if self.plan.looks_back:
+            self._past = self._with_past(steps)
+        return self.step(None)
 
     def step(self, last: Tensor | None) -> Tensor:
         """One step after what was generated last, [batch] tokens or [batch, width] (None: the first). → prediction.
@@ -158,12 +171,13 @@ class Stepper:
             for name in self.plan.feedbacks:
                 self.state[name] = last.to(self.device)[None]
         known = (self._past, *self.fields.values())
-        batch = next((x.shape[0] for x in known if x is not None), 1)
+        batch = next((x.shape[0] for x in known if x is not None), self._rows)
         return self._run(self._blank(batch))
 
     def select(self, rows: Tensor) -> None:
         """Keep these examples of the batch, in this order (a beam goes on with some of its hypotheses)."""
         rows = rows.to(self.device)
+        self._rows = len(rows)
         self.state = {n: x.index_select(x.dim() - self._behind[n], rows) for n, x in self.state.items()}
         self.fields = {name: x.index_select(0, rows) for name, x in self.fields.items()}
         self.lengths = {axis: own[rows.cpu()] for axis, own in self.lengths.items()}

@@ -62,14 +62,15 @@ def forecast_on(run: Run, steps: int, which: Which = "best") -> tuple[list[str],
     does not go on with what it reads.
     """
     trained = load_trained(run, which, mode="forced")
-    item = plan(trained.program).fed
-    if item is None:
-        raise StudioError("This network does not go on with its input", where=str(run.folder))
+    how = plan(trained.program)
     dataset = open_data(run)
-    past = torch.from_numpy(dataset.tracks[item.field].values[int(dataset.offsets[-2]) :])[None]
+    target = next(item for item in trained.program.inputs if item.name == how.loss.target)
+    field = dataset.recipe.field(how.fed.field if how.fed is not None else target.field)
+    track = dataset.tracks[field.name]
+    past = torch.from_numpy(track.values[int(dataset.offsets[-2]) + track.shift :])[None]
     values = forecast(trained.network, past, steps)[0].double().numpy()
-    rows: list[list[float]] = dataset.unscale(item.field, values).tolist()
-    return list(dataset.recipe.field(item.field).columns), rows
+    rows: list[list[float]] = dataset.unscale(field.name, values).tolist()
+    return list(field.columns), rows
 
 
 def open_data(run: Run) -> Dataset:

@@ -235,6 +235,25 @@ def test_a_forecaster_lives_on_its_own_predictions() -> None:
             read = torch.cat([read, wanted[:, None]], 1)
 
 
+def test_a_feedback_alone_goes_on_with_its_series() -> None:
+    s = Sketch()
+    s.add("targets", "FeatureTarget", at=(0, 1))
+    s.add("feedback", "Feedback", at=(1, 1), prediction="readout", target="targets")
+    s.add("gru", "cell", at=(2, 0), params={"cell": "GRU", "units": 4}, x="feedback")
+    s.add("readout", "Linear", at=(3, 0), params={"units": 2}, input="gru.h")
+    s.add("loss", "MeanSquaredError", at=(4, 0), prediction="readout", target="targets")
+    network = seeded(Design(graph=s.graph(), cells=frozen({"GRU": standard().cells["GRU"]}), data=SERIES), "forced")
+    past = torch.randn(3, 5, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = forecast(network, past, 4)
+    read = past
+    with torch.no_grad():
+        for step in range(4):
+            blank = torch.zeros(3, 1, 2, dtype=torch.float64)
+            wanted = network({"targets": torch.cat([read, blank], 1)}).outputs["loss"][:, -1]
+            torch.testing.assert_close(found[:, step], wanted, rtol=0, atol=1e-12)
+            read = torch.cat([read, wanted[:, None]], 1)
+
+
 def test_recurrence_from_output_to_hidden_alone_trains_in_parallel_and_runs_free() -> None:
     """Row 5 of the field: the only way back is from the output, by teacher forcing."""
     s = Sketch()

@@ -71,6 +71,20 @@ def forecaster(path: Path, hidden: int = 8, squash: str = "Tanh", k: int = 1) ->
     return _design("forecast", s, recipe)
 
 
+def self_fed(path: Path, hidden: int = 8) -> Design:
+    """The next number from those before it, by a Feedback alone."""
+    recipe = open_dataset(DataRecipe("csv", path.name, options={"order": "year"}, split=(0.7, 0.15, 0.15)), path.parent)
+    s = Sketch()
+    s.add("targets", "FeatureTarget", at=(0, 1))
+    s.add("feedback", "Feedback", at=(1, 1), prediction="readout", target="targets")
+    s.add("hidden", "Linear", at=(2, 0), params={"units": hidden, "terms": 2}, input="feedback", input2="before")
+    s.add("state", "Tanh", at=(3, 0), input="hidden")
+    s.add("before", "Delay", at=(2, 1), params={"axis": "time", "width": hidden}, input="state")
+    s.add("readout", "Linear", at=(4, 0), params={"units": 1}, input="state")
+    s.add("loss", "MeanSquaredError", at=(5, 0), prediction="readout", target="targets")
+    return _design("self fed", s, recipe.recipe)
+
+
 def copier(path: Path, hidden: int = 24) -> Design:
     """An encoder reads a stretch of characters, a decoder writes it down again, fed with what it wrote."""
     recipe = open_dataset(DataRecipe("text", path.name, split=(0.8, 0.1, 0.1)), path.parent).recipe

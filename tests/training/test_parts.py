@@ -7,23 +7,25 @@ import random
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from rnnstudio.design.design import Design
 from rnnstudio.design.errors import StudioError
 from rnnstudio.training import checkpoints
 from rnnstudio.training.checkpoints import Checkpoint
-from rnnstudio.training.evaluate import evaluate, generate_text, load_trained
+from rnnstudio.training.evaluate import evaluate, forecast_on, generate_text, load_trained
 from rnnstudio.training.events import Event, Paused, Probed, StepDone, Validated
 from rnnstudio.training.history import History
 from rnnstudio.training.optim import make_optimiser, rate_factor
 from rnnstudio.training.outbox import Outbox
 from rnnstudio.training.runs import Run, list_runs
 from rnnstudio.training.settings import settings_from
-from tests.training.designs import forecaster, language_model, series_file, settings, text_file, trainer
+from tests.training.designs import forecaster, language_model, self_fed, series_file, settings, text_file, trainer
 
 
 def _step(number: int) -> StepDone:
@@ -272,6 +274,16 @@ def test_a_trained_run_is_evaluated_and_writes(tmp_path: Path) -> None:
     (tmp_path / "sea.txt").write_text("another text " * 500)
     with pytest.raises(StudioError):
         evaluate(run)
+
+
+@pytest.mark.parametrize("drawn", [forecaster, self_fed])
+def test_a_series_goes_on_in_the_units_of_its_file(drawn: Callable[[Path], Design], tmp_path: Path) -> None:
+    """Whether its own numbers come in by an input or by a Feedback."""
+    list(trainer(drawn(series_file(tmp_path)), tmp_path, steps=300, batch_size=16, learning_rate=0.02).events())
+    columns, rows = forecast_on(Run.open(tmp_path / "run"), 8)
+    wanted = [3 + math.sin(t / 3) + 0.3 * math.sin(t / 7) for t in range(300, 308)]
+    assert columns == ["wave"]
+    assert np.abs(np.array(rows)[:, 0] - wanted).mean() < 0.3
 
 
 def test_a_forecaster_cannot_write(tmp_path: Path) -> None:
