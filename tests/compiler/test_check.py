@@ -474,6 +474,17 @@ def test_an_empty_drawing_says_what_to_do_and_does_not_compile() -> None:
         compile_design(Design(), CATALOG)
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_loss_that_nothing_trained_leads_to(frozen: bool) -> None:
+    s = Sketch()
+    s.add("x", "FeatureInput", at=(0, 0), params={"field": "x", "size": 2})
+    s.add("map", "Linear", at=(1, 0), params={"units": 2, "frozen": frozen}, input="x")
+    s.add("y", "FeatureTarget", at=(1, 1), params={"field": "y", "size": 2})
+    s.add("loss", "MeanSquaredError", at=(2, 0), prediction="map", target="y")
+    codes = [d.code for d in check(Design(graph=s.graph()), CATALOG).diagnostics]
+    assert codes == (["UnreachableLoss"] if frozen else [])
+
+
 def test_a_node_that_leads_nowhere_is_a_hint_and_is_not_computed() -> None:
     s = linear_model()
     s.add("idle", "Tanh", at=(2, 1), input="layer")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from ...catalog.catalog import CELL
 from ...catalog.trees import CHILDREN
-from ...design.design import MAIN
+from ...design.design import MAIN, Node
 from ..copies import DifferentSteps, Renaming, roots
 from ..leaks import leaks
 from ..loops import ImpossibleLoop
@@ -13,6 +14,11 @@ from ..sharing import Clash
 from .run import Run
 
 RENAME = "RenameAxis"
+WEIGHTLESS_FAMILIES = frozenset(("Data", "Cell", "Pointwise", "Losses"))
+WEIGHTLESS = frozenset(
+    ("Dropout", "Feedback", "Taps", "Clock", "Blend", "Zoneout", "Last", "First", "Mean", "Max", "Sum", "Reverse")
+) | {"Repeat", RENAME, "Match", "WeightedSum", "Root"}
+"""Families and kinds of nodes that have no weights of their own."""
 
 
 def whole_design(run: Run) -> None:
@@ -43,10 +49,45 @@ def whole_design(run: Run) -> None:
             if node.id not in live:
                 text = f"{node.label} leads to no loss and no output, so it is not computed: connect it, or delete it"
                 run.report("DeadNode", "hint", text, MAIN, (node.id,))
+    for key in losses:
+        before = _leading_to(key, feeding)
+        if before and not any(_may_learn(run, graph.nodes[other]) for other in before):
+            text = f"nothing that is trained leads to {graph.nodes[key].label}: put a layer before it, or delete it"
+            run.report("UnreachableLoss", "warning", text, MAIN, (key,))
     for leak in leaks(graph, run.design, run.catalog, run.main):
         way = " → ".join(graph.nodes[key].label for key in leak.path)
         text = f"the prediction reads what it should predict, “{leak.field}”, by {way}: use Feedback or a Delay"
         run.report("TargetLeaks", "warning", text, MAIN, (leak.loss, *leak.path))
+
+
+def _leading_to(node: str, feeding: Mapping[str, list[str]]) -> set[str]:
+    """All nodes from which wires lead to a node."""
+    found: set[str] = set()
+    todo = list(feeding.get(node, ()))
+    while todo:
+        key = todo.pop()
+        if key not in found:
+            found.add(key)
+            todo += feeding.get(key, [])
+    return found
+
+
+def _may_learn(run: Run, node: Node, within: tuple[str, ...] = ()) -> bool:
+    """Whether a node has weights that are trained, or is of a kind that could have some. within: cells around it."""
+    if node.kind == CELL:
+        name = str(node.params.get("cell", ""))
+        cell = run.design.cells.get(name)
+        if cell is None or name in within:
+            return True
+        return any(_may_learn(run, inner, (*within, name)) for inner in cell.graph.nodes.values())
+    kind = run.catalog.of(node)
+    if kind is None:
+        return True
+    if any(param.name == "frozen" for param in kind.params):
+        return node.params.get("frozen", False) is not True
+    if kind.name in ("Delay", "Children"):
+        return "learned" in node.params.values()
+    return kind.family not in WEIGHTLESS_FAMILIES and kind.name not in WEIGHTLESS
 
 
 def as_a_whole(run: Run) -> None:
