@@ -27,6 +27,9 @@ Found = Mapping[tuple[str, str], Signal | None]
 Feeds = Mapping[str, Mapping[str, tuple[str, str]]]
 """For each node of the design's own graph: input port → (node, port) that feeds it."""
 
+_OWN = Catalog.__module__.rpartition(".")[0]
+"""The package whose kinds are known to do at a step what they say."""
+
 FEW = 4
 """Parts are proved alone while they have at most one in so many nodes of the drawing (or ALWAYS nodes)."""
 ALWAYS = 40
@@ -108,7 +111,8 @@ class Proofs:
         shared = _sharing(design.graph)
         if shared:
             wanted[shared] = self._proof(design, shared, found, feeds, variables, context)
-        open_parts = [p for p, proof in wanted.items() if p not in self._proved or not self._proved[p].holds(proof)]
+        changed = [p for p, proof in wanted.items() if p not in self._proved or not self._proved[p].holds(proof)]
+        open_parts = [p for p in changed if p == shared or not self._one_plain_loop(design, p)]
         self._proved = {part: wanted[part] for part in wanted if part not in set(open_parts)}
         self._clashes = {part: found for part, found in self._clashes.items() if part in wanted}
         keys = {key for part in open_parts for key in part}
@@ -135,6 +139,24 @@ class Proofs:
         self._note(flat, wanted)
         self._proved |= {p: proof for p, proof in wanted.items() if live.issuperset(p) and not unsure.intersection(p)}
         return None
+
+    def _one_plain_loop(self, design: Design, part: tuple[str, ...]) -> bool:
+        """Whether a part is a loop along one axis in one direction, of nodes that look at one step: it can run."""
+        ways = set()
+        for key in part:
+            node = design.graph.nodes[key]
+            kind = self.catalog.of(node)
+            if kind is None or not type(kind).__module__.startswith(_OWN):
+                return False
+            if kind.name == "Delay":
+                k = node.params.get("k", 1)
+                inside = (w.target.port == "initial" and w.source.node in part for w in design.graph.wires_into(key))
+                if not isinstance(k, int) or any(inside):
+                    return False
+                ways.add((node.params.get("axis"), k > 0))
+            elif kind.family not in ("Pointwise", "Layers") or node.params.get("axis"):
+                return False
+        return len(ways) == 1
 
     def _connected(self, design: Design, feeds: Feeds) -> tuple[tuple[str, ...], ...]:
         """The strongly connected parts of the main graph, each in drawing order."""

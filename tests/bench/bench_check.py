@@ -97,6 +97,25 @@ def wide() -> Design:
     return _between(Graph(frozen(nodes), (*wires, Wire(Pin(before, "out"), Pin("last", "input")))), "begin")
 
 
+def loop() -> Design:
+    """One loop of maps, each followed by tanh, that a Delay closes."""
+    nodes = {
+        "begin": Node("begin", "Linear", frozen({"units": Var("hidden"), "terms": 2})),
+        "before": Node("before", "Delay", frozen({"axis": "time", "width": Var("hidden")})),
+    }
+    wires = [Wire(Pin("before", "out"), Pin("begin", "input2"))]
+    last = "begin"
+    for number in range(1, NODES - 6):
+        name = f"step_{number}"
+        plain = number % 2
+        nodes[name] = Node(name, "Tanh" if plain else "Linear", frozen({} if plain else {"units": Var("hidden")}))
+        wires.append(Wire(Pin(last, "out"), Pin(name, "input")))
+        last = name
+    nodes["last"] = Node("last", "Tanh")
+    wires += [Wire(Pin(last, "out"), Pin("last", "input")), Wire(Pin("last", "out"), Pin("before", "input"))]
+    return _between(Graph(frozen(nodes), tuple(wires)), "begin")
+
+
 def edits(design: Design) -> dict[str, Edit]:
     """One edit of each kind a hand makes, in the middle of the drawing."""
     names = list(design.graph.nodes)
@@ -106,6 +125,7 @@ def edits(design: Design) -> dict[str, Edit]:
     return {
         "move a node": MoveNodes({middle: (5.0, 5.0)}),
         "set a parameter": SetParam("readout", "bias", False),
+        "set one in the middle": SetParam("begin", "bias", False),
         "add a node": Compound((AddNode(extra), Connect(Wire(wire.source, Pin("extra", "input"))))),
         "delete a wire": Disconnect((wire,)),
     }
@@ -155,8 +175,11 @@ def measure(name: str, design: Design) -> list[str]:
     return missed
 
 
+DRAWINGS = {"flat": flat, "cells": cells, "wide": wide, "loop": loop}
+
+
 def main() -> None:
     gc.collect()
-    missed = [m for name, draw in (("flat", flat), ("cells", cells), ("wide", wide)) for m in measure(name, draw())]
+    missed = [m for name, draw in DRAWINGS.items() for m in measure(name, draw())]
     print("A variable that every node reads changes every signal: that is a check from scratch, and has no target.")
     print(f"Targets: {AGAIN_MS:g} ms after an edit, {COMPILE_S:g} s to compile: " + ("; ".join(missed) or "all met"))
