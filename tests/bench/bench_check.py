@@ -49,7 +49,7 @@ def flat() -> Design:
         for node in cell.nodes.values():
             if node.id not in ports:
                 own = {k: Var("hidden") if v == Var("units") else v for k, v in node.params.items()}
-                own = {k: 1.0 if v == Var("forget_bias") else v for k, v in own.items()}
+                own = {k: 1.0 if v == Var("forget_bias") else v for k, v in own.items() if v != Var("axis")}
                 name = f"{node.id}_{number}"
                 nodes[name] = node.replace(id=name, params=frozen(own))
         for wire in cell.wires:
