@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from rnnstudio.studio import theme
 from rnnstudio.studio.live import Live
 from rnnstudio.studio.panels.samples import SamplesPanel
-from rnnstudio.studio.plots.chart import Chart
+from rnnstudio.studio.plots.chart import Chart, Values
 from rnnstudio.studio.plots.curves import Curves, Growing, duration
 from rnnstudio.studio.plots.gates import GatePlot, fractions, words_of
 from rnnstudio.studio.plots.gradients import TOTAL, GradientPlot, verdict
@@ -109,6 +110,17 @@ def test_a_trained_language_model_fills_every_plot(trained: Callable[[str], Live
     live.drawn.emit()
     assert [edge.xData for edge in gradients.through_time._edges] == [None] * 3
     assert live.curves.samples[-1].text.split("\n")[0] in samples.texts.browser.toPlainText()
+
+
+@pytest.mark.parametrize(("low", "high"), [(-3.2, -1.1), (-1.7, -1.5), (-12.0, 3.0), (-0.4, 0.3)])
+@pytest.mark.parametrize("size", [80.0, 150.0, 600.0])
+def test_numbers_beside_a_logarithmic_axis_do_not_overlap(low: float, high: float, size: float, qtbot: QtBot) -> None:
+    axis = Values("left")
+    axis.setLogMode(y=True)
+    levels = axis.tickValues(low, high, size)
+    ticks = sorted(tick for _, some in levels for tick in some)
+    assert all((b - a) / (high - low) * size >= Values.ROOM - 1e-6 for a, b in pairwise(ticks))
+    assert ticks or high - low < 0.5
 
 
 def test_a_narrow_chart_comes_to_rest(qtbot: QtBot) -> None:

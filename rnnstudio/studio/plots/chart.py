@@ -31,12 +31,37 @@ class Line(pg.PlotDataItem):  # type: ignore[misc]  # pyqtgraph has no types
         return float(x[0]), float(x[-1])
 
 
+class Values(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """The left axis. On a logarithmic one only as many numbers of a decade are written as there is room for."""
+
+    ROOM = 20.0
+    """Pixels that a number takes."""
+
+    def logTickValues(
+        self, minVal: float, maxVal: float, size: float, stdTicks: list[tuple[float, list[float]]]
+    ) -> list[tuple[float | None, list[float]]]:
+        decade = size / max(maxVal - minVal, 1e-9)
+        wanted = [
+            n for n in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5), (1, 3), (1,)) if decade * _closest(n) >= self.ROOM
+        ]
+        exponents = np.arange(np.floor(minVal), np.ceil(maxVal) + 1)
+        if not wanted:  # less than one number a decade
+            return [(spacing, ticks) for spacing, ticks in stdTicks if spacing * decade >= self.ROOM]
+        ticks = [float(e + np.log10(n)) for e in exponents for n in wanted[0]]
+        return [(None, [tick for tick in ticks if minVal <= tick <= maxVal])]
+
+
+def _closest(numbers: tuple[int, ...]) -> float:
+    """The smallest distance between neighbours, in decades, when they are repeated in every decade."""
+    return float(np.diff(np.log10([*numbers, 10])).min())
+
+
 class Chart(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     """A pyqtgraph plot in the palette's colours. The wheel zooms, a drag moves, a double-click shows all again."""
 
     def __init__(self, left: str = "", bottom: str = "", widest: str = "0.00000") -> None:
         """widest: the longest text beside the left axis; its width is fixed, so that nothing jumps as numbers grow."""
-        super().__init__(enableMenu=False)
+        super().__init__(enableMenu=False, axisItems={"left": Values("left")})
         self._widest = widest
         self._titles = {"left": left, "bottom": bottom}
         self._on_look: list[Callable[[Look], None]] = []
