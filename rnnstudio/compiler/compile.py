@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..catalog.catalog import Catalog
 from ..design.design import Design
 from ..design.errors import StudioError
@@ -35,7 +37,8 @@ def compile_design(design: Design, catalog: Catalog, mode: str = "train") -> Pro
     trees = [name for name in axes if design.axis(name).kind == "tree"]
     renamings = (Renaming(op.attrs["axis"], op.attrs["to"], op.node) for op in flat.ops if op.kind == "rename")
     copies = roots(axes, renamings)
-    return schedule(design.name, flat, axes | {name: axes[root] for name, root in copies.items()}, trees, copies)
+    cut = _cut(design, flat, axes)
+    return schedule(design.name, flat, axes | {name: axes[root] for name, root in copies.items()}, trees, copies, cut)
 
 
 def _data_axes(design: Design, flat: Flat) -> dict[str, str]:
@@ -47,3 +50,16 @@ def _data_axes(design: Design, flat: Flat) -> dict[str, str]:
         for axis in item.signal.axes:
             axes.setdefault(axis, (spec.axis if spec is not None and spec.axis else axis))
     return axes
+
+
+def _cut(design: Design, flat: Flat, axes: Iterable[str]) -> str:
+    """The axis whose settings say that it comes in chunks; else the one along which the network is told what is right,
+    or answers."""
+    for name in axes:
+        axis = design.axis(name)
+        if axis.kind == "sequence" and (axis.chunk or axis.carry is not None):
+            return name
+    signals = {i.name: i.signal for i in flat.inputs} | {op.name: op.signal for op in flat.ops}
+    ends = (*(loss.target for loss in flat.losses), *flat.outputs.values())
+    along = (axis for name in ends for axis in signals[name].axes if design.axis(axis).kind == "sequence")
+    return next(along, next(iter(axes), ""))

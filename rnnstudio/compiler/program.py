@@ -142,6 +142,7 @@ class Program:
     the data gives the field `parents_field(axis)` for each.
     signals: of every value, outside of loops (with all axes).
     copies: axis that is another name of one that an input has → that one, whose steps and lengths it shares.
+    cut: the axis that may come in chunks, along which states go on from one run to the next.
     """
 
     name: str
@@ -154,6 +155,7 @@ class Program:
     axes: Mapping[str, str]
     trees: tuple[str, ...] = ()
     copies: Mapping[str, str] = field(default_factory=dict)
+    cut: str = ""
 
     def names_of(self, axis: str) -> frozenset[str]:
         """All names of an axis: its own, and those of its copies."""

@@ -27,10 +27,11 @@ def schedule(
     axes: Mapping[str, str],
     trees: Iterable[str] = (),
     copies: Mapping[str, str] = MappingProxyType({}),
+    cut: str = "",
 ) -> Program:
     """The program of a flattened drawing. `axes`: drawing's axis → data's axis; `trees`: those that are trees.
 
-    copies: see Program.
+    copies, cut: see Program.
     """
     signals = {i.name: i.signal for i in flat.inputs} | {op.name: op.signal for op in flat.ops}
     wanted = {*flat.outputs.values(), *(loss.value for loss in flat.losses), *(loss.prediction for loss in flat.losses)}
@@ -46,6 +47,7 @@ def schedule(
         axes=MappingProxyType(dict(axes)),
         trees=tuple(trees),
         copies=MappingProxyType(dict(copies)),
+        cut=cut,
     )
 
 

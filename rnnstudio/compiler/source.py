@@ -69,7 +69,9 @@ def _forward(w: Writer) -> Iterator[str]:
     for axis in needed.free:
         yield f"    {w.axes[axis]}: how many steps to run along {axis}, on the network's own output."
     yield "    lengths: {axis: [batch] valid steps}, None: all."
-    yield "    state: what the call before returned, to go on from there; None: from the beginning."
+    several = len(set(w.program.axes.values())) > 1
+    where = f"along {w.program.cut}" if several else "from there"
+    yield f"    state: what the call before returned, to go on {where}; None: from the beginning."
     yield f"    Returns ({_results(w.program)}, state)."
     yield '    """'
     body = ["state, final = state or {}, {}", *_sizes(w, inputs, needed)]

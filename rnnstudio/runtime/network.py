@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ..catalog.primitives import Op
+from ..compiler.carrying import states_that_go_on
 from ..compiler.program import Loss, Map, Program, Region, Scan, parents_field, region_ops
 from ..compiler.prune import prune, trees_of, without
-from ..compiler.turned import turned_states
 from ..design.errors import StudioError
 from ..design.signals import Tokens
 from .context import Context, Watch
@@ -98,7 +98,7 @@ class Network(nn.Module):
         self.progress = 0
         """Optimiser steps so far: what changes while training (teacher forcing) reads it. The trainer sets it."""
         self.loops = Loops(program)
-        self._turned = turned_states(program.regions)
+        self._going_on: dict[str, frozenset[str]] = {}
         self._pruned: dict[tuple[str, ...], tuple[Region, ...]] = {}
         self._targets = {loss.node: program.signals[loss.target] for loss in program.losses}
 
@@ -145,6 +145,7 @@ class Network(nn.Module):
     ) -> Result:
         """Outputs of the network. `state`: final states of the steps before, to go on from (one step at a time too).
 
+        States go on along the program's `cut` axis alone: loops over other axes begin anew in every call.
         steps: how long the axes are that no field has (a network in mode "free" writes along them).
         """
         names = self.program.outputs
@@ -300,8 +301,10 @@ class Network(nn.Module):
         steps: Mapping[str, int] | None = None,
         weights: Mapping[str, Tensor] | None = None,
         watch: Watch | None = None,
+        along: str = "",
     ) -> tuple[dict[str, Tensor], Context]:
         regions = self._needed(wanted)
+        going_on = self._states_that_go_on(along)
         values, sizes, batch = self._inputs(fields, wanted)
         sizes |= steps or {}
         own = {axis: lengths[data] for axis, data in self.program.axes.items() if lengths and data in lengths}
@@ -325,7 +328,7 @@ class Network(nn.Module):
             own,
             batch,
             training=self.training if training is None else training,
-            state={name: x for name, x in (state or {}).items() if name not in self._turned},
+            state={name: x for name, x in (state or {}).items() if name in going_on},
             device=some.device if some is not None else torch.device("cpu"),
             dtype=some.dtype if some is not None else torch.get_default_dtype(),
             keep_state=keep_state,
@@ -343,9 +346,13 @@ class Network(nn.Module):
                 run_map(region, values, context)
             elif self.reference or not self.loops.run(region, values, context):
                 (run_tree if region.tree else run_scan)(region, values, context)
-        for name in self._turned:
-            context.final.pop(name, None)
+        context.final = {name: x for name, x in context.final.items() if name in going_on}
         return values, context
+
+    def _states_that_go_on(self, along: str) -> frozenset[str]:
+        if along not in self._going_on:
+            self._going_on[along] = states_that_go_on(self.program, along)
+        return self._going_on[along]
 
     def _inputs(self, fields: Fields, wanted: tuple[str, ...]) -> tuple[dict[str, Tensor], dict[str, int], int]:
         """Fields as values [*axes, batch, …], and the axes' sizes. Raises StudioError for a field that does not fit."""

@@ -204,7 +204,13 @@ class Stepper:
         axis = self.program.axes[self.plan.axis]
         lengths = {key: own for key, own in self.lengths.items() if key != axis}
         values, context = self.network._run(
-            fields, lengths, self.state, (loss.prediction,), training=False, known=self.known
+            fields,
+            lengths,
+            self.state,
+            (loss.prediction,),
+            training=False,
+            known=self.known,
+            along=self.plan.axis,
         )
         self.state = {} if self.plan.looks_back else dict(context.final)
         signal = self.program.signals[loss.prediction]

@@ -66,7 +66,7 @@ def _delay(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
     if k > 0:
         past = w.variable(f"past of {op.name}", f"{op.name}_past")
         yield f"{past} = torch.stack([{first}] * {k}, {dim})"
-        carried = not w.inside and op.name not in w.turned
+        carried = not w.inside and op.name in w.going_on
         if carried:
             yield f'if "{op.name}" in state:'
             yield f'    {past} = state["{op.name}"].movedim(0, {dim})'
@@ -139,10 +139,12 @@ def _clock(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
     start, step = w.variable(f"start of {name}", f"{name}_start"), w.variable(f"step of {name}", f"{name}_step")
     own = w.length(axis, w.anything())
     yield f"{start} = {own}.new_zeros(batch, 1)"
-    yield f'if "{op.name}" in state:'
-    yield f'    {start} = state["{op.name}"][0].round().long()'
+    if op.name in w.going_on:
+        yield f'if "{op.name}" in state:'
+        yield f'    {start} = state["{op.name}"][0].round().long()'
     yield f"{step} = torch.arange({w.size(axis)}, device={start}.device)[:, None, None] + {start}"
-    yield f'final["{op.name}"] = ({start} + {own}[:, None]).to({w.dtype()})[None]'
+    if op.name in w.going_on:
+        yield f'final["{op.name}"] = ({start} + {own}[:, None]).to({w.dtype()})[None]'
     group = op.signal.width // len(periods)
     every = f"torch.tensor({list(periods)}, device={start}.device)"
     every += f".repeat_interleave({group})" if group > 1 else ""
@@ -154,9 +156,10 @@ def _step_number(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
     start = w.variable(f"start of {op.name}", f"{op.name}_start")
     own = w.length(axis, w.anything())
     yield f"{start} = torch.zeros(1, {w.batch}, 1, dtype={w.dtype()}, device={w.anything()}.device)"
-    yield f'if "{op.name}" in state:'
-    yield f'    {start} = state["{op.name}"]'
-    yield f'final["{op.name}"] = {start} + {own}[None, :, None].to({w.dtype()})'
+    if op.name in w.going_on:
+        yield f'if "{op.name}" in state:'
+        yield f'    {start} = state["{op.name}"]'
+        yield f'final["{op.name}"] = {start} + {own}[None, :, None].to({w.dtype()})'
     yield f"{name} = {start} + torch.arange({w.size(axis)}, device={start}.device)[:, None, None].to({w.dtype()})"
 
 

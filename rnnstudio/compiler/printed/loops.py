@@ -84,8 +84,8 @@ def _steps(w: Writer, scan: Scan) -> Iterator[str]:
     yield f"for {t} in {f'range({size})' if scan.forward else f'reversed(range({size}))'}:"
     yield from (f"    {line}".rstrip() for line in _body(w, scan, t, valid))
     # A Delay that is read outside gets all its steps under the name that now holds its last one.
-    if _carried(w, scan):
-        for state in scan.states:
+    for state in scan.states:
+        if _carried(w, scan, state):
             past = _past(w, state)
             value = f"torch.stack({past})" if abs(state.k) > 1 else f"{past}[None]"
             yield f'final["{state.delay}"] = {value}'
@@ -104,9 +104,9 @@ def _inner(w: Writer, scan: Scan) -> bool:
     return all(scan is not region for region in w.program.regions)
 
 
-def _carried(w: Writer, scan: Scan) -> bool:
-    """Whether a call goes on with the states of the call before."""
-    return scan.forward and not _inner(w, scan) and all(state.delay not in w.turned for state in scan.states)
+def _carried(w: Writer, scan: Scan, state: State) -> bool:
+    """Whether a call goes on with the state of the call before."""
+    return scan.forward and not _inner(w, scan) and state.delay in w.going_on
 
 
 def _past(w: Writer, state: State) -> str:
@@ -129,7 +129,7 @@ def _start(w: Writer, scan: Scan, state: State, like: str) -> Iterator[str]:
         first = f"torch.zeros({shape}, dtype={w.dtype()}, device={like}.device)"
     k = abs(state.k)
     yield f"{past} = {first if k == 1 else f'[{first}] * {k}'}"
-    if _carried(w, scan):
+    if _carried(w, scan, state):
         yield f'if "{state.delay}" in state:'
         carried = f'state["{state.delay}"]'
         yield f"    {past} = {carried + '[0]' if k == 1 else f'list({carried})'}"

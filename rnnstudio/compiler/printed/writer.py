@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ...catalog.primitives import Op
 from ...catalog.trees import CHILDREN
+from ..carrying import states_that_go_on
 from ..program import Program, parents_field
-from ..turned import turned_states
 from .names import RESERVED, identifier, parameter_names
 
 HELPERS = {
@@ -41,7 +41,7 @@ class Writer:
     batch, lengths: expressions for the size of the batch and the lengths; a loop over a tree has its own.
     loops: axis of a loop around the present line → (the variable of its step, that of its mask).
     helpers: the functions that have to stand in front of the class. taken: names that no variable may have.
-    turned: states that begin anew in every call.
+    going_on: states with which a call goes on from the call before.
     """
 
     def __init__(self, program: Program, taken: Sequence[str]) -> None:
@@ -54,7 +54,7 @@ class Writer:
         self.axes: dict[str, str] = {}
         self.loops: dict[str, tuple[str, str]] = {}
         self.arguments: list[str] = []
-        self.turned = turned_states(program.regions)
+        self.going_on = states_that_go_on(program)
         for axis in (*program.axes, *(axis + CHILDREN for axis in program.trees)):
             self.axes[axis] = self.variable(f"axis {axis}", f"{axis}_size")
         for axis in program.trees:
