@@ -10,13 +10,17 @@ from rnnstudio.catalog.catalog import standard
 from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler import Checked, Checker, Diagnostic, check, compile_design
 from rnnstudio.compiler.check import late_inputs
+from rnnstudio.compiler.check.axes import CARRY
 from rnnstudio.design.design import Design, Graph, Node, Pin, Var, Wire, frozen
 from rnnstudio.design.edits import Compound, Connect, Disconnect, Edit, MoveNodes, SetParam, SetVariable
 from rnnstudio.design.errors import StudioError
-from rnnstudio.design.signals import Real, Signal
+from rnnstudio.design.recipe import DataRecipe
+from rnnstudio.design.signals import Axis, Real, Signal
 from rnnstudio.design.storage import dumps
+from rnnstudio.training.settings import TrainingSettings
 from tests.conformance.drawings import (
     DRAWINGS,
+    attending_text,
     design,
     features,
     language_model,
@@ -483,6 +487,31 @@ def test_a_loss_that_nothing_trained_leads_to(frozen: bool) -> None:
     s.add("loss", "MeanSquaredError", at=(2, 0), prediction="map", target="y")
     codes = [d.code for d in check(Design(graph=s.graph()), CATALOG).diagnostics]
     assert codes == (["UnreachableLoss"] if frozen else [])
+
+
+def test_attention_in_chunks_of_a_text_is_told_while_states_are_carried() -> None:
+    drawn = attending_text()
+    hint = found(drawn, "SeesItsChunk")
+    assert hint.severity == "hint"
+    assert hint.nodes == ("looks",)
+    assert "looks sees the steps of its own chunk only" in hint.message
+    assert "\n" not in hint.message
+    table = DataRecipe("csv", "x.csv", options={"group": "name"}, fields=drawn.data.fields if drawn.data else ())
+    quiet = (
+        drawn.replace(training=frozen({"carry": False})),
+        drawn.replace(axes=frozen({"time": Axis("time", carry=False)})),
+        drawn.replace(data=table),
+        language_model(),
+    )
+    for other in quiet:
+        assert not [d for d in check(other, CATALOG).diagnostics if d.code == "SeesItsChunk"]
+    asked = drawn.replace(data=table, axes=frozen({"time": Axis("time", carry=True)}))
+    assert found(asked, "SeesItsChunk").nodes == ("looks",)
+
+
+def test_states_are_carried_where_nobody_says_otherwise() -> None:
+    """The check knows no training, so it keeps the default of its own."""
+    assert TrainingSettings().carry is CARRY
 
 
 def test_a_node_that_leads_nowhere_is_a_hint_and_is_not_computed() -> None:

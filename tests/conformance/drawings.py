@@ -104,6 +104,18 @@ def language_model(cell: str = "LSTM") -> Design:
     return design(s, "text", "next")
 
 
+def attending_text() -> Design:
+    """A language model whose layer attends to the text so far, by the library's cell."""
+    s = Sketch()
+    s.add("text", "TokenInput", at=(0, 0))
+    s.add("embedding", "Embedding", at=(1, 0), params={"units": 8}, input="text")
+    s.add("looks", "cell", at=(2, 0), params={"cell": "SelfAttention", "units": 8, "causal": True}, x="embedding")
+    s.add("readout", "Linear", at=(3, 0), params={"units": TOKENS}, input="looks.h")
+    s.add("next", "TokenTarget", at=(3, 1))
+    s.add("loss", "CrossEntropy", at=(4, 0), prediction="readout", target="next")
+    return design(s, "text", "next")
+
+
 def stacked() -> Design:
     s = Sketch()
     features(s)

@@ -16,6 +16,7 @@ from rnnstudio.studio.panels.forms import Combo, Entry
 from rnnstudio.studio.panels.training import TrainingPanel
 from rnnstudio.studio.session import Session
 from rnnstudio.training.settings import TrainingSettings
+from tests.conformance.drawings import attending_text
 
 
 @pytest.fixture
@@ -69,6 +70,21 @@ def test_a_choice_and_a_tick_are_edits_too(panel: TrainingPanel, session: Sessio
     assert isinstance(carry, QCheckBox)
     carry.click()
     assert session.design.training["carry"] is False
+
+
+def test_below_carry_state_stands_that_attention_sees_its_own_chunk_only(
+    panel: TrainingPanel, session: Session, qtbot: QtBot
+) -> None:
+    remark, carry = panel.form.remarks["carry"], panel.form.inputs["carry"]
+    assert isinstance(carry, QCheckBox)
+    assert not remark.isVisible()
+    session.new(attending_text())
+    qtbot.waitUntil(remark.isVisible)
+    assert "sees the steps of its own chunk only" in remark.text()
+    carry.click()
+    qtbot.waitUntil(lambda: not remark.isVisible())
+    session.undo()
+    qtbot.waitUntil(remark.isVisible)
 
 
 def test_ridge_regression_is_offered_with_its_washout(panel: TrainingPanel, session: Session, qtbot: QtBot) -> None:

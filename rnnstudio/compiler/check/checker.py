@@ -11,6 +11,7 @@ from ...design.design import MAIN, Design
 from ..diagnostics import Checked
 from ..fixes import Remedies
 from ..resolve import variables_of
+from .axes import along_axes
 from .memory import Memory
 from .run import Run
 from .shapes import conclude, infer_graph
@@ -40,6 +41,8 @@ class Checker:
         conclude(run)
         whole_design(run)
         as_a_whole(run)
+        if not any(d.severity == "error" for d in run.diagnostics):
+            along_axes(run)
         if len(memory.plans) > 4 * len(run.last) + 1000:
             memory.plans.clear()  # most are of nodes that are gone
         checked = Checked(design, MappingProxyType(run.signals), tuple(run.diagnostics))

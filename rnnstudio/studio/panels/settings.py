@@ -15,6 +15,9 @@ from ..live import Live
 from ..session import Session
 from .forms import Combo, Entry, Fold, align_labels, form_of, note, sentence, set_role
 
+REMARKS = {"carry": "SeesItsChunk"}
+"""Setting → the hint of the check that stands below it while it is on."""
+
 ESSENTIALS = ("epochs", "batch_size", "chunk", "carry", "optimiser", "learning_rate", "clip_norm", "seed")
 
 
@@ -28,6 +31,7 @@ class SettingsForm(QWidget):
         self.inputs: dict[str, QWidget] = {}
         self.labels: dict[str, QLabel] = {}
         self.reasons: dict[str, QLabel] = {}
+        self.remarks: dict[str, QLabel] = {}
         self.hint = note("What is greyed takes effect with the next run, everything else at once.", "faint")
         self.hint.hide()
         essentials = QWidget()
@@ -46,8 +50,10 @@ class SettingsForm(QWidget):
         layout.addWidget(essentials)
         layout.addWidget(self.advanced)
         session.designChanged.connect(self.show_design)
+        session.checkedChanged.connect(self._show_remarks)
         live.stateChanged.connect(self._state_changed)
         self.show_design()
+        self._show_remarks()
 
     def _add(self, form: QFormLayout, name: str) -> None:
         info = TrainingSettings.model_fields[name]
@@ -79,6 +85,10 @@ class SettingsForm(QWidget):
         form.addRow(label, field)
         if name in self.reasons:
             form.addRow(self.reasons[name])
+        if name in REMARKS:
+            self.remarks[name] = note("", "faint")
+            self.remarks[name].hide()
+            form.addRow(self.remarks[name])
 
     def _state_changed(self, state: str) -> None:
         self.hint.setVisible(state != "idle")
@@ -100,6 +110,15 @@ class SettingsForm(QWidget):
                 field.put(value)
             elif isinstance(field, Entry):
                 field.put(_shown(value))
+
+    def _show_remarks(self, checked: object = None) -> None:
+        """What the check says about a setting that is on, below it."""
+        for name, label in self.remarks.items():
+            told = [d.message for d in self.session.checked.diagnostics if d.code == REMARKS[name]]
+            field = self.inputs[name]
+            on = isinstance(field, QCheckBox) and field.isChecked()
+            label.setText("\n".join(sentence(text) for text in told))
+            label.setVisible(on and bool(told))
 
 
 def _shown(value: Any) -> str:

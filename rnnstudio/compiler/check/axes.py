@@ -1,0 +1,57 @@
+"""What a node does along its axis that a person may not expect: a sequence meets itself within its chunk only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...design.design import MAIN, Node
+from .memory import Settled
+from .run import Run
+from .whole_design import RENAME
+
+CARRY = True
+"""Whether states are carried where neither the axis nor the training settings of a design say."""
+
+
+def along_axes(run: Run) -> None:
+    """Report what an axis means for the nodes along it. For a drawing without errors."""
+    for top, axis in _second_names(run):
+        if _is_carried(run, axis):
+            text = (
+                f"{top.label} sees the steps of its own chunk only: what goes on from chunk to chunk (Carry state) are "
+                "the states of loops; a longer chunk lets it see further"
+            )
+            run.report("SeesItsChunk", "hint", text, MAIN, (top.id,))
+
+
+def _second_names(run: Run) -> Iterator[tuple[Node, str]]:
+    """Each place where a sequence gets a second name, to meet itself there: the node of the drawing, the axis."""
+    for place in run.settled.values():
+        for key, item in place.drawn.items():
+            if item.node.kind != RENAME:
+                continue
+            before, after = (place.found.get(pin) for pin in (item.feeds["input"], (key, "out")))
+            top = _outermost(run, place, item.node)
+            if before is not None and after is not None and top.id in run.live:
+                yield from ((top, axis) for axis in before.axes if axis not in after.axes)
+
+
+def _is_carried(run: Run, axis: str) -> bool:
+    """Whether the axis is one of a long sequence that comes in chunks, of which each goes on with the states before."""
+    own = run.design.axis(axis)
+    if own.kind != "sequence" or own.carry is not None:
+        return own.kind == "sequence" and bool(own.carry)
+    data = run.design.data
+    if data is None or not run.design.training.get("carry", CARRY):
+        return False
+    several = data.options.get("group") or data.options.get("mode") == "row_is_sequence"
+    return data.reader in ("text", "csv") and not several
+
+
+def _outermost(run: Run, place: Settled, node: Node) -> Node:
+    """The node of the design's own graph that a node is, or is inside of."""
+    while place.outside is not None:
+        scope, key = place.outside
+        place = run.settled[scope]
+        node = place.drawn[key].node
+    return node
