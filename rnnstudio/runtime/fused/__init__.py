@@ -15,10 +15,12 @@ glance, pick             attention, and tokens that the loop chooses, recognised
 glance_code, pick_code, plain_code, glance_run, pick_run, plain_machine    these in the generated loops; their tensors
 triton_source, triton_loop, cuda_graphs    the same on a GPU: a kernel for each stage, recorded with the products
 cuda_choice, full_precision    what serves on a GPU; loops within mixed precision
+tree_bilinear, tree_weights    bilinear maps as products, and the matrices they multiply by
 tree_form, tree_leaves   a loop over trees as products and pointwise graphs of nodes and of edges; what leaves do
 tree_backward, tree_plan    what a node does forward and backward, stage by stage
 tree_rows, tree_buffers, tree_hoisted    where nodes and children lie; the tensors of one run; products over all nodes
 tree_function, tree_serve    the autograd function of a loop over trees, and how values get in and out
+tree_matrices            rows that are matrices, times vectors, as LLVM IR
 tree_torch, tree_codegen, tree_machine    its levels in plain torch, and as LLVM IR on the CPU
 contest, loops           which lowering a loop runs on, and why
 """

@@ -1,7 +1,8 @@
 """The pointwise graph of one step: hash-consed nodes, column selection, and the derivative rule of every operation.
 
 Torch-free. A node stands for a row of `width` numbers; width 1 broadcasts. Three operations go along the row: total and
-top (the sum and the largest, of width 1) and spread (width 1 to many). Leaves carry what they name in `data`:
+top (the sum and the largest, of width 1) and spread (width 1 to many). Three see a row as a matrix Q, one row of it
+after the other: matvec (Q a), vecmat (dᵀ Q) and outer (d aᵀ). Leaves carry what they name in `data`:
 const (value), state (delay, start), read (name, start), vector (name, start), slot (number, start), plain (name,
 start), mask (), and in backward din (delay), dout (name), dsource (number), carry (number).
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-COSTLY = frozenset(("sigmoid", "tanh", "softplus", "exp", "log", "softplus_slope", "rsqrt", "total", "top"))
+COSTLY = frozenset(("sigmoid", "tanh", "softplus", "exp", "log", "softplus_slope", "rsqrt", "total", "top", "matvec"))
 """Operations whose results are kept for the way back; all others are computed again."""
 SOURCED = frozenset(("state", "read", "vector", "slot", "plain"))
 """Leaves whose columns can be selected."""
@@ -99,9 +100,16 @@ class Graph:
             return self.concat(parts)
         if x.op in ("total", "top"):
             return x
+        if x.op == "matvec":
+            matrix, vector = x.args
+            return self.matvec(self.select(matrix, start * vector.width, stop * vector.width), vector)
         self.cut.add(x.number)
         args = [a if a.width == 1 else self.select(a, start, stop) for a in x.args]
         return self.node(x.op, args, stop - start, x.data)
+
+    def matvec(self, matrix: Node, vector: Node) -> Node:
+        """A row that is a matrix, times a vector."""
+        return self.node("matvec", (matrix, vector), matrix.width // vector.width)
 
     def total(self, x: Node) -> Node:
         """The sum of a row."""
@@ -239,6 +247,12 @@ def derivative(g: Graph, node: Node, adjoint: Node) -> list[tuple[Node, Node]]:
             found = []  # only where what is taken away makes no difference, as in a softmax
         case "square":
             found = [(a, g.multiply(adjoint, g.multiply(g.const(2.0), a)))]
+        case "matvec":
+            b = node.args[1]
+            found = [
+                (a, g.node("outer", (adjoint, b), a.width)),
+                (b, g.node("vecmat", (adjoint, a), b.width)),
+            ]
         case _:
             raise ValueError(f"no derivative of {node.op}")
     return [(arg, _narrowed(g, part, arg)) for arg, part in found if arg.op not in ("const", "mask")]

@@ -116,6 +116,12 @@ class Function:
         self.places.append(f"  {name} = alloca {self.target.vector}, align {self.target.lanes * self.target.size}")
         return name
 
+    def room(self, count: int) -> str:
+        """The address of `count` numbers on the stack."""
+        name = self.fresh("room")
+        self.places.append(f"  {name} = alloca [{count} x {self.target.scalar}], align 64")
+        return name
+
     @contextmanager
     def loop(self, start: str, stop: str, step: str = "1") -> Iterator[str]:
         """for (i64 i = start; i < stop; i += step)."""

@@ -18,13 +18,15 @@ from .tree_plan import TreePlan
 def lay(plan: Plan | TreePlan, weights: Mapping[str, Tensor]) -> bool:
     """Move the parameters of each product, and the biases of all slots, together; False where they are no parameters.
 
-    What is not used whole, or lies in the memory of something else already, stays where it is.
+    What is not used whole, lies in the memory of something else already, or is made of a parameter stays where it is.
     """
     slots = plan.form.slots
     used = [path for slot in slots for path in (*(p.weight for p in slot.pieces), *(b[0] for b in slot.biases))]
-    if not all(isinstance(weights[path], nn.Parameter) for path in used):
+    if not all(isinstance(weights[path], nn.Parameter) for path in used if path in weights):
         return False
     for product in (*plan.projections, *(p for stage in plan.stages for p in stage.products)):
+        if not all(p.weight in weights for p in product.pieces):
+            continue
         blocks = [block(weights[p.weight], p.rows, p.columns) for p in product.pieces]
         if all(part is weights[p.weight] for part, p in zip(blocks, product.pieces, strict=True)):
             _move(blocks)

@@ -19,6 +19,7 @@ from .expressions import Node, reachable
 from .ir import Function, Target, declarations
 from .stages import Place, Store
 from .tree_form import TreeProduct
+from .tree_matrices import MATRICES, matvec, outer, vecmat
 from .tree_plan import TreePlan
 
 
@@ -66,7 +67,7 @@ def module(plan: TreePlan, target: Target, *, team: bool) -> str:
 def why_not(plan: TreePlan) -> str:
     """Why there is no machine code for a plan, or ""."""
     for node in reachable([s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]):
-        if node.args and node.op not in KNOWN and node.op not in ("up", "down"):
+        if node.args and node.op not in KNOWN and node.op not in ("up", "down", *MATRICES):
             return f"there is none for {node.op}"
     return ""
 
@@ -117,6 +118,7 @@ class _LevelLoop:
         self.args: dict[Key, str] = {}
         self.states = {s.delay: s for s in plan.form.states}
         self.yields = {name: node.width for name, node in plan.form.yields}
+        self._rooms: dict[tuple[int, int], str] = {}
 
     def text(self) -> str:
         f = self.f
@@ -177,7 +179,7 @@ class _LevelLoop:
             into = self.at(("children", delay), r, 0)
             if state.how == "sum":
                 edges = (self.number(("first", 0), r), self.number(("first", 0), f.add(r, "1")))
-                for j, mask in self._columns(state.width):
+                for j, mask in self.columns(state.width):
                     with j as column:
                         total = f.place()
                         f.emit(f"store {t.vector} zeroinitializer, ptr {total}")
@@ -190,17 +192,23 @@ class _LevelLoop:
                 return
             key: Key = ("child", 0) if state.how == "each" else ("child at", delay)
             source = self.at(("memory", state.memory), self.number(key, r), 0)
-            for j, mask in self._columns(state.width):
+            for j, mask in self.columns(state.width):
                 with j as column:
                     f.store(f.load(f.address(source, column), mask), f.address(into, column), mask)
 
-    def _columns(self, width: int) -> Iterator[tuple[_Columns, str]]:
+    def columns(self, width: int) -> Iterator[tuple[_Columns, str]]:
         """Loops over the columns of a row, vector by vector: (loop, mask)."""
         whole = width // self.t.lanes * self.t.lanes
         if whole:
             yield _Columns(self.f, whole), ""
         if width % self.t.lanes:
             yield _Columns(self.f, whole, once=True), self.t.first_lanes(width % self.t.lanes)
+
+    def room(self, width: int, number: int) -> str:
+        """The address of a row to work in, on the stack; the same for the same arguments."""
+        if (width, number) not in self._rooms:
+            self._rooms[width, number] = self.f.room(width)
+        return self._rooms[width, number]
 
     def _clear(self, place: Place, start: int, width: int, rows: tuple[str, str]) -> None:
         f = self.f
@@ -285,6 +293,7 @@ class _Group:
         self.stores = stores
         self.width = width
         self.nodes = reachable([s.node for s in stores], self._given)
+        self._rooms = 0
 
     def _given(self, node: Node) -> bool:
         if node.op == "down":
@@ -302,9 +311,22 @@ class _Group:
             if self._leaf(node) and node.width == 1:
                 known[node.number] = f.broadcast(self._scalar(places[node.number]))
         for node in self.nodes:
-            if node.op in ("total", "top") and node.number not in known:
+            if node.number in places:
+                continue
+            if node.op in ("total", "top"):
                 known[node.number] = self._along(node, places, known)
+            elif node.op in ("matvec", "vecmat"):
+                places[node.number] = [self._matrix(node, places, known)]
+                if node.width == 1:
+                    known[node.number] = f.broadcast(self._scalar(places[node.number]))
         targets = [self._target(s, row) for s in self.stores]
+        for store, target in zip(self.stores, targets, strict=True):
+            if store.node.op == "outer":
+                a, b = (self._in_memory(arg, places, known) for arg in store.node.args)
+                sizes = [arg.width for arg in store.node.args]
+                outer(f, a, b, sizes[0], sizes[1], target, add=store.add or self.loop.across(store))
+        if all(store.node.op == "outer" for store in self.stores):
+            return
         whole = self.width // lanes * lanes
         if whole:
             with f.loop("0", str(whole), str(lanes)) as j:
@@ -319,11 +341,43 @@ class _Group:
             total = self.f.let(f"fadd {self.t.scalar} {total}, {value}") if total else value
         return total
 
+    def _under(
+        self, nodes: Sequence[Node], places: Mapping[int, Sequence[str]], known: Mapping[int, str]
+    ) -> list[Node]:
+        """What is to be computed for some nodes, down to what is there."""
+        return reachable(nodes, lambda n: self._given(n) or n.number in known or n.number in places)
+
+    def _room(self, width: int) -> str:
+        self._rooms += 1
+        return self.loop.room(width, self._rooms)
+
+    def _matrix(self, node: Node, places: Mapping[int, Sequence[str]], known: Mapping[int, str]) -> str:
+        """The address of the product of a row that is a matrix with a vector, made in a row of its own."""
+        into = self._room(node.width)
+        a, b = (self._in_memory(arg, places, known) for arg in node.args)
+        if node.op == "matvec":
+            matvec(self.f, a, b, node.width, node.args[1].width, into)
+        else:
+            vecmat(self.f, a, b, node.args[0].width, node.width, into)
+        return into
+
+    def _in_memory(self, node: Node, places: Mapping[int, Sequence[str]], known: Mapping[int, str]) -> str:
+        """The address of a value: where it is, or, if that is nowhere, in a row made for it."""
+        own = places.get(node.number, ())
+        if len(own) == 1:
+            return own[0]
+        f, into = self.f, self._room(node.width)
+        under = self._under([node], places, known)
+        for columns, mask in self.loop.columns(node.width):
+            with columns as j:
+                f.store(self._values(under, places, known, j, mask)[node.number], f.address(into, j), mask)
+        return into
+
     def _along(self, node: Node, places: Mapping[int, Sequence[str]], known: Mapping[int, str]) -> str:
         """The sum or the largest of a row, in all lanes."""
         f, t, arg = self.f, self.t, node.args[0]
         nothing = t.splat(0.0 if node.op == "total" else -math.inf)
-        under = reachable([arg], lambda n: self._given(n) or n.number in known)
+        under = self._under([arg], places, known)
         place = f.place()
         f.emit(f"store {t.vector} {nothing}, ptr {place}")
 
@@ -385,10 +439,11 @@ class _Group:
         mask: str,
     ) -> None:
         f = self.f
-        above = reachable([s.node for s in self.stores], lambda n: self._given(n) or n.number in known)
+        stores = [(s, target) for s, target in zip(self.stores, targets, strict=True) if s.node.op != "outer"]
+        above = self._under([s.node for s, _ in stores], places, known)
         values = self._values(above, places, known, j, mask)
         ready = []
-        for store, target in zip(self.stores, targets, strict=True):
+        for store, target in stores:
             place, value = f.address(target, j), values[store.node.number]
             if store.add or self.loop.across(store):
                 value = f.op("fadd", f.load(place, mask), value)

@@ -17,6 +17,7 @@ from ...design.signals import Signal, Tokens
 from .canonical import Declined, Slot, _Reader, _Slots
 from .expressions import Graph, Node, parts, reachable
 from .stages import Product
+from .tree_bilinear import TensorBlock, bilinear
 
 SHARE = "share of a child"
 """A read made from the trees alone: 1 / (number of a node's children)."""
@@ -89,6 +90,7 @@ class TreeForm:
     memories: what a node makes for its parent. reads: outside values, [nodes, width] by name; those in `shared` are the
     same at all nodes of a tree. vectors: parameters [width], by name → path in `parameters`. masks: dropout ops whose
     mask is the read of that name. before: operations without the tree's axis, computed before the loop as they are.
+    blocks: the weights of pieces that are parts of a tensor.
     """
 
     graph: Graph
@@ -103,6 +105,7 @@ class TreeForm:
     parameters: Mapping[str, str]
     masks: tuple[Op, ...]
     before: tuple[Op, ...]
+    blocks: Mapping[str, TensorBlock]
 
     def constants(self) -> frozenset[str]:
         """Reads that have no gradient."""
@@ -124,6 +127,7 @@ class _TreeReader(_Reader):
         self.spaces = Spaces(frozenset(s.delay for s in scan.states if s.how == "each"))
         self.inner = {s.children for s in scan.states if s.how == "each"}
         self.shared: set[str] = set()
+        self.blocks: dict[str, TensorBlock] = {}
         self._lift = False
 
     def _further(self) -> tuple[str, ...]:
@@ -178,6 +182,7 @@ class _TreeReader(_Reader):
             parameters=self.parameters,
             masks=tuple(self.masks),
             before=tuple(self.before),
+            blocks=self.blocks,
         )
 
     def value(self, name: str) -> Node:
@@ -225,11 +230,20 @@ class _TreeReader(_Reader):
         args = [self.value(name) for name in op.inputs]
         if op.kind == "pool" and op.attrs["axis"] in self.inner:
             return self._pool(op, args[0])
+        if op.kind == "bilinear":
+            return self._bilinear(op, *args)
         self._lift = any(self.spaces.edge(a) for a in args)
         try:
             return super()._value(op)
         finally:
             self._lift = False
+
+    def _bilinear(self, op: Op, a: Node, b: Node) -> Node:
+        if self.spaces.edge(a) or self.spaces.edge(b):
+            a, b = (self._up(x) for x in (a, b))
+        value, blocks = bilinear(self.graph, op, a, b)
+        self.blocks |= blocks
+        return value if op.attrs["bias"] is None else self.graph.pointwise("add", [value, self._parameter(op, "bias")])
 
     def _pool(self, op: Op, value: Node) -> Node:
         how = op.attrs["how"]

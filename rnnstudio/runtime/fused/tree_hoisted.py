@@ -146,6 +146,7 @@ def bias_gradients(
     """Gradient of every wanted bias: the sum of its slots' gradients over all their rows."""
     plan = b.plan
     totals: dict[tuple[str, int], Tensor] = {}
+    spans = _spans(plan)
     tables = {n: p for p in plan.projections if p.source[1] in b.words for n in p.slots}
     found: dict[str, Tensor] = {}
     for number, slot in enumerate(plan.form.slots):
@@ -157,7 +158,8 @@ def bias_gradients(
             at -= tables[number].offset
         else:
             edge = plan.spaces.slots[number]
-            flat, rows = d.slots[edge][first_row:], "edges" if edge else "nodes"
+            flat, rows = d.slots[edge][first_row:, slice(*spans[edge])], "edges" if edge else "nodes"
+            at -= spans[edge][0]
         key = (rows, tables[number].offset if number in tables else first_row)
         if key not in totals:
             totals[key] = torch.mm(flat.new_ones(1, len(flat)), flat)[0]  # faster than a sum over rows
@@ -168,4 +170,15 @@ def bias_gradients(
             if path not in found:
                 found[path] = torch.zeros_like(biases[path])
             found[path][first:last] += part
+    return found
+
+
+def _spans(plan: TreePlan) -> dict[bool, tuple[int, int]]:
+    """(first, last + 1) of the columns among which all slots with a bias are, of nodes and of edges."""
+    found: dict[bool, tuple[int, int]] = {}
+    for number, slot in enumerate(plan.form.slots):
+        if slot.biases:
+            edge, at = plan.spaces.slots[number], plan.offsets[number]
+            first, last = found.get(edge, (at, at))
+            found[edge] = min(first, at), max(last, at + slot.width)
     return found

@@ -40,7 +40,7 @@ class Leaves:
             return node
         args = [self._done[a.number] for a in node.args]
         nothing = [is_const(a, 0.0) for a in args]
-        if node.op == "multiply" and any(nothing):
+        if node.op in ("multiply", "matvec", "vecmat", "outer") and any(nothing):
             return self.zero
         if node.op == "add" and any(nothing):
             other = args[1] if nothing[0] else args[0]

@@ -21,6 +21,7 @@ from .tree_form import SHARE
 from .tree_function import LevelLoop, TreeJob, TreeNames, run_tree_loop, tree_names
 from .tree_plan import TreePlan
 from .tree_rows import TreeRows
+from .tree_weights import with_blocks
 
 
 class FusedTree:
@@ -65,7 +66,8 @@ class FusedTree:
                 tensors.append(values[name].flatten(0, 1).contiguous())
         tensors += [context.weight(form.parameters[name]) for name in self.names.vectors]
         named = (*self.names.missing, *self.names.weights, *self.names.biases)
-        tensors += [context.weight(path) for path in named]
+        weights = with_blocks(form.blocks, context.weights)
+        tensors += [weights[path] for path in named]
         job = TreeJob(self.plan, self.names, loop, self._stacks, rows, like, words, frozenset(padded))
         for name, out in run_tree_loop(job, tensors).items():
             values[name] = out.view(forest.size, forest.batch, -1)

@@ -17,6 +17,29 @@ from .tree_rows import TreeRows
 _Values = dict[int, Tensor]
 
 
+def _wide(x: Tensor, width: int) -> Tensor:
+    """A value that was made of constants is a single number."""
+    return x.expand(*x.shape[:-1], width)
+
+
+def _matvec(matrix: Tensor, vector: Tensor) -> Tensor:
+    rows = matrix.view(len(matrix), -1, vector.shape[-1])
+    return torch.matmul(rows, vector.unsqueeze(-1)).squeeze(-1)
+
+
+def _vecmat(vector: Tensor, matrix: Tensor) -> Tensor:
+    rows = matrix.view(len(matrix), vector.shape[-1], -1)
+    return torch.matmul(vector.unsqueeze(-2), rows).squeeze(-2)
+
+
+def _outer(a: Tensor, b: Tensor) -> Tensor:
+    return torch.mul(a.unsqueeze(-1), b.unsqueeze(-2)).flatten(-2)
+
+
+_MATRICES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"matvec": _matvec, "vecmat": _vecmat, "outer": _outer}
+"""Functions of rows that are matrices."""
+
+
 class TreeTorchLoop:
     """Runs a plan's loops. Holds no tensors; one serves all calls."""
 
@@ -92,6 +115,9 @@ class _Stages:
             elif node.op == "spread":
                 x = values[node.args[0].number]
                 values[node.number] = x.expand(*x.shape[:-1], node.width)
+            elif node.op in _MATRICES:
+                left, right = (_wide(values[a.number], a.width) for a in node.args)
+                values[node.number] = _MATRICES[node.op](left, right)
             else:
                 values[node.number] = FUNCTIONS[node.op](*[values[a.number] for a in node.args])
         return values

@@ -19,6 +19,7 @@ from rnnstudio.runtime.fused.tree_machine import TreeMachineLoop
 from rnnstudio.runtime.fused.tree_plan import TreePlan, tree_plan
 from rnnstudio.runtime.fused.tree_rows import TreeRows
 from rnnstudio.runtime.fused.tree_torch import TreeTorchLoop
+from rnnstudio.runtime.fused.tree_weights import with_blocks
 
 from .cells import network
 from .test_bounds import CANARY, WIDTHS, X86, Guarded, target
@@ -72,7 +73,7 @@ def guarded_gradients(guard: RowGuard, d: TreeGradients) -> None:
 
 @pytest.mark.parametrize("vectors", ["host", *(("avx2", "sse2") if X86 else ())])
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["child-sum", "learned missing", "reset", "weighted children", "wide"])
+@pytest.mark.parametrize("name", ["child-sum", "learned missing", "reset", "weighted children", "wide", "rntn"])
 def test_levels(name: str, width: int, vectors: str) -> None:
     check_levels(
         name,
@@ -88,7 +89,8 @@ def check_levels(
 ) -> None:
     """A loop leaves its canaries alone and agrees with plain torch, to `tolerance` of each tensor's largest number."""
     made = tree_program(DRAWN[name], width)
-    plan, weights = plan_of(made), network(made, dtype).weights
+    plan = plan_of(made)
+    weights = with_blocks(plan.form.blocks, network(made, dtype).weights)
     names, rows, stacks = tree_names(plan), TreeRows(forest_of(TREES)), Stacks(plan)
     loop = loop_of(plan)
     g = torch.Generator().manual_seed(width)

@@ -157,6 +157,30 @@ def weighted_children(s: Sketch, units: int) -> str:
     return s.add("h", "Tanh", at=AT, input=s.add("both", "Add", at=AT, a=total, b=_linear(s, "h_sum", units, "x")))
 
 
+def _bilinear(s: Sketch, name: str, units: int, a: str, b: str, *, bias: bool = False) -> str:
+    return s.add(name, "Bilinear", at=AT, params={"units": units, "bias": bias}, a=a, b=b)
+
+
+def tensors_everywhere(s: Sketch, units: int) -> str:
+    """Bilinear maps of the input, of places, of sums and of each child, with biases, side by side and cut apart."""
+    left = children(s, "left", "h", "slot", slot=0, initial="learned", axis="tree", width=units)
+    right = children(s, "right", "h", "slot", slot=1, axis="tree", width=units)
+    total = children(s, "total", "h", axis="tree", width=units)
+    each = children(s, "each", "h", "each", axis="tree", width=units)
+    known = s.add("known", "Concat", at=AT, a="x", b=right)
+    pair = _bilinear(s, "pair", units + 2, known, left, bias=True)
+    own = _bilinear(s, "own", 2, s.add("shown", "Tanh", at=AT, input=_linear(s, "own_sum", 3, total)), "x")
+    squashed = s.add("squashed", "Concat", at=AT, a=each, b=total)
+    met = _bilinear(s, "met", units, squashed, "x")
+    again = _bilinear(s, "again", units, met, squashed, bias=True)
+    square = _bilinear(s, "square", units, squashed, squashed)
+    judged = s.add("judged", "Sigmoid", at=AT, input=s.add("both", "Add", at=AT, a=again, b=square))
+    kept = s.add("kept", "Sum", at=AT, input=s.add("passed", "Multiply", at=AT, a=judged, b=each))
+    part = s.add("part", "Slice", at=AT, params={"start": 1, "stop": units + 1}, input=pair)
+    whole = s.add("whole", "Add", at=AT, params={"terms": 3}, a=part, b=kept, c=_linear(s, "out", units, own))
+    return s.add("h", "Tanh", at=AT, input=whole)
+
+
 def wide(s: Sketch, units: int) -> str:
     """Memory and output side by side in one state that is cut apart again."""
     left = children(s, "left", "state", "slot", slot=0, axis="tree", width=2 * units)
@@ -173,10 +197,12 @@ DRAWN: dict[str, str | Draw] = {
     "recursive net": "RecursiveNet",
     "child-sum": "ChildSumTreeLSTM",
     "binary": "BinaryTreeLSTM",
+    "rntn": "RNTN",
     "learned missing": learned_missing,
     "judged by the sum": judged_by_the_sum,
     "asked twice": asked_twice,
     "reset": reset,
     "weighted children": weighted_children,
+    "tensors everywhere": tensors_everywhere,
     "wide": wide,
 }
