@@ -55,6 +55,10 @@ class _Pool(NodeKind):
         signal = Signal(tuple(a for a in value.signal.axes if a != axis), value.signal.content)
         return {"out": builder.op("pool", (value,), signal, axis=axis, how=self.how, axes=value.signal.axes)}
 
+    def follows_order(self, inputs: Signals, params: Params) -> str:
+        signal = inputs["input"]
+        return crossed_axis(signal, params) if signal is not None and self.how in ("first", "last") else ""
+
 
 class Last(_Pool):
     name = title = "Last"
@@ -116,6 +120,10 @@ class Reverse(NodeKind):
         value = inputs["input"]
         axis = crossed_axis(value.signal, params)
         return {"out": builder.op("reverse", (value,), value.signal, axis=axis)}
+
+    def follows_order(self, inputs: Signals, params: Params) -> str:
+        signal = inputs["input"]
+        return crossed_axis(signal, params) if signal is not None else ""
 
 
 class Repeat(NodeKind):

@@ -131,6 +131,10 @@ class NodeKind:
         """As `reads_axis`, for a node with these parameters (as drawn: some may be missing) and steps of one axis."""
         return self.reads_axis
 
+    def follows_order(self, inputs: Signals, params: Params) -> str:
+        """The axis whose steps it takes in their order, "" for none. Called with checked inputs."""
+        return ""
+
     def input_ports(self, params: Params) -> tuple[Port, ...]:
         """The input ports a node with these parameters has. Must work with defaults and with wrong values."""
         return self.inputs

@@ -85,6 +85,10 @@ class Delay(NodeKind):
         attrs = {"axis": axis, "k": int(params["k"]), "initial": initial, "weight": weight, "first": params["first"]}
         return {"out": builder.op("delay", sources, value.signal, **attrs)}
 
+    def follows_order(self, inputs: Signals, params: Params) -> str:
+        signal = inputs["input"]
+        return delay_axis(signal, params) if signal is not None else ""
+
 
 def delay_axis(signal: Signal, params: Params) -> str:
     """The axis a Delay steps along. Raises Mistake when the input has none, or several and none is chosen."""
@@ -172,6 +176,10 @@ class Feedback(NodeKind):
             source = builder.op("choose", (target, source), target.signal, name="chosen", **attrs)
         attrs = {"axis": axis, "k": 1, "initial": "zero", "weight": None, "first": int(params["first"])}
         return {"out": builder.op("delay", (source,), target.signal, **attrs)}
+
+    def follows_order(self, inputs: Signals, params: Params) -> str:
+        signal = inputs["target"]
+        return delay_axis(signal, params) if signal is not None else ""
 
 
 KINDS: tuple[NodeKind, ...] = (Delay(), Feedback())

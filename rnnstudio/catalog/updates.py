@@ -100,6 +100,10 @@ class Clock(_Update):
         beat = builder.op("clock", (), Signal((axis,), Real(width)), name="beat", axis=axis, periods=periods)
         return {"out": pen.mix(beat, inputs["new"], inputs["old"])}
 
+    def follows_order(self, inputs: Signals, params: Params) -> str:
+        signal = self.infer(inputs, params, Context({}, {}))["out"]
+        return self._axis(signal, params) if signal is not None else ""
+
 
 class Blend(_Update):
     name = title = "Blend"
@@ -177,6 +181,10 @@ class Taps(NodeKind):
             window.append(builder.op("delay", (value,), value.signal, name=f"back{k}", k=k, **attrs))
         signal = Signal(value.signal.axes, Real(value.signal.width * len(window)))
         return {"out": builder.op("concat", window, signal)}
+
+    def follows_order(self, inputs: Signals, params: Params) -> str:
+        signal = inputs["input"]
+        return self._axis(signal, params) if signal is not None else ""
 
 
 KINDS: tuple[NodeKind, ...] = (Taps(), Clock(), Blend(), Zoneout())

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rnnstudio
 from rnnstudio.catalog.catalog import standard
 from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler import Checked, Checker, Diagnostic, check, compile_design
@@ -507,6 +508,45 @@ def test_attention_in_chunks_of_a_text_is_told_while_states_are_carried() -> Non
         assert not [d for d in check(other, CATALOG).diagnostics if d.code == "SeesItsChunk"]
     asked = drawn.replace(data=table, axes=frozen({"time": Axis("time", carry=True)}))
     assert found(asked, "SeesItsChunk").nodes == ("looks",)
+
+
+@pytest.mark.parametrize("node", ["Delay", "Last", "First", "Reverse", "Taps", "Clock", "GRU", "Feedback"])
+@pytest.mark.parametrize("kind", ["tree", "sequence"])
+def test_a_node_that_takes_the_nodes_of_a_tree_in_the_order_of_the_data(node: str, kind: str) -> None:
+    design = rnnstudio.new("tree")
+    design.axis("tree", kind=kind)
+    design.add("FeatureInput", "x", field="x", size=4, axis="tree")
+    if node == "Clock":
+        design.add(node, "node", period=2, new="x", old="x")
+    elif node == "GRU":
+        design.add(node, "node", units=3, x="x")
+    elif node == "Feedback":
+        design.add("FeatureTarget", "y", field="y", size=4, axis="tree")
+        design.add(node, "node", prediction="x", target="y")
+    else:
+        design.add(node, "node", input="x")
+    design.add("Output", "out", input=design.add("Linear", "map", units=2, input="node"))
+    told = [d for d in design.check() if d.code == "TreeInOrder"]
+    if kind == "sequence":
+        assert not told
+        return
+    (warning,) = told
+    assert (warning.severity, warning.nodes) == ("warning", ("node",))
+    begins = "h before in node" if node == "GRU" else "node"
+    assert warning.message.startswith(begins + " takes the nodes of the tree “tree” one after another")
+    assert "use Children" in warning.message
+
+
+def test_the_children_of_a_node_have_an_order() -> None:
+    design = rnnstudio.new("tree")
+    design.axis("tree", kind="tree")
+    design.add("FeatureInput", "x", field="x", size=4, axis="tree")
+    design.add("Children", "kids", how="each", axis="tree", width=4)
+    design.add("Last", "youngest", input="kids")
+    design.add("Add", "h", a="x", b="youngest")
+    design.connect("h", "kids")
+    design.add("Output", "out", input=design.add("Root", "root", input="h"))
+    assert [d.code for d in design.check()] == ["NoLoss"]
 
 
 def test_states_are_carried_where_nobody_says_otherwise() -> None:

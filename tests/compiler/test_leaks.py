@@ -152,7 +152,7 @@ def attending_to_itself(way: str, causal: bool) -> Design:
     s.add("next", "TokenTarget", at=(8, 1))
     s.add("loss", "CrossEntropy", at=(9, 0), prediction="readout", target="next")
     cells = {"SelfAttention": standard().cells["SelfAttention"]} if way == "cell" else {}
-    return Design(graph=s.graph(), data=TEXT, cells=frozen(cells))
+    return Design(graph=s.graph(), data=TEXT, cells=frozen(cells), training=frozen({"carry": False}))
 
 
 @pytest.mark.parametrize("way", ["node", "parts", "cell"])

@@ -1,4 +1,5 @@
-"""What a node does along its axis that a person may not expect: a sequence meets itself within its chunk only."""
+"""What a node does along its axis that a person may not expect: a sequence meets itself within its chunk only, and the
+nodes of a tree have no order of steps."""
 
 from __future__ import annotations
 
@@ -22,6 +23,28 @@ def along_axes(run: Run) -> None:
                 "the states of loops; a longer chunk lets it see further"
             )
             run.report("SeesItsChunk", "hint", text, MAIN, (top.id,))
+    for top, node, axis in _in_order(run) if run.context.trees else ():
+        who = top.label if top is node else f"{node.label} in {top.label}"
+        text = (
+            f"{who} takes the nodes of the tree “{axis}” one after another as the data lists them, whatever the tree: "
+            "use Children for what lies below a node, Root for its top"
+        )
+        run.report("TreeInOrder", "warning", text, MAIN, (top.id,))
+
+
+def _in_order(run: Run) -> Iterator[tuple[Node, Node, str]]:
+    """Each node that takes the nodes of a tree in an order of steps: where it is in the drawing, itself, the tree."""
+    for place in run.settled.values():
+        for item in place.drawn.values():
+            kind = run.catalog.of(item.node)
+            if kind is None:
+                continue
+            inputs = {port.name: place.found.get(item.feeds.get(port.name, ("", ""))) for port in item.inputs}
+            known = {name: signal for name, signal in inputs.items() if signal is not None or name in item.feeds}
+            axis = kind.follows_order(known, item.params)
+            top = _outermost(run, place, item.node)
+            if axis in run.context.trees and top.id in run.live:
+                yield top, item.node, axis
 
 
 def _second_names(run: Run) -> Iterator[tuple[Node, str]]:
