@@ -29,6 +29,7 @@ class Progress:
         )
         self.task: TaskID | None = None
         self._last_line = -math.inf
+        self._last_loop = ""
 
     def __enter__(self) -> Progress:
         self.bar.start()
@@ -50,6 +51,8 @@ class Progress:
             case ev.LoopsChosen():
                 for line in event.lowerings:
                     self.console.print(f"  {line}", style="dim", markup=False)
+            case ev.Compiling():
+                self._compiling(event)
             case ev.StepDone():
                 self._step(event)
             case ev.Validated():
@@ -62,6 +65,14 @@ class Progress:
                 self.console.print(f"{_REASONS.get(event.reason, event.reason)} after {event.step:,} steps")
             case _:
                 pass
+
+    def _compiling(self, event: ev.Compiling) -> None:
+        state = f"making machine code for {event.loop} …" if event.loop else ""
+        if self.task is not None and self.console.is_terminal:
+            self.bar.update(self.task, state=state)
+        elif event.loop not in ("", self._last_loop):
+            self._last_loop = event.loop
+            self.console.print(f"{state[:1].upper()}{state[1:]}", style="dim", markup=False)
 
     def _step(self, event: ev.StepDone) -> None:
         state = f"loss {event.loss:.4f}  {event.tokens_per_second:,.0f} tokens/s"

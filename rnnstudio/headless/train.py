@@ -78,6 +78,7 @@ def follow(trainer: Trainer, console: Console) -> ev.Finished | ev.Failed:
     """Run a trainer to its end, showing what it does. Ctrl+C stops after the step and saves, a second one at once."""
     result: ev.Finished | ev.Failed | None = None
     with Progress(console) as progress, interrupt_stops(trainer.requests):
+        trainer.tell = progress.show
         for event in trainer.events():
             progress.show(event)
             if isinstance(event, ev.Finished | ev.Failed):

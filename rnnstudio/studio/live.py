@@ -19,6 +19,7 @@ from rnnstudio.design.history import Change
 from rnnstudio.training.client import TrainingClient
 from rnnstudio.training.events import (
     CheckpointSaved,
+    Compiling,
     Event,
     Failed,
     Finished,
@@ -54,6 +55,7 @@ class Live(QObject):
 
     state: "idle", "starting" (the worker loads and compiles), "running", "pausing", "paused", "stopping".
     curves: of the run that trains or trained last. compared: stored runs shown beside it, by folder.
+    compiling: the loop that machine code is being made for now, or "".
     """
 
     stateChanged = Signal(str)
@@ -67,6 +69,7 @@ class Live(QObject):
     checkpointSaved = Signal(object)  # CheckpointSaved
     settingChanged = Signal(object)  # SettingChanged
     loopsChosen = Signal(object)  # LoopsChosen
+    compilingChanged = Signal(str)  # the loop that machine code is being made for, "" when it is there
     finished = Signal(object)  # Finished
     failed = Signal(object)  # Failed
     problemsWanted = Signal()  # the drawing has errors: show the list of problems
@@ -81,6 +84,7 @@ class Live(QObject):
         self.compared: dict[Path, Curves] = {}
         self.run_folder: Path | None = None
         self.state = "idle"
+        self.compiling = ""
         self._client = TrainingClient()
         self._timer = QTimer(self, interval=DRAIN_MILLISECONDS)
         self._timer.timeout.connect(self._drain)
@@ -295,6 +299,8 @@ class Live(QObject):
             self.settingChanged.emit(event)
         elif isinstance(event, LoopsChosen):
             self.loopsChosen.emit(event)
+        elif isinstance(event, Compiling):
+            self._compiles(event.loop)
         elif isinstance(event, Log):
             self.session.message.emit(event.text)
         elif isinstance(event, Paused):
@@ -311,8 +317,14 @@ class Live(QObject):
             self.failed.emit(event)
             self.session.failed.emit(StudioError(event.what, where=event.where, remedy=event.remedy))
 
+    def _compiles(self, loop: str) -> None:
+        if loop != self.compiling:
+            self.compiling = loop
+            self.compilingChanged.emit(loop)
+
     def _end(self) -> None:
         self._timer.stop()
+        self._compiles("")
         self._become("idle")
         self._draw(time.monotonic())
 

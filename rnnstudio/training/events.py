@@ -46,6 +46,16 @@ class LoopsChosen(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Compiling(Event):
+    """Machine code of a loop is being made, which takes seconds where the loop is large; it is then kept on disk.
+
+    `loop`: its name; "" once the code is there. Told at once, in the middle of a step, and in no history.
+    """
+
+    loop: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepDone(Event):
     """One optimiser step. `loss`: nats (or the loss's own unit) a place, before the step; `tokens`: places trained on.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,9 @@ class Trainer:
         self.keeper = Keeper(self.run, self.network, self.optimiser, dataset.recipe.digest)
         self.place = Place()
         self.carried: State | None = None
+        self.tell: Callable[[ev.Event], None] = lambda event: None
+        """Hears at once what cannot wait until a step is done: machine code that is being made."""
+        self.network.loops.on_compiling = self._compiling
         self._lowerings = self.network.lowerings()
         self._untold = STEPS_OF_A_CONTEST
         if resume:
@@ -413,6 +416,9 @@ class Trainer:
         yield ev.SettingChanged(*self._now(), name, float(value))
 
     # --- beginning and end
+
+    def _compiling(self, loop: str, busy: bool) -> None:
+        self.tell(ev.Compiling(*self._now(), loop if busy else ""))
 
     def _now(self) -> tuple[int, float]:
         return self.place.step, self.clock.seconds

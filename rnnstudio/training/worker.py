@@ -75,6 +75,7 @@ def perform(job: Job, emit: Callable[[Event], None], requests: Requests) -> None
             command=job.command,
             requests=requests,
         )
+        trainer.tell = emit
         for event in trainer.events():
             last = (event.step, event.seconds)
             emit(event)

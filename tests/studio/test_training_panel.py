@@ -178,3 +178,20 @@ def test_no_text_is_cut_off(panel: TrainingPanel, qtbot: QtBot) -> None:
         assert label.width() >= label.sizeHint().width(), name
     for button in (panel.train_button, panel.pause_button, panel.step_button, panel.stop_button):
         assert button.width() >= button.sizeHint().width()
+
+
+def test_the_status_says_that_machine_code_is_being_made_and_then_that_it_trains(
+    panel: TrainingPanel,
+    live: Live,
+    open_example: Callable[[str], Design],
+    qtbot: QtBot,
+) -> None:
+    open_example("char-lm")
+    said: list[str] = []
+    live.compilingChanged.connect(lambda loop: said.append(panel.status.text()))
+    qtbot.mouseClick(panel.train_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(said) >= 2, timeout=60_000)
+    assert said[:2] == ["Making machine code for lstm …", "Training"]
+    qtbot.waitUntil(lambda: live.state == "idle", timeout=60_000)
+    assert live.compiling == ""
+    assert "machine code" not in panel.status.text()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from rnnstudio.headless.progress import Progress
+from rnnstudio.headless.train import follow
 from rnnstudio.runtime.fused.jit import cache_folder
 from rnnstudio.runtime.fused.loops import KERNEL, MACHINE
+from rnnstudio.training.events import Compiling, Event, Started, StepDone
 from tests.training.designs import language_model, steps_of, text_file, trainer
 
 
@@ -31,3 +36,41 @@ def test_a_resumed_run_goes_on_with_the_lowering_it_had(tmp_path: Path, lowering
     (folder / "winners.json").unlink(missing_ok=True)
     rest = run("parts", 6, resume=True)
     assert first + rest == whole
+
+
+def test_machine_code_that_is_being_made_is_told_at_once_and_that_it_is_there(tmp_path: Path) -> None:
+    design = language_model(text_file(tmp_path))
+    heard: list[Event] = []
+    one = trainer(design, tmp_path, steps=2)
+    one.tell = heard.append
+    for event in one.events():
+        heard.append(event)
+    first = next(i for i, event in enumerate(heard) if isinstance(event, StepDone))
+    before = [event for event in heard[:first] if isinstance(event, Compiling)]
+    assert isinstance(heard[0], Started)
+    assert before
+    assert [event.loop for event in before] == ["lstm", ""] * (len(before) // 2)
+    assert [event.loop for event in heard if isinstance(event, Compiling)][-1] == ""
+
+    again: list[Event] = []
+    two = trainer(design, tmp_path, run="again", steps=2)
+    two.tell = again.append
+    list(two.events())
+    assert not again  # it lies on the disk
+
+
+def test_without_a_terminal_a_line_says_that_machine_code_is_being_made(tmp_path: Path) -> None:
+    out = StringIO()
+    console = Console(file=out, force_terminal=False, width=200, highlight=False)
+    follow(trainer(language_model(text_file(tmp_path)), tmp_path, steps=2), console)
+    assert out.getvalue().count("Making machine code for lstm …") == 1
+
+
+def test_the_bar_of_a_terminal_no_longer_says_it_afterwards() -> None:
+    with Progress(Console(file=StringIO(), force_terminal=True)) as progress:
+        progress.show(Started(0, 0.0, "run", "cpu", 1, 10, 10, {}, ()))
+        progress.show(Compiling(0, 0.0, "lstm"))
+        (task,) = progress.bar.tasks
+        assert task.fields["state"] == "making machine code for lstm …"
+        progress.show(Compiling(0, 0.5, ""))
+        assert task.fields["state"] == ""

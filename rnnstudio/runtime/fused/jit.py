@@ -14,7 +14,8 @@ import stat
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -101,12 +102,36 @@ def _compiled(text: str, target: Target, symbols: dict[str, int]) -> Code:
         key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         stored = _load(key)
         if stored is None:
-            stored = machine.emit_object(optimised(text, machine))
+            with _told():
+                stored = machine.emit_object(optimised(text, machine))
             _save(key, stored)
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         engine.add_object_file(llvm.ObjectFileRef.from_data(stored))
         engine.finalize_object()
         return Code(engine)
+
+
+_listener: ContextVar[Callable[[bool], None] | None] = ContextVar("listener", default=None)
+
+
+@contextlib.contextmanager
+def telling(listener: Callable[[bool], None]) -> Iterator[None]:
+    """Meanwhile the listener hears when code is being made (True) and when it is there (False); not what is on disk."""
+    before = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(before)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    listener = _listener.get() or (lambda busy: None)
+    listener(True)
+    try:
+        yield
+    finally:
+        listener(False)
 
 
 def machine_for(target: Target, triple: str) -> Any:

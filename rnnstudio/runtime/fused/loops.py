@@ -7,7 +7,7 @@ torch.nn's kernel, or on a GPU the torch function. So an evaluation gives the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import torch
@@ -24,7 +24,7 @@ from .canonical import Declined, canonical
 from .codegen import why_not
 from .cuda_choice import ON_GPU, REFERENCE, TORCH, GpuLoops, outlook
 from .full_precision import in_full, is_mixed
-from .jit import CannotCompile
+from .jit import CannotCompile, telling
 from .machine_loop import MachineLoop
 from .plan import plan
 from .serve import FusedLoop
@@ -56,6 +56,8 @@ class Loops:
         self.choices: dict[str, str] = {}
         self.served: dict[str, str] = {}
         """Loop → what it ran on last."""
+        self.on_compiling: Callable[[str, bool], None] | None = None
+        """Hears of which loop machine code is being made, and when it is there. It may take seconds, once."""
         self._times: dict[str, dict[str, float]] = {}
         self._no_compiler = ""
         self._gpu = GpuLoops()
@@ -73,6 +75,12 @@ class Loops:
         """Run a scan by the lowering that serves; False when the reference loop has to."""
         if context.record is not None:
             return False
+        if self.on_compiling is None:
+            return self._run(scan, values, context)
+        with telling(partial(self.on_compiling, scan.name)):
+            return self._run(scan, values, context)
+
+    def _run(self, scan: Scan, values: dict[str, Tensor], context: Context) -> bool:
         chosen = self.choices.get(scan.name, "") if context.training else ""
         if chosen == MACHINE and context.device.type == "cuda":
             chosen = ""  # of a run that began on a processor

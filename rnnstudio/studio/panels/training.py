@@ -35,6 +35,7 @@ STATES = {
     "paused": "Paused",
     "stopping": "Stopping: the last checkpoint is being written …",
 }
+COMPILING = "Making machine code for {} …"
 ENDINGS = {"done": "Done", "stopped": "Stopped", "early": "Stopped early: validation no longer improves"}
 
 
@@ -92,6 +93,7 @@ class TrainingPanel(QWidget):
         self.setMinimumWidth(250)
 
         live.stateChanged.connect(self._state_changed)
+        live.compilingChanged.connect(lambda loop: self._show_status())
         live.runStarted.connect(self._started)
         live.loopsChosen.connect(lambda event: self.lowerings.setText("\n".join(event.lowerings)))
         live.drawn.connect(self._show_progress)
@@ -118,9 +120,13 @@ class TrainingPanel(QWidget):
             self.pause_button.show_as("pause", "Pause", "Wait after the step that is being done")
         # Busy, without a percentage, until the first step.
         self.progress.setRange(0, 0 if state == "starting" else max(self._total(), 1))
-        set_role(self.status, "heading")
-        self.status.setText(STATES[state])
+        self._show_status()
         self._show_progress()
+
+    def _show_status(self) -> None:
+        set_role(self.status, "heading")
+        loop = self.live.compiling if self.live.state == "running" else ""
+        self.status.setText(COMPILING.format(loop) if loop else STATES[self.live.state])
 
     def _total(self) -> int:
         started = self.live.curves.started
