@@ -126,6 +126,17 @@ class Context:
                 self.dropout_masks[name] = around.one_mask(name, rate, like).index_select(-2, example)
         return self.dropout_masks[name]
 
+    def draw_shared_masks(self, scan: Scan) -> None:
+        """Draw the dropout masks that all steps of a loop share, before it and what else it draws: in any lowering, and
+        in the printed source, the same random numbers come in the same order.
+        """
+        if self.depth or not self.training:
+            return  # those of a loop inside another were drawn before the outer one
+        for op in scan.ops():
+            if op.kind == "dropout" and not op.attrs["every_step"] and op.attrs["rate"]:
+                like = torch.empty(0, op.signal.width, dtype=self.dtype, device=self.device)
+                self.one_mask(op.name, op.attrs["rate"], like)
+
     def carried(self, delay: str) -> Tensor | None:
         """The state that a loop goes on from. A loop inside another begins anew each time."""
         return self.state.get(delay) if self.depth == 0 else None

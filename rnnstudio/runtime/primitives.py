@@ -87,7 +87,7 @@ def _dropout(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
         return x
     if op.attrs["every_step"]:
         return F.dropout(x, rate)
-    return x * context.one_mask(op.name, rate, x)
+    return x * context.one_mask(op.name, rate, x).to(x.dtype)
 
 
 def _softmax(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:

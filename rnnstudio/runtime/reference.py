@@ -52,6 +52,7 @@ def run_scan(scan: Scan, values: dict[str, Tensor], context: Context) -> None:
     At padded steps a state stays what it was, so that a forward loop ends with each example's own last state and a
     backward loop begins at each example's own last step.
     """
+    context.draw_shared_masks(scan)
     run_map(Map(scan.projections), values, context)
     size = context.sizes[scan.axis]
     slices = {read.name: values[read.name].unbind(read.dim) for read in scan.reads}

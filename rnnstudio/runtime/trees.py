@@ -25,6 +25,7 @@ def run_tree(scan: Scan, values: dict[str, Tensor], context: Context) -> None:
     """The loop over a tree by the reference. Inside it a "batch" is all nodes of one height."""
     from .reference import run_map, run_regions
 
+    context.draw_shared_masks(scan)
     run_map(Map(scan.projections), values, context)
     forest = context.forest(scan.axis)
     reads = {read.name: by_rank(values[read.name], read.dim, forest) for read in scan.reads}

@@ -50,10 +50,12 @@ def decoder(what: str, **feedback: Any) -> Design:
     return design(s, "inputs", "next" if what == TOKENS else "targets", "text")
 
 
-def both_ways(drawn: Design, progress: int, lengths: Tensors | None = None) -> tuple[Answer, Answer]:
+def both_ways(
+    drawn: Design, progress: int, lengths: Tensors | None = None, *, reference: bool = False
+) -> tuple[Answer, Answer]:
     """What the network and its printed source give in training, each from the same random state."""
     program = program_of(drawn)
-    network = network_of(program).train()
+    network = network_of(program, reference=reference).train()
     model = printed(program, network.weights).train()
     network.progress = model.progress = progress
     fields = batch_of(program)
@@ -85,6 +87,39 @@ def test_the_choice_matters(what: str) -> None:
     """Else the test above would pass with any choice."""
     losses = [float(both_ways(decoder(what, probability=p), 0)[0].loss or 0.0) for p in (0.0, 0.5, 1.0)]
     assert len({round(loss, 6) for loss in losses}) == 3
+
+
+def remembering(what: str) -> Design:
+    """A decoder that also remembers what it has said, by a Dropout that stands behind the choice within a step."""
+    s = Sketch()
+    s.add("inputs", "FeatureInput", at=(0, 0))
+    ports = {"prediction": "readout", "target": "truth"}
+    if what == TOKENS:
+        s.add("truth", "TokenTarget", at=(0, 1), params={"field": "next"})
+        s.add("before", "Feedback", at=(1, 1), params={"probability": 0.5}, **ports)
+        back = s.add("embedded", "Embedding", at=(2, 1), params={"units": 3}, input="before")
+    else:
+        s.add("truth", "FeatureTarget", at=(0, 1), params={"field": "targets"})
+        back = s.add("before", "Feedback", at=(1, 1), params={"probability": 0.5}, **ports)
+    s.add("sum", "Linear", at=(3, 0), params={"units": 4, "terms": 3}, input="inputs", input2=back, input3="said")
+    s.add("state", "Tanh", at=(4, 0), input="sum")
+    s.add("readout", "Linear", at=(5, 0), params={"units": 5 if what == TOKENS else 2}, input="state")
+    s.add("drop", "Dropout", at=(6, 1), params={"rate": 0.5, "every_step": False}, input="readout")
+    s.add("said", "Delay", at=(7, 1), input="drop")
+    s.add("loss", "CrossEntropy" if what == TOKENS else "MeanSquaredError", at=(6, 0), **ports)
+    return design(s, "inputs", "next" if what == TOKENS else "targets", "text")
+
+
+@pytest.mark.parametrize("what", [TOKENS, NUMBERS])
+@pytest.mark.parametrize("reference", [False, True])
+def test_a_mask_for_all_steps_is_drawn_before_the_choices_of_the_steps(what: str, reference: bool) -> None:
+    drawn = remembering(what)
+    program = program_of(drawn)
+    ops = [op.kind for op in next(program.scans()).ops()]
+    assert ops.index("choose") < ops.index("dropout")
+    for lengths in (None, ragged(program)):
+        found, wanted = both_ways(drawn, 0, lengths, reference=reference)
+        assert_same_answers(program, found, wanted, lengths)
 
 
 def test_a_drawn_token_is_drawn_alike() -> None:

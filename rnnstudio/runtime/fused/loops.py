@@ -1,8 +1,8 @@
 """Which lowering each loop of a network runs on, and why: the one place where that is decided.
 
-`LOWERINGS` is the order in which they are tried. Where both torch.nn's kernel and machine code serve, a contest on the
-first training step decides what training runs on; on a GPU one among all that serve there. Outside of training it is
-torch.nn's kernel, or on a GPU the torch function. So an evaluation gives the same bits in any process.
+`LOWERINGS` is the order in which they are tried. Where several of torch.nn's kernel and machine code, with and without the
+processor's matrix unit, serve, a contest on the first training step decides what training runs on; on a GPU one among all
+that serve there. Outside of training it is torch.nn's kernel, machine code, or on a GPU the torch function. So an evaluation gives the same bits in any process.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from .canonical import Declined, canonical
 from .codegen import why_not
 from .cuda_choice import ON_GPU, REFERENCE, TORCH, GpuLoops, outlook
 from .full_precision import in_full, is_mixed
-from .jit import CannotCompile, telling
+from .ir import Target
+from .jit import CannotCompile, host, telling
 from .machine_loop import MachineLoop
 from .plan import plan
 from .serve import FusedLoop
+from .tile_machine import matrix_unit
 from .torch_loop import TorchLoop
 from .tree_form import tree_form
 from .tree_machine import TreeMachineLoop
@@ -35,10 +37,13 @@ from .tree_plan import tree_plan
 from .tree_serve import FusedTree
 from .tree_torch import TreeTorchLoop
 
-KERNEL, MACHINE = "torch.nn", "machine code"
+KERNEL, MACHINE, TILES = "torch.nn", "machine code", "machine code on the matrix unit"
 
-LOWERINGS = (MACHINE, KERNEL, TORCH, REFERENCE)
+LOWERINGS = (MACHINE, TILES, KERNEL, TORCH, REFERENCE)
 """The switch: leave one out and no loop runs on it (the reference always serves)."""
+
+_ROWS, _WEIGHTS = 4, 4096
+"""With fewer examples in a batch, or fewer weights in every product of a step, the matrix unit is not tried."""
 
 _KERNELS = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN (tanh)", "rnn_relu": "RNN (ReLU)"}
 
@@ -67,7 +72,7 @@ class Loops:
     def choose(self, choices: Mapping[str, str]) -> None:
         """Take these lowerings where they serve, without a contest. Raises StudioError for a name that is none."""
         for loop, name in choices.items():
-            if name not in (KERNEL, MACHINE, TORCH, REFERENCE, *ON_GPU):
+            if name not in (KERNEL, MACHINE, TILES, TORCH, REFERENCE, *ON_GPU):
                 raise StudioError(f"“{name}” is no lowering", where=loop, remedy=f"There are {', '.join(LOWERINGS)}.")
         self.choices |= choices
 
@@ -82,7 +87,7 @@ class Loops:
 
     def _run(self, scan: Scan, values: dict[str, Tensor], context: Context) -> bool:
         chosen = self.choices.get(scan.name, "") if context.training else ""
-        if chosen == MACHINE and context.device.type == "cuda":
+        if chosen in (MACHINE, TILES) and context.device.type == "cuda":
             chosen = ""  # of a run that began on a processor
         serving = self._serving(scan, context, chosen)
         name = chosen
@@ -97,6 +102,7 @@ class Loops:
         self.served[scan.name] = name
         if name == REFERENCE:
             return False
+        context.draw_shared_masks(scan)
         serving[name](values, context)
         return True
 
@@ -122,22 +128,22 @@ class Loops:
                 more = self._gpu.serving(scan, fused, context, chosen)
                 if context.device.type == "cuda" or chosen in more:
                     return in_full(found | more) if mixed else found | more
-        for name in (MACHINE, TORCH):
-            if name not in LOWERINGS:
+        for name in (MACHINE, TILES, TORCH):
+            if name not in LOWERINGS or (name == TILES and not self._worth_tiles(scan, context, chosen)):
                 continue
+            if name == TORCH and MACHINE in found and chosen != TORCH:
+                break
             made = self._made(name, scan, context)
             if not isinstance(made, str):
                 found[name] = made
                 if name == TORCH and not chosen and self._by_torch(scan, context):
                     found[REFERENCE] = partial(run_scan, scan)
-                if chosen != TORCH:
-                    break
         found = {name: found[name] for name in LOWERINGS if name in found}
         return in_full(found) if mixed else found
 
     def _made(self, name: str, scan: Scan, context: Context) -> contest.Runner | str:
         """The runner of a fused lowering, or why there is none."""
-        if name == MACHINE:
+        if name in (MACHINE, TILES):
             if context.device.type != "cpu":
                 return "machine code is for the processor, not for a GPU"
             if context.dtype not in (torch.float32, torch.float64):
@@ -171,6 +177,15 @@ class Loops:
             except Declined as reason:
                 self._fused[key] = str(reason)
         return self._fused[key]
+
+    def _worth_tiles(self, scan: Scan, context: Context, chosen: str) -> bool:
+        """Whether the matrix unit may be faster: in training, with enough rows and weights, in float32."""
+        if chosen not in ("", TILES) or not context.training or not torch.is_grad_enabled():
+            return False
+        if context.dtype != torch.float32 or context.device.type != "cpu" or context.batch < _ROWS:
+            return False
+        fused = self.fused(scan, ragged=context.ragged(scan.axis), training=True)
+        return not isinstance(fused, str) and _heavy(fused) and not isinstance(matrix_unit(), str)
 
     def _by_torch(self, scan: Scan, context: Context) -> bool:
         """Whether steps run operations of torch's own, so that the reference may be as fast."""
@@ -245,9 +260,24 @@ class Loops:
 def _runner(name: str, fused: FusedLoop | FusedTree, dtype: torch.dtype) -> contest.Runner:
     """A fused loop on a lowering. Raises Declined and CannotCompile."""
     if isinstance(fused, FusedTree):
-        tree = TreeTorchLoop(fused.plan) if name == TORCH else TreeMachineLoop(fused.plan, dtype)
-        return partial(fused.run, tree)
-    return partial(fused.run, TorchLoop(fused.plan) if name == TORCH else MachineLoop(fused.plan, dtype))
+        return partial(
+            fused.run,
+            TreeTorchLoop(fused.plan) if name == TORCH else TreeMachineLoop(fused.plan, dtype, _target(name, dtype)),
+        )
+    return partial(
+        fused.run, TorchLoop(fused.plan) if name == TORCH else MachineLoop(fused.plan, dtype, _target(name, dtype))
+    )
+
+
+def _target(name: str, dtype: torch.dtype) -> Target:
+    unit = matrix_unit() if name == TILES else ""
+    return host(dtype == torch.float64) if isinstance(unit, str) else unit
+
+
+def _heavy(fused: FusedLoop | FusedTree) -> bool:
+    """Whether some product of a step is large enough for the matrix unit."""
+    sizes = [p.width * p.size for stage in fused.plan.stages for p in stage.products]
+    return max(sizes, default=0) >= _WEIGHTS
 
 
 def _signals(regions: tuple[Region, ...], signals: Mapping[str, Signal]) -> Iterator[tuple[str, Mapping[str, Signal]]]:
