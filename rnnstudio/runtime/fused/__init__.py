@@ -18,6 +18,7 @@ cuda_choice, full_precision    what serves on a GPU; loops within mixed precisio
 tree_bilinear, tree_weights    bilinear maps as products, and the matrices they multiply by
 tree_form, tree_leaves   a loop over trees as products and pointwise graphs of nodes and of edges; what leaves do
 tree_backward, tree_plan    what a node does forward and backward, stage by stage
+tree_inputs, tree_in_place    what a loop adds to pre-activations itself; gradients that take their place
 tree_rows, tree_buffers, tree_hoisted    where nodes and children lie; the tensors of one run; products over all nodes
 tree_function, tree_serve    the autograd function of a loop over trees, and how values get in and out
 tree_matrices            rows that are matrices, times vectors, as LLVM IR

@@ -180,7 +180,7 @@ class _Loop(torch.autograd.Function):
             yields = job.plain.plain.yields
             job.plain.begin_back(dict(zip(yields, douts[len(form.yields) :], strict=True)), {**wanted[3], **wanted[4]})
         watched = job.watch is not None
-        overwrite = job.loop.in_place and not watched and not _kept_for_another()
+        overwrite = job.loop.in_place and not watched and not kept_for_another()
         given = {name: None if g is None else g.contiguous() for (name, _), g in zip(form.yields, douts, strict=False)}
         inside = {s.place[1] for stage in plan.stages for s in stage.back_stores if s.place[0] == "dread"}
         d = Gradients(
@@ -209,7 +209,7 @@ class _Loop(torch.autograd.Function):
         return (None, *found)
 
 
-def _kept_for_another() -> bool:
+def kept_for_another() -> bool:
     """Whether the graph that autograd is going back through is to be kept (retain_graph)."""
     asked = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", None)
     return asked is None or bool(asked())

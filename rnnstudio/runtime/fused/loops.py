@@ -262,7 +262,9 @@ def _runner(name: str, fused: FusedLoop | FusedTree, dtype: torch.dtype) -> cont
     if isinstance(fused, FusedTree):
         return partial(
             fused.run,
-            TreeTorchLoop(fused.plan) if name == TORCH else TreeMachineLoop(fused.plan, dtype, _target(name, dtype)),
+            TreeTorchLoop(fused.plan)
+            if name == TORCH
+            else TreeMachineLoop(fused.plan, dtype, _target(name, dtype), words=frozenset(fused.embeds)),
         )
     return partial(
         fused.run, TorchLoop(fused.plan) if name == TORCH else MachineLoop(fused.plan, dtype, _target(name, dtype))

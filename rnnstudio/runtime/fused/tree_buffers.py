@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from .stages import Place
+from .tree_inputs import Inputs
 from .tree_plan import TreePlan
 from .tree_rows import TreeRows
 
@@ -29,6 +30,8 @@ class TreeBuffers:
     (or edge) reads, for the delays of plan.gathered(); leaves have none unless a weight stands for missing children.
     vectors: [width]. weights: W of each product of a stage, stacked, [size, width], by (stage, number).
     words: reads that are rows of a table: in `reads` stands the table, [rows, width].
+    inputs: for a loop that adds biases and tables itself; then tables: projection → product of a table, [rows, size],
+    biases: by path.
     """
 
     plan: TreePlan
@@ -43,6 +46,9 @@ class TreeBuffers:
     vectors: Mapping[str, Tensor]
     weights: Mapping[tuple[int, int], Tensor]
     words: Mapping[str, Words]
+    inputs: Inputs | None = None
+    tables: dict[int, Tensor] = field(default_factory=dict)
+    biases: Mapping[str, Tensor] = field(default_factory=dict)
 
     def whole(self, place: Place) -> Tensor:
         """The buffer of a place, slots without the columns of others."""
@@ -141,15 +147,15 @@ def allocate(
     )
 
 
-def gradients(b: TreeBuffers, douts: Mapping[str, Tensor | None]) -> TreeGradients:
-    """What the way back fills; uninitialised but for what is added to."""
+def gradients(b: TreeBuffers, douts: Mapping[str, Tensor | None], *, overwrite: bool = False) -> TreeGradients:
+    """What the way back fills; uninitialised but for what is added to. overwrite: slots share memory with b's."""
     plan, like = b.plan, b.slots[0]
     counts = (b.rows.nodes, b.rows.edges)
     stores = [s for stage in plan.stages for s in stage.back_stores]
     direct = {str(s.place[1]) for s in stores if s.place[0] == "dread"}
     d = TreeGradients(
         douts=douts,
-        slots=slot_rows(plan, b.rows, like),
+        slots=b.slots if overwrite else slot_rows(plan, b.rows, like),
         children={s.delay: like.new_empty(counts[s.how == "each"] + 1, s.width) for s in plan.form.states},
         carries=[like.new_empty(counts[edge], width) for width, edge in plan.carries],
         sources=[like.new_empty(counts[edge], width) for width, edge in plan.sources],

@@ -19,11 +19,12 @@ from .expressions import Node, reachable
 from .ir import Function, Target, declarations
 from .stages import Place, Store
 from .tree_form import TreeProduct
+from .tree_inputs import Inputs
 from .tree_matrices import MATRICES, matvec, outer, vecmat
 from .tree_plan import TreePlan
 
 
-def table_of(plan: TreePlan, backward: bool) -> Table:
+def table_of(plan: TreePlan, inputs: Inputs, backward: bool) -> Table:
     """What the argument table holds. ("row", name): numbers from one row of a buffer to the next."""
     form = plan.form
     keys: list[Key] = [("levels", 0), ("bounds", 0), ("first", 0), ("child", 0), ("parent", 0)]
@@ -35,6 +36,9 @@ def table_of(plan: TreePlan, backward: bool) -> Table:
     keys += [("yield", name) for name, place in plan.outputs.items() if place[0] == "yield"]
     keys += [("source", i) for i in range(len(plan.sources))]
     keys += [("read", name) for name in form.reads]
+    keys += [("words", name) for name in sorted(inputs.words)]
+    keys += [("table", i) for i in sorted({i for some in inputs.tables.values() for i, _ in some})]
+    keys += [("bias", f"{n} {i}") for n, slot in enumerate(form.slots) for i in range(len(slot.biases))]
     keys += [("vector", name) for name in form.vectors]
     keys += [("weight", f"{level} {i}") for level, stage in enumerate(plan.stages) for i in range(len(stage.products))]
     if backward:
@@ -49,18 +53,19 @@ def table_of(plan: TreePlan, backward: bool) -> Table:
     return Table(tuple(keys))
 
 
-def module(plan: TreePlan, target: Target, *, team: bool) -> str:
+def module(plan: TreePlan, inputs: Inputs, target: Target, *, team: bool) -> str:
     """The IR of a plan: @forward and @backward (table, first part, last part + 1, thread); team: see codegen.module.
 
-    Raises Declined with the reason for what has no machine code.
+    Biases and rows of tables are added to a pre-activation whenever it is read, see `inputs`. Raises Declined with the
+    reason for what has no machine code.
     """
     reason = why_not(plan)
     if reason:
         raise Declined(reason)
     text = [vector_math.library(target), products.declared_kernels(target)]
     for backward in (False, True):
-        text += _products(plan, target, backward)
-        text.append(_LevelLoop(plan, target, backward).text())
+        text += _products(plan, inputs, target, backward)
+        text.append(_LevelLoop(plan, inputs, target, backward).text())
     return declarations(target) + "\n".join(text) + (TEAM if team else "")
 
 
@@ -83,7 +88,7 @@ def _source_width(plan: TreePlan, p: TreeProduct) -> int:
     return next(s.width for s in plan.form.states if s.delay == key)
 
 
-def _products(plan: TreePlan, t: Target, backward: bool) -> Iterator[str]:
+def _products(plan: TreePlan, inputs: Inputs, t: Target, backward: bool) -> Iterator[str]:
     for level, stage in enumerate(plan.stages):
         for i, p in enumerate(stage.products):
             inside, stride = _source_width(plan, p), plan.strides[p.edge]
@@ -91,7 +96,7 @@ def _products(plan: TreePlan, t: Target, backward: bool) -> Iterator[str]:
             if backward:
                 yield products.product(t, name, p.width, p.size, stride, inside, p.accumulate_back)
             else:
-                yield products.product(t, name, p.size, p.width, inside, stride, p.accumulate)
+                yield products.product(t, name, p.size, p.width, inside, stride, inputs.added[level, i])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +112,15 @@ class _Row:
 class _LevelLoop:
     """Writes one of the two loops over levels."""
 
-    def __init__(self, plan: TreePlan, target: Target, backward: bool) -> None:
+    def __init__(self, plan: TreePlan, inputs: Inputs, target: Target, backward: bool) -> None:
         self.plan = plan
+        self.inputs = inputs
         self.spaces = plan.spaces
         self.t = target
         self.backward = backward
         name = "backward" if backward else "forward"
         self.f = Function(target, f"define void @{name}(ptr %table, i64 %from, i64 %to, i64 %thread) nounwind")
-        self.table = table_of(plan, backward)
+        self.table = table_of(plan, inputs, backward)
         self.args: dict[Key, str] = {}
         self.states = {s.delay: s for s in plan.form.states}
         self.yields = {name: node.width for name, node in plan.form.yields}
@@ -339,7 +345,7 @@ class _Group:
         for place in places:
             value = self.f.load_scalar(place)
             total = self.f.let(f"fadd {self.t.scalar} {total}, {value}") if total else value
-        return total
+        return total or self.t.number(0.0)
 
     def _under(
         self, nodes: Sequence[Node], places: Mapping[int, Sequence[str]], known: Mapping[int, str]
@@ -423,7 +429,7 @@ class _Group:
                 for place in places[node.number]:
                     value = f.load(f.address(place, j), mask)
                     total = f.op("fadd", total, value) if total else value
-                values[node.number] = total
+                values[node.number] = total or self.t.splat(0.0)
             elif node.op == "up":
                 values[node.number] = values[node.args[0].number]
             else:
@@ -472,7 +478,21 @@ class _Group:
         if node.op == "dout":
             at = f.add(f.mul(row.node, loop.args["row", f"dout {name}"]), str(start))
             return [f.address(loop.args["dout", name], at)]
+        if node.op == "slot":
+            return self._pre_activation(int(name), own, start)
         return [loop.at((node.op, name), own, start)]
+
+    def _pre_activation(self, slot: int, row: str, start: int) -> list[str]:
+        """Addresses of the parts of a pre-activation: what products have made, rows of tables, biases."""
+        loop, f, plan = self.loop, self.f, self.loop.plan
+        found = [loop.at(("slot", slot), row, start)] if loop.inputs.in_memory(slot, self.plan) else []
+        for i, first in loop.inputs.tables.get(slot, ()):
+            product = plan.projections[i]
+            word = loop.number(("words", product.source[1]), row)
+            at = f.add(f.mul(word, product.size), str(first + start))
+            found.append(f.address(loop.args["table", i], at))
+        biases = range(len(plan.form.slots[slot].biases))
+        return [*found, *(f.address(loop.args["bias", f"{slot} {i}"], str(start)) for i in biases)]
 
     def _child(self, delay: str, row: _Row, start: int) -> str:
         state = self.loop.states[delay]

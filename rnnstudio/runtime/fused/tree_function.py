@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .function import kept_for_another
 from .table_rows import add_rows, take_rows
 from .together import Stacks
 from .tree_buffers import TreeBuffers, TreeGradients, Words, allocate, gradients, missing_row
 from .tree_hoisted import bias_gradients, project, read_gradients, weight_gradients
+from .tree_inputs import Inputs
 from .tree_plan import TreePlan
 from .tree_rows import TreeRows
 
@@ -22,6 +24,11 @@ class LevelLoop(Protocol):
     """The two loops over the levels of a forest, made for one plan."""
 
     name: str
+    in_place: bool
+    """Whether backward may be given one buffer as both TreeBuffers.slots and TreeGradients.slots."""
+
+    def inputs(self, words: frozenset[str]) -> Inputs | None:
+        """What it adds to the pre-activations itself, when these reads are rows of tables; None: nothing."""
 
     def forward(self, b: TreeBuffers) -> None: ...
 
@@ -109,6 +116,7 @@ class _TreeLoop(torch.autograd.Function):
         given, vectors, missing, weights, biases = job.names.split(tensors)
         reads = {name: job.at_nodes(name, x) for name, x in given.items()}
         b = allocate(plan, job.rows, job.like, reads, vectors, missing, job.stacked(weights), job.words)
+        b.inputs, b.biases = job.loop.inputs(frozenset(job.words)), biases
         project(b, weights, biases, job.stacks)
         job.loop.forward(b)
         outs = []
@@ -118,6 +126,7 @@ class _TreeLoop(torch.autograd.Function):
         ctx.job = job
         ctx.set_materialize_grads(False)
         ctx.names = (tuple(b.children), tuple(b.yields))
+        ctx.inputs, ctx.tables = b.inputs, b.tables
         kept = (*b.slots, *b.saved, *b.memories, *b.children.values(), *b.yields.values(), *b.sources)
         ctx.save_for_backward(*tensors, *reads.values(), *kept)
         return tuple(outs)
@@ -159,12 +168,15 @@ class _TreeLoop(torch.autograd.Function):
             vectors=vectors,
             weights=job.stacked(weights),
             words=job.words,
+            inputs=ctx.inputs,
+            tables=ctx.tables,
+            biases=biases,
         )
         given = {
             name: None if g is None else job.taken(g.contiguous())
             for (name, _), g in zip(form.yields, douts, strict=True)
         }
-        d = gradients(b, given)
+        d = gradients(b, given, overwrite=job.loop.in_place and not kept_for_another())
         job.loop.backward(b, d)
         dweights = weight_gradients(b, d, weights, wanted[3])
         read_gradients(b, d, weights, wanted[0], job.stacks)

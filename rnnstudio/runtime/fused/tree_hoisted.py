@@ -15,6 +15,7 @@ from .table_rows import add_rows, take_rows
 from .together import Stacks, block
 from .tree_buffers import TreeBuffers, TreeGradients
 from .tree_form import TreeProduct
+from .tree_inputs import Inputs
 from .tree_plan import TreePlan
 
 
@@ -33,8 +34,14 @@ def _slot_bias(plan: TreePlan, number: int, biases: Mapping[str, Tensor], like: 
 
 
 def project(b: TreeBuffers, weights: Mapping[str, Tensor], biases: Mapping[str, Tensor], stacks: Stacks) -> None:
-    """The linear maps of all inputs at all nodes, and the biases, into the pre-activations."""
+    """The linear maps of all inputs at all nodes, and the biases, into the pre-activations.
+
+    For a loop that adds biases and tables itself (b.inputs), products of tables stay apart.
+    """
     plan = b.plan
+    if b.inputs is not None:
+        _project_apart(b, b.inputs, weights, stacks)
+        return
     filled: set[int] = set()
     for product in plan.projections:
         first, slots = _first(b, product), list(product.slots)
@@ -64,6 +71,23 @@ def project(b: TreeBuffers, weights: Mapping[str, Tensor], biases: Mapping[str, 
         for product in stage.products:
             if not product.accumulate and (first := _first(b, product)):
                 b.slots[0][:first].narrow(1, product.offset, product.size).zero_()
+
+
+def _project_apart(b: TreeBuffers, inputs: Inputs, weights: Mapping[str, Tensor], stacks: Stacks) -> None:
+    for number in inputs.zeroed:
+        b.whole(("slot", number)).zero_()
+    for number in inputs.empty:
+        b.whole(("slot", number))[: b.rows.leaves].zero_()
+    for i, product in enumerate(b.plan.projections):
+        weight, source = stacks.of(product, weights).t(), source_rows(b, product)
+        if product.source[1] in inputs.words:
+            b.tables[i] = torch.mm(source, weight)
+            continue
+        target = b.slots[0][_first(b, product) :].narrow(1, product.offset, product.size)
+        if inputs.added[-1, i]:
+            target.addmm_(source, weight)
+        else:
+            torch.mm(source, weight, out=target)
 
 
 def _rows(b: TreeBuffers, product: TreeProduct) -> slice:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,6 +18,8 @@ from .machine_loop import pack_columns, pack_rows
 from .packing import COLUMNS, ROWS
 from .tree_buffers import TreeBuffers, TreeGradients, missing_row
 from .tree_codegen import module, table_of
+from .tree_in_place import tree_in_place
+from .tree_inputs import Inputs, tree_inputs
 from .tree_plan import TreePlan
 from .tree_rows import TreeRows
 
@@ -23,20 +27,57 @@ _RANGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64,
 _TEAM = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 
+@dataclass(frozen=True, slots=True)
+class _LevelCode:
+    """Forward and backward: what their tables hold, the loops over some parts of the forest, and by all threads."""
+
+    code: Code
+    keys: tuple[tuple[Key, ...], ...]
+    ranges: tuple[Callable[..., None], ...]
+    teams: tuple[Callable[..., None], ...]
+
+
 class TreeMachineLoop:
     """Compiled loops of a plan for one type of number. Arguments and errors: see MachineLoop."""
 
     name = "machine code"
 
-    def __init__(self, plan: TreePlan, dtype: torch.dtype, target: Target | None = None, *, team: bool = True) -> None:
+    def __init__(
+        self,
+        plan: TreePlan,
+        dtype: torch.dtype,
+        target: Target | None = None,
+        *,
+        team: bool = True,
+        words: frozenset[str] = frozenset(),
+    ) -> None:
+        """words: the reads that will mostly be rows of a table."""
         self.plan = plan
+        self.in_place = tree_in_place(plan)
         self.target: Target = target or host(dtype == torch.float64)
         self._symbols = openmp() if team else {}
-        self.code = self.compiled(module(plan, self.target, team=bool(self._symbols)))
-        self._tables = (table_of(plan, False), table_of(plan, True))
-        self._ranges = [self.code.function(name, _RANGE) for name in ("forward", "backward")]
+        self._codes: dict[frozenset[str], _LevelCode] = {}
+        self._code(self.inputs(words))
+
+    def inputs(self, words: frozenset[str]) -> Inputs:
+        return tree_inputs(self.plan, words)
+
+    def _code(self, inputs: Inputs) -> _LevelCode:
+        """Which reads are rows of a table is in the code; so each choice has its own."""
+        found = self._codes.get(inputs.words)
+        if found is None:
+            found = self._codes[inputs.words] = self._compiled_levels(inputs)
+        return found
+
+    def _compiled_levels(self, inputs: Inputs) -> _LevelCode:
+        code = self.compiled(module(self.plan, inputs, self.target, team=bool(self._symbols)))
         teams = ("forward_team", "backward_team") if self._symbols else ()
-        self._teams = [self.code.function(name, _TEAM) for name in teams]
+        return _LevelCode(
+            code=code,
+            keys=tuple(table_of(self.plan, inputs, backward).keys for backward in (False, True)),
+            ranges=tuple(code.function(name, _RANGE) for name in ("forward", "backward")),
+            teams=tuple(code.function(name, _TEAM) for name in teams),
+        )
 
     def compiled(self, text: str) -> Code:
         """Code of a module that calls the products' micro-kernels."""
@@ -53,7 +94,7 @@ class TreeMachineLoop:
     def forward(self, b: TreeBuffers) -> None:
         packed = {key: self.packed(w, COLUMNS) for key, w in b.weights.items()}
         numbers, _kept = self._common(b, packed)
-        self._run(0, b.rows, numbers)
+        self._run(0, b, numbers)
 
     def backward(self, b: TreeBuffers, d: TreeGradients) -> None:
         form = self.plan.form
@@ -77,7 +118,7 @@ class TreeMachineLoop:
         sums = {name: self.room(b.slots[0], parts, width) for name, width in form.vectors.items()}
         numbers |= {("dvector", name): x.data_ptr() for name, x in sums.items()}
         numbers |= {("dread", name): d.reads[name].data_ptr() if name in d.reads else 0 for name in form.reads}
-        self._run(1, b.rows, numbers)
+        self._run(1, b, numbers)
         for name, x in sums.items():
             d.vectors[name] = x.sum(0)
 
@@ -102,23 +143,37 @@ class TreeMachineLoop:
         numbers |= {("yield", name): x.data_ptr() for name, x in b.yields.items()}
         numbers |= {("source", i): x.data_ptr() for i, x in enumerate(b.sources)}
         numbers |= {("read", name): x.data_ptr() for name, x in b.reads.items()}
+        assert b.inputs is not None
+        numbers |= {("words", name): b.words[name].rows.data_ptr() for name in b.inputs.words}
+        numbers |= {("table", i): x.data_ptr() for i, x in b.tables.items()}
+        numbers |= self._biases(b)
         numbers |= {("vector", name): x.data_ptr() for name, x in b.vectors.items()}
         numbers |= {("weight", f"{level} {i}"): x.data_ptr() for (level, i), x in packed.items()}
         return numbers, [*indices.values(), *packed.values()]
 
+    def _biases(self, b: TreeBuffers) -> dict[Key, int]:
+        size = self.target.size
+        return {
+            ("bias", f"{n} {i}"): b.biases[path].data_ptr() + first * size
+            for n, slot in enumerate(self.plan.form.slots)
+            for i, (path, first, _) in enumerate(slot.biases)
+        }
+
     def _parts(self, rows: TreeRows) -> int:
         return max(1, min(torch.get_num_threads(), int(rows.forest.batch)))
 
-    def _run(self, which: int, rows: TreeRows, numbers: dict[Key, int]) -> None:
-        keys = self._tables[which].keys
+    def _run(self, which: int, b: TreeBuffers, numbers: dict[Key, int]) -> None:
+        assert b.inputs is not None
+        code = self._code(b.inputs)
+        keys = code.keys[which]
         table = (ctypes.c_int64 * len(keys))(*[numbers[key] for key in keys])
-        address, parts = ctypes.addressof(table), self._parts(rows)
+        address, parts = ctypes.addressof(table), self._parts(b.rows)
         if parts == 1:
-            self._ranges[which](address, 0, 1, 0)
-        elif self._teams:
-            self._teams[which](address, parts, parts)
+            code.ranges[which](address, 0, 1, 0)
+        elif code.teams:
+            code.teams[which](address, parts, parts)
         else:
-            loop = self._ranges[which]
+            loop = code.ranges[which]
             with ThreadPoolExecutor(parts - 1, thread_name_prefix="rnnstudio-tree") as pool:
                 others = [pool.submit(loop, address, i, i + 1, i) for i in range(1, parts)]
                 loop(address, 0, 1, 0)

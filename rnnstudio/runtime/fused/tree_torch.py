@@ -44,6 +44,10 @@ class TreeTorchLoop:
     """Runs a plan's loops. Holds no tensors; one serves all calls."""
 
     name = "torch"
+    in_place = False
+
+    def inputs(self, words: frozenset[str]) -> None:
+        """Biases and tables are laid into the pre-activations."""
 
     def __init__(self, plan: TreePlan) -> None:
         assert plan.leaves is not None

@@ -20,6 +20,7 @@ from rnnstudio.runtime.fused.packing import COLUMNS, ROWS, packer_name
 from rnnstudio.runtime.fused.products import declared_kernels, kernel_names, kernels, packed_size, product
 from rnnstudio.runtime.fused.table_rows import adding, taking
 from rnnstudio.runtime.fused.tree_buffers import TreeBuffers
+from rnnstudio.runtime.fused.tree_inputs import tree_inputs
 from rnnstudio.runtime.fused.tree_rows import TreeRows
 from rnnstudio.runtime.network import Network
 
@@ -90,7 +91,7 @@ def test_nothing_is_called_but_the_products_and_what_every_c_library_has(dtype: 
     scan = next(region for region in looking.regions if isinstance(region, Scan))
     looks = Network(looking).loops.fused(scan, ragged=False, training=True)
     modules = [module(plan, t, team=False) for plan in (*(planned(name, 65)[0] for name in CELLS), looks.plan)]
-    for text in (*modules, tree_codegen.module(trees, t, team=False)):
+    for text in (*modules, tree_codegen.module(trees, tree_inputs(trees, frozenset()), t, team=False)):
         found = arm.undefined(arm.compiled(text, t))
         assert found <= {*kernel_names(t), *C_LIBRARY}
         assert found & set(kernel_names(t))
@@ -116,7 +117,7 @@ class Emulated:
         t = self.target
         names = ["forward", "backward", *(packer_name(t, way) for way in (COLUMNS, ROWS))]
         self.program = arm.Program(self.folder, [arm.compiled(text, t), arm.shared(t)], names)
-        return arm.ArmCode(self.program, self.memory, lambda name: len(self._tables[name == "backward"].keys))
+        return arm.ArmCode(self.program, self.memory, self.numbers_in_table)
 
     def memory(self) -> list[Tensor]:
         return [*self.guard.wholes, *(torch.from_numpy(x) for x in self.indices if isinstance(x, np.ndarray))]
@@ -131,11 +132,17 @@ class Emulated:
 
 
 class EmulatedLoop(Emulated, GuardedLoop):
+    def numbers_in_table(self, name: str) -> int:
+        return len(self._tables[name == "backward"].keys)
+
     def _threads(self, batch: int) -> int:
         return 1
 
 
 class EmulatedTreeLoop(Emulated, test_tree_bounds.GuardedLoop):
+    def numbers_in_table(self, name: str) -> int:
+        return len(tree_codegen.table_of(self.plan, self.inputs(frozenset()), name == "backward").keys)
+
     def _parts(self, rows: TreeRows) -> int:
         return 1
 

@@ -61,6 +61,7 @@ def guarded(guard: RowGuard, b: TreeBuffers) -> None:
     b.children, b.yields, b.reads, b.vectors = (
         {name: guard.like(x) for name, x in some.items()} for some in (b.children, b.yields, b.reads, b.vectors)
     )
+    b.biases = {path: guard.like(x.detach()) for path, x in b.biases.items()}
 
 
 def guarded_gradients(guard: RowGuard, d: TreeGradients) -> None:
@@ -107,6 +108,7 @@ def check_levels(
     for runner in (loop, TreeTorchLoop(plan)):
         missing = {path: weights[path].detach() for path in names.missing}
         b = allocate(plan, rows, torch.empty(0, dtype=dtype), dict(reads), dict(parameters), missing, stacked, {})
+        b.inputs, b.biases = runner.inputs(frozenset()), {path: weights[path] for path in names.biases}
         with torch.no_grad():
             project(b, weights, {path: weights[path] for path in names.biases}, stacks)
             if runner is loop:
