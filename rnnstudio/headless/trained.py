@@ -90,6 +90,8 @@ def _answer(options: argparse.Namespace, run: Run, trained: Trained, answerer: A
         "beam": options.beam,
         "seed": options.seed,
     }
+    if answerer.numbers and (options.beam or options.temperature):
+        raise StudioError("This model writes numbers: there is nothing to choose", where="--beam, --temperature")
     weights = trained.network.weights
     if options.prompt:
         found = [answerer.answer(weights, options.prompt, options.length, **how)]

@@ -18,6 +18,7 @@ from rnnstudio.design.errors import StudioError
 from rnnstudio.design.history import Change
 from rnnstudio.training.client import TrainingClient
 from rnnstudio.training.events import (
+    Answered,
     CheckpointSaved,
     Compiling,
     Event,
@@ -66,6 +67,7 @@ class Live(QObject):
     probed = Signal(object)  # Probed, the newest
     sampled = Signal(object)  # Sampled
     forecast = Signal(object)  # Forecast
+    answered = Signal(object)  # Answered
     checkpointSaved = Signal(object)  # CheckpointSaved
     settingChanged = Signal(object)  # SettingChanged
     loopsChosen = Signal(object)  # LoopsChosen
@@ -293,6 +295,8 @@ class Live(QObject):
             self.sampled.emit(event)
         elif isinstance(event, Forecast):
             self.forecast.emit(event)
+        elif isinstance(event, Answered):
+            self.answered.emit(event)
         elif isinstance(event, CheckpointSaved):
             self.checkpointSaved.emit(event)
         elif isinstance(event, SettingChanged):

@@ -115,12 +115,28 @@ class Probed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Sampled(Event):
-    """Text the model wrote by itself. Of an encoder–decoder, prompt: what it read; truth: what was to be written."""
+    """Text the model wrote by itself. Of an encoder–decoder, prompt: what it read; truth: what was to be written.
+
+    numbers: what it wrote are numbers, its own predictions; there is no temperature.
+    """
 
     prompt: str
     text: str
     temperature: float
     truth: str = ""
+    numbers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Event):
+    """Sequences of numbers that an encoder–decoder wrote by itself, in the file's own units, and the true ones.
+
+    truth, prediction: [example, time, column], NaN behind an example's end.
+    """
+
+    truth: Array
+    prediction: Array
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +203,6 @@ class Failed(Event):
     details: str = ""
 
 
-Picture = Probed | ParameterNorms | Forecast
-PICTURES = (Probed, ParameterNorms, Forecast)
+Picture = Probed | ParameterNorms | Forecast | Answered
+PICTURES = (Probed, ParameterNorms, Forecast, Answered)
 """Events of which only the newest matters to somebody who watches."""

@@ -358,14 +358,19 @@ class Trainer:
         yield event
 
     def _answer(self) -> Iterator[ev.Event]:
-        """What an encoder–decoder makes of a few examples, by the most likely token of each step."""
-        if self.answerer is None:
+        """What an encoder–decoder makes of a few examples, by the most likely token of each step or its own numbers."""
+        answerer = self.answerer
+        if answerer is None:
             return
         with self.sampling.spending():
             batch = (self.validation or self.batches).batch(0, 0)
-            found = list(self.answerer.answers(self.network.weights, batch, EXAMPLES_ANSWERED))
-        for answer in found:
-            event = ev.Sampled(*self._now(), answer.read, answer.text, 0.0, answer.truth)
+            drawn = answerer.sequences(self.network.weights, batch, EXAMPLES_ANSWERED) if answerer.numbers else None
+            found = drawn.answers if drawn else answerer.answers(self.network.weights, batch, EXAMPLES_ANSWERED)
+            answers = list(found)
+        if drawn:
+            yield ev.Answered(*self._now(), drawn.truth, drawn.prediction, drawn.columns)
+        for answer in answers:
+            event = ev.Sampled(*self._now(), answer.read, answer.text, 0.0, answer.truth, answerer.numbers)
             self.run.write_sample(event)
             yield event
 

@@ -1,7 +1,8 @@
-"""Tree-LSTMs against hand-written ones: forward and backward of embedding and layer, 25 trees of 20 to 50 nodes.
+"""Cells over trees against hand-written ones: forward and backward of embedding and layer, 25 trees of 20 to 50 nodes.
 
 As in Tai et al. 2015 the child-sum Tree-LSTM runs over trees with a word at every node (dependency trees, here with up
-to four children a node), the binary one over trees with words at the leaves alone (constituency trees).
+to four children a node), the binary one over trees with words at the leaves alone (constituency trees); so do the
+pooling cell (the largest of what the children say) and the recursive neural tensor network (Socher et al. 2013).
 
 `recursion`: one node after the other, as published code does it. `levels`: all nodes of one height of the mini-batch at
 once under autograd, written with care: joined matrices, words of all nodes mapped at once (of leaves alone where only
@@ -31,7 +32,8 @@ from rnnstudio.runtime.network import Network
 from rnnstudio.runtime.reference import run_map
 from rnnstudio.runtime.trees import run_tree
 from tests.bench.side_by_side import keep_memory, machine, medians
-from tests.runtime.fused.tree_cells import forest_of, random_trees, tree_program
+from tests.runtime.fused.cells import Draw
+from tests.runtime.fused.tree_cells import forest_of, max_pooled, random_trees, tree_program
 
 TREES, SIZES, WORDS = 25, (64, 160, 256), 2000
 COLUMNS = ("recursion", "levels", "DGL", "torch function", "reference")
@@ -39,7 +41,10 @@ COLUMNS = ("recursion", "levels", "DGL", "torch function", "reference")
 
 @dataclass(frozen=True)
 class Level:
-    """Nodes first … last − 1; edges: child and place of the parent in the level; left, right: the two children."""
+    """Nodes first … last − 1; edges: child and place of the parent in the level; left, right: the two children.
+
+    table: the edges of each node, side by side, filled up with the number of edges.
+    """
 
     first: int
     last: int
@@ -47,6 +52,7 @@ class Level:
     parent: Tensor
     left: Tensor
     right: Tensor
+    table: Tensor
 
 
 class ChildSum(nn.Module):
@@ -131,20 +137,92 @@ class Binary(nn.Module):
         return h
 
 
-CELLS: dict[str, type[ChildSum] | type[Binary]] = {"ChildSumTreeLSTM": ChildSum, "BinaryTreeLSTM": Binary}
+class Rntn(nn.Module):
+    """Socher et al. 2013, with words at the leaves."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.units = units
+        self.words = nn.Embedding(WORDS, units)
+        self.x = nn.Linear(units, units)
+        self.h = nn.Linear(2 * units, units)
+        self.tensor = nn.Linear(2 * units, units * 2 * units, bias=False)
+
+    def node(self, x: Tensor, states: Sequence[tuple[Tensor]]) -> tuple[Tensor]:
+        if not states:
+            return (torch.tanh(self.x(x)),)
+        both = torch.cat([states[0][0], states[1][0]])
+        return (torch.tanh(self.h(both) + self.tensor(both).view(self.units, -1) @ both),)
+
+    def levels(self, words: Tensor, levels: Sequence[Level]) -> Tensor:
+        h = torch.tanh(self.x(self.words(words[: levels[0].last])))
+        for level in levels[1:]:
+            both = torch.cat([h.index_select(0, level.left), h.index_select(0, level.right)], 1)
+            products = self.tensor(both).view(len(both), self.units, -1) @ both.unsqueeze(2)
+            h = torch.cat([h, torch.tanh(self.h(both) + products.squeeze(2))])
+        return h
 
 
-def recursion(
-    cell: ChildSum | Binary, children: Sequence[Sequence[int]], roots: Sequence[int], words: Tensor
-) -> Tensor:
+class MaxPooled(nn.Module):
+    """The pooling aggregator of Hamilton et al. 2017, with a word at every node."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.units = units
+        self.words = nn.Embedding(WORDS, units)
+        self.x = nn.Linear(units, units)
+        self.said = nn.Linear(units, units)
+        self.h = nn.Linear(units, units, bias=False)
+
+    def node(self, x: Tensor, states: Sequence[tuple[Tensor]]) -> tuple[Tensor]:
+        total = self.x(x)
+        if states:
+            said = torch.relu(self.said(torch.stack([state for (state,) in states])))
+            total = total + self.h(said.amax(0))
+        return (torch.tanh(total),)
+
+    def levels(self, words: Tensor, levels: Sequence[Level]) -> Tensor:
+        mapped = self.x(self.words(words))
+        h = torch.tanh(mapped[: levels[0].last])
+        for level in levels[1:]:
+            said = torch.relu(self.said(h.index_select(0, level.child)))
+            every = torch.cat([said, said.new_full((1, self.units), -torch.inf)]).index_select(0, level.table.flatten())
+            most = every.view(*level.table.shape, -1).amax(1)
+            h = torch.cat([h, torch.tanh(mapped[level.first : level.last] + self.h(most))])
+        return h
+
+
+Cell = ChildSum | Binary | Rntn | MaxPooled
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A drawing, the module that does the same, whether only leaves have words (and nodes two children), widths."""
+
+    drawn: str | Draw
+    module: Callable[[int], Cell]
+    leaves_only: bool
+    sizes: Sequence[int]
+
+
+CELLS: dict[str, Setup] = {
+    "ChildSumTreeLSTM": Setup("ChildSumTreeLSTM", ChildSum, False, SIZES),
+    "BinaryTreeLSTM": Setup("BinaryTreeLSTM", Binary, True, SIZES),
+    "RNTN": Setup("RNTN", Rntn, True, (32, 64, 128)),
+    "max pooled": Setup(max_pooled, MaxPooled, False, SIZES),
+}
+
+
+def recursion(cell: Cell, children: Sequence[Sequence[int]], roots: Sequence[int], words: Tensor) -> Tensor:
     """[nodes, units] by rank, node by node from each root."""
     inputs = cell.words(words).unbind(0)
     found: list[Any] = [None] * len(children)
 
-    def run(node: int) -> tuple[Tensor, Tensor]:
-        h, c = cell.node(inputs[node], [run(child) for child in children[node]])
-        found[node] = h
-        return h, c
+    def run(node: int) -> tuple[Tensor, ...]:
+        states: list[Any] = [run(child) for child in children[node]]
+        made: tuple[Tensor, ...] = cell.node(inputs[node], states)
+        found[node] = made[0]
+        return made
 
     for root in roots:
         run(root)
@@ -187,13 +265,18 @@ def levels_of(forest: Forest) -> list[Level]:
         table = torch.from_numpy(forest.children[first:last])
         parent, slot = (table >= 0).nonzero(as_tuple=True)
         left, right = table[:, 0].contiguous(), table[:, -1].contiguous()
-        found.append(Level(first, last, table[parent, slot], parent, left, right))
+        edges = torch.full_like(table, len(parent))
+        edges[parent, slot] = torch.arange(len(parent))
+        edges = edges[:, : max(1, int((table >= 0).sum(1).max()))].contiguous()
+        found.append(Level(first, last, table[parent, slot], parent, left, right, edges))
     return found
 
 
-def ours(name: str, units: int, forest: Forest, words: Tensor, given: Tensor, lowering: str) -> Callable[[], None]:
+def ours(
+    drawn: str | Draw, units: int, forest: Forest, words: Tensor, given: Tensor, lowering: str
+) -> Callable[[], None]:
     """One forward and backward of embedding and loop, as the network runs them. words: [nodes, batch]."""
-    made = tree_program(name, units, inputs=units, words=WORDS)
+    made = tree_program(drawn, units, inputs=units, words=WORDS)
     net = Network(made)
     scan = next(region for region in made.regions if isinstance(region, Scan))
     before = [region for region in made.regions[: made.regions.index(scan)] if isinstance(region, Map)]
@@ -242,7 +325,7 @@ def vocabulary(forest: Forest, leaves_only: bool) -> Tensor:
 
 def ways_of(name: str, units: int) -> tuple[Forest, dict[str, Callable[[], None]]]:
     """Everything that is timed for one cell and width."""
-    binary = name == "BinaryTreeLSTM"
+    binary, drawn = CELLS[name].leaves_only, CELLS[name].drawn
     forest = forest_of(random_trees(TREES, 20, 50, 2 if binary else 4, random.Random(0)))
     structure = levels_of(forest)
     words = vocabulary(forest, binary)
@@ -251,25 +334,25 @@ def ways_of(name: str, units: int) -> tuple[Forest, dict[str, Callable[[], None]
     own = given.flatten(0, 1)[forest.place]
     children = [[k for k in row if k >= 0] for row in forest.children.tolist()]
     roots = (forest.parent < 0).nonzero()[:, 0].tolist()
-    cell = CELLS[name](units)
+    cell = CELLS[name].module(units)
     recursive, levelled = partial(recursion, cell, children, roots, flat), partial(cell.levels, flat, structure)
     torch.testing.assert_close(recursive(), levelled())
     ways = {
-        "ours": ours(name, units, forest, words, given, MACHINE),
+        "ours": ours(drawn, units, forest, words, given, MACHINE),
         "recursion": by_hand(recursive, cell, own),
         "levels": by_hand(levelled, cell, own),
-        "torch function": ours(name, units, forest, words, given, TORCH),
-        "reference": ours(name, units, forest, words, given, "reference"),
+        "torch function": ours(drawn, units, forest, words, given, TORCH),
+        "reference": ours(drawn, units, forest, words, given, "reference"),
     }
     if isinstance(cell, ChildSum) and importlib.util.find_spec("dgl") is not None:
         ways["DGL"] = by_hand(with_dgl(cell, forest, flat), cell, own)
     return forest, ways
 
 
-def rows(sizes: Sequence[int] = SIZES) -> Iterator[tuple[str, int, Forest, dict[str, float]]]:
+def rows() -> Iterator[tuple[str, int, Forest, dict[str, float]]]:
     """For each cell and width the seconds of ours, and how many times that the others take."""
     for name in CELLS:
-        for units in sizes:
+        for units in CELLS[name].sizes:
             forest, ways = ways_of(name, units)
             times = medians(ways)
             yield name, units, forest, {way: t / times["ours"] if way != "ours" else t for way, t in times.items()}

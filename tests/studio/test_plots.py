@@ -14,6 +14,8 @@ from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from rnnstudio.design import storage
+from rnnstudio.design.edits import SetTraining
 from rnnstudio.studio import theme
 from rnnstudio.studio.live import Live
 from rnnstudio.studio.panels.samples import SamplesPanel
@@ -22,7 +24,9 @@ from rnnstudio.studio.plots.curves import Curves, Growing, duration
 from rnnstudio.studio.plots.gates import GatePlot, fractions, words_of
 from rnnstudio.studio.plots.gradients import TOTAL, GradientPlot, verdict
 from rnnstudio.studio.plots.loss import LossPlot
-from rnnstudio.training.events import Probed, Sampled, StepDone, Validated
+from rnnstudio.studio.session import Session
+from rnnstudio.training.events import Answered, Probed, Sampled, StepDone, Validated
+from tests.training.designs import continuer, series_file
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +156,51 @@ def test_what_an_encoder_decoder_writes_stands_beside_the_truth(live: Live, qtbo
     live.drawn.emit()
     lines = panel.texts.browser.toPlainText().splitlines()
     assert lines[:4] == ["step 30 · most likely tokens", "read read <this>", "written wrote that", "true wrote this"]
+
+
+def test_a_decoder_of_numbers_shows_its_sequences_beside_the_true_ones(
+    live: Live, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    panel = SamplesPanel(live)
+    qtbot.addWidget(panel)
+    panel.resize(560, 300)
+    panel.show()
+    storage.save(continuer(series_file(tmp_path)), tmp_path / "continuer.rnn")
+    assert session.open(tmp_path / "continuer.rnn")
+    quick = {"steps": 20, "chunk": 8, "batch_size": 8, "carry": False, "threads": 1, "validate_every": 10}
+    assert session.do(SetTraining(quick))
+    assert live.train()
+    qtbot.waitUntil(lambda: live.state == "idle", timeout=60_000)
+    plot = panel.sequences
+    assert panel.currentWidget() is plot
+    newest = live.curves.answers[-1]
+    assert newest.step == 20
+    for example in range(3):
+        plot.examples.setCurrentIndex(example)
+        plot.examples.activated.emit(example)
+        np.testing.assert_allclose(plot.truth.yData, newest.truth[example, :, 0])
+        np.testing.assert_allclose(plot.prediction.yData, newest.prediction[example, :, 0])
+    assert "after step 20 · root mean square error" in plot.facts._versions[0]
+    panel.setCurrentWidget(panel.texts)
+    head, read, written, true = panel.texts.browser.toPlainText().splitlines()[:4]
+    assert head == "step 20 · on its own predictions"
+    assert [line.count(", ") for line in (read, written, true)] == [7, 7, 7]
+
+
+def test_an_example_s_sequence_ends_where_its_own_steps_end(live: Live, qtbot: QtBot) -> None:
+    panel = SamplesPanel(live)
+    qtbot.addWidget(panel)
+    panel.show()
+    panel.setCurrentWidget(panel.sequences)
+    truth = np.arange(8, dtype=np.float32).reshape(2, 4, 1)
+    truth[1, 2:] = np.nan
+    live.curves.take(Answered(10, 1.0, truth, truth + 1, ("height",)))
+    live.drawn.emit()
+    plot = panel.sequences
+    plot.examples.setCurrentIndex(1)
+    plot.examples.activated.emit(1)
+    assert plot.truth.yData.tolist() == [4, 5]
+    assert plot.prediction.yData.tolist() == [5, 6]
 
 
 def test_a_forecaster_shows_truth_beside_prediction(trained: Callable[[str], Live], live: Live, qtbot: QtBot) -> None:

@@ -102,6 +102,21 @@ def copier(path: Path, hidden: int = 24) -> Design:
     return _design("copier", s, recipe, "GRU")
 
 
+def continuer(path: Path, hidden: int = 12) -> Design:
+    """An encoder reads a stretch of a series, a decoder writes the stretch one step later, fed with what it wrote."""
+    recipe = open_dataset(DataRecipe("csv", path.name, options={"order": "year"}, split=(0.7, 0.15, 0.15)), path.parent)
+    s = Sketch()
+    s.add("inputs", "FeatureInput", at=(0, 0), params={"axis": "source"})
+    s.add("encoder", "cell", at=(1, 0), params={"cell": "GRU", "units": hidden}, x="inputs")
+    s.add("thought", "Last", at=(2, 0), input="encoder.h")
+    s.add("targets", "FeatureTarget", at=(0, 2), params={"axis": "target"})
+    s.add("feedback", "Feedback", at=(1, 2), prediction="readout", target="targets")
+    s.add("decoder", "cell", at=(3, 1), params={"cell": "GRU", "units": hidden}, x="feedback", h0="thought")
+    s.add("readout", "Linear", at=(4, 1), params={"units": 1}, input="decoder.h")
+    s.add("loss", "MeanSquaredError", at=(5, 1), prediction="readout", target="targets")
+    return _design("continuer", s, recipe.recipe, "GRU")
+
+
 def _design(name: str, sketch: Sketch, recipe: DataRecipe, *cells: str) -> Design:
     library = standard().cells
     return Design(name=name, graph=sketch.graph(), cells=frozen({cell: library[cell] for cell in cells}), data=recipe)

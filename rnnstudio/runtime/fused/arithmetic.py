@@ -8,7 +8,7 @@ from .ir import Function
 
 KNOWN = frozenset(("add", "subtract", "multiply", "divide", "maximum", "minimum", "prefer", "choose", "spread")) | {
     *("sigmoid", "tanh", "exp", "log", "softplus", "softplus_slope", "rsqrt", "total", "top"),
-    *("relu", "abs", "square", "positive", "sign", "copy"),
+    *("relu", "abs", "square", "positive", "sign", "copy", "equal"),
 }
 _BINARY = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
 
@@ -47,6 +47,8 @@ def arithmetic(f: Function, node: Node, args: list[str]) -> str:
         case "prefer":
             tie = f.select("oeq", args[0], args[1], t.splat(0.5), zero)
             return f.select("ogt", args[0], args[1], t.splat(1.0), tie)
+        case "equal":
+            return f.select("oeq", args[0], args[1], t.splat(1.0), zero)
         case "choose":
             return f.select("une", args[0], zero, args[1], args[2])
     raise Declined(f"there is no machine code for {node.op}")

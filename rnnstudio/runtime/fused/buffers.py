@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from .multiply import BY_TORCH, Multiply
 from .plain import PlainRun
 from .plan import Plan
 from .stages import Place
@@ -23,7 +24,7 @@ class Buffers:
     vectors: [batch, width] or, for a parameter, [width]. valid: [time, batch], 1 where a step is the row's own.
     weights: W of each product of a stage, stacked: [size, width], by (stage, number).
     tokens: reads that are rows of a table, [time · batch] int64: in `reads` stands the table, [rows, width].
-    plain: the plain stages of this run.
+    plain: the plain stages of this run. multiply: makes the products over all steps.
     """
 
     plan: Plan
@@ -42,6 +43,7 @@ class Buffers:
     tokens: Mapping[str, Tensor] = field(default_factory=dict)
     bias: Tensor | None = None
     plain: PlainRun | None = None
+    multiply: Multiply = BY_TORCH
 
     def before(self, k: int) -> int:
         return 0 if self.plan.form.forward else k

@@ -18,6 +18,7 @@ from .glance import Glance
 from .ir import Function, Target, declarations
 from .plan import Plan
 from .stages import Product, Store
+from .team import COLUMNS, LOOPS, ROWS, team_code
 
 Key = tuple[str, int | str]
 
@@ -74,7 +75,7 @@ def module(plan: Plan, target: Target, *, team: bool) -> str:
     for backward in (False, True):
         text += _products(plan, target, backward)
         text.append(_TimeLoop(plan, target, backward).text())
-    return declarations(target) + "\n".join(text) + (TEAM if team else "")
+    return declarations(target) + "\n".join(text) + (team_code(ROWS, LOOPS) if team else "")
 
 
 def module_by_columns(plan: Plan, target: Target) -> str:
@@ -88,7 +89,7 @@ def module_by_columns(plan: Plan, target: Target) -> str:
     for backward in (False, True):
         text += _products(plan, target, backward, part=True)
         text.append(_TimeLoop(plan, target, backward, columns=True).text())
-    return declarations(target) + "declare void @GOMP_barrier()\n" + "\n".join(text) + _COLUMNS
+    return declarations(target) + "declare void @GOMP_barrier()\n" + "\n".join(text) + team_code(COLUMNS, LOOPS)
 
 
 def why_not(plan: Plan) -> str:
@@ -101,65 +102,6 @@ def why_not(plan: Plan) -> str:
         if node.args and node.op not in KNOWN:
             return f"there is none for {node.op}"
     return ""
-
-
-def _team(call: str) -> str:
-    """Entry points that call a loop in every thread of a team of OpenMP's; %i: the thread, %n: how many there are."""
-    return f"""
-declare void @GOMP_parallel(ptr, ptr, i32, i32)
-declare i32 @omp_get_thread_num()
-declare i32 @omp_get_num_threads()
-
-define internal void @member(ptr %work) nounwind {{
-  %loop = load ptr, ptr %work
-  %p1 = getelementptr i64, ptr %work, i64 1
-  %table = load ptr, ptr %p1
-  %p2 = getelementptr i64, ptr %work, i64 2
-  %batch = load i64, ptr %p2
-  %number = call i32 @omp_get_thread_num()
-  %count = call i32 @omp_get_num_threads()
-  %i = sext i32 %number to i64
-  %n = sext i32 %count to i64
-{call}
-  ret void
-}}
-
-define internal void @together(ptr %loop, ptr %table, i64 %batch, i64 %threads) nounwind {{
-  %work = alloca [3 x i64], align 8
-  store ptr %loop, ptr %work
-  %p1 = getelementptr i64, ptr %work, i64 1
-  store ptr %table, ptr %p1
-  %p2 = getelementptr i64, ptr %work, i64 2
-  store i64 %batch, ptr %p2
-  %count = trunc i64 %threads to i32
-  call void @GOMP_parallel(ptr @member, ptr %work, i32 %count, i32 0)
-  ret void
-}}
-
-define void @forward_team(ptr %table, i64 %batch, i64 %threads) nounwind {{
-  call void @together(ptr @forward, ptr %table, i64 %batch, i64 %threads)
-  ret void
-}}
-
-define void @backward_team(ptr %table, i64 %batch, i64 %threads) nounwind {{
-  call void @together(ptr @backward, ptr %table, i64 %batch, i64 %threads)
-  ret void
-}}
-"""
-
-
-TEAM = _team(
-    """  %next = add i64 %i, 1
-  %before = mul i64 %batch, %i
-  %after = mul i64 %batch, %next
-  %from = sdiv i64 %before, %n
-  %to = sdiv i64 %after, %n
-  call void %loop(ptr %table, i64 %from, i64 %to, i64 %i)"""
-)
-"""Rows of the batch split over a team of OpenMP's threads, for the whole sequence."""
-
-_COLUMNS = _team("  call void %loop(ptr %table, i64 0, i64 %batch, i64 %i, i64 %n)")
-"""Columns of every product split over the team, step by step."""
 
 
 def _name(backward: bool, level: int, i: int) -> str:

@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from .buffers import Buffers, Gradients, allocate, slot_rows
 from .hoisted import bias_gradients, project, read_gradients, weight_gradients
+from .multiply import Multiply
 from .plain import PlainRun
 from .plan import Plan
 from .through_time import state_norms
@@ -26,6 +27,7 @@ class TimeLoop(Protocol):
     """Whether it adds the biases of hoisted products (Buffers.bias) and sums up their gradient (Gradients.bias)."""
     in_place: bool
     """Whether backward may be given one buffer as both Buffers.slots and Gradients.slots."""
+    multiply: Multiply
 
     def forward(self, b: Buffers) -> None: ...
 
@@ -108,7 +110,7 @@ class _Loop(torch.autograd.Function):
         }
         some = next(iter(initial.values()))
         b = allocate(plan, job.steps, job.batch, some, reads, vectors, stacked, job.valid)
-        b.tokens = job.tokens
+        b.tokens, b.multiply = job.tokens, job.loop.multiply
         bias = job.stacks.bias(biases, some)
         if job.loop.adds_bias:
             b.bias = bias
@@ -175,6 +177,7 @@ class _Loop(torch.autograd.Function):
             tokens=job.tokens,
             bias=ctx.bias,
             plain=job.plain,
+            multiply=job.loop.multiply,
         )
         if job.plain is not None:
             yields = job.plain.plain.yields

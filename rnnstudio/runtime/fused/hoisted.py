@@ -6,7 +6,8 @@ the way back gradients are first summed for each row of the table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -38,7 +39,7 @@ def project(b: Buffers, weights: Mapping[str, Tensor], whole: Tensor | None, sta
         source = _flat_read(b, product)
         tokens = b.tokens.get(str(product.source[1]))
         if tokens is not None:
-            rows = torch.mm(source, weight)
+            rows = b.multiply(source, weight)
             if bias is not None and not product.accumulate:
                 rows.add_(bias.narrow(0, product.offset, product.size))
             if product.accumulate:
@@ -47,12 +48,9 @@ def project(b: Buffers, weights: Mapping[str, Tensor], whole: Tensor | None, sta
                 torch.index_select(rows, 0, tokens, out=target)
             else:
                 target.copy_(rows.index_select(0, tokens))
-        elif product.accumulate:
-            target.addmm_(source, weight)
-        elif bias is None:
-            torch.mm(source, weight, out=target)
         else:
-            torch.addmm(bias.narrow(0, product.offset, product.size), source, weight, out=target)
+            own = None if bias is None or product.accumulate else bias.narrow(0, product.offset, product.size)
+            b.multiply(source, weight, target, bias=own, add=product.accumulate)
         filled.append((product.offset, product.offset + product.size))
     for number, slot in enumerate(plan.form.slots):
         at = plan.offsets[number]
@@ -92,10 +90,13 @@ def weight_gradients(
 ) -> dict[str, Tensor]:
     """Gradient of every wanted weight: one product over all steps for each product of the plan."""
     found: dict[str, Tensor] = {}
-    for product in (*b.plan.projections, *(p for stage in b.plan.stages for p in stage.products)):
-        if not any(wanted[piece.weight] for piece in product.pieces):
-            continue
-        part = torch.mm(_arriving(b, d, product).t(), _flat_source(b, product))
+    every = (*b.plan.projections, *(p for stage in b.plan.stages for p in stage.products))
+    products = [p for p in every if any(wanted[piece.weight] for piece in p.pieces)]
+    shared = _together(b, d, products) if b.multiply.shares else {}
+    for product in products:
+        part = shared.get(id(product))
+        if part is None:
+            part = b.multiply(_arriving(b, d, product).t(), _flat_source(b, product))
         heights = [piece.rows[1] - piece.rows[0] for piece in product.pieces]
         for piece, own in zip(product.pieces, torch.split(part, heights), strict=True):
             if not wanted[piece.weight]:
@@ -110,6 +111,24 @@ def weight_gradients(
     return found
 
 
+def _together(b: Buffers, d: Gradients, products: Sequence[Product]) -> dict[int, Tensor]:
+    """Gradients of stacked weights by the product's id: all that the same gradients reach, at once.
+
+    Columns of the pre-activations are cut where products begin and end.
+    """
+    flat = d.slots.view(b.steps * b.batch, b.plan.columns)
+    own = [p for p in products if p.source[1] not in b.tokens]
+    found = {id(p): flat.new_empty(p.size, p.width) for p in own}
+    sources = {id(p): _flat_source(b, p) for p in own}
+    cuts = sorted({at for p in own for at in (p.offset, p.offset + p.size)})
+    for first, last in pairwise(cuts):
+        inside = [p for p in own if p.offset <= first and last <= p.offset + p.size]
+        if inside:
+            factors = [(sources[id(p)], found[id(p)][first - p.offset : last - p.offset]) for p in inside]
+            b.multiply.several(flat.narrow(1, first, last - first).t(), factors)
+    return found
+
+
 def read_gradients(
     b: Buffers, d: Gradients, weights: Mapping[str, Tensor], wanted: Mapping[str, bool], stacks: Stacks
 ) -> None:
@@ -121,12 +140,12 @@ def read_gradients(
         weight, columns = stacks.of(product, weights), _arriving(b, d, product)
         whole = b.reads[name]
         if name not in d.reads and product.width == whole.shape[-1]:
-            d.reads[name] = torch.mm(columns, weight).view(whole.shape)
+            d.reads[name] = b.multiply(columns, weight).view(whole.shape)
             continue
         if name not in d.reads:
             d.reads[name] = torch.zeros_like(whole)
         target = d.reads[name].view(-1, whole.shape[-1])
-        target.narrow(1, product.start, product.width).addmm_(columns, weight)
+        b.multiply(columns, weight, target.narrow(1, product.start, product.width), add=True)
 
 
 def bias_gradients(

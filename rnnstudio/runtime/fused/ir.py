@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class Target:
     """lanes: numbers in a vector; rows: rows of the product's micro-kernel (rows × 2 vectors stay in registers);
-    at_once: steps along the depth that it takes with one load of each row of A.
+    at_once: steps along the depth that it takes with one load of each row of A. tiles: products run on the matrix unit.
     """
 
     cpu: str
@@ -23,6 +23,7 @@ class Target:
     lanes: int
     rows: int
     at_once: int = 1
+    tiles: bool = False
 
     @property
     def scalar(self) -> str:
@@ -165,6 +166,30 @@ class Function:
         """base + index numbers."""
         return self.let(f"getelementptr {self.target.scalar}, ptr {base}, i64 {index}", "p")
 
+    def byte(self, base: str, index: str) -> str:
+        """base + index bytes."""
+        return self.let(f"getelementptr i8, ptr {base}, i64 {index}", "p")
+
+    def least(self, a: str, b: str) -> str:
+        """The smaller of two i64."""
+        return self.let(f"call i64 @llvm.smin.i64(i64 {a}, i64 {b})")
+
+    def turned(self, square: Sequence[str], kind: str) -> list[str]:
+        """The transpose of as many vectors of type `kind` as each has lanes: blocks of 1, 2, 4 … change places."""
+        lanes, rows, s = len(square), list(square), 1
+        while s < lanes:
+            low = [j if not j & s else lanes + j - s for j in range(lanes)]
+            high = [lanes + j if j & s else j + s for j in range(lanes)]
+            for i in range(lanes):
+                if not i & s:
+                    a, b = rows[i], rows[i + s]
+                    rows[i], rows[i + s] = (
+                        self.let(f"shufflevector {kind} {a}, {kind} {b}, <{lanes} x i32> <{_picks(picks)}>")
+                        for picks in (low, high)
+                    )
+            s *= 2
+        return rows
+
     def load(self, pointer: str, mask: str = "") -> str:
         t = self.target
         if mask:
@@ -188,9 +213,9 @@ class Function:
         numbers = ", ".join(f"i64 {i}" for i in range(n))
         return self.let(f"icmp slt <{n} x i64> <{numbers}>, {every}")
 
-    def prefetch(self, pointer: str) -> None:
-        """Fetch the line at an address, which need not exist, to be written to soon."""
-        self.emit(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 1, i32 3, i32 1)")
+    def prefetch(self, pointer: str, *, write: bool = True) -> None:
+        """Fetch the line at an address, which need not exist, to be written to soon, or read."""
+        self.emit(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 {int(write)}, i32 3, i32 1)")
 
     def broadcast(self, scalar: str) -> str:
         t = self.target
@@ -226,6 +251,10 @@ class Function:
         return self.let(f"call {v} @{name}({', '.join(f'{v} {a}' for a in args)})")
 
 
+def _picks(numbers: Sequence[int]) -> str:
+    return ", ".join(f"i32 {n}" for n in numbers)
+
+
 def declarations(t: Target) -> str:
     """The intrinsics that `Function` uses."""
     v, b, s = t.vector, t.bools, t.suffix
@@ -240,6 +269,7 @@ def declarations(t: Target) -> str:
             f"declare {t.scalar} @llvm.vector.reduce.fmax.{s}({v})",
             f"declare {v} @llvm.copysign.{s}({v}, {v})",
             f"declare {v} @{t.reciprocal}({v}, {v}, i16)" if t.reciprocal else "",
+            "declare i64 @llvm.smin.i64(i64, i64)",
             "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
             "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
             "",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 
 import torch
@@ -16,14 +15,15 @@ from .codegen import Key, module, module_by_columns, table_of
 from .in_place import in_place
 from .ir import Target
 from .jit import Code, compile_ir, host, openmp, product_kernels
+from .multiply import BY_TORCH, Multiply
 from .packing import COLUMNS, ROWS, packer_name
 from .plain_code import stages_of
 from .plain_machine import stage_runs
 from .plan import Plan
+from .team import LOOPS, RANGE, TEAM, share_out
+from .tile_machine import TileProducts, lay_out, tile_code
 
-_RANGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 _PACKER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p)
-_TEAM = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 _FEW, _HEAVY = 4, 1 << 19
 """Up to so many rows, and from so many bytes of weights a step on, threads share columns out, not rows."""
@@ -46,18 +46,19 @@ class MachineLoop:
         symbols = openmp() if team else {}
         self._symbols = symbols
         self.code = self.compiled(module(plan, self.target, team=bool(symbols)))
+        self.multiply = products_at_once(self.target)
         self._tables = (table_of(plan, False), table_of(plan, True))
         self._plain = stages_of(plan.form)
-        self._ranges = [self.code.function(name, _RANGE) for name in ("forward", "backward")]
-        teams = ("forward_team", "backward_team") if symbols else ()
-        self._teams = [self.code.function(name, _TEAM) for name in teams]
+        self._ranges = [self.code.function(name, RANGE) for name in ("forward", "backward")]
+        teams = LOOPS if symbols else ()
+        self._teams = [self.code.function(name, TEAM) for name in teams]
         inside = [p for stage in plan.stages for p in stage.products]
         heavy = sum(p.width * p.size for p in inside) * self.target.size >= _HEAVY
-        self.few = _FEW if teams and heavy else 0
+        self.few = _FEW if teams and heavy and not self.target.tiles else 0
 
     def compiled(self, text: str) -> Code:
         """Code of a module that calls the products' micro-kernels."""
-        return compile_ir(text, self.target, {**self._symbols, **product_kernels(self.target)[0]})
+        return compile_ir(text, self.target, {**self._symbols, **product_symbols(self.target)})
 
     def packed(self, weight: Tensor, way: str) -> Tensor:
         """A weight as the products read it."""
@@ -66,7 +67,7 @@ class MachineLoop:
     @cached_property
     def _by_columns(self) -> tuple[Code, list[Callable[[int, int, int], None]]]:
         code = self.compiled(module_by_columns(self.plan, self.target))
-        return code, [code.function(name, _TEAM) for name in ("forward_team", "backward_team")]
+        return code, [code.function(name, TEAM) for name in LOOPS]
 
     def room(self, like: Tensor, *shape: int) -> Tensor:
         """Zeros for the loops to work in."""
@@ -162,26 +163,32 @@ class MachineLoop:
         elif self._teams:
             self._teams[which](address, b.batch, threads)
         else:
-            cuts = [b.batch * i // threads for i in range(threads + 1)]
-            loop = self._ranges[which]
-            with ThreadPoolExecutor(threads - 1, thread_name_prefix="rnnstudio-loop") as pool:
-                others = [pool.submit(loop, address, cuts[i], cuts[i + 1], i) for i in range(1, threads)]
-                loop(address, 0, cuts[1], 0)
-                for other in others:
-                    other.result()
+            share_out(self._ranges[which], address, b.batch, threads)
+
+
+def product_symbols(t: Target) -> dict[str, int]:
+    """Addresses of what products call."""
+    return tile_code(t).symbols if t.tiles else product_kernels(t)[0]
+
+
+def products_at_once(t: Target) -> Multiply:
+    """For products over all steps."""
+    return TileProducts(t) if t.tiles else BY_TORCH
 
 
 def pack_columns(t: Target, weight: Tensor) -> Tensor:
-    """W [columns, depth] of y = W x as panels [columns / panel, depth, panel], filled up with zeros."""
+    """W [columns, depth] of y = W x as panels [columns / panel, depth, panel], filled up with zeros; or as tiles."""
     return _packed(t, weight, weight.shape[0], weight.shape[1], COLUMNS)
 
 
 def pack_rows(t: Target, weight: Tensor) -> Tensor:
-    """W [depth, columns] of gx = gy W as panels [columns / panel, depth, panel], filled up with zeros."""
+    """W [depth, columns] of gx = gy W, likewise."""
     return _packed(t, weight, weight.shape[1], weight.shape[0], ROWS)
 
 
 def _packed(t: Target, weight: Tensor, columns: int, depth: int, way: str) -> Tensor:
+    if t.tiles:
+        return lay_out(t, weight, turned=way == ROWS)
     if weight.stride(1) != 1:
         weight = weight.contiguous()
     packed = weight.new_empty(products.packed_size(t, columns, depth))

@@ -67,7 +67,7 @@ def _columns(t: Target) -> Function:
         with f.loop("0", turned, str(lanes)) as k:
             at = f.address(source, k)
             square = [f.load(f.address(at, f.mul("%ld", i) if i else "0")) for i in range(lanes)]
-            for i, column in enumerate(_turned(f, square)):
+            for i, column in enumerate(f.turned(square, t.vector)):
                 f.store(column, f.address(base, f.mul(f.add(k, str(i)), width)))
         some = f.let(f"icmp slt i64 {left}, {lanes}")
         most = f.let(f"select i1 {some}, i64 {left}, i64 {lanes}")
@@ -82,24 +82,3 @@ def _columns(t: Target) -> Function:
                 f.emit(f"store {t.scalar} {t.number(0.0)}, ptr {f.address(row, n)}, align {t.size}")
     f.emit("ret void")
     return f
-
-
-def _turned(f: Function, square: list[str]) -> list[str]:
-    """The transpose of lanes vectors: blocks of 1, 2, 4 … change places."""
-    lanes, v = f.target.lanes, f.target.vector
-    rows, s = list(square), 1
-    while s < lanes:
-        low = [j if not j & s else lanes + j - s for j in range(lanes)]
-        high = [lanes + j if j & s else j + s for j in range(lanes)]
-        for i in range(lanes):
-            if not i & s:
-                a, b = rows[i], rows[i + s]
-                rows[i], rows[i + s] = (
-                    f.let(f"shufflevector {v} {a}, {v} {b}, <{lanes} x i32> <{_picks(picks)}>") for picks in (low, high)
-                )
-        s *= 2
-    return rows
-
-
-def _picks(numbers: list[int]) -> str:
-    return ", ".join(f"i32 {n}" for n in numbers)

@@ -6,6 +6,7 @@ loads and stores of C are masked, and the packed B is filled up with zeros.
 
 from __future__ import annotations
 
+from . import tiles
 from .ir import Function, Target
 
 
@@ -41,7 +42,9 @@ def kernels(t: Target) -> str:
 
 
 def declared_kernels(t: Target) -> str:
-    """Their declarations, for modules that call them."""
+    """Declarations of what products call."""
+    if t.tiles:
+        return tiles.declared()
     every = ((rows, edge) for rows in range(1, t.rows + 1) for edge in (False, True))
     lines = [f"declare void @{_kernel_name(t, rows, edge)}({_kernel_type(t, edge)})" for rows, edge in every]
     return "\n".join([*lines, ""])
@@ -118,8 +121,10 @@ def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, 
     """@name(A, B, rows, C): C[rows, columns] (+)= A[rows, depth] · B, with fixed row lengths lda and ldc.
 
     Rows are split evenly over the micro-kernels, panel after panel. part: @name(A, B, rows, C, i, n) makes the i-th of
-    n parts of the panels only.
+    n parts of the panels only. On the matrix unit B is in tiles, and there are no parts.
     """
+    if t.tiles:
+        return tiles.product(t, name, columns, depth, lda, ldc, add)
     more = ", i64 %i, i64 %n" if part else ""
     f = Function(t, f"define internal void @{name}(ptr %A, ptr %B, i64 %rows, ptr %C{more}) noinline nounwind")
     width = panel(t)

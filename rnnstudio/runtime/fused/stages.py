@@ -14,12 +14,13 @@ Place = tuple[str, int | str]
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """`node` goes to `place`, from column `start` on; `add`: to what is there."""
+    """`node` goes to `place`, from column `start` on; `add`: to what is there; largest: unless that is larger."""
 
     place: Place
     start: int
     node: Node
     add: bool = False
+    largest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .buffers import Buffers, Gradients
 from .expressions import Graph, Node, reachable
+from .multiply import BY_TORCH
 from .plan import Plan
 from .stages import Store
 
@@ -58,6 +59,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "maximum": torch.maximum,
     "minimum": torch.minimum,
     "prefer": _prefer,
+    "equal": lambda a, b: (a == b).to(a.dtype),
     "choose": _choose,
     "rsqrt": torch.rsqrt,
     "copy": _copied,
@@ -121,6 +123,7 @@ class TorchLoop:
     """Runs a plan's loops. Holds no tensors; one serves all calls."""
 
     name = "torch"
+    multiply = BY_TORCH
     adds_bias = False
     in_place = False
 

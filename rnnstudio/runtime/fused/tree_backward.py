@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from .expressions import Node, derivative, parts
 from .stages import Place, Store
-from .tree_form import TreeForm, TreeProduct
+from .tree_form import TreeForm, TreeProduct, ties
 
 _OUTER = ("state", "read", "vector")
 
@@ -90,10 +90,16 @@ class TreeBackward:
                 self._keep(node, total, level)
             elif node.op == "up":
                 arg = node.args[0]
+                if arg.op == "peak":
+                    continue
                 before = summed.get(arg.number)
                 summed[arg.number] = (arg, self.graph.add(before[1], total) if before else total)
             elif node.op == "down":
                 self._reach(node.args[0], self.graph.pointwise("up", [total]), outer)
+            elif node.op == "largest":
+                has, count = ties(self.graph, node)
+                share = self.graph.pointwise("up", [self.graph.node("divide", (total, count))])
+                self._reach(node.args[0], self.graph.multiply(share, has), outer)
             else:
                 for arg, part in derivative(self.graph, node, total):
                     self._reach(arg, part, outer)

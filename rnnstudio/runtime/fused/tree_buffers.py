@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from .multiply import BY_TORCH, Multiply
 from .stages import Place
 from .tree_inputs import Inputs
 from .tree_plan import TreePlan
@@ -30,6 +31,7 @@ class TreeBuffers:
     (or edge) reads, for the delays of plan.gathered(); leaves have none unless a weight stands for missing children.
     vectors: [width]. weights: W of each product of a stage, stacked, [size, width], by (stage, number).
     words: reads that are rows of a table: in `reads` stands the table, [rows, width].
+    multiply: makes the products over all nodes.
     inputs: for a loop that adds biases and tables itself; then tables: projection → product of a table, [rows, size],
     biases: by path.
     """
@@ -49,6 +51,7 @@ class TreeBuffers:
     inputs: Inputs | None = None
     tables: dict[int, Tensor] = field(default_factory=dict)
     biases: Mapping[str, Tensor] = field(default_factory=dict)
+    multiply: Multiply = BY_TORCH
 
     def whole(self, place: Place) -> Tensor:
         """The buffer of a place, slots without the columns of others."""

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from . import products, vector_math
 from .arithmetic import KNOWN, arithmetic
 from .canonical import Declined
-from .codegen import TEAM, Key, Table
+from .codegen import Key, Table
 from .expressions import Node, reachable
 from .ir import Function, Target, declarations
 from .stages import Place, Store
-from .tree_form import TreeProduct
+from .team import LOOPS, ROWS, team_code
+from .tree_form import REDUCED, TreeProduct
 from .tree_inputs import Inputs
 from .tree_matrices import MATRICES, matvec, outer, vecmat
 from .tree_plan import TreePlan
@@ -66,13 +67,13 @@ def module(plan: TreePlan, inputs: Inputs, target: Target, *, team: bool) -> str
     for backward in (False, True):
         text += _products(plan, inputs, target, backward)
         text.append(_LevelLoop(plan, inputs, target, backward).text())
-    return declarations(target) + "\n".join(text) + (TEAM if team else "")
+    return declarations(target) + "\n".join(text) + (team_code(ROWS, LOOPS) if team else "")
 
 
 def why_not(plan: TreePlan) -> str:
     """Why there is no machine code for a plan, or ""."""
     for node in reachable([s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]):
-        if node.args and node.op not in KNOWN and node.op not in ("up", "down", *MATRICES):
+        if node.args and node.op not in KNOWN and node.op not in ("up", *REDUCED, *MATRICES):
             return f"there is none for {node.op}"
     return ""
 
@@ -161,7 +162,7 @@ class _LevelLoop:
                 for i, p in stage.numbered():
                     self._multiply(number, i, p, edges if stage.edge else nodes)
                 for store in stage.stores:
-                    if self.across(store):
+                    if self.across(store) and not store.largest:
                         self._clear(store.place, store.start, store.node.width, nodes)
                 self._stores(plan, stage.stores, edges if stage.edge else nodes, part, number)
             return
@@ -300,9 +301,11 @@ class _Group:
         self.width = width
         self.nodes = reachable([s.node for s in stores], self._given)
         self._rooms = 0
+        self._first = ""
+        """Whether this row of edges is a node's first."""
 
     def _given(self, node: Node) -> bool:
-        if node.op == "down":
+        if node.op in REDUCED:
             return True
         return node.number in self.plan.held and (self.loop.backward or node.number in self.ready)
 
@@ -326,6 +329,8 @@ class _Group:
                 if node.width == 1:
                     known[node.number] = f.broadcast(self._scalar(places[node.number]))
         targets = [self._target(s, row) for s in self.stores]
+        if any(store.largest for store in self.stores):
+            self._first = f.let(f"icmp eq i64 {row.edge}, {self.loop.number(('first', 0), row.node)}")
         for store, target in zip(self.stores, targets, strict=True):
             if store.node.op == "outer":
                 a, b = (self._in_memory(arg, places, known) for arg in store.node.args)
@@ -451,11 +456,19 @@ class _Group:
         ready = []
         for store, target in stores:
             place, value = f.address(target, j), values[store.node.number]
-            if store.add or self.loop.across(store):
+            if store.largest:
+                value = self._larger(f.load(place, mask), value)
+            elif store.add or self.loop.across(store):
                 value = f.op("fadd", f.load(place, mask), value)
             ready.append((value, place))
         for value, place in ready:
             f.store(value, place, mask)
+
+    def _larger(self, before: str, value: str) -> str:
+        """The largest so far of what a node's edges hold: NaN where one is."""
+        f, v = self.f, self.t.vector
+        larger = f.select("uno", before, before, before, f.select("ogt", before, value, before, value))
+        return f.let(f"select i1 {self._first}, {v} {value}, {v} {larger}")
 
     def _row(self, row: _Row, *, edge: bool) -> str:
         return row.edge if edge else row.node

@@ -2,8 +2,9 @@
 
 Torch-free. A row of nodes is a tree node; a row of edges is a child of a node, seen from that node. What a node reads
 of its children is a sum or the child in one place (on nodes), or each child (on edges). `up` gives the value of an
-edge's parent to the edge; `down` sums what a node's edges hold. A linear map is never made of an `up`: it is done once
-for the node, not for each of its children.
+edge's parent to the edge; `down` sums what a node's edges hold, `largest` is the largest of it, and `peak` too where
+what it is makes no difference to what is made of it. A linear map is never made of an `up`: it is done once for the
+node, not for each of its children.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from .tree_bilinear import TensorBlock, bilinear
 
 SHARE = "share of a child"
 """A read made from the trees alone: 1 / (number of a node's children)."""
+FIRST, LAST = "is the first child", "is the last child"
+"""Reads on edges made from the trees alone: 1 or 0."""
+REDUCED = ("down", "largest", "peak")
+"""What a node makes of what its edges hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,10 @@ class TreeProduct(Product):
 
 @dataclass(slots=True)
 class Spaces:
-    """Which values lie on edges: children's states read each by each, slots, sources and carries by number."""
+    """Which values lie on edges: children's states read each by each, reads, slots, sources and carries by number."""
 
     each: frozenset[str]
+    reads: set[str] = field(default_factory=set)
     slots: list[bool] = field(default_factory=list)
     sources: list[bool] = field(default_factory=list)
     carries: list[bool] = field(default_factory=list)
@@ -70,10 +76,12 @@ class Spaces:
         match node.op:
             case "up":
                 return True
-            case "down":
+            case "down" | "largest" | "peak":
                 return False
             case "state":
                 return str(node.data[0]) in self.each
+            case "read":
+                return str(node.data[0]) in self.reads
             case "slot":
                 return self.slots[int(node.data[0])]
             case "dsource":
@@ -87,9 +95,10 @@ class Spaces:
 class TreeForm:
     """A loop over a tree in canonical form.
 
-    memories: what a node makes for its parent. reads: outside values, [nodes, width] by name; those in `shared` are the
-    same at all nodes of a tree. vectors: parameters [width], by name → path in `parameters`. masks: dropout ops whose
-    mask is the read of that name. before: operations without the tree's axis, computed before the loop as they are.
+    memories: what a node makes for its parent. reads: outside values, [nodes, width] (or [edges, width], see Spaces) by
+    name; those in `shared` are the same at all nodes of a tree. vectors: parameters [width], by name → path in
+    `parameters`. masks: dropout ops whose mask is the read of that name. before: operations without the tree's axis,
+    computed before the loop as they are.
     blocks: the weights of pieces that are parts of a tensor.
     """
 
@@ -109,7 +118,7 @@ class TreeForm:
 
     def constants(self) -> frozenset[str]:
         """Reads that have no gradient."""
-        return frozenset({SHARE, *(f"{op.name}/mask" for op in self.masks)})
+        return frozenset({SHARE, FIRST, LAST, *(f"{op.name}/mask" for op in self.masks)})
 
 
 def tree_form(scan: Scan, signals: Mapping[str, Signal], parameters: Mapping[str, str], training: bool) -> TreeForm:
@@ -156,8 +165,7 @@ class _TreeReader(_Reader):
         for name, root in zip(names, roots, strict=True):
             if self.spaces.edge(root):
                 raise Declined(f"{name}, which it hands on, is a value of each child")
-            if root.op == "down":
-                raise Declined(f"{name}, which it hands on, is nothing but a sum over the children")
+        roots = [self._finished(root) for root in roots]
         slots = _Slots(self.graph)
         roots = slots.fill(roots)
         for slot in slots.made:  # what a slot is made of contains earlier slots alone
@@ -184,6 +192,11 @@ class _TreeReader(_Reader):
             before=tuple(self.before),
             blocks=self.blocks,
         )
+
+    def _finished(self, root: Node) -> Node:
+        """A value that is handed on: what is made of the children is whole only after their stage."""
+        pieces = [part for _, part in parts(root)]
+        return self.graph.concat([self.graph.unary("copy", p) if p.op in REDUCED else p for p in pieces])
 
     def value(self, name: str) -> Node:
         if name not in self.nodes:
@@ -234,9 +247,43 @@ class _TreeReader(_Reader):
             return self._bilinear(op, *args)
         self._lift = any(self.spaces.edge(a) for a in args)
         try:
-            return super()._value(op)
+            return self._attention(op) if self._attends(op) else super()._value(op)
         finally:
             self._lift = False
+
+    def _attends(self, op: Op) -> bool:
+        """Whether an operation of attention runs along a node's children."""
+        axes = (op.attrs.get("axis"),) if "axis" in op.attrs else op.attrs.get("over", ())
+        kinds = ("softmax_axis", "log_softmax_axis", "contract", "blank")
+        return op.kind == "match" or (op.kind in kinds and all(axis in self.inner for axis in axes))
+
+    def _attention(self, op: Op) -> Node:
+        g = self.graph
+        args = [self.value(name) for name in op.inputs]
+        if op.kind == "blank":  # there are no rows for children that are not there
+            return args[0]
+        if op.kind == "match":
+            query, keys = args
+            return g.concat([g.total(g.pointwise("multiply", [q, k])) for q, k in self._heads(op, query, keys)])
+        if op.kind == "contract":
+            weights, values = (self._up(x) for x in args)
+            many = [g.select(weights, h, h + 1) for h in range(op.attrs["heads"])]
+            shares = [
+                g.pointwise("multiply", [v, w]) for w, (v, _) in zip(many, self._heads(op, values, values), strict=True)
+            ]
+            return g.pointwise("down", [g.concat(shares)])
+        x = self._up(args[0])
+        lowered = g.pointwise("subtract", [x, self._up(g.pointwise("peak", [x]))])
+        powers = g.pointwise("exp", [lowered])
+        total = g.pointwise("down", [powers])
+        if op.kind == "softmax_axis":
+            return g.pointwise("divide", [powers, self._up(total)])
+        return g.pointwise("subtract", [lowered, self._up(g.pointwise("log", [total]))])
+
+    def _heads(self, op: Op, a: Node, b: Node) -> list[tuple[Node, Node]]:
+        g, heads = self.graph, op.attrs["heads"]
+        size = a.width // heads
+        return [(g.select(a, h * size, (h + 1) * size), g.select(b, h * size, (h + 1) * size)) for h in range(heads)]
 
     def _bilinear(self, op: Op, a: Node, b: Node) -> Node:
         if self.spaces.edge(a) or self.spaces.edge(b):
@@ -246,14 +293,22 @@ class _TreeReader(_Reader):
         return value if op.attrs["bias"] is None else self.graph.pointwise("add", [value, self._parameter(op, "bias")])
 
     def _pool(self, op: Op, value: Node) -> Node:
-        how = op.attrs["how"]
-        if how not in ("sum", "mean"):
-            raise Declined(f"{op.node} takes the {how} of the children")
-        total = self.graph.pointwise("down", [self._up(value)])
-        if how == "sum":
+        g, how, each = self.graph, op.attrs["how"], self._up(value)
+        if how == "max":
+            return g.pointwise("largest", [each])
+        if how in ("first", "last"):
+            each = g.pointwise("multiply", [each, self._given_edge(FIRST if how == "first" else LAST, 1)])
+        total = g.pointwise("down", [each])
+        if how != "mean":
             return total
         self.reads[SHARE] = 1
-        return self.graph.pointwise("multiply", [total, self.graph.node("read", (), 1, (SHARE, 0))])
+        return g.pointwise("multiply", [total, g.node("read", (), 1, (SHARE, 0))])
+
+    def _given_edge(self, name: str, width: int) -> Node:
+        """A value from outside for every edge."""
+        self.reads[name] = width
+        self.spaces.reads.add(name)
+        return self.graph.node("read", (), width, (name, 0))
 
     def _map(self, op: Op, source: Node, weight: str, bias: str | None, rows: int) -> Node:
         total: Node | None = None
@@ -272,12 +327,20 @@ class _TreeReader(_Reader):
         value = self.value(op.inputs[0])
         if not self.training or op.attrs["rate"] == 0:
             return value
-        if self.spaces.edge(value):
-            raise Declined(f"{op.node} drops values of each child")
         self.masks.append(op)
-        name, width = f"{op.name}/mask", op.signal.width
+        name, width, each = f"{op.name}/mask", op.signal.width, bool(op.signal.axes)
+        if each and op.attrs["every_step"]:
+            return self.graph.pointwise("multiply", [self._up(value), self._given_edge(name, width)])
         self.reads[name] = width
         if not op.attrs["every_step"]:
             self.shared.add(name)
         mask = self.graph.node("read", (), width, (name, 0))
-        return self.graph.pointwise("multiply", [value, mask])
+        both = [self._up(value), self._up(mask)] if each else [value, mask]
+        return self.graph.pointwise("multiply", both)
+
+
+def ties(graph: Graph, largest: Node) -> tuple[Node, Node]:
+    """For each child whether it has the largest value, and how many have: torch's amax shares the gradient evenly."""
+    each = largest.args[0]
+    has = graph.node("equal", (each, graph.node("up", (largest,))))
+    return has, graph.node("down", (has,))

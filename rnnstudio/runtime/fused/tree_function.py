@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .function import kept_for_another
+from .multiply import Multiply
 from .table_rows import add_rows, take_rows
 from .together import Stacks
 from .tree_buffers import TreeBuffers, TreeGradients, Words, allocate, gradients, missing_row
@@ -24,6 +25,7 @@ class LevelLoop(Protocol):
     """The two loops over the levels of a forest, made for one plan."""
 
     name: str
+    multiply: Multiply
     in_place: bool
     """Whether backward may be given one buffer as both TreeBuffers.slots and TreeGradients.slots."""
 
@@ -116,6 +118,7 @@ class _TreeLoop(torch.autograd.Function):
         given, vectors, missing, weights, biases = job.names.split(tensors)
         reads = {name: job.at_nodes(name, x) for name, x in given.items()}
         b = allocate(plan, job.rows, job.like, reads, vectors, missing, job.stacked(weights), job.words)
+        b.multiply = job.loop.multiply
         b.inputs, b.biases = job.loop.inputs(frozenset(job.words)), biases
         project(b, weights, biases, job.stacks)
         job.loop.forward(b)
@@ -168,6 +171,7 @@ class _TreeLoop(torch.autograd.Function):
             vectors=vectors,
             weights=job.stacked(weights),
             words=job.words,
+            multiply=job.loop.multiply,
             inputs=ctx.inputs,
             tables=ctx.tables,
             biases=biases,

@@ -52,17 +52,13 @@ def project(b: TreeBuffers, weights: Mapping[str, Tensor], biases: Mapping[str, 
             bias = torch.cat([_slot_bias(plan, n, biases, target) for n in slots])
         words = b.words.get(str(product.source[1]))
         if words is not None:
-            rows = torch.mm(source, weight) if bias is None else torch.addmm(bias, source, weight)
+            rows = b.multiply(source, weight, bias=bias)
             if product.accumulate:
                 target.add_(rows.index_select(0, words.rows[first:]))
             else:
                 take_rows(rows, words.rows[first:], target)
-        elif product.accumulate:
-            target.addmm_(source, weight)
-        elif bias is None:
-            torch.mm(source, weight, out=target)
         else:
-            torch.addmm(bias, source, weight, out=target)
+            b.multiply(source, weight, target, bias=bias, add=product.accumulate)
         filled |= set(slots)
     for number, slot in enumerate(plan.form.slots):
         if slot.biases and number not in filled:
@@ -81,13 +77,10 @@ def _project_apart(b: TreeBuffers, inputs: Inputs, weights: Mapping[str, Tensor]
     for i, product in enumerate(b.plan.projections):
         weight, source = stacks.of(product, weights).t(), source_rows(b, product)
         if product.source[1] in inputs.words:
-            b.tables[i] = torch.mm(source, weight)
+            b.tables[i] = b.multiply(source, weight)
             continue
         target = b.slots[0][_first(b, product) :].narrow(1, product.offset, product.size)
-        if inputs.added[-1, i]:
-            target.addmm_(source, weight)
-        else:
-            torch.mm(source, weight, out=target)
+        b.multiply(source, weight, target, add=inputs.added[-1, i])
 
 
 def _rows(b: TreeBuffers, product: TreeProduct) -> slice:
@@ -131,7 +124,7 @@ def weight_gradients(
     for product in (*b.plan.projections, *(p for stage in b.plan.stages for p in stage.products)):
         if not any(wanted[piece.weight] for piece in product.pieces):
             continue
-        part = torch.mm(_arriving(b, d, product).t(), source_rows(b, product))
+        part = b.multiply(_arriving(b, d, product).t(), source_rows(b, product))
         heights = [piece.rows[1] - piece.rows[0] for piece in product.pieces]
         for piece, own in zip(product.pieces, torch.split(part, heights), strict=True):
             if not wanted[piece.weight]:
@@ -157,11 +150,12 @@ def read_gradients(
         whole = b.reads[name]
         weight, columns = stacks.of(product, weights), _arriving(b, d, product)
         if name not in d.reads and columns.shape[0] == len(whole) and product.width == whole.shape[1]:
-            d.reads[name] = torch.mm(columns, weight)
+            d.reads[name] = b.multiply(columns, weight)
             continue
         if name not in d.reads:
             d.reads[name] = torch.zeros_like(whole)
-        d.reads[name][_rows(b, product)].narrow(1, product.start, product.width).addmm_(columns, weight)
+        target = d.reads[name][_rows(b, product)].narrow(1, product.start, product.width)
+        b.multiply(columns, weight, target, add=True)
 
 
 def bias_gradients(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .expressions import Node, is_const, reachable
 from .stages import Place, Store
-from .tree_form import TreeForm
+from .tree_form import REDUCED, TreeForm
 
 if TYPE_CHECKING:
     from .tree_plan import TreePlan
@@ -32,7 +32,7 @@ class Leaves:
         return self._done[node.number]
 
     def _made(self, node: Node) -> Node:
-        if node.op == "down" or (node.op == "state" and node.data[0] not in self.there):
+        if node.op in REDUCED or (node.op == "state" and node.data[0] not in self.there):
             return self.zero
         if node.op == "dsource" and node.data[0] in self.unread:
             return self.zero
@@ -48,7 +48,7 @@ class Leaves:
                 return other
         if node.op == "subtract" and nothing[1] and (args[0].width == node.width or nothing[0]):
             return args[0]
-        if nothing[0] and node.op in ("divide", "total", "top", "spread", "up", "tanh", "relu"):
+        if nothing[0] and node.op in ("divide", "total", "top", "spread", "up", "tanh", "relu", "copy"):
             return self.zero
         return self.graph.node(node.op, args, node.width, node.data)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -13,18 +12,16 @@ from torch import Tensor
 from ..forest import Ints
 from .codegen import Key
 from .ir import Target
-from .jit import Code, compile_ir, host, openmp, product_kernels
-from .machine_loop import pack_columns, pack_rows
+from .jit import Code, compile_ir, host, openmp
+from .machine_loop import pack_columns, pack_rows, product_symbols, products_at_once
 from .packing import COLUMNS, ROWS
+from .team import LOOPS, RANGE, TEAM, share_out
 from .tree_buffers import TreeBuffers, TreeGradients, missing_row
 from .tree_codegen import module, table_of
 from .tree_in_place import tree_in_place
 from .tree_inputs import Inputs, tree_inputs
 from .tree_plan import TreePlan
 from .tree_rows import TreeRows
-
-_RANGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-_TEAM = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,7 @@ class TreeMachineLoop:
         self.in_place = tree_in_place(plan)
         self.target: Target = target or host(dtype == torch.float64)
         self._symbols = openmp() if team else {}
+        self.multiply = products_at_once(self.target)
         self._codes: dict[frozenset[str], _LevelCode] = {}
         self._code(self.inputs(words))
 
@@ -71,17 +69,17 @@ class TreeMachineLoop:
 
     def _compiled_levels(self, inputs: Inputs) -> _LevelCode:
         code = self.compiled(module(self.plan, inputs, self.target, team=bool(self._symbols)))
-        teams = ("forward_team", "backward_team") if self._symbols else ()
+        teams = LOOPS if self._symbols else ()
         return _LevelCode(
             code=code,
             keys=tuple(table_of(self.plan, inputs, backward).keys for backward in (False, True)),
-            ranges=tuple(code.function(name, _RANGE) for name in ("forward", "backward")),
-            teams=tuple(code.function(name, _TEAM) for name in teams),
+            ranges=tuple(code.function(name, RANGE) for name in ("forward", "backward")),
+            teams=tuple(code.function(name, TEAM) for name in teams),
         )
 
     def compiled(self, text: str) -> Code:
         """Code of a module that calls the products' micro-kernels."""
-        return compile_ir(text, self.target, {**self._symbols, **product_kernels(self.target)[0]})
+        return compile_ir(text, self.target, {**self._symbols, **product_symbols(self.target)})
 
     def packed(self, weight: Tensor, way: str) -> Tensor:
         """A weight as the products read it."""
@@ -173,9 +171,4 @@ class TreeMachineLoop:
         elif code.teams:
             code.teams[which](address, parts, parts)
         else:
-            loop = code.ranges[which]
-            with ThreadPoolExecutor(parts - 1, thread_name_prefix="rnnstudio-tree") as pool:
-                others = [pool.submit(loop, address, i, i + 1, i) for i in range(1, parts)]
-                loop(address, 0, 1, 0)
-                for other in others:
-                    other.result()
+            share_out(code.ranges[which], address, parts, parts)

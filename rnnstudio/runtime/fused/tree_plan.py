@@ -14,7 +14,7 @@ from .expressions import COSTLY, LEAVES, Graph, Node, is_const, parts, reachable
 from .plan import _same
 from .stages import Place, Store
 from .tree_backward import TreeBackward
-from .tree_form import Spaces, TreeForm, TreeProduct
+from .tree_form import REDUCED, Spaces, TreeForm, TreeProduct, ties
 from .tree_leaves import Leaves, leaf_plan
 
 
@@ -115,7 +115,8 @@ class _Planner:
         }
         multiplied = {p.source.number: p.source for s in form.slots for p in s.pieces if not _leaf_source(p.source)}
         ends = [*form.memories, *(node for _, node in form.yields), *multiplied.values()]
-        sums = {node.number: node for node in reachable(ends) if node.op == "down"}
+        ends += [ties(self.graph, node)[1] for node in reachable(ends) if node.op == "largest"]
+        sums = {node.number: node for node in reachable(ends) if node.op in REDUCED}
         self.multiplied = frozenset(multiplied)
         self.sources = sorted((multiplied | sums).values(), key=lambda n: n.number)
         self.source_number = {n.number: i for i, n in enumerate(self.sources)}
@@ -139,13 +140,13 @@ class _Planner:
         return found
 
     def _level(self, node: Node) -> int:
-        if node.op == "down":
+        if node.op in REDUCED:
             return max(1, self.level(node.args[0]))
         if node.op == "slot":
             pieces = self.form.slots[node.data[0]].pieces
             first = max((0 if _leaf_source(p.source) else self.level(p.source) + 1 for p in pieces), default=0)
         else:
-            first = max((self.level(a) + (a.op == "down") for a in node.args), default=0)
+            first = max((self.level(a) + (a.op in REDUCED) for a in node.args), default=0)
         return first + (first % 2 != self.spaces.edge(node))
 
     def _wait(self) -> None:
@@ -156,7 +157,7 @@ class _Planner:
         for node in reversed(self.nodes):
             if not node.args:
                 continue
-            if node.op != "down" and node.number not in fixed:
+            if node.op not in REDUCED and node.number not in fixed:
                 self._levels[node.number] = latest.get(node.number, self.level(node))
             when = self.level(node) - (node.op == "up")
             for arg in node.args:
@@ -343,8 +344,11 @@ class _Planner:
     def _stores(self, held: Mapping[int, tuple[Place, int]]) -> dict[int, list[Store]]:
         stores: dict[int, list[Store]] = {level: [] for level in range(self.depth)}
         for place, start, node in self.roots:
-            add = node.op == "down" and place[0] == "source"
-            stores[self.level(node)].append(Store(place, start, node.args[0] if add else node, add))
+            if node.op in REDUCED and place[0] == "source":
+                store = Store(place, start, node.args[0], add=True, largest=node.op != "down")
+            else:
+                store = Store(place, start, node)
+            stores[self.level(node)].append(store)
         for node in self.nodes:
             place, start = held.get(node.number, (("", 0), 0))
             if place[0] in ("saved", "slot"):

@@ -59,6 +59,13 @@ class TreeRows:
         """[nodes, 1]: 1 / (number of children), 1 where there are none."""
         return torch.from_numpy(np.maximum(self.forest.arity, 1)[:, None]).to(dtype).reciprocal()
 
+    def end(self, dtype: torch.dtype, *, first: bool) -> Tensor:
+        """[edges, 1]: 1 where the edge leads to a node's first (or last) child, else 0."""
+        found = np.zeros((self.edges, 1), np.bool_)
+        inner = self.first[:-1] < self.first[1:]
+        found[self.first[:-1][inner] if first else self.first[1:][inner] - 1] = True
+        return torch.from_numpy(found).to(dtype)
+
     @cached_property
     def _examples(self) -> Ints:
         found: Ints = self.forest.example.cpu().numpy()

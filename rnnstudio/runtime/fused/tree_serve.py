@@ -17,7 +17,7 @@ from ..primitives import run_op
 from .expressions import reachable
 from .together import Stacks, lay
 from .tree_buffers import Words
-from .tree_form import SHARE
+from .tree_form import FIRST, LAST, SHARE
 from .tree_function import LevelLoop, TreeJob, TreeNames, run_tree_loop, tree_names
 from .tree_plan import TreePlan
 from .tree_rows import TreeRows
@@ -57,8 +57,11 @@ class FusedTree:
                 tensors.append(context.weight(self.embeds[name].attrs["weight"]).index_select(0, present))
             elif name == SHARE:
                 tensors.append(rows.share(context.dtype).to(context.device))
+            elif name in (FIRST, LAST):
+                tensors.append(rows.end(context.dtype, first=name == FIRST).to(context.device))
             elif name in masks:
-                tensors.append(_mask(masks[name], forest, like, context))
+                count = rows.edges if name in form.spaces.reads else rows.nodes
+                tensors.append(_mask(masks[name], count, forest, like, context))
             elif name in form.shared:
                 tensors.append(values[name].index_select(0, forest.example))
             else:
@@ -96,9 +99,9 @@ class FusedTree:
         return torch.from_numpy(present), Words(torch.from_numpy(place[own]), len(inner))
 
 
-def _mask(op: Op, forest: Forest, like: Tensor, context: Context) -> Tensor:
-    """[nodes, width]: the scaled dropout mask of every node, or one that all nodes of a tree share."""
+def _mask(op: Op, count: int, forest: Forest, like: Tensor, context: Context) -> Tensor:
+    """[count, width]: the scaled dropout mask of every node or edge, or one that all nodes of a tree share."""
     rate, width = op.attrs["rate"], op.signal.width
     if op.attrs["every_step"]:
-        return F.dropout(like.new_ones(forest.nodes, width), rate)
+        return F.dropout(like.new_ones(count, width), rate)
     return context.one_mask(op.name, rate, like.new_empty(0, width)).index_select(0, forest.example)

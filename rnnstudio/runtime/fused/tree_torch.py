@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from .expressions import Node, reachable
+from .multiply import BY_TORCH
 from .stages import Place, Store
 from .torch_loop import FUNCTIONS
 from .tree_buffers import TreeBuffers, TreeGradients, missing_row
+from .tree_form import REDUCED
 from .tree_plan import TreePlan
 from .tree_rows import TreeRows
 
@@ -44,6 +46,7 @@ class TreeTorchLoop:
     """Runs a plan's loops. Holds no tensors; one serves all calls."""
 
     name = "torch"
+    multiply = BY_TORCH
     in_place = False
 
     def inputs(self, words: frozenset[str]) -> None:
@@ -81,7 +84,7 @@ class _Stages:
 
     def _ends(self, stage: int) -> Callable[[Node], bool]:
         given = self._given(stage)
-        return lambda node: node.op == "down" or given(node)
+        return lambda node: node.op in REDUCED or given(node)
 
     def _given(self, stage: int) -> Callable[[Node], bool]:
         return lambda node: node.number in self.plan.held and node.number in self._ready[stage]
@@ -111,7 +114,7 @@ class _Stages:
     ) -> _Values:
         values: _Values = {}
         for node in nodes:
-            if given(node) or node.op == "down" or not node.args:
+            if given(node) or node.op in REDUCED or not node.args:
                 values[node.number] = self._leaf(node, given, here, b, d)
             elif node.op == "up":
                 x = values[node.args[0].number]
@@ -130,7 +133,7 @@ class _Stages:
         self, node: Node, given: Callable[[Node], bool], here: _Level, b: TreeBuffers, d: TreeGradients | None
     ) -> Tensor:
         edge = self.plan.spaces.edge(node)
-        if node.number in self.plan.held and (given(node) or node.op == "down"):
+        if node.number in self.plan.held and (given(node) or node.op in REDUCED):
             place, start = self.plan.held[node.number]
             return here.of(b.whole(place), edge).narrow(1, start, node.width)
         if node.op == "const":
@@ -272,6 +275,10 @@ class _Level:
                 target.narrow(0, store.start, width).add_(value.expand(rows, width).sum(0))
             elif self.across(store):
                 target = self.of(target, False).narrow(1, store.start, width)
+                if store.largest:
+                    index = self.local[:, None].expand(self.edges, width)
+                    target.fill_(-torch.inf).scatter_reduce_(0, index, value.expand(self.edges, width), "amax")
+                    continue
                 if store.place[0] == "source":
                     target.zero_()
                 target.index_add_(0, self.local, value.expand(self.edges, width))

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.training.events import (
+    Answered,
     Event,
     Failed,
     Finished,
@@ -95,6 +96,7 @@ class Curves:
         self.probes: deque[Probed] = deque(maxlen=PROBES_KEPT)
         self.samples: deque[Sampled] = deque(maxlen=SAMPLES_KEPT)
         self.forecasts: deque[Forecast] = deque(maxlen=SAMPLES_KEPT)
+        self.answers: deque[Answered] = deque(maxlen=SAMPLES_KEPT)
 
     @classmethod
     def of(cls, events: Iterable[Event], name: str, folder: Path | None = None) -> Curves:
@@ -158,6 +160,8 @@ class Curves:
             self.samples.append(event)
         elif isinstance(event, Forecast):
             self.forecasts.append(event)
+        elif isinstance(event, Answered):
+            self.answers.append(event)
         elif isinstance(event, Started):
             self.started, self.ended = event, None
             if event.resumed:
@@ -179,7 +183,7 @@ class Curves:
         """A run that goes on from a checkpoint takes back what it did after it."""
         for growing in (self._steps, self._validations, *self._norms.values()):
             growing.keep(int(np.searchsorted(growing.column(0), step, side="right")))
-        for pictures in (self.samples, self.forecasts):
+        for pictures in (self.samples, self.forecasts, self.answers):
             while pictures and pictures[-1].step > step:
                 pictures.pop()
 

@@ -74,7 +74,9 @@ def guarded_gradients(guard: RowGuard, d: TreeGradients) -> None:
 
 @pytest.mark.parametrize("vectors", ["host", *(("avx2", "sse2") if X86 else ())])
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["child-sum", "learned missing", "reset", "weighted children", "wide", "rntn"])
+@pytest.mark.parametrize(
+    "name", ["child-sum", "learned missing", "reset", "weighted children", "wide", "rntn", "pooled", "attentive"]
+)
 def test_levels(name: str, width: int, vectors: str) -> None:
     check_levels(
         name,
@@ -95,7 +97,8 @@ def check_levels(
     names, rows, stacks = tree_names(plan), TreeRows(forest_of(TREES)), Stacks(plan)
     loop = loop_of(plan)
     g = torch.Generator().manual_seed(width)
-    reads = {n: torch.randn(rows.nodes, w, generator=g, dtype=dtype) for n, w in plan.form.reads.items()}
+    counts = {n: rows.edges if n in plan.spaces.reads else rows.nodes for n in plan.form.reads}
+    reads = {n: torch.randn(counts[n], w, generator=g, dtype=dtype) for n, w in plan.form.reads.items()}
     parameters = {n: weights[plan.form.parameters[n]].detach() for n in names.vectors}
     stacked = {
         (i, j): stacks.of(p, weights).detach()

@@ -188,23 +188,55 @@ def smooth(s: Sketch, units: int) -> str:
     return s.add("h", "Gelu", at=AT, input=linear)
 
 
-def largest(s: Sketch, units: int) -> str:
-    each = children(s, "each", "h", "each", axis="tree", width=units)
-    most = s.add("most", "Max", at=AT, input=each)
-    return s.add("h", "Tanh", at=AT, input=s.add("both", "Add", at=AT, a=most, b="x"))
-
-
 def test_what_cannot_be_fused_runs_by_the_reference_and_says_why() -> None:
-    made = tree_program(largest, 3)
+    made = tree_program(smooth, 3)
     net = network(made, torch.float64)
-    assert "most takes the max of the children" in net.lowerings()[0]
     expected = run(network(made, torch.float64, reference=True), RAGGED, torch.float64)
     same(run(net, RAGGED, torch.float64), expected, 1e-12)
     assert set(net.loops.served.values()) == {"reference"}
 
 
+def dropped_children(s: Sketch, units: int, *, every_step: bool = False) -> str:
+    each = children(s, "each", "h", "each", axis="tree", width=units)
+    kept = s.add("kept", "Dropout", at=AT, params={"rate": 0.25, "every_step": every_step}, input=each)
+    total = s.add("total", "Sum", at=AT, input=kept)
+    linear = s.add("linear", "Linear", at=AT, params={"units": units, "terms": 2}, input="x", input2=total)
+    return s.add("h", "Tanh", at=AT, input=linear)
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_all_children_share_the_mask_of_their_tree(lowering: str) -> None:
+    made = tree_program(dropped_children, 6)
+    found = []
+    for net in (network(made, torch.float64, reference=True), force(network(made, torch.float64), lowering)):
+        torch.manual_seed(0)
+        found.append(run(net, RAGGED, torch.float64))
+    same(found[1], found[0], 1e-9)
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize(("every_step", "chances"), [(True, (1 / 16, 6 / 16, 9 / 16)), (False, (1 / 4, 0, 3 / 4))])
+def test_each_child_may_be_dropped(every_step: bool, chances: tuple[float, ...], lowering: str) -> None:
+    """Of two children the root keeps none, one or both: both alike where they share a mask."""
+    made = tree_program(lambda s, units: dropped_children(s, units, every_step=every_step), 1)
+    net = force(network(made, torch.float64), lowering)
+    start = {"linear.weight2": 1.0, "linear.bias": 0.01, "readout.weight": 1.0}
+    with torch.no_grad():
+        for path, weight in net.weights.items():
+            weight.fill_(start.get(path, 0.0))
+    trees = [star(3)] * 2000
+    (prediction,) = net.losses(batch(trees, torch.float64), {"tree": padded(trees)[1]}).predictions.values()
+    leaf = torch.tensor(0.01, dtype=torch.float64).tanh()
+    kept = (prediction[:, 0, 0].atanh() - 0.01) / leaf * 0.75
+    assert float((kept - kept.round()).abs().max()) < 1e-9
+    for count, chance in enumerate(chances):
+        assert float((kept.round() == count).double().mean()) == pytest.approx(chance, abs=0.04)
+    assert set(net.loops.served.values()) == {lowering}
+
+
 UNARY = ("Sigmoid", "Tanh", "Relu", "Softplus", "OneMinus", "Scale")
 BINARY = ("Add", "Multiply", "Subtract", "Maximum")
+POOLS = ("Sum", "Mean", "Max", "First", "Last")
 
 
 @st.composite
@@ -228,7 +260,7 @@ def cells(draw: st.DrawFn) -> Draw:
         for i, (what, a, b) in enumerate(steps):
             pool = [*nodes, *edges]
             one, two = pool[a % len(pool)], pool[b % len(pool)]
-            kind = what % 6
+            kind = what % 8
             if kind in (0, 1):
                 made = s.add(f"n{i}", "Linear", at=AT, params={"units": units, "terms": 2}, input=one, input2=two)
             elif kind == 2:
@@ -237,8 +269,12 @@ def cells(draw: st.DrawFn) -> Draw:
             elif kind == 3:
                 made = s.add(f"n{i}", BINARY[what % len(BINARY)], at=AT, a=one, b=two)
             elif kind == 4 and one in edges:
-                nodes.append(s.add(f"n{i}", "Sum" if what % 4 else "Mean", at=AT, input=one))
+                nodes.append(s.add(f"n{i}", POOLS[b % len(POOLS)], at=AT, input=one))
                 continue
+            elif kind == 6:
+                made = s.add(f"n{i}", "Bilinear", at=AT, params={"units": units, "bias": b % 2 == 0}, a=one, b=two)
+            elif kind == 7 and one in edges:
+                made = s.add(f"n{i}", "Softmax", at=AT, params={"axis": "tree_children"}, input=one)
             else:
                 both = s.add(f"both{i}", "Concat", at=AT, a=one, b=two)
                 cut = what % units

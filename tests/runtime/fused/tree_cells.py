@@ -181,6 +181,53 @@ def tensors_everywhere(s: Sketch, units: int) -> str:
     return s.add("h", "Tanh", at=AT, input=whole)
 
 
+def pooled(s: Sketch, units: int) -> str:
+    """The largest, the first and the last of what the children give, of children as they are and of maps of them."""
+    each = children(s, "each", "h", "each", axis="tree", width=units)
+    mapped = s.add("mapped", "Relu", at=AT, input=_linear(s, "mapped_sum", units, each, "x"))  # 0 is a common value
+    most = s.add("most", "Max", at=AT, input=mapped)
+    over = s.add("over", "Subtract", at=AT, a=mapped, b=most)
+    least = s.add("least", "Max", at=AT, input=s.add("short", "Square", at=AT, input=over))
+    first = s.add("first", "First", at=AT, input=s.add("squashed", "Tanh", at=AT, input=over))
+    last = s.add("last", "Last", at=AT, input=each)
+    biggest = s.add("biggest", "Max", at=AT, input=each)
+    ends = _linear(s, "ends", units, "x", first, last, least)
+    both = s.add("both", "Add", at=AT, params={"terms": 3}, a=ends, b=most, c=biggest)
+    return s.add("h", "Tanh", at=AT, input=both)
+
+
+def max_pooled(s: Sketch, units: int) -> str:
+    """The largest of what each child says: the pooling aggregator of Hamilton et al. 2017, section 3.3."""
+    each = children(s, "each", "h", "each", axis="tree", width=units)
+    most = s.add("most", "Max", at=AT, input=s.add("said", "Relu", at=AT, input=_linear(s, "said_sum", units, each)))
+    return s.add("h", "Tanh", at=AT, input=_linear(s, "h_sum", units, "x", most))
+
+
+def attentive(s: Sketch, units: int) -> str:
+    """A node asks its children with its input and the first child, in three ways."""
+    each = children(s, "each", "h", "each", axis="tree", width=2 * units)
+    first = children(s, "first", "h", "slot", slot=0, axis="tree", width=2 * units)
+    query = _linear(s, "query", 2 * units, "x", first)
+    s.add("looked", "Attention", at=AT, params={"units": units, "score": "additive"}, query=query, keys=each)
+    s.add("dot", "Attention", at=AT, params={"score": "scaled_dot", "heads": 2}, query=query, keys=each)
+    scores = s.add("scores", "Linear", at=AT, params={"units": 1, "bias": False}, input=each)  # a bias would do nothing
+    chances = s.add("chances", "Softmax", at=AT, params={"axis": "tree_children"}, input=scores)
+    given = s.add("given", "Multiply", at=AT, a=chances, b=each)
+    mixed = s.add("mixed", "Sum", at=AT, input=given)
+    total = _linear(s, "total", 2 * units, "x", "looked.out", "dot.out", mixed)
+    return s.add("h", "Tanh", at=AT, input=total)
+
+
+def bare_sum(s: Sketch, units: int) -> str:
+    """What is read outside is nothing but the sum of the children; so is one of the memories."""
+    total = children(s, "total", "h", axis="tree", width=units)
+    each = children(s, "each", "h", "each", axis="tree", width=units)
+    s.add("again", "Sum", at=AT, input=each)
+    below = children(s, "below", "again", axis="tree", width=units)
+    s.add("h", "Tanh", at=AT, input=_linear(s, "h_sum", units, "x", total, below))
+    return "again"
+
+
 def wide(s: Sketch, units: int) -> str:
     """Memory and output side by side in one state that is cut apart again."""
     left = children(s, "left", "state", "slot", slot=0, axis="tree", width=2 * units)
@@ -204,5 +251,9 @@ DRAWN: dict[str, str | Draw] = {
     "reset": reset,
     "weighted children": weighted_children,
     "tensors everywhere": tensors_everywhere,
+    "pooled": pooled,
+    "max pooled": max_pooled,
+    "attentive": attentive,
+    "bare sum": bare_sum,
     "wide": wide,
 }
