@@ -18,7 +18,7 @@ from torch import Tensor
 from .buffers import Buffers, Gradients, allocate, slot_rows
 from .expressions import reachable
 from .function import TimeLoop
-from .multiply import BY_TORCH
+from .multiply import BY_TORCH, Multiply
 
 KEPT = 8
 """Shapes whose graphs are kept; the one not used for longest makes room."""
@@ -68,7 +68,7 @@ class GraphedLoop:
 
     adds_bias = False
     in_place = False
-    multiply = BY_TORCH
+    multiply: Multiply = BY_TORCH
 
     def __init__(self, loop: TimeLoop, recorder: Callable[[Work], Work] = record) -> None:
         self.loop = loop

@@ -1,8 +1,9 @@
 """Which lowering each loop of a network runs on, and why: the one place where that is decided.
 
-`LOWERINGS` is the order in which they are tried. Where several of torch.nn's kernel and machine code, with and without the
-processor's matrix unit, serve, a contest on the first training step decides what training runs on; on a GPU one among all
-that serve there. Outside of training it is torch.nn's kernel, machine code, or on a GPU the torch function. So an evaluation gives the same bits in any process.
+`LOWERINGS` is the order in which they are tried. Where several of machine code, machine code on the processor's matrix
+unit and torch.nn's kernel serve, a contest on the first training step decides what training runs on; on a GPU one among
+all that serve there. Outside of training it is torch.nn's kernel, else machine code, or on a GPU the torch function. So
+an evaluation gives the same bits in any process.
 """
 
 from __future__ import annotations
@@ -182,10 +183,10 @@ class Loops:
         """Whether the matrix unit may be faster: in training, with enough rows and weights, in float32."""
         if chosen not in ("", TILES) or not context.training or not torch.is_grad_enabled():
             return False
-        if context.dtype != torch.float32 or context.device.type != "cpu" or context.batch < _ROWS:
+        if context.dtype != torch.float32 or context.device.type != "cpu" or isinstance(matrix_unit(), str):
             return False
         fused = self.fused(scan, ragged=context.ragged(scan.axis), training=True)
-        return not isinstance(fused, str) and _heavy(fused) and not isinstance(matrix_unit(), str)
+        return chosen == TILES or (context.batch >= _ROWS and not isinstance(fused, str) and _heavy(fused))
 
     def _by_torch(self, scan: Scan, context: Context) -> bool:
         """Whether steps run operations of torch's own, so that the reference may be as fast."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .buffers import Buffers, Gradients
 from .expressions import Graph, Node, reachable
-from .multiply import BY_TORCH
+from .multiply import BY_TORCH, Multiply
 from .plan import Plan
 from .stages import Store
 
@@ -123,7 +123,7 @@ class TorchLoop:
     """Runs a plan's loops. Holds no tensors; one serves all calls."""
 
     name = "torch"
-    multiply = BY_TORCH
+    multiply: Multiply = BY_TORCH
     adds_bias = False
     in_place = False
 

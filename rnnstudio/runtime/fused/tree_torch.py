@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .expressions import Node, reachable
-from .multiply import BY_TORCH
+from .multiply import BY_TORCH, Multiply
 from .stages import Place, Store
 from .torch_loop import FUNCTIONS
 from .tree_buffers import TreeBuffers, TreeGradients, missing_row
@@ -46,7 +46,7 @@ class TreeTorchLoop:
     """Runs a plan's loops. Holds no tensors; one serves all calls."""
 
     name = "torch"
-    multiply = BY_TORCH
+    multiply: Multiply = BY_TORCH
     in_place = False
 
     def inputs(self, words: frozenset[str]) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .buffers import Buffers, Gradients
 from .canonical import Declined
-from .multiply import BY_TORCH
+from .multiply import BY_TORCH, Multiply
 from .plan import Plan
 from .stages import Product
 from .triton_source import Kernel, Key, backward_kernels, forward_kernels, text_of, why_not
@@ -83,7 +83,7 @@ class TritonLoop:
     name = "Triton"
     adds_bias = False
     in_place = False
-    multiply = BY_TORCH
+    multiply: Multiply = BY_TORCH
 
     def __init__(self, plan: Plan, device: torch.device) -> None:
         reason = declines(device) or why_not(plan)
