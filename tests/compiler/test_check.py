@@ -495,7 +495,7 @@ def test_attention_in_chunks_of_a_text_is_told_while_states_are_carried() -> Non
     hint = found(drawn, "SeesItsChunk")
     assert hint.severity == "hint"
     assert hint.nodes == ("looks",)
-    assert "looks sees the steps of its own chunk only" in hint.message
+    assert "“looks” sees the steps of its own chunk only" in hint.message
     assert "\n" not in hint.message
     table = DataRecipe("csv", "x.csv", options={"group": "name"}, fields=drawn.data.fields if drawn.data else ())
     quiet = (

@@ -26,7 +26,7 @@ from rnnstudio.studio.plots.gradients import TOTAL, GradientPlot, verdict
 from rnnstudio.studio.plots.loss import LossPlot
 from rnnstudio.studio.session import Session
 from rnnstudio.training.events import Answered, Probed, Sampled, StepDone, Validated
-from tests.training.designs import continuer, series_file
+from tests.training.series import continuer, series_file
 
 
 @pytest.fixture(autouse=True)

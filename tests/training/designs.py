@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import random
 from pathlib import Path
 from typing import Any
 
-from rnnstudio.catalog.catalog import standard
 from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.data import open_dataset
 from rnnstudio.data.dataset import Dataset
-from rnnstudio.design.design import Design, frozen
+from rnnstudio.design.design import Design
 from rnnstudio.design.recipe import DataRecipe
 from rnnstudio.training.events import Event, StepDone
 from rnnstudio.training.settings import TrainingSettings, settings_from
 from rnnstudio.training.trainer import Trainer
+from tests.training.series import design_of
 
 SENTENCE = "the sea sees the sun and the sun sets in the sea; a ship sails on, and on it goes at dawn"
 
@@ -34,14 +33,6 @@ def text_file(folder: Path, characters: int = 6000) -> Path:
     return path
 
 
-def series_file(folder: Path, rows: int = 300, scale: float = 1.0) -> Path:
-    lines = ["year,wave"]
-    lines += [f"{1700 + t},{scale * (3 + math.sin(t / 3) + 0.3 * math.sin(t / 7)):.6f}" for t in range(rows)]
-    path = folder / "wave.csv"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
 def language_model(path: Path, hidden: int = 16, dropout: float = 0.0) -> Design:
     """Characters → embedding → LSTM → dropout → scores of the next character."""
     recipe = open_dataset(DataRecipe("text", path.name, split=(0.8, 0.1, 0.1)), path.parent).recipe
@@ -53,7 +44,7 @@ def language_model(path: Path, hidden: int = 16, dropout: float = 0.0) -> Design
     s.add("readout", "Linear", at=(4, 0), params={"units": recipe.field("text").size}, input="dropout")
     s.add("next", "TokenTarget", at=(4, 1), params={"field": "next"})
     s.add("loss", "CrossEntropy", at=(5, 0), prediction="readout", target="next")
-    return _design("language", s, recipe, "LSTM")
+    return design_of("language", s, recipe, "LSTM")
 
 
 def forecaster(path: Path, hidden: int = 8, squash: str = "Tanh", k: int = 1) -> Design:
@@ -68,7 +59,7 @@ def forecaster(path: Path, hidden: int = 8, squash: str = "Tanh", k: int = 1) ->
     s.add("readout", "Linear", at=(3, 0), params={"units": 1}, input="state")
     s.add("targets", "FeatureTarget", at=(3, 1))
     s.add("loss", "MeanSquaredError", at=(4, 0), prediction="readout", target="targets")
-    return _design("forecast", s, recipe)
+    return design_of("forecast", s, recipe)
 
 
 def self_fed(path: Path, hidden: int = 8) -> Design:
@@ -82,7 +73,7 @@ def self_fed(path: Path, hidden: int = 8) -> Design:
     s.add("before", "Delay", at=(2, 1), params={"axis": "time", "width": hidden}, input="state")
     s.add("readout", "Linear", at=(4, 0), params={"units": 1}, input="state")
     s.add("loss", "MeanSquaredError", at=(5, 0), prediction="readout", target="targets")
-    return _design("self fed", s, recipe.recipe)
+    return design_of("self fed", s, recipe.recipe)
 
 
 def copier(path: Path, hidden: int = 24) -> Design:
@@ -99,27 +90,7 @@ def copier(path: Path, hidden: int = 24) -> Design:
     s.add("decoder", "cell", at=(4, 1), params={"cell": "GRU", "units": hidden}, x="embedding", h0="thought")
     s.add("readout", "Linear", at=(5, 1), params={"units": recipe.field("text").size}, input="decoder.h")
     s.add("loss", "CrossEntropy", at=(6, 1), prediction="readout", target="target")
-    return _design("copier", s, recipe, "GRU")
-
-
-def continuer(path: Path, hidden: int = 12) -> Design:
-    """An encoder reads a stretch of a series, a decoder writes the stretch one step later, fed with what it wrote."""
-    recipe = open_dataset(DataRecipe("csv", path.name, options={"order": "year"}, split=(0.7, 0.15, 0.15)), path.parent)
-    s = Sketch()
-    s.add("inputs", "FeatureInput", at=(0, 0), params={"axis": "source"})
-    s.add("encoder", "cell", at=(1, 0), params={"cell": "GRU", "units": hidden}, x="inputs")
-    s.add("thought", "Last", at=(2, 0), input="encoder.h")
-    s.add("targets", "FeatureTarget", at=(0, 2), params={"axis": "target"})
-    s.add("feedback", "Feedback", at=(1, 2), prediction="readout", target="targets")
-    s.add("decoder", "cell", at=(3, 1), params={"cell": "GRU", "units": hidden}, x="feedback", h0="thought")
-    s.add("readout", "Linear", at=(4, 1), params={"units": 1}, input="decoder.h")
-    s.add("loss", "MeanSquaredError", at=(5, 1), prediction="readout", target="targets")
-    return _design("continuer", s, recipe.recipe, "GRU")
-
-
-def _design(name: str, sketch: Sketch, recipe: DataRecipe, *cells: str) -> Design:
-    library = standard().cells
-    return Design(name=name, graph=sketch.graph(), cells=frozen({cell: library[cell] for cell in cells}), data=recipe)
+    return design_of("copier", s, recipe, "GRU")
 
 
 def data_of(design: Design, folder: Path) -> Dataset:

@@ -18,16 +18,8 @@ from rnnstudio.runtime.generate import Choice
 from rnnstudio.training.answering import Answerer, answerer_of
 from rnnstudio.training.events import Answered, Sampled, Validated
 from rnnstudio.training.runs import Run
-from tests.training.designs import (
-    continuer,
-    copier,
-    data_of,
-    forecaster,
-    language_model,
-    series_file,
-    text_file,
-    trainer,
-)
+from tests.training.designs import copier, data_of, forecaster, language_model, text_file, trainer
+from tests.training.series import continuer, series_file
 
 SMALL = {"steps": 60, "chunk": 5, "batch_size": 16, "learning_rate": 0.02, "validate_every": 30, "sample_every": 30}
 

@@ -25,7 +25,8 @@ from rnnstudio.training.optim import make_optimiser, rate_factor
 from rnnstudio.training.outbox import Outbox
 from rnnstudio.training.runs import Run, list_runs
 from rnnstudio.training.settings import settings_from
-from tests.training.designs import forecaster, language_model, self_fed, series_file, settings, text_file, trainer
+from tests.training.designs import forecaster, language_model, self_fed, settings, text_file, trainer
+from tests.training.series import series_file
 
 
 def _step(number: int) -> StepDone:

@@ -22,7 +22,8 @@ from rnnstudio.design.storage import save
 from rnnstudio.training.evaluate import evaluate, load_trained
 from rnnstudio.training.events import CheckpointSaved, Finished, StepDone, Validated
 from rnnstudio.training.runs import Run
-from tests.training.designs import forecaster, series_file, steps_of, trainer
+from tests.training.designs import forecaster, steps_of, trainer
+from tests.training.series import series_file
 
 ROWS = 900
 RIDGE = {"optimiser": "ridge", "weight_decay": 1e-4, "steps": 0, "epochs": 10, "batch_size": 2, "chunk": 50}

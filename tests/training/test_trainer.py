@@ -36,17 +36,8 @@ from rnnstudio.training.requests import Request, interrupt_stops
 from rnnstudio.training.runs import Run
 from rnnstudio.training.trainer import Trainer
 from rnnstudio.training.validation import evaluation_batches, looks_back_only, validate
-from tests.training.designs import (
-    data_of,
-    forecaster,
-    kinds_of,
-    language_model,
-    series_file,
-    settings,
-    steps_of,
-    text_file,
-    trainer,
-)
+from tests.training.designs import data_of, forecaster, kinds_of, language_model, settings, steps_of, text_file, trainer
+from tests.training.series import series_file
 
 
 @pytest.fixture

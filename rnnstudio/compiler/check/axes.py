@@ -19,8 +19,8 @@ def along_axes(run: Run) -> None:
     for top, axis in _second_names(run):
         if _is_carried(run, axis):
             text = (
-                f"{top.label} sees the steps of its own chunk only: what goes on from chunk to chunk (Carry state) are "
-                "the states of loops; a longer chunk lets it see further"
+                f"“{top.label}” sees the steps of its own chunk only: Carry state carries the states of loops from "
+                "chunk to chunk, no steps to look back at; a longer chunk lets it see further"
             )
             run.report("SeesItsChunk", "hint", text, MAIN, (top.id,))
     for top, node, axis in _in_order(run) if run.context.trees else ():
