@@ -444,8 +444,8 @@ def test_what_the_loops_run_on_is_said_once_it_is_settled(tmp_path: Path) -> Non
     events = list(trainer(language_model(text_file(tmp_path)), tmp_path, steps=6).events())
     started = next(e for e in events if isinstance(e, Started))
     chosen = [e for e in events if isinstance(e, LoopsChosen)]
-    assert "times both" in started.lowerings[0]
+    assert "times them" in started.lowerings[0]
     assert len(chosen) == 1
-    assert "times both" not in chosen[0].lowerings[0]
+    assert "times them" not in chosen[0].lowerings[0]
     assert Run.open(tmp_path / "run").events()[-1] == events[-1]
     assert chosen[0] in Run.open(tmp_path / "run").events()

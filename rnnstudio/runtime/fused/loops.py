@@ -230,10 +230,20 @@ class Loops:
         plain = isinstance(fused, FusedLoop) and fused.plan.form.plain is not None
         if plain and own == TORCH:
             return self._timed(scan, f"{own} or {REFERENCE}", f"no layer of torch.nn: {scan.why_not}{why}")
+        both, unit = self._with_tiles(fused, own)
         if not named and scan.name not in self._gpu.out:
-            rest = f", {outlook(fused)}" if isinstance(fused, FusedLoop) else ""
-            return f"{own}{rest} (no layer of torch.nn: {scan.why_not}{why})"
-        return self._timed(scan, f"{own} or {named}", f"recognised by its structure{why}", named)
+            why = f"no layer of torch.nn: {scan.why_not}{why}{unit}"
+            if own != both:
+                return self._timed(scan, f"{both}, {outlook(fused)}", why)
+            return f"{own}, {outlook(fused)} ({why})"
+        return self._timed(scan, f"{both} or {named}", f"recognised by its structure{why}{unit}", named)
+
+    def _with_tiles(self, fused: FusedLoop | FusedTree, own: str) -> tuple[str, str]:
+        """Machine code with and without the matrix unit where both serve in training; else why the unit does not."""
+        if own != MACHINE or TILES not in LOWERINGS or not _heavy(fused):
+            return own, ""
+        unit = matrix_unit()
+        return (own, f"; {unit}") if isinstance(unit, str) else (f"{own}, with or without the matrix unit", "")
 
     def _tree_line(self, scan: Scan, reference: bool) -> str:
         how = "level by level, all trees of the batch at once"
@@ -244,18 +254,22 @@ class Loops:
             return f"reference loop, {how} (not fused: {fused})"
         without = tree_codegen.why_not(fused.plan) or self._no_compiler
         if MACHINE in LOWERINGS and not without:
-            return f"{self.choices.get(scan.name, MACHINE)}, on a GPU {TORCH}, {how}"
+            both, unit = self._with_tiles(fused, MACHINE)
+            rest = f", on a GPU {TORCH}, {how}"
+            if both != MACHINE:
+                return self._timed(scan, f"{both}{rest}", "two ways to make the products", rest=rest)
+            return f"{self.choices.get(scan.name, MACHINE)}{rest}" + (f" ({unit[2:]})" if unit else "")
         return f"{self.choices.get(scan.name, TORCH)}, {how}" + (f" (no {MACHINE}: {without})" if without else "")
 
-    def _timed(self, scan: Scan, either: str, why: str, named: str = "") -> str:
+    def _timed(self, scan: Scan, either: str, why: str, named: str = "", rest: str = "") -> str:
         """Where a contest decides: what it has decided, or that it will."""
         chosen = self.choices.get(scan.name, "")
         if not chosen:
-            return f"{either} ({why}; the first training step times both)"
+            return f"{either} ({why}; the first training step times them)"
         times = self._times.get(scan.name, {})
         took = "; ".join(f"{named if name == KERNEL else name} {s * 1000:.1f} ms" for name, s in times.items())
         said = "; ".join(part for part in (took or "chosen before", self._gpu.remarks(scan)) if part)
-        return f"{named if chosen == KERNEL else chosen} ({said})"
+        return f"{named if chosen == KERNEL else chosen}{rest} ({said})"
 
 
 def _runner(name: str, fused: FusedLoop | FusedTree, dtype: torch.dtype) -> contest.Runner:

@@ -30,6 +30,10 @@ _SHAPES = {_SQUARE: ((2, 2), (2, 1), (1, 2), (1, 1)), _WIDE: ((1, 4), (1, 3), (1
 _LEFT, _RIGHT = (4, 5, 6), 7
 """Registers for tiles of A and of B; 6 belongs to B in square products."""
 
+_TERMS = ((0, 2), (0, 1), (1, 1), (1, 0), (2, 0), (0, 0))
+"""Parts of A and of B that are multiplied, in this order whatever the shape: C does not depend on how rows are shared
+out. The largest come last."""
+
 _DECLARED = """
 declare void @llvm.x86.ldtilecfg(ptr)
 declare void @llvm.x86.tilerelease()
@@ -150,10 +154,10 @@ def _load(f: Function, tile: int, base: str, part: int) -> None:
 
 
 def _square(f: Function, a: list[str], b: list[str]) -> None:
-    """Up to 2 × 2 tiles. Small terms come first, and each of the tiles is loaded as seldom as eight registers allow."""
+    """Up to 2 × 2 tiles. Each is loaded as seldom as eight registers allow."""
     left, right = _LEFT[:2], (_RIGHT, _LEFT[2])
     held: dict[tuple[str, int], int] = {}
-    for i, j in ((0, 2), (0, 1), (0, 0), (2, 0), (1, 0), (1, 1)):
+    for i, j in _TERMS:
         for side, bases, registers, part in (("a", a, left, i), ("b", b, right, j)):
             for n, base in enumerate(bases):
                 if held.get((side, n)) != part:
@@ -168,10 +172,10 @@ def _wide(f: Function, a: str, b: list[str]) -> None:
     """1 × up to 4 tiles: all parts of A are held."""
     for part, tile in enumerate(_LEFT):
         _load(f, tile, a, part)
-    for j, parts in ((2, (0,)), (1, (1, 0)), (0, (2, 1, 0))):
+    for j in range(PARTS - 1, -1, -1):
         for n, base in enumerate(b):
             _load(f, _RIGHT, base, j)
-            for i in parts:
+            for i in (i for i, other in _TERMS if other == j):
                 f.emit(f"call void @llvm.x86.tdpbf16ps(i8 {n}, i8 {_LEFT[i]}, i8 {_RIGHT})")
 
 

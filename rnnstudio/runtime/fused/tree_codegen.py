@@ -21,7 +21,7 @@ from .stages import Place, Store
 from .team import LOOPS, ROWS, team_code
 from .tree_form import REDUCED, TreeProduct
 from .tree_inputs import Inputs
-from .tree_matrices import MATRICES, matvec, outer, vecmat
+from .tree_matrices import MATRICES, groups, matvec, outer, vecmat
 from .tree_plan import TreePlan
 
 
@@ -270,8 +270,8 @@ class _LevelLoop:
         with f.loop(*rows) as r:
             node = self.number(("parent", 0), r) if edge else r
             row = _Row(node, r if edge else "", self.number(("child", 0), r) if edge else "", part)
-            for width in sorted({s.node.width for s in stores}, reverse=True):
-                _Group(self, plan, [s for s in stores if s.node.width == width], width, number).emit(row)
+            for group in groups(stores):
+                _Group(self, plan, group, group[0].node.width, number).emit(row)
 
 
 class _Columns:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from .expressions import Node, reachable
 from .stages import Place, Store
+from .tree_matrices import MATRICES, groups
 from .tree_plan import TreePlan
 
 Span = tuple[bool, int, int]
 """Columns of pre-activations: whether of edges, first, last + 1."""
 
 _ALONG = ("total", "top")
-_MATRICES = frozenset(("matvec", "vecmat", "outer"))
 
 
 def tree_in_place(plan: TreePlan) -> bool:
@@ -29,9 +29,8 @@ def _level_in_place(plan: TreePlan) -> bool:
     written: list[Span] = []
     for stage in reversed(plan.stages):
         written += [_span(plan, int(place[1]), at, width) for place, at, width in stage.cleared if place[0] == "dslot"]
-        for width in sorted({s.node.width for s in stage.back_stores}, reverse=True):
-            group = [s for s in stage.back_stores if s.node.width == width]
-            reads, same = _reads(plan, group, width)
+        for group in groups(stage.back_stores):
+            reads, same = _reads(plan, group, group[0].node.width)
             targets = [s for s in group if s.place[0] == "dslot"]
             again = [_store_span(plan, s) for s in targets if plan.spaces.edge(s.node) and not plan.edge_place(s.place)]
             once = [span for span in (_store_span(plan, s) for s in targets) if span not in again]
@@ -56,7 +55,7 @@ def _reads(plan: TreePlan, group: Sequence[Store], width: int) -> tuple[set[Span
         return node.number in plan.held
 
     nodes = reachable([s.node for s in group], given)
-    if any(n.op in _MATRICES for n in nodes):
+    if any(n.op in MATRICES for n in nodes):
         return {span for node in nodes for span in _places(plan, node)}, set()
     whole = {n.number: n for n in nodes if n.op in _ALONG and not given(n)}
     ahead = reachable([arg for node in whole.values() for arg in node.args], given)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .ir import Function
+from .stages import Store
 
 MATRICES = ("matvec", "vecmat", "outer")
 _AT_ONCE = 4
 """Vectors of sums that vecmat keeps in registers."""
+
+
+def groups(stores: Sequence[Store]) -> list[list[Store]]:
+    """Stores as one row does them: those of one width together, gradients of matrices, which lie over them, last."""
+    keys = sorted({(s.node.op == "outer", -s.node.width) for s in stores})
+    return [[s for s in stores if (s.node.op == "outer", -s.node.width) == key] for key in keys]
 
 
 def matvec(f: Function, matrix: str, vector: str, height: int, width: int, into: str) -> None:

@@ -53,6 +53,8 @@ def _matrix(tensor: Tensor, block: TensorBlock) -> Tensor:
 def _tensor_gradient(
     shape: torch.Size, blocks: Sequence[TensorBlock], gradients: Sequence[Tensor | None]
 ) -> Tensor | None:
+    if all(block.folded for block in blocks):
+        return _unfolded(shape, blocks, gradients)
     whole: Tensor | None = None
     for block, flat in zip(blocks, gradients, strict=True):
         if flat is None:
@@ -62,9 +64,21 @@ def _tensor_gradient(
         own = flat.view(shape[0], last - first, -1)
         if block.turned:
             whole[:, :, first:last] += own.transpose(1, 2)
-        elif not block.folded:
-            whole[:, first:last] += own
         else:
-            whole[:, first:last, first:] += own
-            whole[:, last:, first:last] += own[:, :, last - first :].transpose(1, 2)
+            whole[:, first:last] += own
+    return whole
+
+
+def _unfolded(shape: torch.Size, blocks: Sequence[TensorBlock], gradients: Sequence[Tensor | None]) -> Tensor | None:
+    """Folded blocks hold each entry of the tensor once."""
+    given = [flat for flat in gradients if flat is not None]
+    if not given:
+        return None
+    whole = given[0].new_empty(shape) if len(given) == len(blocks) else given[0].new_zeros(shape)
+    for block, flat in zip(blocks, gradients, strict=True):
+        if flat is not None:
+            first, last = block.rows
+            own = flat.view(shape[0], last - first, -1)
+            whole[:, first:last, first:] = own
+            whole[:, last:, first:last] = own[:, :, last - first :].transpose(1, 2)
     return whole

@@ -26,7 +26,7 @@ def trained(net: Network, steps: int = 4) -> Network:
 def test_the_first_training_step_holds_the_contest_and_the_record_keeps_its_winner() -> None:
     made = program(CELLS["lstm"], 8)
     net = Network(made)
-    assert "the first training step times both" in net.lowerings()[0]
+    assert "the first training step times them" in net.lowerings()[0]
     assert net.lowering_choices() == {}
     trained(net)
     (winner,) = net.lowering_choices().values()
