@@ -37,6 +37,8 @@ class Forest:
                 remedy="Parents are node numbers from 0, and −1 at the root.",
             )
         self.batch, self.size = batch, size
+        self.tables: object = None
+        """What a lowering has made of the trees, for all its loops."""
         self._given = (parents, lengths)
         example, node = np.nonzero(real)
         above = parent[example, node]

@@ -38,6 +38,17 @@ def take_rows(table: Tensor, numbers: Tensor, rows: Tensor) -> Tensor:
     return rows
 
 
+def take_or_zero(table: Tensor, numbers: Tensor, rows: Tensor) -> Tensor:
+    """rows[i] = table[numbers[i]], or zeros where the number is negative. Shapes as in `add_rows`."""
+    code = _code(table.dtype) if table.device.type == "cpu" else None
+    if code is None or table.stride(1) != 1 or rows.stride(1) != 1:
+        there = numbers >= 0
+        rows.zero_()[there] = table.index_select(0, numbers[there])
+        return rows
+    _run(code.take_or_zero, table, numbers, rows)
+    return rows
+
+
 def _run(call: Callable[..., None], table: Tensor, numbers: Tensor, rows: Tensor) -> None:
     n, width = rows.shape
     numbers = numbers.contiguous()
@@ -49,6 +60,7 @@ class _RowCode:
     code: Code
     add: Callable[..., None]
     take: Callable[..., None]
+    take_or_zero: Callable[..., None]
 
 
 @lru_cache(maxsize=4)
@@ -57,10 +69,15 @@ def _code(dtype: torch.dtype) -> _RowCode | None:
         return None
     target = host(dtype == torch.float64)
     try:
-        code = compile_ir(declarations(target) + adding(target) + taking(target), target, {})
+        code = compile_ir(declarations(target) + moving(target), target, {})
     except CannotCompile:
         return None
-    return _RowCode(code, _ROWS(code.address("add_rows")), _ROWS(code.address("take_rows")))
+    return _RowCode(code, *(_ROWS(code.address(name)) for name in ("add_rows", "take_rows", "take_or_zero")))
+
+
+def moving(t: Target) -> str:
+    """All functions."""
+    return adding(t) + taking(t) + taking(t, or_zero=True)
 
 
 def adding(t: Target) -> str:
@@ -72,16 +89,16 @@ def adding(t: Target) -> str:
     return _row_by_row(t, "add_rows", add)
 
 
-def taking(t: Target) -> str:
-    """@take_rows, with the arguments of @add_rows."""
+def taking(t: Target, *, or_zero: bool = False) -> str:
+    """@take_rows, with the arguments of @add_rows; @take_or_zero: zeros for negative numbers."""
 
     def take(f: Function, entry: str, row: str, mask: str) -> None:
         f.store(f.load(entry, mask), row, mask)
 
-    return _row_by_row(t, "take_rows", take)
+    return _row_by_row(t, "take_or_zero" if or_zero else "take_rows", take, or_zero=or_zero)
 
 
-def _row_by_row(t: Target, name: str, do: Callable[[Function, str, str, str], None]) -> str:
+def _row_by_row(t: Target, name: str, do: Callable[[Function, str, str, str], None], *, or_zero: bool = False) -> str:
     args = "ptr noalias %table, ptr noalias %numbers, ptr noalias %rows, i64 %to, i64 %from, i64 %n, i64 %width"
     f = Function(t, f"define void @{name}({args}) nounwind")
     whole = f.mul(f.let(f"sdiv i64 %width, {t.lanes}"), t.lanes)
@@ -91,9 +108,16 @@ def _row_by_row(t: Target, name: str, do: Callable[[Function, str, str, str], No
         place = f.let(f"getelementptr i64, ptr %numbers, i64 {i}", "p")
         number = f.let(f"load i64, ptr {place}, align 8")
         target, source = f.address("%table", f.mul(number, "%to")), f.address("%rows", f.mul(i, "%from"))
-        with f.loop("0", whole, str(t.lanes)) as j:
+        stop, rest = whole, some
+        if or_zero:
+            there = f.let(f"icmp sge i64 {number}, 0")
+            stop, rest = f.let(f"select i1 {there}, i64 {whole}, i64 0"), f.let(f"and i1 {there}, {some}")
+            with f.when(f.let(f"xor i1 {there}, true")):
+                size = f.mul("%width", t.size)
+                f.emit(f"call void @llvm.memset.p0.i64(ptr {source}, i8 0, i64 {size}, i1 false)")
+        with f.loop("0", stop, str(t.lanes)) as j:
             do(f, f.address(target, j), f.address(source, j), "")
-        with f.when(some):
+        with f.when(rest):
             do(f, f.address(target, whole), f.address(source, whole), mask)
     f.emit("ret void")
     return f.text()

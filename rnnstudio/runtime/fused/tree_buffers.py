@@ -16,10 +16,14 @@ from .tree_rows import TreeRows
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Which row of a table each node reads, [nodes] int64; inner nodes read the first `inner` rows alone."""
+    """Which row of a table each node reads, [nodes] int64; inner nodes read the first `inner` rows alone.
+
+    present: which rows of a larger table, that of the embedding, these are, [rows] int64.
+    """
 
     rows: Tensor
     inner: int
+    present: Tensor
 
 
 @dataclass(slots=True)
@@ -80,8 +84,8 @@ class TreeGradients:
     sources: list[Tensor]
     vectors: dict[str, Tensor]
     reads: dict[str, Tensor]
-    tables: dict[tuple[str, int], Tensor] = field(default_factory=dict)
-    """By table and first column: gradients of the products of tables."""
+    arriving: dict[tuple[str, bool, int, int, int], Tensor] = field(default_factory=dict)
+    """Gradients of the products over all nodes, by what tells them apart."""
 
     def whole(self, plan: TreePlan, place: Place) -> Tensor:
         """The buffer of a place, slots without the columns of others."""

@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from .function import kept_for_another
 from .multiply import Multiply
-from .table_rows import add_rows, take_rows
+from .table_rows import add_rows, take_or_zero, take_rows
 from .together import Stacks
 from .tree_buffers import TreeBuffers, TreeGradients, Words, allocate, gradients, missing_row
 from .tree_hoisted import bias_gradients, project, read_gradients, weight_gradients
@@ -71,7 +71,7 @@ def tree_names(plan: TreePlan) -> TreeNames:
 @dataclass(frozen=True, slots=True)
 class TreeJob:
     """One call. like: gives dtype and device. words: see TreeBuffers. padded: reads that are [places, width], with
-    padding; all others have a row for every node (or, of a table, for every word).
+    padding; all others have a row for every node; those of `words` are the whole table.
     """
 
     plan: TreePlan
@@ -92,17 +92,19 @@ class TreeJob:
         }
 
     def at_nodes(self, name: str, x: Tensor) -> Tensor:
-        """A read with a row for every node."""
+        """A read with a row for every node, or for every word."""
+        if name in self.words:
+            present = self.words[name].present
+            return take_rows(x, present, x.new_empty(len(present), x.shape[1]))
         return self.taken(x) if name in self.padded else x
 
     def taken(self, x: Tensor) -> Tensor:
         """[places, width] → [nodes, width]."""
-        return take_rows(x, self.rows.forest.place, x.new_empty(self.rows.nodes, x.shape[1]))
+        return take_rows(x, self.rows.lies, x.new_empty(self.rows.nodes, x.shape[1]))
 
     def placed(self, x: Tensor) -> Tensor:
         """[nodes, width] → [places, width], zero at padding."""
-        forest = self.rows.forest
-        return add_rows(x.new_zeros(forest.size * forest.batch, x.shape[1]), forest.place, x)
+        return take_or_zero(x, self.rows.node, x.new_empty(self.rows.size * self.rows.batch, x.shape[1]))
 
 
 def run_tree_loop(job: TreeJob, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
@@ -187,6 +189,9 @@ class _TreeLoop(torch.autograd.Function):
         dbiases = bias_gradients(b, d, biases, wanted[4])
         reads = {name: x for name, x in d.reads.items() if wanted[0][name]}
         reads |= {name: job.placed(reads[name]) for name in job.padded if name in reads}
+        for name in reads.keys() & job.words.keys():
+            table = tensors[job.names.reads.index(name)]
+            reads[name] = add_rows(torch.zeros_like(table), job.words[name].present, reads[name])
         found: list[Tensor | None] = [reads.get(name) for name in job.names.reads]
         found += [d.vectors[name] if wanted[1][name] else None for name in job.names.vectors]
         found += [_missing_gradient(b, d, path) if wanted[2][path] else None for path in job.names.missing]

@@ -7,6 +7,8 @@ for each token that occurs, and nodes take its rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -79,17 +81,25 @@ def _project_apart(b: TreeBuffers, inputs: Inputs, weights: Mapping[str, Tensor]
         if product.source[1] in inputs.words:
             b.tables[i] = b.multiply(source, weight)
             continue
-        target = b.slots[0][_first(b, product) :].narrow(1, product.offset, product.size)
+        target = _part(b.slots[0], (_first(b, product), None), product.offset, product.size)
         b.multiply(source, weight, target, add=inputs.added[-1, i])
 
 
-def _rows(b: TreeBuffers, product: TreeProduct) -> slice:
-    """The rows of a product's source: of nodes or edges, or of a table."""
+def _rows(b: TreeBuffers, product: TreeProduct) -> tuple[int, int | None]:
+    """(first, last + 1 if not all) of the rows of a product's source: of nodes or edges, or of a table."""
     first = _first(b, product)
     kind, key = product.source
     if kind == "read" and key in b.words:
-        return slice(0, b.words[str(key)].inner) if first else slice(None)
-    return slice(first, None)
+        return 0, b.words[str(key)].inner if first else None
+    return first, None
+
+
+def _part(x: Tensor, rows: tuple[int, int | None], start: int, width: int) -> Tensor:
+    """Some rows and columns."""
+    first, last = rows
+    if first or last is not None:
+        x = x[first:last]
+    return x if width == x.shape[1] else x.narrow(1, start, width)
 
 
 def source_rows(b: TreeBuffers, product: TreeProduct) -> Tensor:
@@ -99,21 +109,22 @@ def source_rows(b: TreeBuffers, product: TreeProduct) -> Tensor:
         whole = b.reads[str(key)]
     else:
         whole = b.children[str(key)] if kind == "state" else b.sources[int(key)]
-    return whole[_rows(b, product)].narrow(1, product.start, product.width)
+    return _part(whole, _rows(b, product), product.start, product.width)
 
 
 def _arriving(b: TreeBuffers, d: TreeGradients, product: TreeProduct) -> Tensor:
     """[rows, size]: the gradient of a product's result; for a table, summed for each of its rows."""
-    first = _first(b, product)
-    own = d.slots[product.edge][first:].narrow(1, product.offset, product.size)
     kind, name = product.source
-    if kind != "read" or name not in b.words:
-        return own
-    key = (str(name), product.offset)
-    if key not in d.tables:
-        table = own.new_zeros(len(source_rows(b, product)), product.size)
-        d.tables[key] = add_rows(table, b.words[str(name)].rows[first:], own)
-    return d.tables[key]
+    first, of_table = _first(b, product), kind == "read" and name in b.words
+    key = (str(name) if of_table else "", product.edge, first, product.offset, product.size)
+    if key not in d.arriving:
+        own = _part(d.slots[product.edge], (first, None), product.offset, product.size)
+        if of_table:
+            words = b.words[str(name)]
+            table = own.new_zeros(words.inner if first else len(b.reads[str(name)]), product.size)
+            own = add_rows(table, words.rows[first:] if first else words.rows, own)
+        d.arriving[key] = own
+    return d.arriving[key]
 
 
 def weight_gradients(
@@ -126,7 +137,7 @@ def weight_gradients(
             continue
         part = b.multiply(_arriving(b, d, product).t(), source_rows(b, product))
         heights = [piece.rows[1] - piece.rows[0] for piece in product.pieces]
-        for piece, own in zip(product.pieces, torch.split(part, heights), strict=True):
+        for piece, own in zip(product.pieces, part.split_with_sizes(heights), strict=True):
             if not wanted[piece.weight]:
                 continue
             weight = weights[piece.weight]
@@ -154,7 +165,7 @@ def read_gradients(
             continue
         if name not in d.reads:
             d.reads[name] = torch.zeros_like(whole)
-        target = d.reads[name][_rows(b, product)].narrow(1, product.start, product.width)
+        target = _part(d.reads[name], _rows(b, product), product.start, product.width)
         b.multiply(columns, weight, target, add=True)
 
 
@@ -162,41 +173,58 @@ def bias_gradients(
     b: TreeBuffers, d: TreeGradients, biases: Mapping[str, Tensor], wanted: Mapping[str, bool]
 ) -> dict[str, Tensor]:
     """Gradient of every wanted bias: the sum of its slots' gradients over all their rows."""
-    plan = b.plan
-    totals: dict[tuple[str, int], Tensor] = {}
-    spans = _spans(plan)
-    tables = {n: p for p in plan.projections if p.source[1] in b.words for n in p.slots}
     found: dict[str, Tensor] = {}
-    for number, slot in enumerate(plan.form.slots):
-        if not any(wanted[path] for path, _, _ in slot.biases):
+    for rows in _bias_rows(b.plan, frozenset(b.words)):
+        some = [each for each in rows.biases if wanted[each[0]]]
+        if not some:
             continue
-        at, first_row = plan.offsets[number], b.rows.leaves if number in plan.inner else 0
-        if number in tables:  # the rows are summed for each word already
-            flat, rows = _arriving(b, d, tables[number]), "words"
-            at -= tables[number].offset
+        if rows.table is not None:
+            flat = _arriving(b, d, b.plan.projections[rows.table])  # summed for each word already
         else:
-            edge = plan.spaces.slots[number]
-            flat, rows = d.slots[edge][first_row:, slice(*spans[edge])], "edges" if edge else "nodes"
-            at -= spans[edge][0]
-        key = (rows, tables[number].offset if number in tables else first_row)
-        if key not in totals:
-            totals[key] = torch.mm(flat.new_ones(1, len(flat)), flat)[0]  # faster than a sum over rows
-        part = totals[key].narrow(0, at, slot.width)
-        for path, first, last in slot.biases:
-            if not wanted[path]:
+            first = (b.rows.leaves if rows.inner else 0, None)
+            flat = _part(d.slots[rows.edge], first, rows.start, rows.stop - rows.start)
+        total = flat[0] if len(flat) == 1 else torch.mm(flat.new_ones(1, len(flat)), flat)[0]  # faster than a sum
+        for path, first_row, last_row, at in some:
+            part = total[at : at + last_row - first_row]
+            if path not in found and len(part) == len(biases[path]) and not rows.shared:
+                found[path] = part
                 continue
             if path not in found:
                 found[path] = torch.zeros_like(biases[path])
-            found[path][first:last] += part
+            found[path][first_row:last_row] += part
     return found
 
 
-def _spans(plan: TreePlan) -> dict[bool, tuple[int, int]]:
-    """(first, last + 1) of the columns among which all slots with a bias are, of nodes and of edges."""
-    found: dict[bool, tuple[int, int]] = {}
+@dataclass(slots=True)
+class _BiasRows:
+    """Rows whose sum holds the gradients of some biases: of a projection's table, or columns start … stop − 1 of the
+    pre-activations of nodes (without leaves if inner) or edges. biases: (path, its first row, its last row + 1, first
+    column). shared: whether some columns belong to several biases.
+    """
+
+    table: int | None
+    edge: bool
+    inner: bool
+    start: int
+    stop: int
+    shared: bool
+    biases: list[tuple[str, int, int, int]]
+
+
+@lru_cache(maxsize=64)
+def _bias_rows(plan: TreePlan, words: frozenset[str]) -> list[_BiasRows]:
+    tables = {n: i for i, p in enumerate(plan.projections) if p.source[1] in words for n in p.slots}
+    groups: dict[tuple[int | None, bool, bool], list[int]] = {}
     for number, slot in enumerate(plan.form.slots):
         if slot.biases:
-            edge, at = plan.spaces.slots[number], plan.offsets[number]
-            first, last = found.get(edge, (at, at))
-            found[edge] = min(first, at), max(last, at + slot.width)
+            key = (tables.get(number), plan.spaces.slots[number], number in plan.inner)
+            groups.setdefault(key, []).append(number)
+    found = []
+    for (table, edge, inner), numbers in groups.items():
+        slots = [(plan.offsets[n], plan.form.slots[n]) for n in numbers]
+        start = min(at for at, _ in slots) if table is None else plan.projections[table].offset
+        stop = max(at + slot.width for at, slot in slots)
+        biases = [(path, first, last, at - start) for at, slot in slots for path, first, last in slot.biases]
+        shared = any(len(slot.biases) > 1 for _, slot in slots)
+        found.append(_BiasRows(table, edge, inner, start, stop, shared, biases))
     return found

@@ -54,11 +54,20 @@ class TreeMachineLoop:
         self.target: Target = target or host(dtype == torch.float64)
         self._symbols = openmp() if team else {}
         self.multiply = products_at_once(self.target)
+        self._biases: list[tuple[Key, str, int]] = [
+            (("bias", f"{n} {i}"), path, first * self.target.size)
+            for n, slot in enumerate(plan.form.slots)
+            for i, (path, first, _) in enumerate(slot.biases)
+        ]
+        self._inputs: dict[frozenset[str], Inputs] = {}
         self._codes: dict[frozenset[str], _LevelCode] = {}
         self._code(self.inputs(words))
 
     def inputs(self, words: frozenset[str]) -> Inputs:
-        return tree_inputs(self.plan, words)
+        found = self._inputs.get(words)
+        if found is None:
+            found = self._inputs[words] = tree_inputs(self.plan, words)
+        return found
 
     def _code(self, inputs: Inputs) -> _LevelCode:
         """Which reads are rows of a table is in the code; so each choice has its own."""
@@ -97,12 +106,7 @@ class TreeMachineLoop:
     def backward(self, b: TreeBuffers, d: TreeGradients) -> None:
         form = self.plan.form
         packed = {key: self.packed(w, ROWS) for key, w in b.weights.items()}
-        numbers, kept = self._common(b, packed)
-        for s in form.states:
-            table = b.rows.edge if s.how == "each" else b.rows.above
-            table = b.rows.parent_at(s.slot) if s.how == "slot" else table
-            kept.append(table)
-            numbers["back", s.delay] = table.ctypes.data
+        numbers, _kept = self._common(b, packed)
         numbers |= {("dslots", i): x.data_ptr() for i, x in enumerate(d.slots)}
         zeros = self.room(b.slots[0], max((node.width for _, node in form.yields), default=1))
         for name, node in form.yields:
@@ -122,18 +126,8 @@ class TreeMachineLoop:
 
     def _common(self, b: TreeBuffers, packed: dict[tuple[int, int], Tensor]) -> tuple[dict[Key, int], list[object]]:
         """The numbers that both tables begin with, and the index tables among them, which have to live as long."""
-        rows = b.rows
-        indices: dict[Key, Ints] = {
-            ("bounds", 0): rows.parts(self._parts(rows)),
-            ("first", 0): rows.first,
-            ("child", 0): rows.child,
-            ("parent", 0): rows.parent,
-        }
-        for s in self.plan.form.states:
-            if s.how == "slot":
-                indices["child at", s.delay] = rows.child_at(s.slot, missing_row(self.plan, s.delay, rows.nodes))
-        numbers: dict[Key, int] = {key: x.ctypes.data for key, x in indices.items()}
-        numbers["levels", 0] = len(rows.levels)
+        indices, tables = self._indices(b.rows)
+        numbers = dict(indices)
         numbers |= {("slots", i): x.data_ptr() for i, x in enumerate(b.slots)}
         numbers |= {("saved", i): x.data_ptr() for i, x in enumerate(b.saved)}
         numbers |= {("memory", i): x.data_ptr() for i, x in enumerate(b.memories)}
@@ -144,21 +138,34 @@ class TreeMachineLoop:
         assert b.inputs is not None
         numbers |= {("words", name): b.words[name].rows.data_ptr() for name in b.inputs.words}
         numbers |= {("table", i): x.data_ptr() for i, x in b.tables.items()}
-        numbers |= self._biases(b)
+        numbers |= {key: b.biases[path].data_ptr() + start for key, path, start in self._biases}
         numbers |= {("vector", name): x.data_ptr() for name, x in b.vectors.items()}
         numbers |= {("weight", f"{level} {i}"): x.data_ptr() for (level, i), x in packed.items()}
-        return numbers, [*indices.values(), *packed.values()]
+        return numbers, [*tables, *packed.values()]
 
-    def _biases(self, b: TreeBuffers) -> dict[Key, int]:
-        size = self.target.size
-        return {
-            ("bias", f"{n} {i}"): b.biases[path].data_ptr() + first * size
-            for n, slot in enumerate(self.plan.form.slots)
-            for i, (path, first, _) in enumerate(slot.biases)
-        }
+    def _indices(self, rows: TreeRows) -> tuple[dict[Key, int], list[Ints]]:
+        """Addresses of the index tables of both loops, and the tables; made once for a forest."""
+        plan, states, parts = self.plan, self.plan.form.states, self._parts(rows)
+        found = rows.indices.get((states, parts))
+        if found is None:
+            tables: dict[Key, Ints] = {
+                ("bounds", 0): rows.parts(parts),
+                ("first", 0): rows.first,
+                ("child", 0): rows.child,
+                ("parent", 0): rows.parent,
+            }
+            for s in states:
+                table = rows.edge if s.how == "each" else rows.above
+                tables["back", s.delay] = rows.parent_at(s.slot) if s.how == "slot" else table
+                if s.how == "slot":
+                    tables["child at", s.delay] = rows.child_at(s.slot, missing_row(plan, s.delay, rows.nodes))
+            numbers: dict[Key, int] = {key: x.ctypes.data for key, x in tables.items()}
+            numbers["levels", 0] = len(rows.levels)
+            found = rows.indices[states, parts] = numbers, list(tables.values())
+        return found
 
     def _parts(self, rows: TreeRows) -> int:
-        return max(1, min(torch.get_num_threads(), int(rows.forest.batch)))
+        return max(1, min(torch.get_num_threads(), rows.batch))
 
     def _run(self, which: int, b: TreeBuffers, numbers: dict[Key, int]) -> None:
         assert b.inputs is not None

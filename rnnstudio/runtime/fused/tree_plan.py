@@ -37,7 +37,7 @@ class TreeStage:
         return [(i, p) for i, p in enumerate(self.products) if i not in self.absent]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TreePlan:
     """A loop over trees ready to be lowered. Pairs are (of nodes, of edges).
 

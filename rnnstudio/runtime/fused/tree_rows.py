@@ -17,14 +17,19 @@ class TreeRows:
     Edges lead from a node to a child; they are numbered by the node's rank, then by the child's place, so that the
     edges of a level, and those of a node, lie side by side. `child`, `parent` [edges]: ranks at both ends; `first`
     [nodes + 1]: each node's first edge; `edge` [nodes]: the edge above a node, at a root `edges`; `above` [nodes]: its
-    parent, at a root `nodes`; `place` [nodes]: which child of its parent it is, at a root −1.
+    parent, at a root `nodes`; `place` [nodes]: which child of its parent it is, at a root −1. `lies` [nodes]: where it
+    lies in a flattened [size, batch] value; `node` [size · batch]: which node lies there, −1 at padding. Both are on
+    the forest's device. indices: what a loop of machine code needs of them, and where it lies.
     """
 
     def __init__(self, forest: Forest) -> None:
         self.nodes = n = forest.nodes
         self.levels = forest.levels
         self.leaves = forest.levels[0][1] if forest.levels else 0
-        self.forest = forest
+        self.children, self.arity, self.example = forest.children, forest.arity, forest.example
+        self.size, self.batch, self.lies = forest.size, int(forest.batch), forest.place
+        self.node = torch.full((self.size * self.batch,), -1, device=self.lies.device)
+        self.node[self.lies] = torch.arange(n, device=self.lies.device)
         parent, place = np.nonzero(forest.children >= 0)
         child = forest.children[parent, place]
         self.edges = m = len(child)
@@ -38,10 +43,12 @@ class TreeRows:
         self.place[child] = place
         self._parts: dict[int, Ints] = {1: np.array([self.levels], np.int64)}
         self._at: dict[tuple[int, int], Ints] = {}
+        self._above: dict[int, Ints] = {}
+        self.indices: dict[tuple[object, int], tuple[dict[tuple[str, int | str], int], list[Ints]]] = {}
 
     def child_at(self, slot: int, missing: int) -> Ints:
         """[nodes]: each node's child in a place; `missing` where there is none."""
-        children = self.forest.children
+        children = self.children
         if (slot, missing) not in self._at:
             column = children[:, slot] if slot < children.shape[1] else np.full(self.nodes, -1, np.int64)
             self._at[slot, missing] = np.where(column < 0, missing, column)
@@ -49,7 +56,9 @@ class TreeRows:
 
     def parent_at(self, slot: int) -> Ints:
         """[nodes]: each node's parent if the node is its child in this place, else `nodes`."""
-        return np.where(self.place == slot, self.above, self.nodes)
+        if slot not in self._above:
+            self._above[slot] = np.where(self.place == slot, self.above, self.nodes)
+        return self._above[slot]
 
     def edges_of(self, first: int, last: int) -> tuple[int, int]:
         """The edges of the nodes first … last − 1."""
@@ -57,7 +66,7 @@ class TreeRows:
 
     def share(self, dtype: torch.dtype) -> Tensor:
         """[nodes, 1]: 1 / (number of children), 1 where there are none."""
-        return torch.from_numpy(np.maximum(self.forest.arity, 1)[:, None]).to(dtype).reciprocal()
+        return torch.from_numpy(np.maximum(self.arity, 1)[:, None]).to(dtype).reciprocal()
 
     def end(self, dtype: torch.dtype, *, first: bool) -> Tensor:
         """[edges, 1]: 1 where the edge leads to a node's first (or last) child, else 0."""
@@ -68,7 +77,7 @@ class TreeRows:
 
     @cached_property
     def _examples(self) -> Ints:
-        found: Ints = self.forest.example.cpu().numpy()
+        found: Ints = self.example.cpu().numpy()
         return found
 
     def parts(self, count: int) -> Ints:
@@ -78,12 +87,19 @@ class TreeRows:
         """
         if count in self._parts:
             return self._parts[count]
-        sizes = np.cumsum(np.bincount(self._examples, minlength=self.forest.batch))
+        sizes = np.cumsum(np.bincount(self._examples, minlength=self.batch))
         bounds = [0, *(int(np.searchsorted(sizes, self.nodes * (i + 1) / count)) + 1 for i in range(count - 1))]
-        bounds.append(self.forest.batch)
+        bounds.append(self.batch)
         table = np.zeros((count, len(self.levels), 2), np.int64)
         for level, (first, last) in enumerate(self.levels):
             cuts = first + np.searchsorted(self._examples[first:last], bounds)
             table[:, level, 0], table[:, level, 1] = cuts[:-1], cuts[1:]
         self._parts[count] = table
         return table
+
+
+def rows_of(forest: Forest) -> TreeRows:
+    """Made once for a forest."""
+    if not isinstance(forest.tables, TreeRows):
+        forest.tables = TreeRows(forest)
+    return forest.tables

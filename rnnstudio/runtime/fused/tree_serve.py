@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every torch program uses
 from torch import Tensor
@@ -14,13 +13,14 @@ from ...compiler.program import Scan
 from ..context import Context
 from ..forest import Forest
 from ..primitives import run_op
+from .distinct import Distinct
 from .expressions import reachable
 from .together import Stacks, lay
 from .tree_buffers import Words
 from .tree_form import FIRST, LAST, SHARE
 from .tree_function import LevelLoop, TreeJob, TreeNames, run_tree_loop, tree_names
 from .tree_plan import TreePlan
-from .tree_rows import TreeRows
+from .tree_rows import TreeRows, rows_of
 from .tree_weights import with_blocks
 
 
@@ -35,6 +35,7 @@ class FusedTree:
         self._laid = False
         stores = [s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]
         direct = {node.data[0] for node in reachable(stores) if node.op == "read"}
+        self._distinct: dict[int, Distinct] = {}
         self.embeds = {name: op for name, op in embeds.items() if name in self.names.reads and name not in direct}
 
     def run(self, loop: LevelLoop, values: dict[str, Tensor], context: Context) -> None:
@@ -43,7 +44,7 @@ class FusedTree:
         for op in form.before:
             values[op.name] = run_op(op, tuple(values[name] for name in op.inputs), context)
         forest = context.forest(self.scan.axis)
-        rows = TreeRows(forest)
+        rows = rows_of(forest)
         like = torch.empty(0, dtype=context.dtype, device=context.device)
         self._laid = self._laid or lay(self.plan, context.weights)
         tensors: list[Tensor] = []
@@ -53,8 +54,8 @@ class FusedTree:
         for name in self.names.reads:
             found = self._words(name, values, rows, context)
             if found is not None:
-                present, words[name] = found
-                tensors.append(context.weight(self.embeds[name].attrs["weight"]).index_select(0, present))
+                words[name] = found
+                tensors.append(context.weight(self.embeds[name].attrs["weight"]))
             elif name == SHARE:
                 tensors.append(rows.share(context.dtype).to(context.device))
             elif name in (FIRST, LAST):
@@ -75,28 +76,22 @@ class FusedTree:
         for name, out in run_tree_loop(job, tensors).items():
             values[name] = out.view(forest.size, forest.batch, -1)
 
-    def _words(
-        self, name: str, values: Mapping[str, Tensor], rows: TreeRows, context: Context
-    ) -> tuple[Tensor, Words] | None:
-        """(tokens that occur, which of them each node has) of an input that is an embedding with many equal tokens.
+    def _words(self, name: str, values: Mapping[str, Tensor], rows: TreeRows, context: Context) -> Words | None:
+        """The tokens that occur, and which each node has, of an input that is an embedding with many equal ones.
 
-        Those of inner nodes come first. Not on a GPU, where sums over equal tokens have no fixed order.
+        Not on a GPU, where sums over equal tokens have no fixed order.
         """
         if name not in self.embeds or context.device.type != "cpu":
             return None
         op = self.embeds[name]
-        own = values[op.inputs[0]].flatten()[rows.forest.place].numpy()
-        among = np.zeros((2, context.weight(op.attrs["weight"]).shape[0]), np.bool_)
-        among[0, own[rows.leaves :]] = True
-        among[1, own[: rows.leaves]] = True
-        among[1] &= ~among[0]
-        inner = np.flatnonzero(among[0])
-        present = np.concatenate([inner, np.flatnonzero(among[1])])
-        if 2 * len(present) > len(own):
+        size = context.weight(op.attrs["weight"]).shape[0]
+        if size not in self._distinct:
+            self._distinct[size] = Distinct(size)
+        found = self._distinct[size](values[op.inputs[0]].flatten(), rows.lies, rows.leaves)
+        if found is None or 2 * len(found[0]) > rows.nodes:
             return None
-        place = np.empty(among.shape[1], np.int64)
-        place[present] = np.arange(len(present))
-        return torch.from_numpy(present), Words(torch.from_numpy(place[own]), len(inner))
+        present, own, inner = found
+        return Words(own, inner, present)
 
 
 def _mask(op: Op, count: int, forest: Forest, like: Tensor, context: Context) -> Tensor:

@@ -18,7 +18,7 @@ from rnnstudio.runtime.fused.ir import Target, declarations
 from rnnstudio.runtime.fused.jit import vectors
 from rnnstudio.runtime.fused.packing import COLUMNS, ROWS, packer_name
 from rnnstudio.runtime.fused.products import declared_kernels, kernel_names, kernels, packed_size, product
-from rnnstudio.runtime.fused.table_rows import adding, taking
+from rnnstudio.runtime.fused.table_rows import moving
 from rnnstudio.runtime.fused.tree_buffers import TreeBuffers
 from rnnstudio.runtime.fused.tree_inputs import tree_inputs
 from rnnstudio.runtime.fused.tree_rows import TreeRows
@@ -85,7 +85,7 @@ def test_nothing_is_called_but_the_products_and_what_every_c_library_has(dtype: 
     t = target(dtype)
     assert arm.undefined(arm.shared(t)) <= C_LIBRARY
     assert arm.undefined(arm.compiled(test_vector_math.over_arrays(t), t)) == set()
-    assert arm.undefined(arm.compiled(declarations(t) + adding(t) + taking(t), t)) <= C_LIBRARY
+    assert arm.undefined(arm.compiled(declarations(t) + moving(t), t)) <= C_LIBRARY
     trees = test_tree_bounds.plan_of(tree_program(DRAWN["child-sum"], 65))
     looking = attending(65)
     scan = next(region for region in looking.regions if isinstance(region, Scan))
@@ -213,9 +213,7 @@ def test_emulated_functions_are_as_accurate_as_stated(dtype: torch.dtype, tmp_pa
 @DTYPES
 def test_emulated_rows_of_a_table(dtype: torch.dtype, tmp_path: Path) -> None:
     t = target(dtype)
-    program = arm.Program(
-        tmp_path, [arm.compiled(declarations(t) + adding(t) + taking(t), t)], ["add_rows", "take_rows"]
-    )
+    program = arm.Program(tmp_path, [arm.compiled(declarations(t) + moving(t), t)], ["add_rows", "take_rows"])
     for width in WIDTHS:
         guard, numbers = Guarded(), torch.randint(0, 5, (23,))
         table, rows = (guard.like(torch.randn(n, width, dtype=dtype)) for n in (5, 23))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rnnstudio.compiler.program import Map, Program, Scan
-from rnnstudio.runtime.fused.table_rows import add_rows, take_rows
+from rnnstudio.runtime.fused.table_rows import add_rows, take_or_zero, take_rows
 from rnnstudio.runtime.fused.together import Stacks
 from rnnstudio.runtime.fused.tree_buffers import TreeBuffers, TreeGradients, allocate, gradients
 from rnnstudio.runtime.fused.tree_form import tree_form
@@ -145,5 +145,9 @@ def test_rows_of_a_table(width: int) -> None:
     into = guard.like(torch.zeros(5, width + 2))
     take_rows(table[:, :width], numbers, into[:, :width])
     assert torch.equal(into[:, :width], table[numbers, :width])
+    assert not into[:, width:].any()
+    numbers[2], numbers[4] = -1, -7
+    take_or_zero(table[:, :width], numbers, into[:, :width])
+    assert torch.equal(into[:, :width], torch.where(numbers >= 0, table[numbers, :width].t(), 0.0).t())
     assert not into[:, width:].any()
     guard.check()
