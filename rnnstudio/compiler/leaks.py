@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..catalog.catalog import CELL, Catalog
-from ..design.design import CellDefinition, Design, Graph, Var
+from ..design.design import MAIN, CellDefinition, Design, Graph, Var
 from ..design.recipe import FieldSpec
+from ..design.signals import Signal
 
 EARLIEST, EVERYWHERE = 8, -1000
 """Steps back that are told apart, and the place of what reads the whole axis."""
@@ -19,18 +20,29 @@ TURNS = 8
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """The prediction of `loss` reads, by the way over `path`, what its target says."""
+    """The prediction of `loss` reads, by the way over `path`, what its target says.
+
+    whole: it does so only by values that are one for all steps of the target, or attends to another axis, as in an
+    autoencoder: the code of the whole sequence, which a decoder reproduces it from.
+    """
 
     loss: str
     path: tuple[str, ...]
     field: str
+    whole: bool = False
 
 
-def leaks(graph: Graph, design: Design, catalog: Catalog, params: Mapping[str, Mapping[str, Any]]) -> Iterator[Leak]:
+def leaks(
+    graph: Graph,
+    design: Design,
+    catalog: Catalog,
+    params: Mapping[str, Mapping[str, Any]],
+    signals: Mapping[tuple[str, str, str], Signal],
+) -> Iterator[Leak]:
     """Every loss of the main graph whose prediction depends on its own target.
 
     A path is followed backwards with the number of steps it reads earlier: a Delay of k adds k, Feedback adds 1, what
-    reads a whole axis (a pool, Reverse, a loop that runs backward) may read anything.
+    reads a whole axis (a pool, Reverse, a loop that runs backward) may read anything. signals: of the design's ports.
     """
     fields: Mapping[str, FieldSpec] = {s.name: s for s in design.data.fields} if design.data is not None else {}
     feeds = _feeds(graph)
@@ -53,8 +65,11 @@ def leaks(graph: Graph, design: Design, catalog: Catalog, params: Mapping[str, M
         if not _leaks(reads, params, prediction, wanted, shift):
             continue
         found = _search(graph, catalog, params, feeds, ahead, prediction, wanted, shift)
-        if found is not None:
-            yield Leak(node.id, found, wanted)
+        if found is None:
+            continue
+        step_by_step = _along(graph, catalog, signals, along)
+        direct = _search(graph, catalog, params, step_by_step, ahead, prediction, wanted, shift)
+        yield Leak(node.id, direct or found, wanted, whole=direct is None)
 
 
 def _reads(
@@ -207,6 +222,23 @@ def _axis(params: Mapping[str, Any], spec: FieldSpec | None) -> str:
     if spec is not None and not spec.axis:
         return ""
     return str(params.get("axis") or (spec.axis if spec is not None else ""))
+
+
+def _along(
+    graph: Graph, catalog: Catalog, signals: Mapping[tuple[str, str, str], Signal], along: str
+) -> dict[str, dict[str, str]]:
+    """As `_feeds`, without the wires whose value does not go along with the target's steps: it has no axis (a code), or
+    those of other inputs alone (what is attended to)."""
+    kinds = {key: catalog.of(node) for key, node in graph.nodes.items()}
+    data = {key for key, kind in kinds.items() if kind is not None and kind.family == "Data"}
+    given = [signal.axes for (where, key, _), signal in signals.items() if where == MAIN and key in data]
+    others = {axis for axes in given for axis in axes} - {along}
+    feeds: dict[str, dict[str, str]] = {}
+    for wire in graph.wires:
+        signal = signals.get((MAIN, wire.source.node, wire.source.port))
+        if not along or signal is None or not others.issuperset(signal.axes):
+            feeds.setdefault(wire.target.node, {})[wire.target.port] = wire.source.node
+    return feeds
 
 
 def _feeds(graph: Graph) -> dict[str, dict[str, str]]:

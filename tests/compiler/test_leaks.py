@@ -173,3 +173,56 @@ def test_softmax_over_the_text_s_own_axis_leaks() -> None:
     assert codes(language_model(("Softmax", {"axis": "time"}))) == ["TargetLeaks"]
     assert codes(language_model(("LogSoftmax", {"axis": "time"}))) == ["TargetLeaks"]
     assert codes(language_model(("Softmax", {}))) == []
+
+
+def autoencoder(*, beside: bool = False, axis: str = "time", attention: bool = False) -> Design:
+    """A GRU reads a sequence, another one writes it again from its last state. beside: the decoder reads it, too."""
+    s = Sketch()
+    s.add("x", "FeatureInput", at=(0, 0), params={"field": "x", "size": 3, "axis": axis})
+    s.add("encoder", "cell", at=(1, 0), params={"cell": "GRU", "units": 2}, x="x")
+    s.add("code", "Last", at=(2, 0), input="encoder.h")
+    s.add("again", "FeatureTarget", at=(0, 1), params={"field": "x", "size": 3})
+    s.add("back", "Feedback", at=(1, 1), prediction="readout", target="again")
+    s.add("read", "Concat", at=(2, 1), a="back", b="x" if beside else "code")
+    s.add("decoder", "cell", at=(3, 1), params={"cell": "GRU", "units": 2}, x="read", h0="code")
+    last = "decoder.h"
+    if attention:
+        s.add("looked", "Attention", at=(4, 0), query="decoder.h", keys="encoder.h")
+        last = s.add("both", "Concat", at=(5, 0), a="decoder.h", b="looked")
+    s.add("readout", "Linear", at=(6, 1), params={"units": 3}, input=last)
+    s.add("loss", "MeanSquaredError", at=(7, 1), prediction="readout", target="again")
+    return Design(graph=s.graph(), cells=frozen({"GRU": standard().cells["GRU"]}))
+
+
+@pytest.mark.parametrize("axis", ["time", "source"])
+def test_an_autoencoder_is_not_called_a_leak(axis: str) -> None:
+    (hint,) = check(autoencoder(axis=axis), standard()).diagnostics
+    assert (hint.code, hint.severity) == ("ReadsItsTarget", "hint")
+    assert "x → encoder → code" in hint.message
+    assert "right in an autoencoder" in hint.message
+
+
+def test_a_decoder_that_attends_to_what_it_writes_again_is_an_autoencoder_too() -> None:
+    assert codes(autoencoder(axis="source", attention=True)) == ["ReadsItsTarget"]
+
+
+def test_what_an_autoencoder_reads_step_by_step_beside_its_code_is_a_leak() -> None:
+    (warning,) = check(autoencoder(beside=True), standard()).diagnostics
+    assert (warning.code, warning.severity) == ("TargetLeaks", "warning")
+    assert "by x → read → decoder → readout" in warning.message
+    assert "unless it should reproduce what it reads" in warning.message
+
+
+def test_a_language_model_that_reads_the_mean_of_its_whole_text_is_told() -> None:
+    s = Sketch()
+    s.add("text", "TokenInput", at=(0, 0))
+    s.add("embedding", "Embedding", at=(1, 0), params={"units": 4}, input="text")
+    s.add("mean", "Mean", at=(2, 1), input="embedding")
+    s.add("both", "Concat", at=(3, 0), a="embedding", b="mean")
+    s.add("readout", "Linear", at=(4, 0), params={"units": 5}, input="both")
+    s.add("next", "TokenTarget", at=(4, 1))
+    s.add("loss", "CrossEntropy", at=(5, 0), prediction="readout", target="next")
+    (hint,) = check(Design(graph=s.graph(), data=TEXT), standard()).diagnostics
+    assert hint.code == "ReadsItsTarget"
+    assert "text → embedding → mean" in hint.message
+    assert "not where what comes next" in hint.message

@@ -54,9 +54,19 @@ def whole_design(run: Run) -> None:
         if before and not any(_may_learn(run, graph.nodes[other]) for other in before):
             text = f"nothing that is trained leads to {graph.nodes[key].label}: put a layer before it, or delete it"
             run.report("UnreachableLoss", "warning", text, MAIN, (key,))
-    for leak in leaks(graph, run.design, run.catalog, run.main):
+    for leak in leaks(graph, run.design, run.catalog, run.main, run.signals):
         way = " → ".join(graph.nodes[key].label for key in leak.path)
-        text = f"the prediction reads what it should predict, “{leak.field}”, by {way}: use Feedback or a Delay"
+        if leak.whole:
+            text = (
+                f"“{leak.field}” is what is predicted and what is read as a whole, by {way}: right in an autoencoder, "
+                "not where what comes next should be predicted"
+            )
+            run.report("ReadsItsTarget", "hint", text, MAIN, (leak.loss, *leak.path))
+            continue
+        text = (
+            f"the prediction reads what it should predict, “{leak.field}”, by {way}: "
+            "unless it should reproduce what it reads, use Feedback or a Delay"
+        )
         run.report("TargetLeaks", "warning", text, MAIN, (leak.loss, *leak.path))
 
 

@@ -58,6 +58,7 @@ WITHOUT: Mapping[str, str] = {
     "ReservedName": "another name for the axis is the person's to give",
     "UnreachableLoss": "which layer should lead to it is the person's to say",
     "TreeInOrder": "what lies below a node, its top or the mean of all is the person's to say",
+    "ReadsItsTarget": "only the person knows whether it is an autoencoder",
     "SeesItsChunk": "how far it should see is the person's to say",
     "PluginFailed": "the plugin's file must be repaired",
 }
