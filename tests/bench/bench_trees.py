@@ -147,6 +147,7 @@ class Rntn(nn.Module):
         self.x = nn.Linear(units, units)
         self.h = nn.Linear(2 * units, units)
         self.tensor = nn.Linear(2 * units, units * 2 * units, bias=False)
+        nn.init.uniform_(self.tensor.weight, -0.5 / units, 0.5 / units)  # larger ones grow from level to level
 
     def node(self, x: Tensor, states: Sequence[tuple[Tensor]]) -> tuple[Tensor]:
         if not states:

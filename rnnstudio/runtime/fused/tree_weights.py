@@ -53,32 +53,27 @@ def _matrix(tensor: Tensor, block: TensorBlock) -> Tensor:
 def _tensor_gradient(
     shape: torch.Size, blocks: Sequence[TensorBlock], gradients: Sequence[Tensor | None]
 ) -> Tensor | None:
-    if all(block.folded for block in blocks):
-        return _unfolded(shape, blocks, gradients)
-    whole: Tensor | None = None
-    for block, flat in zip(blocks, gradients, strict=True):
-        if flat is None:
-            continue
-        whole = flat.new_zeros(shape) if whole is None else whole
+    given = [(block, flat) for block, flat in zip(blocks, gradients, strict=True) if flat is not None]
+    if not given:
+        return None
+    once = _each_once(shape[1], [block for block, _ in given])
+    whole = given[0][1].new_empty(shape) if once else given[0][1].new_zeros(shape)
+    put = Tensor.copy_ if once else Tensor.add_
+    for block, flat in given:
         first, last = block.rows
         own = flat.view(shape[0], last - first, -1)
         if block.turned:
-            whole[:, :, first:last] += own.transpose(1, 2)
+            put(whole[:, :, first:last], own.transpose(1, 2))
+        elif not block.folded:
+            put(whole[:, first:last], own)
         else:
-            whole[:, first:last] += own
+            put(whole[:, first:last, first:], own)
+            put(whole[:, last:, first:last], own[:, :, last - first :].transpose(1, 2))
     return whole
 
 
-def _unfolded(shape: torch.Size, blocks: Sequence[TensorBlock], gradients: Sequence[Tensor | None]) -> Tensor | None:
-    """Folded blocks hold each entry of the tensor once."""
-    given = [flat for flat in gradients if flat is not None]
-    if not given:
-        return None
-    whole = given[0].new_empty(shape) if len(given) == len(blocks) else given[0].new_zeros(shape)
-    for block, flat in zip(blocks, gradients, strict=True):
-        if flat is not None:
-            first, last = block.rows
-            own = flat.view(shape[0], last - first, -1)
-            whole[:, first:last, first:] = own
-            whole[:, last:, first:last] = own[:, :, last - first :].transpose(1, 2)
-    return whole
+def _each_once(size: int, blocks: Sequence[TensorBlock]) -> bool:
+    """Whether folded blocks hold each entry of a tensor once."""
+    rows = sorted(block.rows for block in blocks)
+    ends = [0, *(last for _, last in rows)]
+    return all(b.folded for b in blocks) and [first for first, _ in rows] == ends[:-1] and ends[-1] == size

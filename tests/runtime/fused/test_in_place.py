@@ -29,7 +29,7 @@ def test_who_may_share_memory(name: str, shared: bool) -> None:
     assert in_place(fused.plan) == shared
 
 
-@pytest.mark.parametrize(("name", "shared"), [("binary", True), ("child-sum", True), ("reset", False)])
+@pytest.mark.parametrize(("name", "shared"), [("binary", True), ("child-sum", True), ("rntn", True), ("reset", False)])
 def test_which_trees_may(name: str, shared: bool) -> None:
     assert tree_in_place(plan_of(tree_program(DRAWN[name], 17))) == shared
 

@@ -181,6 +181,19 @@ def tensors_everywhere(s: Sketch, units: int) -> str:
     return s.add("h", "Tanh", at=AT, input=whole)
 
 
+def one_tensor_twice(s: Sketch, units: int) -> str:
+    """Two bilinear maps share their tensor, which each folds in blocks of its own."""
+    left = children(s, "left", "h", "slot", slot=0, axis="tree", width=units)
+    right = children(s, "right", "h", "slot", slot=1, axis="tree", width=units)
+    pair = s.add("pair", "Concat", at=AT, a=left, b=right)
+    made = s.add("made", "Sigmoid", at=AT, input=_linear(s, "made_sum", 2 * units, "x", pair))
+    s.add("one", "Bilinear", at=AT, params={"units": units, "bias": False}, shared="tensor", a=pair, b=pair)
+    s.add("two", "Bilinear", at=AT, params={"units": units, "bias": False}, shared="tensor", a=made, b=made)
+    s.add("three", "Bilinear", at=AT, params={"units": units, "bias": False}, shared="tensor", a=made, b=pair)
+    whole = s.add("whole", "Add", at=AT, params={"terms": 3}, a="one", b="two", c="three")
+    return s.add("h", "Tanh", at=AT, input=whole)
+
+
 def pooled(s: Sketch, units: int) -> str:
     """The largest, the first and the last of what the children give, of children as they are and of maps of them."""
     each = children(s, "each", "h", "each", axis="tree", width=units)
@@ -251,6 +264,7 @@ DRAWN: dict[str, str | Draw] = {
     "reset": reset,
     "weighted children": weighted_children,
     "tensors everywhere": tensors_everywhere,
+    "one tensor twice": one_tensor_twice,
     "pooled": pooled,
     "max pooled": max_pooled,
     "attentive": attentive,
