@@ -137,8 +137,17 @@ class Proofs:
             return error
         unsure = _unsure(flat, parts)
         self._note(flat, wanted)
-        self._proved |= {p: proof for p, proof in wanted.items() if live.issuperset(p) and not unsure.intersection(p)}
+        made = {op.node.partition(".")[0] for op in flat.ops}
+        for part, proof in wanted.items():
+            # What only a forced Feedback reads leads to an end in the drawing, and yet is not computed.
+            stateful = {key for key in part if self._keeps_a_state(design.graph.nodes[key])}
+            if live.issuperset(part) and made.issuperset(stateful) and not unsure.intersection(part):
+                self._proved[part] = proof
         return None
+
+    def _keeps_a_state(self, node: Node) -> bool:
+        kind = self.catalog.of(node)
+        return node.kind == CELL or (kind is not None and bool(kind.late_ports))
 
     def _one_plain_loop(self, design: Design, part: tuple[str, ...]) -> bool:
         """Whether a part is a loop along one axis in one direction, of nodes that look at one step: it can run."""

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnstudio.catalog.catalog import standard
+from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler import Checker, check
 from rnnstudio.design.design import MAIN, Design, Node, Pin, Wire
 from rnnstudio.design.edits import (
     AddNode,
+    Compound,
     Connect,
     Disconnect,
     Edit,
@@ -105,3 +107,23 @@ def test_after_edits_of_a_drawing_that_works(name: str) -> None:
                 continue
         history.append(design)
         assert_the_same_as_from_scratch(checker, design)
+
+
+def test_a_loop_that_only_a_forced_feedback_reads_is_proved_when_something_else_reads_it() -> None:
+    """What a Feedback is told is not computed while it is forced: that the drawing ran so far says nothing of it."""
+    s = Sketch()
+    s.add("truth", "FeatureTarget", at=(0, 0), params={"field": "y", "size": 3})
+    s.add("back", "Feedback", at=(1, 0), prediction="map", target="truth")
+    s.add("late", "Delay", at=(2, 0), params={"k": 2, "axis": "time", "width": 3}, input="map")
+    s.add("early", "Delay", at=(3, 0), params={"k": -1}, input="late")
+    s.add("bent", "Tanh", at=(4, 0), input="early")
+    s.add("map", "Linear", at=(5, 0), params={"units": 3, "terms": 2}, input="bent", input2="back")
+    s.add("out", "Output", at=(6, 0), input="back")
+    s.add("other", "Tanh", at=(7, 0), input="early")
+    before = Design(graph=s.graph())
+    checker = Checker(standard())
+    assert not checker.check(before).errors
+    read = Compound((AddNode(Node("more", "Output")), Connect(Wire(Pin("other", "out"), Pin("more", "input")))))
+    after = read.apply(before)
+    assert [d.code for d in check(after, standard()).errors] == ["MixedDirections"]
+    assert checker.check(after).diagnostics == check(after, standard()).diagnostics
