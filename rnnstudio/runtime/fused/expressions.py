@@ -9,12 +9,15 @@ start), mask (), and in backward din (delay), dout (name), dsource (number), car
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-COSTLY = frozenset(("sigmoid", "tanh", "softplus", "exp", "log", "softplus_slope", "rsqrt", "total", "top", "matvec"))
+COSTLY = frozenset(
+    ("sigmoid", "tanh", "softplus", "exp", "log", "softplus_slope", "rsqrt", "total", "top", "matvec", "erf")
+)
 """Operations whose results are kept for the way back; all others are computed again."""
 SOURCED = frozenset(("state", "read", "vector", "slot", "plain"))
 """Leaves whose columns can be selected."""
@@ -247,6 +250,11 @@ def derivative(g: Graph, node: Node, adjoint: Node) -> list[tuple[Node, Node]]:
             found = []  # only where what is taken away makes no difference, as in a softmax
         case "square":
             found = [(a, g.multiply(adjoint, g.multiply(g.const(2.0), a)))]
+        case "erf":
+            bell = g.unary("exp", g.subtract(g.const(0.0), g.unary("square", a)))
+            found = [(a, g.multiply(adjoint, g.multiply(bell, g.const(2.0 / math.sqrt(math.pi)))))]
+        case "sign":
+            found = []
         case "matvec":
             b = node.args[1]
             found = [

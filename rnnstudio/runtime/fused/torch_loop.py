@@ -51,6 +51,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "square": torch.square,
     "positive": lambda x: (x > 0).to(x.dtype),
     "sign": torch.sign,
+    "erf": torch.erf,
     "softplus_slope": _softplus_slope,
     "add": torch.add,
     "subtract": torch.sub,

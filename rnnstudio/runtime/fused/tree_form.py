@@ -247,6 +247,8 @@ class _TreeReader(_Reader):
             return self._bilinear(op, *args)
         self._lift = any(self.spaces.edge(a) for a in args)
         try:
+            if op.kind in ("sign", "erf"):
+                return self.graph.pointwise(op.kind, [self.value(op.inputs[0])])
             return self._attention(op) if self._attends(op) else super()._value(op)
         finally:
             self._lift = False

@@ -175,9 +175,9 @@ def test_what_a_tree_runs_on_is_said_with_the_reason() -> None:
     assert line == "cell: machine code, on a GPU torch function, level by level, all trees of the batch at once"
     (line,) = Network(tree_program("RNTN", 4)).lowerings()
     assert line.startswith("cell: machine code")
-    (line,) = Network(tree_program(smooth, 4)).lowerings()
-    assert line.startswith("total: reference loop, level by level")
-    assert "not fused: h is a erf" in line
+    (line,) = Network(tree_program(turned, 4)).lowerings()
+    assert line.startswith("each: reference loop, level by level")
+    assert "not fused: order is a reverse" in line
     (line,) = Network(tree_program("RecursiveNet", 4), reference=True).lowerings()
     assert "asked for" in line
 
@@ -185,11 +185,31 @@ def test_what_a_tree_runs_on_is_said_with_the_reason() -> None:
 def smooth(s: Sketch, units: int) -> str:
     total = children(s, "total", "h", axis="tree", width=units)
     linear = s.add("linear", "Linear", at=AT, params={"units": units, "terms": 2}, input="x", input2=total)
-    return s.add("h", "Gelu", at=AT, input=linear)
+    side = s.add("side", "Multiply", at=AT, a=s.add("sign", "Sign", at=AT, input=linear), b=total)
+    return s.add("h", "Add", at=AT, a=s.add("soft", "Gelu", at=AT, input=linear), b=side)
+
+
+def turned(s: Sketch, units: int) -> str:
+    each = children(s, "each", "h", "each", axis="tree", width=units)
+    order = s.add("order", "Reverse", at=AT, params={"axis": "tree_children"}, input=each)
+    product = s.add("product", "Multiply", at=AT, a=order, b=each)
+    total = s.add("total", "Sum", at=AT, input=product)
+    linear = s.add("linear", "Linear", at=AT, params={"units": units, "terms": 2}, input="x", input2=total)
+    return s.add("h", "Tanh", at=AT, input=linear)
+
+
+def test_what_has_no_machine_code_runs_in_plain_torch() -> None:
+    made = tree_program(smooth, 5)
+    expected = run(network(made, torch.float64, reference=True), RAGGED, torch.float64)
+    net = network(made, torch.float64)
+    same(run(net, RAGGED, torch.float64), expected, 1e-9)
+    (line,) = net.lowerings()
+    assert line.startswith("total: torch function, level by level")
+    assert "no machine code: there is none for erf" in line
 
 
 def test_what_cannot_be_fused_runs_by_the_reference_and_says_why() -> None:
-    made = tree_program(smooth, 3)
+    made = tree_program(turned, 3)
     net = network(made, torch.float64)
     expected = run(network(made, torch.float64, reference=True), RAGGED, torch.float64)
     same(run(net, RAGGED, torch.float64), expected, 1e-12)
