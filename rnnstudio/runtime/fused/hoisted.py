@@ -121,11 +121,13 @@ def _together(b: Buffers, d: Gradients, products: Sequence[Product]) -> dict[int
     found = {id(p): flat.new_empty(p.size, p.width) for p in own}
     sources = {id(p): _flat_source(b, p) for p in own}
     cuts = sorted({at for p in own for at in (p.offset, p.offset + p.size)})
+    groups = []
     for first, last in pairwise(cuts):
         inside = [p for p in own if p.offset <= first and last <= p.offset + p.size]
-        if inside:
-            factors = [(sources[id(p)], found[id(p)][first - p.offset : last - p.offset]) for p in inside]
-            b.multiply.several(flat.narrow(1, first, last - first).t(), factors)
+        factors = [(sources[id(p)], found[id(p)][first - p.offset : last - p.offset]) for p in inside]
+        if factors:
+            groups.append((flat.narrow(1, first, last - first).t(), factors))
+    b.multiply.several(groups)
     return found
 
 

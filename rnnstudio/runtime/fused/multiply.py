@@ -8,6 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+Groups = Sequence[tuple[Tensor, Sequence[tuple[Tensor, Tensor]]]]
+
 
 class Multiply(Protocol):
     """Makes products of matrices."""
@@ -21,8 +23,8 @@ class Multiply(Protocol):
         """a [rows, depth] times b [depth, columns], to `out` where it is given: plus bias [columns], or added."""
         ...
 
-    def several(self, a: Tensor, factors: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """a [rows, depth] times each (b [depth, columns], out [rows, columns])."""
+    def several(self, groups: Groups) -> None:
+        """For each (a [rows, depth], factors): a times each (b [depth, columns], out [rows, columns])."""
         ...
 
 
@@ -41,9 +43,10 @@ class TorchProducts:
             return torch.mm(a, b) if out is None else torch.mm(a, b, out=out)
         return torch.addmm(bias, a, b) if out is None else torch.addmm(bias, a, b, out=out)
 
-    def several(self, a: Tensor, factors: Sequence[tuple[Tensor, Tensor]]) -> None:
-        for b, out in factors:
-            torch.mm(a, b, out=out)
+    def several(self, groups: Groups) -> None:
+        for a, factors in groups:
+            for b, out in factors:
+                torch.mm(a, b, out=out)
 
 
 BY_TORCH = TorchProducts()

@@ -6,7 +6,7 @@ import ctypes
 import dataclasses
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from . import tiles
 from .ir import Target, declarations
 from .jit import Code, compile_ir, host, openmp
-from .multiply import BY_TORCH
+from .multiply import BY_TORCH, Groups
 from .team import RANGE, TEAM, share_out
 from .tile_parts import ACROSS, ALONG, DEPTH, LINES, RIGHT, size, splitter_name
 
@@ -24,7 +24,7 @@ _SYSCALL, _ASK, _TILE_DATA = 158, 0x1023, 18
 """arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA): Linux saves the unit's registers for processes that ask."""
 
 _SECOND_CACHE = 1 << 17
-"""B is laid out in parts of so many numbers, 0.8 MB, which stay in the second cache."""
+"""Of a long B so many numbers are laid out at a time, 0.8 MB, which stay in the second cache."""
 
 _COLUMNS = {ALONG: 48, ACROSS: 96}
 """With fewer columns of B, splitting A takes longer than what is gained; A across is turned besides."""
@@ -74,26 +74,44 @@ def lay_out(target: Target, weight: Tensor, *, turned: bool) -> Tensor:
     """A weight [columns, depth], or when turned [depth, columns], as B of a product: bytes of its tiles."""
     if weight.stride(1) != 1:
         weight = weight.contiguous()
-    depth, columns = weight.shape if turned else weight.shape[::-1]
-    return _laid_out(tile_code(target), weight, weight.stride(0), columns, depth, ACROSS if turned else ALONG)
+    layout = _Layout(tile_code(target), weight if turned else weight.t())
+    layout.fill(0, layout.depth)
+    return layout.tiles
 
 
-def _laid_out(code: TileCode, x: Tensor, ld: int, columns: int, depth: int, way: str) -> Tensor:
-    found = x.new_empty(size(columns, depth), dtype=torch.uint8)
-    table = (ctypes.c_int64 * 5)(x.data_ptr(), ld, columns, depth, found.data_ptr())
-    _run(code, splitter_name(RIGHT, way) + "_range", table, -(-columns // LINES), columns * depth)
-    return found
+class _Layout:
+    """Tiles of a part of B [depth, columns], `deep` of its depth at a time."""
+
+    def __init__(self, code: TileCode, b: Tensor, deep: int = 0) -> None:
+        self.depth, columns = b.shape  # columns are lines
+        deep = deep or self.depth
+        way = ACROSS if _way(b) == ALONG else ALONG
+        self.tiles = b.new_empty(size(columns, deep), dtype=torch.uint8)
+        self._job = _Job(code, splitter_name(RIGHT, way) + "_range", -(-columns // LINES), columns * deep)
+        self._start, self._step = b.data_ptr(), b.stride(0) * b.element_size()
+        self._table = (ctypes.c_int64 * 5)(self._start, max(b.stride()), columns, deep, self.tiles.data_ptr())
+
+    def fill(self, start: int, deep: int) -> None:
+        self._table[0], self._table[3] = self._start + start * self._step, deep
+        self._job.run(self._table)
 
 
-def _run(code: TileCode, name: str, table: ctypes.Array[ctypes.c_int64], blocks: int, work: int) -> None:
-    address = ctypes.addressof(table)
-    threads = min(torch.get_num_threads(), blocks) if work >= _LEAST else 1
-    if threads <= 1:
-        code.ranges[name](address, 0, blocks, 0)
-    elif code.teams:
-        code.teams[name](address, blocks, threads)
-    else:
-        share_out(code.ranges[name], address, blocks, threads)
+class _Job:
+    """One of the matrix unit's functions, for so many blocks of lines, in as many threads as the work is worth."""
+
+    def __init__(self, code: TileCode, name: str, blocks: int, work: int) -> None:
+        self._blocks = blocks
+        self._threads = min(torch.get_num_threads(), blocks) if work >= _LEAST else 1
+        self._range, self._team = code.ranges[name], code.teams.get(name)
+
+    def run(self, table: ctypes.Array[ctypes.c_int64]) -> None:
+        address = ctypes.addressof(table)
+        if self._threads <= 1:
+            self._range(address, 0, self._blocks, 0)
+        elif self._team is not None:
+            self._team(address, self._blocks, self._threads)
+        else:
+            share_out(self._range, address, self._blocks, self._threads)
 
 
 class TileProducts:
@@ -114,37 +132,67 @@ class TileProducts:
         if bias is not None:
             out.copy_(bias)
             add = True
-        self._run(a, [(b, out)], add)
+        self._run([(a, [(b, out)])], add)
         return out
 
-    def several(self, a: Tensor, factors: Sequence[tuple[Tensor, Tensor]]) -> None:
-        if _fits(a, [b for b, _ in factors]) and all(_way(out) == ALONG for _, out in factors):
-            self._run(a, factors, False)
-        else:
-            BY_TORCH.several(a, factors)
+    def several(self, groups: Groups) -> None:
+        """All have one depth. A matrix that is among the factors of several is laid out once."""
+        fits = [
+            _fits(a, [b for b, _ in factors]) and all(_way(out) == ALONG for _, out in factors) for a, factors in groups
+        ]
+        BY_TORCH.several([group for group, fit in zip(groups, fits, strict=True) if not fit])
+        self._run([group for group, fit in zip(groups, fits, strict=True) if fit], False)
 
-    def _run(self, a: Tensor, factors: Sequence[tuple[Tensor, Tensor]], add: bool) -> None:
-        rows, depth = a.shape
-        way, columns = _way(a), sum(b.shape[1] for b, _ in factors)
-        part = max(4, _SECOND_CACHE // columns // DEPTH) * DEPTH
-        for start in range(0, depth, part):
-            deep = min(part, depth - start)
-            laid = [self._laid_out(b.narrow(0, start, deep)) for b, _ in factors]
-            numbers = [
-                number
-                for own, (b, out) in zip(laid, factors, strict=True)
-                for number in (own.data_ptr(), b.shape[1], out.data_ptr(), out.stride(0))
-            ]
-            given = (ctypes.c_int64 * len(numbers))(*numbers)
-            at = a.narrow(1, start, deep).data_ptr()
-            table = (ctypes.c_int64 * 7)(
-                at, max(a.stride()), rows, deep, ctypes.addressof(given), len(factors), int(add or start > 0)
-            )
-            _run(self._code, tiles.PRODUCTS[way] + "_range", table, -(-rows // LINES), rows * columns * deep)
+    def _run(self, groups: Groups, add: bool) -> None:
+        if not groups:
+            return
+        depth = groups[0][0].shape[1]
+        every = {_key(b): b for _, factors in groups for b, _ in factors}
+        deep = depth
+        if any(_way(a) == ACROSS for a, _ in groups):
+            columns = sum(b.shape[1] for b in every.values())
+            deep = min(depth, max(4, _SECOND_CACHE // columns // DEPTH) * DEPTH)
+        layouts = {key: _Layout(self._code, b, deep) for key, b in every.items()}
+        products = [_Product(self._code, a, factors, layouts, deep) for a, factors in groups]
+        for start in range(0, depth, deep):
+            part = min(deep, depth - start)
+            for layout in layouts.values():
+                layout.fill(start, part)
+            for product in products:
+                product.run(start, part, add or start > 0)
 
-    def _laid_out(self, b: Tensor) -> Tensor:
-        depth, columns = b.shape  # columns are lines
-        return _laid_out(self._code, b, max(b.stride()), columns, depth, ACROSS if _way(b) == ALONG else ALONG)
+
+class _Product:
+    """A times its factors, some of the depth at a time."""
+
+    def __init__(
+        self,
+        code: TileCode,
+        a: Tensor,
+        factors: Sequence[tuple[Tensor, Tensor]],
+        layouts: Mapping[tuple[int, ...], _Layout],
+        deep: int,
+    ) -> None:
+        rows, columns = a.shape[0], sum(b.shape[1] for b, _ in factors)
+        numbers = [
+            number
+            for b, out in factors
+            for number in (layouts[_key(b)].tiles.data_ptr(), b.shape[1], out.data_ptr(), out.stride(0))
+        ]
+        self._factors = (ctypes.c_int64 * len(numbers))(*numbers)
+        self._job = _Job(code, tiles.PRODUCTS[_way(a)] + "_range", -(-rows // LINES), rows * columns * deep)
+        self._start, self._step = a.data_ptr(), a.stride(1) * a.element_size()
+        self._table = (ctypes.c_int64 * 7)(
+            self._start, max(a.stride()), rows, deep, ctypes.addressof(self._factors), len(factors), 0
+        )
+
+    def run(self, start: int, deep: int, add: bool) -> None:
+        self._table[0], self._table[3], self._table[6] = self._start + start * self._step, deep, int(add)
+        self._job.run(self._table)
+
+
+def _key(b: Tensor) -> tuple[int, ...]:
+    return (b.data_ptr(), *b.shape, *b.stride())
 
 
 def _fits(a: Tensor, factors: Sequence[Tensor]) -> bool:

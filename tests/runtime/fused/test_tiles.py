@@ -133,7 +133,7 @@ def test_products_over_all_steps(threads: int) -> None:
                     assert bool(((made.double() - wanted - old).abs() <= allowed + 1e-6 * old.abs()).all())
             assert torch.equal(multiply(x, w.t()), first)  # threads change no bit
             outs = [torch.empty(rows, columns), torch.empty(columns + 2, rows).t()[:, :columns]]
-            multiply.several(tall, [(w.t(), outs[0]), (w.t().contiguous(), outs[1])])
+            multiply.several([(tall, [(w.t(), outs[0]), (w.t().contiguous(), outs[1])])])
             assert all(bool(((out.double() - wanted).abs() <= allowed).all()) for out in outs)
     finally:
         torch.set_num_threads(before)
