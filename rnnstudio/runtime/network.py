@@ -19,6 +19,7 @@ from .context import Context, Watch
 from .forest import Forest
 from .fused.loops import Loops
 from .initialise import initialise
+from .put_off import Values, look_up_later, split
 from .reference import run_map, run_scan
 from .state_gradients import by_autograd, of_batch
 from .transfer import to_device
@@ -100,6 +101,7 @@ class Network(nn.Module):
         self.loops = Loops(program)
         self._going_on: dict[str, frozenset[str]] = {}
         self._pruned: dict[tuple[str, ...], tuple[Region, ...]] = {}
+        self._split: dict[tuple[str, ...], tuple[tuple[Region, tuple[Op, ...]], ...]] = {}
         self._targets = {loss.node: program.signals[loss.target] for loss in program.losses}
 
     @property
@@ -341,13 +343,33 @@ class Network(nn.Module):
             context.run_loop = self.loops.run
         if known:
             regions = without(regions, known)
-        for region in regions:
-            if isinstance(region, Map):
-                run_map(region, values, context)
-            elif self.reference or not self.loops.run(region, values, context):
-                (run_tree if region.tree else run_scan)(region, values, context)
+        values = self._run_regions(regions, wanted, values, context, whole=bool(known))
         context.final = {name: x for name, x in context.final.items() if name in going_on}
         return values, context
+
+    def _run_regions(
+        self,
+        regions: tuple[Region, ...],
+        wanted: tuple[str, ...],
+        values: dict[str, Tensor],
+        context: Context,
+        *,
+        whole: bool,
+    ) -> dict[str, Tensor]:
+        """Run regions in order. whole: compute every value, also those that perhaps nobody reads."""
+        parts: Iterable[tuple[Region, tuple[Op, ...]]] = ((region, ()) for region in regions)
+        lazy = Values(values)
+        if not (whole or self.reference or context.record is not None or context.device.type != "cpu"):
+            if wanted not in self._split:
+                self._split[wanted] = split(regions, wanted)
+            parts = self._split[wanted]
+        for region, later in parts:
+            if isinstance(region, Map):
+                run_map(region, lazy, context)
+            elif self.reference or not self.loops.run(region, lazy, context):
+                (run_tree if region.tree else run_scan)(region, lazy, context)
+            look_up_later(later, lazy, context)
+        return lazy
 
     def _states_that_go_on(self, along: str) -> frozenset[str]:
         if along not in self._going_on:

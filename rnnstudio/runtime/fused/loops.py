@@ -19,6 +19,7 @@ from ...design.errors import StudioError
 from ...design.signals import Signal
 from ..context import Context
 from ..kernels import declines, run_kernel
+from ..put_off import Values
 from ..reference import run_scan
 from . import contest, tree_codegen
 from .canonical import Declined, canonical
@@ -203,6 +204,8 @@ class Loops:
             return before
         if context.device.type == "cuda":
             serving = self._gpu.trusted(serving, scan, values, context)
+        if isinstance(values, Values):
+            values.make_all()
         times = self._times[scan.name] = contest.fastest(serving, scan, values, context)
         winner = next(iter(times))
         contest.remember(key, winner)

@@ -59,3 +59,32 @@ def test_values_and_gradients_are_the_references(cell: str, lowering: str, share
     assert set(found) == set(wanted)
     for name, x in found.items():
         torch.testing.assert_close(x, wanted[name], rtol=1e-9, atol=1e-11)
+
+
+def rows_made(net: Network, fields: dict[str, Tensor]) -> list[str]:
+    """Which embeddings a run looks up row by row."""
+    wanted = tuple(name for loss in net.program.losses for name in (loss.value, loss.prediction))
+    values, _ = net._run(fields, None, None, wanted)
+    tables = {op.name for op in net.loops.embeds.values()}
+    return sorted(tables & dict.keys(values))
+
+
+@pytest.mark.parametrize(("shared", "steps", "made"), [(False, 9, []), (True, 9, ["x"]), (False, 3, ["x"])])
+def test_rows_that_nobody_reads_are_not_looked_up(shared: bool, steps: int, made: list[str]) -> None:
+    """They are where something else reads them, or the batch has fewer steps than the table rows."""
+    program = language_model("lstm", 6, shared=shared)
+    net = network(program, torch.float64)
+    net.set_lowering_choices({scan.name: MACHINE for scan in program.scans()})
+    fields = {name: torch.randint(0, TOKENS, (4, steps)) for name in ("text", "next")}
+    assert rows_made(net, fields) == made
+
+
+@pytest.mark.parametrize("token", [-1, TOKENS])
+def test_a_token_that_the_table_lacks_is_refused(token: int) -> None:
+    program = language_model("lstm", 6)
+    net = network(program, torch.float64)
+    net.set_lowering_choices({scan.name: MACHINE for scan in program.scans()})
+    fields = {name: torch.zeros(4, 9, dtype=torch.int64) for name in ("text", "next")}
+    fields["text"][2, 5] = token
+    with pytest.raises(IndexError):
+        net.losses(fields)
