@@ -162,7 +162,10 @@ def test_emulated_time_loops(width: int, dtype: torch.dtype, tmp_path: Path) -> 
 
 @EMULATED
 @DTYPES
-@pytest.mark.parametrize(("width", "name"), [(7, "child-sum"), (48, "learned missing"), (65, "weighted children")])
+@pytest.mark.parametrize(
+    ("width", "name"),
+    [(7, "child-sum"), (48, "learned missing"), (65, "weighted children"), (35, "rntn"), (17, "pooled")],
+)
 def test_emulated_trees(name: str, width: int, dtype: torch.dtype, tmp_path: Path) -> None:
     tolerance = 1e-9 if dtype == torch.float64 else 1e-5
     test_tree_bounds.check_levels(name, width, lambda plan: EmulatedTreeLoop(plan, dtype, tmp_path), dtype, tolerance)

@@ -90,7 +90,7 @@ def test_a_padded_batch_gives_what_each_tree_gives_alone(name: str, lowering: st
         torch.testing.assert_close(alone[0], together[i, : len(tree)], rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", ["child-sum", "binary", "weighted children"])
+@pytest.mark.parametrize("name", ["child-sum", "binary", "weighted children", "rntn", "pooled", "attentive"])
 def test_two_threads_give_what_one_gives(name: str) -> None:
     made = tree_program(DRAWN[name], 9)
     before = torch.get_num_threads()
