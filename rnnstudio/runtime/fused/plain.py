@@ -81,12 +81,13 @@ class PlainRun:
         for name, nodes in stage.inputs:
             pieces = [inputs[node.number] for node in nodes]
             values[name] = pieces[0] if len(pieces) == 1 else torch.cat(pieces, -1)
-        begins = {name for name, _ in stage.inputs}
+        buffers = {values[name].untyped_storage().data_ptr() for name, _ in stage.inputs}
         for op in stage.ops:
             given = tuple(self._value(name, t) for name in op.inputs)
             if self.keep and op.kind not in ADJOINTS:
-                # What a stage reads are rows of buffers that later steps write into: what is kept of them is a copy.
-                rows = [x.clone() if name in begins else x for name, x in zip(op.inputs, given, strict=True)]
+                # What a stage reads are rows of buffers that later steps write into: what is kept of them, or of a
+                # view of them, is a copy.
+                rows = [x.clone() if x.untyped_storage().data_ptr() in buffers else x for x in given]
                 leaves = [x.detach().requires_grad_(x.is_floating_point()) for x in rows]
                 with torch.enable_grad():
                     out = run_op(op, tuple(leaves), self.context)

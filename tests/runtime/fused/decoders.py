@@ -130,6 +130,21 @@ def in_the_step(kind: str, units: int, **params: Value) -> Program:
     return program_of(design(s, "inputs", "targets"))
 
 
+def dividing(units: int) -> Program:
+    """The state is divided by what stands at each place of a second sequence; the last place is read."""
+    s = Pattern()
+    features(s)
+    s.add("other", "FeatureInput", at=AT, params={"field": "other", "axis": "source"})
+    places = s.add("positive", "Sigmoid", at=AT, input=s.linear("places", units, "other"))
+    shared = s.add("clear", "Scale", at=AT, params={"offset": 0.5}, input=places)
+    s.add("divided", "Divide", at=AT, a="before", b=shared)
+    last = s.add("last", "Last", at=AT, params={"axis": "source"}, input="divided")
+    s.add("state", "Tanh", at=AT, input=s.linear("sum", units, "inputs", last))
+    s.add("before", "Delay", at=AT, params={"axis": "time", "width": units, "initial": "learned"}, input="state")
+    regression(s, "state")
+    return program_of(design(s, "inputs", "other", "targets"))
+
+
 def given_a_vector(units: int) -> Program:
     """Maps of a value without time, beside the state, inside the loop."""
     s = Pattern()

@@ -22,6 +22,7 @@ from .decoders import (
     answering,
     attending,
     batch,
+    dividing,
     feeding,
     from_primitives,
     given_a_vector,
@@ -55,6 +56,7 @@ BY_TORCH: dict[str, Callable[[], Program]] = {
     "two heads, additive": lambda: attending(4, score="additive", heads=2, looked=True),
     "sampled tokens": lambda: writing(5, probability=0.0, sample=True),
     "batch normalisation": lambda: in_the_step("BatchNorm", 5),
+    "divided by each place": lambda: dividing(4),
 }
 
 WRITING: dict[str, Callable[[], Program]] = {
