@@ -117,8 +117,9 @@ def _needs_own_axis(query: Signal | None, axis: str, params: Params, context: Co
     """Raise Mistake when it cannot be told up to which step `axis` may be seen."""
     if params["causal"] and query is not None:
         own = own_axis(query.axes, axis, "query")
-        if own in context.trees:
-            raise Mistake("MixedAxes", f"the nodes of the tree “{own}” have no order: switch causal off", "query")
+        tree = next((name for name in (own, axis) if name in context.trees), "")
+        if tree:
+            raise Mistake("MixedAxes", f"the nodes of the tree “{tree}” have no order: switch causal off", "query")
 
 
 def _blank(builder: Builder, value: Value, axis: str, name: str) -> Value:

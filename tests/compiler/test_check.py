@@ -537,6 +537,19 @@ def test_a_node_that_takes_the_nodes_of_a_tree_in_the_order_of_the_data(node: st
     assert "use Children" in warning.message
 
 
+@pytest.mark.parametrize("tree", ["asking", "asked"])
+def test_causal_attention_needs_steps_in_an_order_on_both_sides(tree: str) -> None:
+    design = rnnstudio.new("tree")
+    design.axis(tree, kind="tree")
+    design.add("FeatureInput", "query", field="x", size=4, axis="asking")
+    design.add("FeatureInput", "keys", field="y", size=4, axis="asked")
+    design.add("Match", "scores", causal=True, query="query", keys="keys")
+    design.add("Output", "out", input="scores")
+    assert f"the nodes of the tree “{tree}” have no order: switch causal off" in str(design.check()[0])
+    design.set("scores", causal=False)
+    assert not [d for d in design.check() if d.severity == "error"]
+
+
 def test_the_children_of_a_node_have_an_order() -> None:
     design = rnnstudio.new("tree")
     design.axis("tree", kind="tree")

@@ -215,11 +215,12 @@ def drawn(name: str) -> Network:
 
 
 def network(program: Program, **options: Any) -> Network:
-    """Random weights in float64, but running variances positive."""
+    """Random weights in float64, but running variances and time constants positive: else a leaky unit explodes."""
     made = network_of(program, **options)
+    constants = {p.path for p in program.parameters if p.init.name == "geometric"}
     with torch.no_grad():
         for path, weight in made.weights.items():
-            if path.endswith("running_variance"):
+            if path.endswith("running_variance") or path in constants:
                 weight.abs_().add_(0.5)
     return made
 

@@ -65,6 +65,7 @@ FIXED: Mapping[tuple[str, str], tuple[Value, ...]] = {
     ("Weights", "value"): (0.5,),
     ("CrossEntropy", "class_weights"): ((), (0.5, 1.0, 2.0, 0.1), (1.0, 0.5, 0.25, 2.0, 1.0)),
     ("Clock", "periods"): ((), (), (1, 3)),
+    ("Match", "causal"): (False,),  # a hidden place holds the lowest number, for a Softmax alone
 }
 """Parameters whose values decide whether all is finite or fits, with what they may be."""
 
