@@ -1,5 +1,7 @@
 """Drawn cells against torch's own: forward and backward of one layer, as ratios to nn.LSTM, nn.GRU and nn.RNN.
 
+Training times machine code with and without the processor's matrix unit once, and keeps the faster: both are shown.
+
 RNNSTUDIO_BENCH=full measures every size of the issue (an hour); by default a cross-section in a few minutes.
 """
 
@@ -13,7 +15,8 @@ from torch import nn
 
 from rnnstudio.compiler.program import Map, Program, Scan
 from rnnstudio.runtime.context import Context
-from rnnstudio.runtime.fused.loops import MACHINE, TORCH
+from rnnstudio.runtime.fused.loops import MACHINE, TILES, TORCH
+from rnnstudio.runtime.fused.tile_machine import matrix_unit
 from rnnstudio.runtime.network import Network
 from rnnstudio.runtime.reference import run_map, run_scan
 from tests.bench.side_by_side import keep_memory, machine, medians
@@ -79,25 +82,33 @@ def products(gates: int, batch: int, steps: int, units: int) -> Callable[[], Non
     return run
 
 
-def rows(sizes: tuple[tuple[int, int, int], ...]) -> Iterator[tuple[tuple[int, int, int], dict[str, float]]]:
-    """Ratios for each size: drawn cells by machine code, one torch function, and where narrow the reference loop."""
+def machine_codes() -> dict[str, str]:
+    """What drawn cells are timed on, by the name that is printed."""
+    return {"vectors": MACHINE} if isinstance(matrix_unit(), str) else {"vectors": MACHINE, "matrix unit": TILES}
+
+
+def rows(sizes: tuple[tuple[int, int, int], ...]) -> Iterator[tuple[tuple[int, int, int], dict[str, dict[str, float]]]]:
+    """Ratios for each size and machine code: drawn cells, one torch function, and where narrow the reference loop."""
     for batch, steps, units in sizes:
         x = torch.randn(steps, batch, units, requires_grad=True)
         given = torch.randn(steps, batch, units)
         ways = {kind: built_in(kind, x, given, units) for kind in ("LSTM", "GRU", "RNN")}
         for cell in DRAWN:
             made = program(CELLS[cell], units, inputs=units)
-            ways[cell] = layer(made, x, given, MACHINE)
+            ways |= {f"{cell} {on}": layer(made, x, given, lowering) for on, lowering in machine_codes().items()}
             if cell == "lstm":
                 ways["torch function"] = layer(made, x, given, TORCH)
                 if units <= LOOPED:
                     ways["node by node"] = layer(made, x, given, "reference")
         ways |= {f"{kind} floor": products(gates, batch, steps, units) for kind, gates in FLOORS.items()}
         times = medians(ways)
-        found = {cell: times[cell] / times[kind] for cell, kind in DRAWN.items()}
-        found |= {name: times[name] / times["LSTM"] for name in ("torch function", "node by node") if name in times}
-        found |= {f"{kind} floor": times[f"{kind} floor"] / times[kind] for kind in FLOORS}
-        yield (batch, steps, units), {"ms of nn.LSTM": times["LSTM"] * 1000, **found}
+        found = {
+            on: {cell: times[f"{cell} {on}"] / times[kind] for cell, kind in DRAWN.items()} for on in machine_codes()
+        }
+        rest = {name: times[name] / times["LSTM"] for name in ("torch function", "node by node") if name in times}
+        rest |= {f"{kind} floor": times[f"{kind} floor"] / times[kind] for kind in FLOORS}
+        found["vectors"] |= {"ms of nn.LSTM": times["LSTM"] * 1000, **rest}
+        yield (batch, steps, units), found
 
 
 def main() -> None:
@@ -108,14 +119,15 @@ def main() -> None:
     print("ratios to nn.LSTM (lstm, peephole lstm, invented, torch function, node by node), to nn.GRU (gru, reset")
     print("before), to nn.RNN (rnn); forward and backward, median of 7 interleaved rounds. floor: the layer's")
     print("six products alone, each over all steps at once, by torch.mm, as a ratio to the layer of torch.nn")
-    print(f"{'threads':>7} {'B':>3} {'T':>4} {'H':>4} " + " ".join(f"{c:>14}" for c in columns))
+    print(f"{'threads':>7} {'B':>3} {'T':>4} {'H':>4} {'':>11} " + " ".join(f"{c:>14}" for c in columns))
     threads = torch.get_num_threads()
     try:
         for count in sorted({1, min(2, threads)}):
             torch.set_num_threads(count)
             for (batch, steps, units), found in rows(sizes):
-                cells = " ".join(f"{found[c]:>14.2f}" if c in found else f"{'–':>14}" for c in columns)
-                print(f"{count:>7} {batch:>3} {steps:>4} {units:>4} {cells}", flush=True)
+                for on, ratios in found.items():
+                    cells = " ".join(f"{ratios[c]:>14.2f}" if c in ratios else f"{'–':>14}" for c in columns)
+                    print(f"{count:>7} {batch:>3} {steps:>4} {units:>4} {on:>11} {cells}", flush=True)
     finally:
         torch.set_num_threads(threads)
 

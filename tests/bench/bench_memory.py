@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from rnnstudio.runtime.fused.loops import MACHINE, TORCH
-from tests.bench.bench_cells import DRAWN, built_in, layer
+from tests.bench.bench_cells import DRAWN, built_in, layer, machine_codes
 from tests.bench.side_by_side import keep_memory, machine
 from tests.runtime.fused.cells import CELLS, program
 
@@ -67,14 +67,16 @@ def main() -> None:
     print(machine())
     print("peak resident memory of three training steps, as ratios to the layer of torch.nn; 1 thread")
     columns = (*DRAWN, "torch function")
-    print(f"{'B':>3} {'T':>4} {'H':>4} {'MB of nn.LSTM':>14} " + " ".join(f"{c:>14}" for c in columns))
+    print(f"{'B':>3} {'T':>4} {'H':>4} {'':>11} {'MB of nn.LSTM':>14} " + " ".join(f"{c:>14}" for c in columns))
     for sizes in SIZES:
         base = {kind: measured(kind, *sizes) for kind in ("LSTM", "GRU", "RNN")}
-        found = [measured(f"{cell}/{MACHINE}", *sizes) / base[kind] for cell, kind in DRAWN.items()]
-        found.append(measured(f"lstm/{TORCH}", *sizes) / base["LSTM"])
         batch, steps, units = sizes
-        row = " ".join(f"{ratio:>14.2f}" for ratio in found)
-        print(f"{batch:>3} {steps:>4} {units:>4} {base['LSTM']:>14.0f} {row}", flush=True)
+        for on, lowering in machine_codes().items():
+            found = [measured(f"{cell}/{lowering}", *sizes) / base[kind] for cell, kind in DRAWN.items()]
+            if lowering == MACHINE:
+                found.append(measured(f"lstm/{TORCH}", *sizes) / base["LSTM"])
+            row = " ".join(f"{ratio:>14.2f}" for ratio in found)
+            print(f"{batch:>3} {steps:>4} {units:>4} {on:>11} {base['LSTM']:>14.0f} {row}", flush=True)
 
 
 if __name__ == "__main__":

@@ -27,16 +27,17 @@ from torch import Tensor, nn
 from rnnstudio.compiler.program import Map, Scan
 from rnnstudio.runtime.context import Context
 from rnnstudio.runtime.forest import Forest
-from rnnstudio.runtime.fused.loops import MACHINE, TORCH
+from rnnstudio.runtime.fused.loops import TORCH
 from rnnstudio.runtime.network import Network
 from rnnstudio.runtime.reference import run_map
 from rnnstudio.runtime.trees import run_tree
+from tests.bench.bench_cells import machine_codes
 from tests.bench.side_by_side import keep_memory, machine, medians
 from tests.runtime.fused.cells import Draw
 from tests.runtime.fused.tree_cells import forest_of, max_pooled, random_trees, tree_program
 
 TREES, SIZES, WORDS = 25, (64, 160, 256), 2000
-COLUMNS = ("recursion", "levels", "DGL", "torch function", "reference")
+COLUMNS = ("recursion", "levels", "DGL", "vectors", "matrix unit", "torch function", "reference")
 
 
 @dataclass(frozen=True)
@@ -274,14 +275,17 @@ def levels_of(forest: Forest) -> list[Level]:
 
 
 def ours(
-    drawn: str | Draw, units: int, forest: Forest, words: Tensor, given: Tensor, lowering: str
+    drawn: str | Draw, units: int, forest: Forest, words: Tensor, given: Tensor, lowering: str = ""
 ) -> Callable[[], None]:
-    """One forward and backward of embedding and loop, as the network runs them. words: [nodes, batch]."""
+    """One forward and backward of embedding and loop, as the network runs them. words: [nodes, batch].
+
+    lowering: the one to run on, or as in training the one that wins the contest.
+    """
     made = tree_program(drawn, units, inputs=units, words=WORDS)
     net = Network(made)
     scan = next(region for region in made.regions if isinstance(region, Scan))
     before = [region for region in made.regions[: made.regions.index(scan)] if isinstance(region, Map)]
-    net.set_lowering_choices({scan.name: lowering})
+    net.set_lowering_choices({scan.name: lowering} if lowering else {})
 
     def run() -> None:
         net.zero_grad()
@@ -339,7 +343,8 @@ def ways_of(name: str, units: int) -> tuple[Forest, dict[str, Callable[[], None]
     recursive, levelled = partial(recursion, cell, children, roots, flat), partial(cell.levels, flat, structure)
     torch.testing.assert_close(recursive(), levelled())
     ways = {
-        "ours": ours(drawn, units, forest, words, given, MACHINE),
+        "ours": ours(drawn, units, forest, words, given),
+        **{on: ours(drawn, units, forest, words, given, lowering) for on, lowering in machine_codes().items()},
         "recursion": by_hand(recursive, cell, own),
         "levels": by_hand(levelled, cell, own),
         "torch function": ours(drawn, units, forest, words, given, TORCH),

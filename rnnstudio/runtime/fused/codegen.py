@@ -137,7 +137,7 @@ class _TimeLoop:
         more = ", i64 %threads" if columns else ""
         self.f = Function(target, f"define void @{name}(ptr %table, i64 %from, i64 %to, i64 %thread{more}) nounwind")
         self.columns = columns
-        self.first = ""
+        self.first = self.turn = ""
         self.table = table_of(plan, backward)
         self.args: dict[Key, str] = {}
         self.states = {s.delay: s for s in plan.form.states}
@@ -172,6 +172,7 @@ class _TimeLoop:
 
     def step(self, t: str, u: str, count: str) -> None:
         plan = self.plan
+        self.turn = u
         rows = self.f.mul(t, self.args["batch", 0])
         rings = self._rings(u) if self.backward else {}
         if not self.backward:
@@ -232,7 +233,7 @@ class _TimeLoop:
 
     def _multiply(self, backward: bool, level: int, i: int, a: str, c: str, count: str) -> None:
         weight = self.args["weight", f"{level} {i}"]
-        part = ", i64 %thread, i64 %threads" if self.columns else ""
+        part = ", i64 %thread, i64 %threads" if self.columns else f", i64 {self.turn}" if self.t.tiles else ""
         self.f.emit(f"call void @{_name(backward, level, i)}(ptr {a}, ptr {weight}, i64 {count}, ptr {c}{part})")
 
     def _source(self, p: Product) -> Key:

@@ -74,17 +74,18 @@ def library(t: Target, *, team: bool) -> str:
 
 def declared() -> str:
     """Declarations for modules that multiply by tiles."""
-    return f"declare void @{PRODUCTS[ALONG]}(ptr, i64, i64, i64, ptr, i64, i64, i1)\n"
+    return f"declare void @{PRODUCTS[ALONG]}(ptr, i64, i64, i64, ptr, i64, i64, i1, i1)\n"
 
 
 def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, add: bool) -> str:
-    """@name(A, B, rows, C): see products.product."""
-    f = Function(t, f"define internal void @{name}(ptr %A, ptr %B, i64 %rows, ptr %C) nounwind")
+    """@name(A, B, rows, C, turn): see products.product. turn: in odd ones B is gone through from its end."""
+    f = Function(t, f"define internal void @{name}(ptr %A, ptr %B, i64 %rows, ptr %C, i64 %turn) nounwind")
+    odd = f.let("trunc i64 %turn to i1")
     f.places.append(f"  %factor = alloca [{_FACTOR} x i64], align 8")
     for i, number in enumerate(("ptr %B", f"i64 {columns}", "ptr %C", f"i64 {ldc}")):
         f.emit(f"store {number}, ptr {f.byte('%factor', str(8 * i))}, align 8")
     sizes = f"i64 %rows, i64 {depth}, ptr %factor, i64 1, i64 0"
-    f.emit(f"call void @{PRODUCTS[ALONG]}(ptr %A, i64 {lda}, {sizes}, i1 {str(add).lower()})")
+    f.emit(f"call void @{PRODUCTS[ALONG]}(ptr %A, i64 {lda}, {sizes}, i1 {str(add).lower()}, i1 {odd})")
     f.emit("ret void")
     return f.text()
 
@@ -195,12 +196,21 @@ def _carry(t: Target) -> Function:
     return f
 
 
+def _either_way(f: Function, count: str, stop: str, step: int, back: str) -> str:
+    """The index of a loop 0, step … below stop, which goes down from the last one when `back` is true.
+
+    What does not fit into the second cache is gone through to and fro: its end is still there.
+    """
+    last = f.mul(f.let(f"sdiv i64 {f.let(f'sub nsw i64 {stop}, 1')}, {step}"), step)
+    return f.let(f"select i1 {back}, i64 {f.let(f'sub nsw i64 {last}, {count}')}, i64 {count}")
+
+
 def _multiply(t: Target) -> Function:
-    """@rnn_tile_multiply(A, B, rows, columns, tiles of depth, from block to block of B, C, ldc, add): A and B in tiles.
+    """@rnn_tile_multiply(A, B, rows, columns, tiles of depth, from block to block of B, C, ldc, add, back): in tiles.
 
     The unit is set up for these rows, whose blocks are of even height.
     """
-    args = "ptr %A, ptr %B, i64 %rows, i64 %columns, i64 %tiles, i64 %b_step, ptr %C, i64 %ldc, i1 %add"
+    args = "ptr %A, ptr %B, i64 %rows, i64 %columns, i64 %tiles, i64 %b_step, ptr %C, i64 %ldc, i1 %add, i1 %back"
     f = Function(t, f"define internal void @rnn_tile_multiply({args}) noinline nounwind")
     f.places.append(f"  %out = alloca [{4 * BYTES} x i8], align 64")
     blocks, high = _height(f, "%rows")
@@ -210,7 +220,8 @@ def _multiply(t: Target) -> Function:
     several = f.let(f"xor i1 {single}, true")
     for kind, when in ((_WIDE, single), (_SQUARE, several)):
         most = _SHAPES[kind][0][1]
-        with f.when(when), f.loop("0", across, str(most)) as n:
+        with f.when(when), f.loop("0", across, str(most)) as count:
+            n = _either_way(f, count, across, most, "%back")
             b = f.byte("%B", f.mul(n, "%b_step"))
             left = f.least(f.let(f"sub nsw i64 {across}, {n}"), str(most))
             columns = f.let(f"sub nsw i64 %columns, {f.mul(n, LINES)}")
@@ -266,12 +277,12 @@ def _tiles_of_c(f: Function, kernel: _Kernel, c: str, first: str, high: str, col
 
 
 def _product(t: Target, way: str) -> Function:
-    """@rnn_tile_product_…(A, lda, rows, depth, factors, how many, first, add): for each factor C (+)= A · B.
+    """@rnn_tile_product_…(A, lda, rows, depth, factors, how many, first, add, back): for each factor C (+)= A · B.
 
     lda: numbers from line to line of an A that lies along, from depth to depth where it lies across. A factor is four
     64-bit numbers: B, its columns, C, ldc. first: the row of C where A's first row is.
     """
-    args = "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first, i1 %add"
+    args = "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first, i1 %add, i1 %back"
     f = Function(t, f"define void @{PRODUCTS[way]}({args}) nounwind")
     f.places.append(f"  %tiles = alloca [{size(_ROWS, _DEEP)} x i8], align 64")
     b_step = f.mul(f.let(f"sdiv i64 {f.add('%depth', str(DEPTH - 1))}, {DEPTH}"), _BLOCK)
@@ -280,21 +291,25 @@ def _product(t: Target, way: str) -> Function:
         f.emit(f"call void @rnn_tile_configure(i64 {rows})")
         _, high = _height(f, rows)
         below = f.add("%first", r)
-        with f.loop("0", "%depth", str(_DEEP)) as k:
+        odd = f.let(f"trunc i64 {f.let(f'sdiv i64 {r}, {_ROWS}')} to i1")
+        back = f.let(f"xor i1 %back, {odd}")
+        with f.loop("0", "%depth", str(_DEEP)) as begun:
+            k = _either_way(f, begun, "%depth", _DEEP, back)
             deep = f.least(f.let(f"sub nsw i64 %depth, {k}"), str(_DEEP))
             at = f.add(f.mul(r, "%lda"), k) if way == ALONG else f.add(f.mul(k, "%lda"), r)
             sizes = f"i64 {rows}, i64 {deep}, i64 {high}"
             name = splitter_name(LEFT, way)
             f.emit(f"call void @{name}(ptr {f.address('%A', at)}, i64 %lda, {sizes}, ptr %tiles)")
             count = f.let(f"sdiv i64 {f.add(deep, str(DEPTH - 1))}, {DEPTH}")
-            more = f.let(f"or i1 %add, {f.let(f'icmp sgt i64 {k}, 0')}")
+            more = f.let(f"or i1 %add, {f.let(f'icmp sgt i64 {begun}, 0')}")
             with f.loop("0", "%count") as i:
                 factor = f.let(f"getelementptr [{_FACTOR} x i64], ptr %factors, i64 {i}", "p")
                 whole, columns, c, ldc = _numbers(f, factor, "pipi")
                 b = f.byte(whole, f.mul(k, _BLOCK // DEPTH))
                 tall = f"i64 {rows}, i64 {columns}, i64 {count}, i64 {b_step}"
                 own = f.address(c, f.mul(below, ldc))
-                f.emit(f"call void @rnn_tile_multiply(ptr %tiles, ptr {b}, {tall}, ptr {own}, i64 {ldc}, i1 {more})")
+                where = f"ptr {own}, i64 {ldc}, i1 {more}, i1 {back}"
+                f.emit(f"call void @rnn_tile_multiply(ptr %tiles, ptr {b}, {tall}, {where})")
         f.emit("call void @llvm.x86.tilerelease()")
     f.emit("ret void")
     return f
@@ -331,6 +346,6 @@ def _product_range(t: Target, way: str) -> Function:
     lines = f.least(f.let(f"sub nsw i64 {rows}, {first}"), f.mul(f.let("sub nsw i64 %to, %from"), LINES))
     own = f.address(a, f.mul(first, lda) if way == ALONG else first)
     sizes = f"i64 {lines}, i64 {depth}, ptr {factors}, i64 {count}, i64 {first}"
-    f.emit(f"call void @{PRODUCTS[way]}(ptr {own}, i64 {lda}, {sizes}, i1 {add})")
+    f.emit(f"call void @{PRODUCTS[way]}(ptr {own}, i64 {lda}, {sizes}, i1 {add}, i1 false)")
     f.emit("ret void")
     return f

@@ -50,7 +50,7 @@ def guarded_tiles(guard: Guarded, laid: Tensor) -> Tensor:
 @pytest.mark.parametrize("depth", [1, 31, 32, 65, 513])
 def test_products(columns: int, depth: int) -> None:
     call = ctypes.CFUNCTYPE(
-        None, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p, *[ctypes.c_int64] * 2, ctypes.c_bool
+        None, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_bool] * 2
     )
     g = torch.Generator().manual_seed(columns)
     code = tile_code(unit())
@@ -67,7 +67,7 @@ def test_products(columns: int, depth: int) -> None:
                 before = c.clone()
                 factor = (ctypes.c_int64 * 4)(laid.data_ptr(), columns, c.data_ptr(), columns + 3)
                 lda = depth if way == ALONG else rows
-                multiply(given.data_ptr(), lda, rows, depth, ctypes.addressof(factor), 1, 0, add)
+                multiply(given.data_ptr(), lda, rows, depth, ctypes.addressof(factor), 1, 0, add, columns % 2 == 0)
                 guard.check()
                 wanted = a.double() @ weight.double().t() + (before[:, :columns].double() if add else 0)
                 off = (c[:, :columns].double() - wanted).abs()
