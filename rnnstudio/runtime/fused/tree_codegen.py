@@ -236,7 +236,8 @@ class _LevelLoop:
             a = self.at(("children", key) if kind == "state" else ("source", key), first, p.start)
             c = self._pre("slots", edge, first, p.offset)
         name = _name(self.backward, number, i)
-        self.f.emit(f"call void @{name}(ptr {a}, ptr {weight}, i64 {count}, ptr {c})")
+        turn = ", i64 0" if self.t.tiles else ""
+        self.f.emit(f"call void @{name}(ptr {a}, ptr {weight}, i64 {count}, ptr {c}{turn})")
 
     def _pre(self, kind: str, edge: bool, row: str, column: int) -> str:
         """The address of a column of pre-activations, or of their gradients."""
