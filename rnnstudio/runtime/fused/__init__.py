@@ -11,7 +11,8 @@ function, serve          the autograd function, and how a network's values get i
 plain, adjoints          those stages in plain torch, step by step, and their way back
 torch_loop               the time loops in plain torch, on any device
 through_time             ‖∂L/∂h_t‖ of all states from what the way back leaves behind
-ir, vector_math, packing, products, codegen, in_place, jit, machine_loop    the time loops as LLVM IR, on the CPU
+ir, vector_math, packing, products, codegen, in_place, jit, team, machine_loop    the time loops as LLVM IR, on the CPU
+tile_parts, tiles, tile_machine, multiply    products on a processor's matrix unit, within loops and over all steps
 glance, pick             attention, and tokens that the loop chooses, recognised among plain operations
 glance_code, pick_code, plain_code, glance_run, pick_run, plain_machine    these in the generated loops; their tensors
 triton_source, triton_loop, cuda_graphs    the same on a GPU: a kernel for each stage, recorded with the products
