@@ -16,8 +16,8 @@ from ...catalog.primitives import Op
 from .canonical import Declined
 from .expressions import SOURCED, Graph, Node, parts
 
-_CUT = 32
-"""Parts at least so wide are cut in two blocks, those of four times the width in four."""
+_CUT = 64
+"""Parts at least so wide are cut in two blocks, those of twice the width in four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class _Bilinear:
 
 def _cuts(part: Node) -> Iterator[tuple[int, int]]:
     """(first, last + 1) of the blocks that a part is cut into: whole where cutting it would make it be done again."""
-    many = 1 if part.op not in SOURCED or part.width < _CUT else 2 if part.width < 4 * _CUT else 4
+    many = 1 if part.op not in SOURCED or part.width < _CUT else 2 if part.width < 2 * _CUT else 4
     step = -(-part.width // (16 * many)) * 16 if many > 1 else part.width
     for first in range(0, part.width, step):
         yield first, min(first + step, part.width)

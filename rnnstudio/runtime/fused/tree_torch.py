@@ -34,11 +34,7 @@ def _vecmat(vector: Tensor, matrix: Tensor) -> Tensor:
     return torch.matmul(vector.unsqueeze(-2), rows).squeeze(-2)
 
 
-def _outer(a: Tensor, b: Tensor) -> Tensor:
-    return torch.mul(a.unsqueeze(-1), b.unsqueeze(-2)).flatten(-2)
-
-
-_MATRICES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"matvec": _matvec, "vecmat": _vecmat, "outer": _outer}
+_MATRICES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"matvec": _matvec, "vecmat": _vecmat}
 """Functions of rows that are matrices."""
 
 
@@ -125,6 +121,8 @@ class _Stages:
             elif node.op in _MATRICES:
                 left, right = (_wide(values[a.number], a.width) for a in node.args)
                 values[node.number] = _MATRICES[node.op](left, right)
+            elif node.op == "outer":
+                continue  # made where it is stored
             else:
                 values[node.number] = FUNCTIONS[node.op](*[values[a.number] for a in node.args])
         return values
@@ -268,8 +266,11 @@ class _Level:
 
     def keep(self, stores: Sequence[Store], values: _Values, whole: Callable[[Place], Tensor]) -> None:
         for store in sorted(stores, key=lambda s: s.place[0] == "slot"):  # a slot is overwritten last
-            value, target = values[store.node.number], whole(store.place)
-            width = store.node.width
+            target, width = whole(store.place), store.node.width
+            if store.node.op == "outer":
+                self._outer(store, values, target)
+                continue
+            value = values[store.node.number]
             if store.place[0] == "dvector":
                 rows = self.edges if self.plan.spaces.edge(store.node) else self.nodes
                 target.narrow(0, store.start, width).add_(value.expand(rows, width).sum(0))
@@ -285,3 +286,14 @@ class _Level:
             else:
                 target = self.of(target, self.plan.edge_place(store.place)).narrow(1, store.start, width)
                 target.add_(value) if store.add else target.copy_(value)
+
+    def _outer(self, store: Store, values: _Values, whole: Tensor) -> None:
+        left, right = (_wide(values[a.number], a.width) for a in store.node.args)
+        target = self.of(whole, self.plan.edge_place(store.place)).narrow(1, store.start, store.node.width)
+        target = target.view(len(target), -1, right.shape[-1])
+        if self.across(store):
+            target.index_add_(0, self.local, left.unsqueeze(-1) * right.unsqueeze(-2))
+        elif store.add:
+            target.addcmul_(left.unsqueeze(-1), right.unsqueeze(-2))
+        else:
+            torch.mul(left.unsqueeze(-1), right.unsqueeze(-2), out=target)

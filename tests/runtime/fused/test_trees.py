@@ -18,6 +18,7 @@ from rnnstudio.runtime.network import Network
 
 from .cells import AT, Draw, network
 from .test_against_reference import force, same
+from .test_tree_bounds import plan_of
 from .tree_cells import DRAWN, Parents, chain, children, padded, random_trees, star, tree_program
 
 LOWERINGS = (MACHINE, TORCH)
@@ -103,6 +104,15 @@ def test_two_threads_give_what_one_gives(name: str) -> None:
         torch.set_num_threads(before)
     same(found[1], found[0], 1e-12)
     same(found[2], found[0], 1e-12)
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize(("units", "blocks"), [(65, 4), (129, 6)])
+def test_wide_tensors_are_folded_in_blocks(units: int, blocks: int, lowering: str) -> None:
+    """Not in float32: with random tensors so large the reference's own errors grow 1000-fold from level to level."""
+    made = tree_program("RNTN", units)
+    assert len(plan_of(made).form.blocks) == blocks
+    compare(made, lowering, torch.float64, RAGGED[:3])
 
 
 @pytest.mark.parametrize("lowering", LOWERINGS)
