@@ -128,61 +128,28 @@ class _TreeLoop(torch.autograd.Function):
         for name, _ in plan.form.yields:
             kind, key = plan.outputs[name]
             outs.append(job.placed(b.memories[int(key)][: job.rows.nodes] if kind == "memory" else b.yields[name]))
-        ctx.job = job
+        ctx.job, ctx.buffers = job, b
         ctx.set_materialize_grads(False)
-        ctx.names = (tuple(b.children), tuple(b.yields))
-        ctx.inputs, ctx.tables = b.inputs, b.tables
-        kept = (*b.slots, *b.saved, *b.memories, *b.children.values(), *b.yields.values(), *b.sources)
-        ctx.save_for_backward(*tensors, *reads.values(), *kept)
+        ctx.save_for_backward(*tensors)
         return tuple(outs)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *douts: Tensor | None) -> tuple[Tensor | None, ...]:
         job: TreeJob = ctx.job
-        plan, form = job.plan, job.plan.form
-        kept = list(ctx.saved_tensors)
-        count = len(ctx.needs_input_grad) - 1
-        tensors = kept[:count]
-        _, vectors, _, weights, biases = job.names.split(tensors)
+        form = job.plan.form
+        tensors = ctx.saved_tensors  # says so when they have changed, or are not kept for a second time
+        b: TreeBuffers = ctx.buffers
+        again = kept_for_another()
+        if not again:
+            ctx.buffers = None
+        _, _, _, weights, biases = job.names.split(tensors)
         wanted = job.names.split(ctx.needs_input_grad[1:])
-        children, yields = ctx.names
-        sizes = (
-            len(job.names.reads),
-            2,
-            len(plan.saved),
-            len(form.memories),
-            len(children),
-            len(yields),
-            len(plan.sources),
-        )
-        parts, at = [], count
-        for size in sizes:
-            parts.append(kept[at : at + size])
-            at += size
-        b = TreeBuffers(
-            plan=plan,
-            rows=job.rows,
-            slots=(parts[1][0], parts[1][1]),
-            saved=parts[2],
-            memories=parts[3],
-            children=dict(zip(children, parts[4], strict=True)),
-            yields=dict(zip(yields, parts[5], strict=True)),
-            sources=parts[6],
-            reads=dict(zip(job.names.reads, parts[0], strict=True)),
-            vectors=vectors,
-            weights=job.stacked(weights),
-            words=job.words,
-            multiply=job.loop.multiply,
-            inputs=ctx.inputs,
-            tables=ctx.tables,
-            biases=biases,
-        )
         given = {
             name: None if g is None else job.taken(g.contiguous())
             for (name, _), g in zip(form.yields, douts, strict=True)
         }
-        d = gradients(b, given, overwrite=job.loop.in_place and not kept_for_another())
+        d = gradients(b, given, overwrite=job.loop.in_place and not again)
         job.loop.backward(b, d)
         dweights = weight_gradients(b, d, weights, wanted[3])
         read_gradients(b, d, weights, wanted[0], job.stacks)
