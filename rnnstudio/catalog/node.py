@@ -81,7 +81,11 @@ def _finite(value: float) -> bool:
 
 
 class Mistake(Exception):  # noqa: N818 - diagnostics are nouns
-    """A shape rule says no. Becomes a diagnostic at the node (and port, or parameter), with `code` as its kind."""
+    """A shape rule says no. Becomes a diagnostic at the node (and port, or parameter), with `code` as its kind.
+
+    outputs: what the node gives all the same. While a loop's shapes are not final, a rule may complain for a moment:
+    the loop must not wait for ever for a signal that does not depend on what it complains of.
+    """
 
     def __init__(self, code: str, message: str, port: str = "", param: str = "") -> None:
         super().__init__(message)
@@ -89,6 +93,7 @@ class Mistake(Exception):  # noqa: N818 - diagnostics are nouns
         self.message = message
         self.port = port
         self.param = param
+        self.outputs: Signals = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,15 @@ class Feedback(NodeKind):
         if target is None:
             return {"out": None}
         delay_axis(target, params)
+        try:
+            self._fits(prediction, target, params)
+        except Mistake as mistake:
+            mistake.outputs = {"out": target}
+            raise
+        return {"out": target}
+
+    def _fits(self, prediction: Signal | None, target: Signal, params: Params) -> None:
+        """Raise Mistake when the prediction is not of the target's shape."""
         if prediction is not None:
             width = need_real(prediction, "prediction").width
             wanted = target.content.size if isinstance(target.content, Tokens) else target.content.width
@@ -158,7 +167,6 @@ class Feedback(NodeKind):
                 f"the token before the first must be below {target.content.size}: set “first”",
                 param="first",
             )
-        return {"out": target}
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         target, prediction = inputs["target"], inputs["prediction"]

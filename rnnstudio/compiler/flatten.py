@@ -186,8 +186,8 @@ class _Flattener:
                 }
                 try:
                     signals = flat.kind.infer(inputs, flat.params, self.context)
-                except Mistake:  # of shapes that are not final yet: the design as a whole has passed check
-                    continue
+                except Mistake as mistake:  # of shapes that are not final yet: the design as a whole has passed check
+                    signals = mistake.outputs or flat.signals
                 if signals != flat.signals:
                     flat.signals = signals
                     changed = True

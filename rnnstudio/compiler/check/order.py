@@ -20,8 +20,6 @@ def order_of(run: Run, graph_name: str, graph: Graph, drawn: dict[str, Drawn]) -
         for source in sources:
             readers[source].append(key)
     ready = [key for key, count in waiting.items() if count == 0]
-    # Inputs are taken before a Feedback: a shape guessed without its target would contradict the target for good.
-    ready.sort(key=lambda key: not drawn[key].feeds)
     order: list[str] = []
     while ready:
         key = ready.pop()

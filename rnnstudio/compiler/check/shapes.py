@@ -93,7 +93,7 @@ def _infer(
                 refuse_orphans(outputs)
             found = Remembered(inputs, outputs)
         except Mistake as mistake:
-            found = Remembered(inputs, {port.name: None for port in plan.outputs}, mistake)
+            found = Remembered(inputs, {port.name: mistake.outputs.get(port.name) for port in plan.outputs}, mistake)
         plan.found.insert(0, found)
         del plan.found[VARIANTS:]
     run.remember((scope, node.id), found)
