@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 
@@ -154,8 +155,8 @@ class MachineLoop:
 
     def _run(self, which: int, b: Buffers, numbers: dict[Key, int]) -> None:
         keys = self._tables[which].keys
-        table = (ctypes.c_int64 * len(keys))(*[numbers[key] for key in keys])
-        address, threads = ctypes.addressof(table), self._threads(b.batch)
+        table = array("q", [numbers[key] for key in keys])
+        address, threads = table.buffer_info()[0], self._threads(b.batch)
         if b.batch <= self.few and torch.get_num_threads() > 1:
             self._by_columns[1][which](address, b.batch, torch.get_num_threads())
         elif threads == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -171,8 +171,8 @@ class TreeMachineLoop:
         assert b.inputs is not None
         code = self._code(b.inputs)
         keys = code.keys[which]
-        table = (ctypes.c_int64 * len(keys))(*[numbers[key] for key in keys])
-        address, parts = ctypes.addressof(table), self._parts(b.rows)
+        table = array("q", [numbers[key] for key in keys])
+        address, parts = table.buffer_info()[0], self._parts(b.rows)
         if parts == 1:
             code.ranges[which](address, 0, 1, 0)
         elif code.teams:
