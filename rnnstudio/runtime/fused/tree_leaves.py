@@ -23,6 +23,8 @@ class Leaves:
         self.there = {s.delay for s in form.states if s.missing is not None}
         self.unread: frozenset[int] = frozenset()
         """Sources that no product of leaves reads."""
+        self.carried: set[int] = set()
+        """Carries to which leaves have added something by the stage that is looked at, the last one first."""
         self._done: dict[int, Node] = {}
 
     def of(self, node: Node) -> Node:
@@ -36,6 +38,8 @@ class Leaves:
             return self.zero
         if node.op == "dsource" and node.data[0] in self.unread:
             return self.zero
+        if node.op == "carry" and node.data[0] not in self.carried:
+            return self.zero  # what is multiplied by it need not be there: not even a number
         if not node.args:
             return node
         args = [self._done[a.number] for a in node.args]
@@ -56,7 +60,7 @@ class Leaves:
 def leaf_plan(plan: TreePlan, leaves: Leaves) -> TreePlan:
     """The plan of leaves: stages of nodes alone, without what is zero and what nobody reads."""
     leaves.unread = plan.empty
-    back = [_back_stores(plan, leaves, number) for number in range(len(plan.stages))]
+    back = [_back_stores(plan, leaves, number) for number in reversed(range(len(plan.stages)))][::-1]
     held = {
         leaves.of(node).number: plan.held[node.number]
         for node in _nodes(plan)
@@ -106,6 +110,8 @@ def _back_stores(plan: TreePlan, leaves: Leaves, number: int) -> list[Store]:
         return found
     for store in stage.back_stores:
         value = leaves.of(store.node)
+        if store.place[0] == "carry" and not is_const(value, 0.0):
+            leaves.carried.add(int(store.place[1]))
         if _wanted(plan, leaves, store.place) and not (store.add and is_const(value, 0.0)):
             found.append(replace(store, node=_whole(plan, value, store.node.width)))
     return found

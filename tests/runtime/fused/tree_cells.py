@@ -181,6 +181,18 @@ def tensors_everywhere(s: Sketch, units: int) -> str:
     return s.add("h", "Tanh", at=AT, input=whole)
 
 
+def counted(s: Sketch, units: int) -> str:
+    """What a node says is added once for each of its children: leaves make nothing of it, and no gradient of it."""
+    each = children(s, "each", "h", "each", axis="tree", width=units)
+    known = s.add("known", "Linear", at=AT, params={"units": units}, input="x")
+    squared = _bilinear(s, "squared", units, known, known)
+    beside = s.add("beside", "Concat", at=AT, a=squared, b=each)
+    part = s.add("part", "Slice", at=AT, params={"start": 0, "stop": units}, input=beside)
+    total = s.add("total", "Sum", at=AT, input=part)
+    kept = s.add("kept", "Mean", at=AT, input=each)
+    return s.add("h", "Tanh", at=AT, input=_linear(s, "h_sum", units, total, known, kept))
+
+
 def one_tensor_twice(s: Sketch, units: int) -> str:
     """Two bilinear maps share their tensor, which each folds in blocks of its own."""
     left = children(s, "left", "h", "slot", slot=0, axis="tree", width=units)
@@ -264,6 +276,7 @@ DRAWN: dict[str, str | Draw] = {
     "reset": reset,
     "weighted children": weighted_children,
     "tensors everywhere": tensors_everywhere,
+    "counted": counted,
     "one tensor twice": one_tensor_twice,
     "pooled": pooled,
     "max pooled": max_pooled,
