@@ -73,6 +73,8 @@ _PRINTED = {
     "maximum": "tl.where(({0} > {1}) | ({0} != {0}), {0}, {1})",
     "minimum": "tl.where(({0} < {1}) | ({0} != {0}), {0}, {1})",
     "prefer": "tl.where({0} > {1}, 1.0, tl.where({0} == {1}, 0.5, 0.0))",
+    "equal": "tl.where({0} == {1}, 1.0, 0.0)",
+    "erf": "tl.erf({0})",
     "choose": "tl.where({0} != 0.0, {1}, {2})",
 }
 """NaN goes through all of them as it does in torch: a training that diverges must be seen to."""
