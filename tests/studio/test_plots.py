@@ -25,7 +25,7 @@ from rnnstudio.studio.plots.gates import GatePlot, fractions, words_of
 from rnnstudio.studio.plots.gradients import TOTAL, GradientPlot, verdict
 from rnnstudio.studio.plots.loss import LossPlot
 from rnnstudio.studio.session import Session
-from rnnstudio.training.events import Answered, Probed, Sampled, StepDone, Validated
+from rnnstudio.training.events import Answered, Finished, Forecast, Probed, Sampled, StepDone, Validated
 from tests.training.series import continuer, series_file
 
 
@@ -171,6 +171,7 @@ def test_a_decoder_of_numbers_shows_its_sequences_beside_the_true_ones(
     assert session.do(SetTraining(quick))
     assert live.train()
     qtbot.waitUntil(lambda: live.state == "idle", timeout=60_000)
+    assert isinstance(live.curves.ended, Finished), live.curves.ended
     plot = panel.sequences
     assert panel.currentWidget() is plot
     newest = live.curves.answers[-1]
@@ -185,6 +186,15 @@ def test_a_decoder_of_numbers_shows_its_sequences_beside_the_true_ones(
     head, read, written, true = panel.texts.browser.toPlainText().splitlines()[:4]
     assert head == "step 20 · on its own predictions"
     assert [line.count(", ") for line in (read, written, true)] == [7, 7, 7]
+
+
+def test_a_forecast_that_comes_late_leaves_the_sequences_in_sight(live: Live, qtbot: QtBot) -> None:
+    """While the window is busy only the newest picture of a kind reaches it: the first forecast may come last."""
+    panel = SamplesPanel(live)
+    qtbot.addWidget(panel)
+    values = np.zeros((2, 4, 1), np.float32)
+    live._take([Answered(10, 1.0, values, values, ("height",)), Forecast(20, 2.0, values[0], values[0], ("height",))])
+    assert panel.currentWidget() is panel.sequences
 
 
 def test_an_example_s_sequence_ends_where_its_own_steps_end(live: Live, qtbot: QtBot) -> None:

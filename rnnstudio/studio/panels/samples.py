@@ -32,12 +32,16 @@ class SamplesPanel(QTabWidget):
         self.addTab(self.sequences, "Sequences")
         self._live = live
         live.sampled.connect(self._sampled)
-        live.forecast.connect(lambda _: self._turn_to(self.forecasts, len(live.curves.forecasts)))
+        live.forecast.connect(self._forecast)
         live.answered.connect(lambda _: self._turn_to(self.sequences, len(live.curves.answers)))
 
     def _sampled(self, sample: Sampled) -> None:
         if not sample.numbers:
             self._turn_to(self.texts, len(self._live.curves.samples))
+
+    def _forecast(self) -> None:
+        if not self._live.curves.answers:  # of pictures that wait for the window the newest alone comes, in any order
+            self._turn_to(self.forecasts, len(self._live.curves.forecasts))
 
     def _turn_to(self, tab: QWidget, arrived: int) -> None:
         if arrived == 1:
