@@ -57,14 +57,21 @@ class Level:
     table: Tensor
 
 
-class ChildSum(nn.Module):
-    """Tai et al. 2015, section 3.1, with a word at every node."""
+class OfWords(nn.Module):
+    """What every cell has: a table of words, and the map of a word's vector to all that a node needs of it."""
 
-    def __init__(self, units: int) -> None:
+    def __init__(self, units: int, mapped: int) -> None:
         super().__init__()
         self.units = units
         self.words = nn.Embedding(WORDS, units)
-        self.x = nn.Linear(units, 4 * units)
+        self.x = nn.Linear(units, mapped)
+
+
+class ChildSum(OfWords):
+    """Tai et al. 2015, section 3.1, with a word at every node."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__(units, 4 * units)
         self.iou = nn.Linear(units, 3 * units, bias=False)
         self.forget = nn.Linear(units, units, bias=False)
 
@@ -102,14 +109,11 @@ class ChildSum(nn.Module):
         return h
 
 
-class Binary(nn.Module):
+class Binary(OfWords):
     """Tai et al. 2015, section 3.2, for two children, with words at the leaves."""
 
     def __init__(self, units: int) -> None:
-        super().__init__()
-        self.units = units
-        self.words = nn.Embedding(WORDS, units)
-        self.x = nn.Linear(units, 3 * units)
+        super().__init__(units, 3 * units)
         self.h = nn.Linear(2 * units, 5 * units)
 
     def node(self, x: Tensor, states: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
@@ -139,14 +143,11 @@ class Binary(nn.Module):
         return h
 
 
-class Rntn(nn.Module):
+class Rntn(OfWords):
     """Socher et al. 2013, with words at the leaves."""
 
     def __init__(self, units: int) -> None:
-        super().__init__()
-        self.units = units
-        self.words = nn.Embedding(WORDS, units)
-        self.x = nn.Linear(units, units)
+        super().__init__(units, units)
         self.h = nn.Linear(2 * units, units)
         self.tensor = nn.Linear(2 * units, units * 2 * units, bias=False)
         nn.init.uniform_(self.tensor.weight, -0.5 / units, 0.5 / units)  # larger ones grow from level to level
@@ -166,14 +167,11 @@ class Rntn(nn.Module):
         return h
 
 
-class MaxPooled(nn.Module):
+class MaxPooled(OfWords):
     """The pooling aggregator of Hamilton et al. 2017, with a word at every node."""
 
     def __init__(self, units: int) -> None:
-        super().__init__()
-        self.units = units
-        self.words = nn.Embedding(WORDS, units)
-        self.x = nn.Linear(units, units)
+        super().__init__(units, units)
         self.said = nn.Linear(units, units)
         self.h = nn.Linear(units, units, bias=False)
 

@@ -6,6 +6,7 @@ import networkx as nx
 
 from ...catalog.catalog import CELL, Catalog
 from ...design.design import CellDefinition, Design, Graph
+from ..reach import reached
 from .memory import Drawn
 from .run import Run
 
@@ -107,13 +108,8 @@ def late_inputs(
     for node in graph.nodes.values():
         if node.kind != "CellInput":
             continue
-        reached, todo = set(), [node.id]
-        while todo:
-            key = todo.pop()
-            if key not in reached:
-                reached.add(key)
-                todo += forward.get(key, [])
-        if not any(graph.nodes[key].kind == "CellOutput" for key in reached if key in graph.nodes):
+        after = reached([node.id], forward)
+        if not any(graph.nodes[key].kind == "CellOutput" for key in after if key in graph.nodes):
             found.append(node.id)
     known[cell.name] = tuple(found)
     return known[cell.name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from ...catalog.catalog import CELL
 from ...catalog.trees import CHILDREN
@@ -10,6 +10,7 @@ from ...design.design import MAIN, Node
 from ..copies import DifferentSteps, Renaming, roots
 from ..leaks import leaks
 from ..loops import ImpossibleLoop
+from ..reach import reached
 from ..sharing import Clash
 from .run import Run
 
@@ -37,20 +38,14 @@ def whole_design(run: Run) -> None:
     feeding: dict[str, list[str]] = {}
     for wire in graph.wires:
         feeding.setdefault(wire.target.node, []).append(wire.source.node)
-    live = run.live
-    todo = list(ends)
-    while todo:
-        key = todo.pop()
-        if key not in live:
-            live.add(key)
-            todo += feeding.get(key, [])
+    run.live |= reached(ends, feeding)
     if ends:
         for node in graph.nodes.values():
-            if node.id not in live:
+            if node.id not in run.live:
                 text = f"{node.label} leads to no loss and no output, so it is not computed: connect it, or delete it"
                 run.report("DeadNode", "hint", text, MAIN, (node.id,))
     for key in losses:
-        before = _leading_to(key, feeding)
+        before = reached([key], feeding) - {key}
         if before and not any(_may_learn(run, graph.nodes[other]) for other in before):
             text = f"nothing that is trained leads to {graph.nodes[key].label}: put a layer before it, or delete it"
             run.report("UnreachableLoss", "warning", text, MAIN, (key,))
@@ -68,18 +63,6 @@ def whole_design(run: Run) -> None:
             "unless it should reproduce what it reads, use Feedback or a Delay"
         )
         run.report("TargetLeaks", "warning", text, MAIN, (leak.loss, *leak.path))
-
-
-def _leading_to(node: str, feeding: Mapping[str, list[str]]) -> set[str]:
-    """All nodes from which wires lead to a node."""
-    found: set[str] = set()
-    todo = list(feeding.get(node, ()))
-    while todo:
-        key = todo.pop()
-        if key not in found:
-            found.add(key)
-            todo += feeding.get(key, [])
-    return found
 
 
 def _may_learn(run: Run, node: Node, within: tuple[str, ...] = ()) -> bool:

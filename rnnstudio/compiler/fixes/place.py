@@ -13,6 +13,7 @@ from ...design.edits import AddNode, Compound, Connect, Disconnect, Edit, Remove
 from ...design.recipe import FieldSpec
 from ...design.signals import Signal, Tokens
 from ..diagnostics import Checked, Diagnostic, Fix
+from ..reach import reached
 from ..resolve import cell_params, ports, variables_of
 
 
@@ -143,17 +144,10 @@ def size_of(signal: Signal) -> int:
     return signal.content.size if isinstance(signal.content, Tokens) else signal.content.width
 
 
-def reached(start: str, wires: Iterable[Wire], late: Mapping[str, tuple[str, ...]]) -> set[str]:
+def reached_within_step(start: str, wires: Iterable[Wire], late: Mapping[str, tuple[str, ...]]) -> set[str]:
     """The nodes that a node leads to within one step. late: the inputs of each node that are read at another step."""
     readers: dict[str, list[str]] = {}
     for wire in wires:
         if wire.target.port not in late.get(wire.target.node, ()):
             readers.setdefault(wire.source.node, []).append(wire.target.node)
-    found: set[str] = set()
-    todo = [start]
-    while todo:
-        key = todo.pop()
-        if key not in found:
-            found.add(key)
-            todo += readers.get(key, [])
-    return found
+    return reached([start], readers)

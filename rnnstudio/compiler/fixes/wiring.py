@@ -10,7 +10,7 @@ from ...catalog.node import Port
 from ...design.design import MAIN, Node, Pin, Value, Wire, frozen
 from ...design.edits import AddNode, Compound, Connect, Disconnect, RemoveNodes, SetCell, SetParam
 from ..diagnostics import Fix
-from .place import Place, content_fits, reached, size_of
+from .place import Place, content_fits, reached_within_step, size_of
 
 NEAREST = 5
 """Sources that are tried for an open input."""
@@ -55,7 +55,7 @@ def _sources(place: Place, port: Port) -> list[Pin]:
     node, graph = place.node, place.graph
     kinds = {key: place.catalog.of(n) for key, n in graph.nodes.items()}
     late = {key: kind.late_ports for key, kind in kinds.items() if kind is not None}
-    after = reached(node.id, graph.wires, late)
+    after = reached_within_step(node.id, graph.wires, late)
     is_late = port.name in late.get(node.id, ())
     read = {wire.source for wire in graph.wires}
     scored: list[tuple[float, str, Pin]] = []

@@ -41,9 +41,8 @@ class Values(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
         self, minVal: float, maxVal: float, size: float, stdTicks: list[tuple[float, list[float]]]
     ) -> list[tuple[float | None, list[float]]]:
         decade = size / max(maxVal - minVal, 1e-9)
-        wanted = [
-            n for n in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5), (1, 3), (1,)) if decade * _closest(n) >= self.ROOM
-        ]
+        choices = (tuple(range(1, 10)), (1, 2, 5), (1, 3), (1,))
+        wanted = [numbers for numbers in choices if decade * _closest(numbers) >= self.ROOM]
         exponents = np.arange(np.floor(minVal), np.ceil(maxVal) + 1)
         if not wanted:  # less than one number a decade
             return [(spacing, ticks) for spacing, ticks in stdTicks if spacing * decade >= self.ROOM]

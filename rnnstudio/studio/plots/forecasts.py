@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 
 import numpy as np
 import pyqtgraph as pg
@@ -24,9 +25,7 @@ class ForecastPlot(LivePlot):
 
     def __init__(self, live: Live, parent: QWidget | None = None) -> None:
         super().__init__(live, parent)
-        self.chooser = QComboBox()
-        self.chooser.setToolTip("The column to look at")
-        self.chooser.activated.connect(self._chosen)
+        self.chooser = _chooser("The column to look at", self._chosen)
         self.facts = Facts()
         header = self.header = QHBoxLayout()
         header.addWidget(self.chooser)
@@ -128,9 +127,7 @@ class SequencePlot(ForecastPlot):
 
     def __init__(self, live: Live, parent: QWidget | None = None) -> None:
         super().__init__(live, parent)
-        self.examples = QComboBox()
-        self.examples.setToolTip("The example of the validation part to look at")
-        self.examples.activated.connect(self._another)
+        self.examples = _chooser("The example of the validation part to look at", self._another)
         self.header.insertWidget(0, self.examples)
         self._shown: tuple[Answered, int, Forecast] | None = None
 
@@ -150,6 +147,13 @@ class SequencePlot(ForecastPlot):
     def _another(self) -> None:
         self.draw()
         self.chart.show_all()
+
+
+def _chooser(hint: str, chosen: Callable[[], None]) -> QComboBox:
+    box = QComboBox()
+    box.setToolTip(hint)
+    box.activated.connect(chosen)
+    return box
 
 
 def _example(answered: Answered, example: int) -> Forecast:
