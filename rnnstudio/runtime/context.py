@@ -67,6 +67,8 @@ class Context:
         self.dropout_masks: dict[str, Tensor] = {}
         self.steps: dict[str, int] = {}
         """Inside a loop: the present step of its axis."""
+        self.drawn: dict[str, Tensor] = {}
+        """Inside a fused loop: what operations have drawn for the present step."""
         self.above: tuple[Context, Tensor] | None = None
         """In a loop over a tree: the context around it, and the example there of each node that is the batch here."""
         self.run_loop: Callable[[Scan, dict[str, Tensor], Context], bool] | None = None

@@ -86,7 +86,8 @@ def _dropout(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     if not context.training or rate == 0:
         return x
     if op.attrs["every_step"]:
-        return F.dropout(x, rate)
+        drawn = context.drawn.get(op.name)
+        return F.dropout(x, rate) if drawn is None else x * drawn
     return x * context.one_mask(op.name, rate, x).to(x.dtype)
 
 
@@ -217,7 +218,8 @@ def _choose(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     if chance <= 0.0:
         return own
     places = true.shape if isinstance(op.signal.content, Tokens) else true.shape[:-1]
-    take = taken(op, places, context)
+    drawn = context.drawn.get(op.name)
+    take = taken(op, places, context) if drawn is None else drawn
     return torch.where(take if take.dim() == true.dim() else take[..., None], true, own)
 
 

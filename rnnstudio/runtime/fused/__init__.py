@@ -7,6 +7,7 @@ stages, backward, plan   what one step does forward and backward; what is kept b
 buffers, hoisted         the tensors of one run; products over all steps at once, embedding tables
 together, table_rows     weights laid side by side in memory; rows of a table taken and added up
 distinct                 the tokens that occur, numbered
+drawn                    the random numbers of all steps, in the order in which the reference draws them
 function, serve          the autograd function, and how a network's values get in and out of it
 plain, adjoints          those stages in plain torch, step by step, and their way back
 torch_loop               the time loops in plain torch, on any device

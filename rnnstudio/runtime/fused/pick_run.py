@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from ..primitives import taken
 from .glance_code import Key
 from .glance_run import Room
 from .pick import Pick
@@ -21,7 +20,7 @@ class PickRun:
         self.tables = [plain.weights[path].detach().contiguous() for _, path, _ in pick.tables]
         self.true = self.taken = self.tokens
         if pick.choice is not None:
-            self.taken = taken(pick.choice, (steps, batch), plain.context).to(torch.int64)
+            self.taken = plain.drawn[pick.choice.name].to(torch.int64)
             self.true = torch.stack(list(plain.reads[pick.target])).contiguous()
             worst = torch.where(self.taken != 0, self.true, 0)
             if any(int(worst.min()) < 0 or int(worst.max()) >= len(table) for table in self.tables):

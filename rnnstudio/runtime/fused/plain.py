@@ -31,12 +31,23 @@ class PlainRun:
 
     keep: whether there will be a way back. signals: of what is made outside. outputs: [time, batch, width] by name.
     arriving: the gradients of outputs, filled by the loop. constants: what is made outside and has no time.
+    drawn: for operations that draw random numbers, what they drew for all steps.
     filled, machine: results by name, and what runs the stages, of a loop that does not run by `forward` and `backward`.
     """
 
-    def __init__(self, plain: Plain, scan: Scan, signals: Mapping[str, Signal], context: Context, *, keep: bool):
+    def __init__(
+        self,
+        plain: Plain,
+        scan: Scan,
+        signals: Mapping[str, Signal],
+        context: Context,
+        drawn: Mapping[str, Tensor],
+        *,
+        keep: bool,
+    ) -> None:
         self.plain = plain
         self.scan = scan
+        self.drawn = drawn
         self.keep = keep
         self.context = copy.copy(context)
         self.context.depth = context.depth + 1
@@ -78,6 +89,7 @@ class PlainRun:
         """One stage at step t. inputs: what it reads of the step, by the number of the node."""
         stage, values = self.plain.stages[number], self._tape[t]
         self.context.steps[self.scan.axis] = t
+        self.context.drawn = {name: x[t] for name, x in self.drawn.items()}
         for name, nodes in stage.inputs:
             pieces = [inputs[node.number] for node in nodes]
             values[name] = pieces[0] if len(pieces) == 1 else torch.cat(pieces, -1)

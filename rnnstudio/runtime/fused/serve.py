@@ -12,9 +12,9 @@ from ...catalog.primitives import Op
 from ...compiler.program import Map, Scan
 from ...design.signals import Signal
 from ..context import Context, Watch
-from ..primitives import taken
 from ..reference import first_state, run_map
 from ..rows import Rows, rows_of
+from .drawn import draw_steps
 from .expressions import reachable
 from .function import Job, Names, TimeLoop, names_of, run_loop
 from .plain import PlainRun
@@ -44,7 +44,8 @@ class FusedLoop:
         run_map(Map(form.before), values, context)
         steps, rows = context.sizes[scan.axis], rows_of(form.further, context)
         lead = (scan.axis,)
-        masks = self._masks(steps, rows, context) | self._mapped(values, rows, context)
+        drawn = draw_steps(scan, context)
+        masks = self._masks(drawn, rows, context) | self._mapped(values, rows, context)
         tensors: list[Tensor] = []
         tokens = self._tokens(values, rows, context)
         for name in self.names.reads:
@@ -81,7 +82,7 @@ class FusedLoop:
         states: dict[str, Tensor] = {}
         watch = self._watch(rows, context)
         keep = torch.is_grad_enabled()
-        plain = PlainRun(form.plain, scan, self.signals, context, keep=keep) if form.plain else None
+        plain = PlainRun(form.plain, scan, self.signals, context, drawn, keep=keep) if form.plain else None
         sizes = (steps, rows.count)
         job = Job(plan, self.names, loop, self._stacks, *sizes, valid, tokens, states, watch, plain)
         found = run_loop(job, tensors)
@@ -151,27 +152,18 @@ class FusedLoop:
                 found[name] = tokens.reshape(-1)
         return found
 
-    def _masks(self, steps: int, rows: Rows, context: Context) -> dict[str, Tensor]:
-        """Dropout masks, scaled: of every step, or one for all steps."""
-        found: Mapping[str, Tensor]
-        found = {}
+    def _masks(self, drawn: Mapping[str, Tensor], rows: Rows, context: Context) -> dict[str, Tensor]:
+        """Dropout masks, scaled: of every step, or one for all steps; 1 where a choice is for its first input."""
+        found: dict[str, Tensor] = {}
+        lead = (self.scan.axis,)
         for op in self.plan.form.masks:
-            axes, inner = op.signal.axes, (context.batch, op.signal.width)
-            if op.kind == "choose":
-                shape = (steps, *(context.sizes[axis] for axis in axes), context.batch)
-                lead = (self.scan.axis,)
-                take = taken(op, shape, context).to(context.dtype)[..., None]
-                found[f"{op.name}/mask"] = rows.join(take, (*lead, *axes), lead)
+            if op.name in drawn:
+                mask = drawn[op.name] if op.kind == "dropout" else drawn[op.name].to(context.dtype)[..., None]
+                found[f"{op.name}/mask"] = rows.join(mask, (*lead, *op.signal.axes), lead)
                 continue
-            if op.attrs["every_step"]:
-                shape = (steps, *(context.sizes[axis] for axis in axes), *inner)
-                ones = torch.ones(shape, dtype=context.dtype, device=context.device)
-                lead = (self.scan.axis,)
-                found[f"{op.name}/mask"] = rows.join(F.dropout(ones, op.attrs["rate"]), (*lead, *axes), lead)
-                continue
-            like = torch.empty(inner, dtype=context.dtype, device=context.device)
+            like = torch.empty(context.batch, op.signal.width, dtype=context.dtype, device=context.device)
             found[f"{op.name}/mask"] = rows.join(context.one_mask(op.name, op.attrs["rate"], like), ())
-        return dict(found)
+        return found
 
 
 def _last(history: Tensor, k: int, lengths: Tensor | None) -> Tensor:

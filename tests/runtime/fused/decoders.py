@@ -92,9 +92,17 @@ def from_primitives(units: int, *, additive: bool, turned: bool = False) -> Prog
 
 
 def writing(
-    units: int, *, size: int = 5, probability: float = 0.5, sample: bool = False, attention: bool = False
+    units: int,
+    *,
+    size: int = 5,
+    probability: float = 0.5,
+    sample: bool = False,
+    attention: bool = False,
+    dropout: bool = False,
 ) -> Program:
-    """A decoder that reads the token it has chosen itself, or with a probability the true one."""
+    """A decoder that reads the token it has chosen itself, or with a probability the true one. dropout: at every step,
+    of what it reads and of what it passes on.
+    """
     s = Pattern()
     params: dict[str, Value] = {"probability": probability, "sample": sample, "first": 2}
     s.add("back", "Feedback", at=AT, params=params, prediction="readout", target="next")
@@ -102,19 +110,23 @@ def writing(
     if attention:
         s.cell("rec", "AttentionDecoder", units, x="written", memory=s.reals("other", 3, "source"))
     else:
-        s.cell("rec", "GRU", units, x="written")
-    s.classify("rec.h", size, name="next")
+        s.cell("rec", "GRU", units, x=dropped(s, "written") if dropout else "written")
+    s.classify(dropped(s, "rec.h") if dropout else "rec.h", size, name="next")
     return program_of(s.drawn())
 
 
-def answering(units: int) -> Program:
+def dropped(s: Pattern, value: str) -> str:
+    return s.add(f"kept_{value.partition('.')[0]}", "Dropout", at=AT, params={"rate": 0.3}, input=value)
+
+
+def answering(units: int, *, dropout: bool = False) -> Program:
     """A real output that is fed back, the true one with probability one half."""
     s = Pattern()
     features(s)
     s.add("back", "Feedback", at=AT, params={"probability": 0.5}, prediction="readout", target="truth")
     s.add("both", "Concat", at=AT, a="inputs", b="back")
-    s.cell("rec", "LSTM", units, x="both")
-    regression(s, "rec.h")
+    s.cell("rec", "LSTM", units, x=dropped(s, "both") if dropout else "both")
+    regression(s, dropped(s, "rec.h") if dropout else "rec.h")
     return program_of(design(s, "inputs", "targets"))
 
 

@@ -108,22 +108,24 @@ def test_any_number_of_threads_gives_the_same(name: str, threads: int) -> None:
         torch.set_num_threads(before)
 
 
-def dropped(every_step: bool) -> Draw:
+def dropped(every_step: bool, k: int = 1) -> Draw:
     def draw(s, units: int) -> str:
         params = {"rate": 0.4, "every_step": every_step}
         kept = s.add("kept", "Dropout", at=(0, 0), params=params, input="h_before")
         both = {"input": "x", "input2": kept}
         total = s.add("total", "Linear", at=(0, 0), params={"units": units, "terms": 2}, **both)
         h = s.add("h", "Tanh", at=(0, 0), input=total)
-        delay(s, "h_before", h, width=units)
+        delay(s, "h_before", h, k=k, width=units)
         return h
 
     return draw
 
 
 @pytest.mark.parametrize("lowering", [MACHINE, TORCH])
-def test_one_dropout_mask_for_all_steps_is_the_references(lowering: str) -> None:
-    made, fields = program(dropped(False), 8), batch(3, 2, 4, 5, torch.float64)
+@pytest.mark.parametrize("every_step", [False, True])
+@pytest.mark.parametrize("k", [1, -1])
+def test_dropout_masks_are_the_references(every_step: bool, k: int, lowering: str) -> None:
+    made, fields = program(dropped(every_step, k), 8), batch(3, 2, 4, 5, torch.float64)
     torch.manual_seed(5)
     wanted, _ = run(network(made, torch.float64, reference=True), fields, None, None)
     torch.manual_seed(5)

@@ -64,12 +64,14 @@ WRITING: dict[str, Callable[[], Program]] = {
     "its own tokens": lambda: writing(5, size=32, probability=0.0),
     "many tokens": lambda: writing(6, size=75),
     "with attention": lambda: writing(5, size=17, attention=True),
+    "scheduled sampling, dropout": lambda: writing(5, dropout=True),
 }
 
 POINTWISE: dict[str, Callable[[], Program]] = {
     "logarithm of a softmax": lambda: in_the_step("LogSoftmax", 5),
     "maps of a vector": lambda: given_a_vector(5),
     "an answer fed back": lambda: answering(5),
+    "an answer fed back, dropout": lambda: answering(5, dropout=True),
 }
 
 
