@@ -112,16 +112,22 @@ def source_rows(b: TreeBuffers, product: TreeProduct) -> Tensor:
     return _part(whole, _rows(b, product), product.start, product.width)
 
 
+def _arriving_key(b: TreeBuffers, product: TreeProduct) -> tuple[str, bool, int, int, int]:
+    """Tells the gradients of products' results apart: table ("" for none), whether of edges, first row, columns."""
+    kind, name = product.source
+    of_table = kind == "read" and name in b.words
+    return str(name) if of_table else "", product.edge, _first(b, product), product.offset, product.size
+
+
 def _arriving(b: TreeBuffers, d: TreeGradients, product: TreeProduct) -> Tensor:
     """[rows, size]: the gradient of a product's result; for a table, summed for each of its rows."""
-    kind, name = product.source
-    first, of_table = _first(b, product), kind == "read" and name in b.words
-    key = (str(name) if of_table else "", product.edge, first, product.offset, product.size)
+    key = _arriving_key(b, product)
     if key not in d.arriving:
-        own = _part(d.slots[product.edge], (first, None), product.offset, product.size)
-        if of_table:
-            words = b.words[str(name)]
-            table = own.new_zeros(words.inner if first else len(b.reads[str(name)]), product.size)
+        name, edge, first, offset, size = key
+        own = _part(d.slots[edge], (first, None), offset, size)
+        if name:
+            words = b.words[name]
+            table = own.new_zeros(words.inner if first else len(b.reads[name]), size)
             own = add_rows(table, words.rows[first:] if first else words.rows, own)
         d.arriving[key] = own
     return d.arriving[key]
@@ -130,24 +136,43 @@ def _arriving(b: TreeBuffers, d: TreeGradients, product: TreeProduct) -> Tensor:
 def weight_gradients(
     b: TreeBuffers, d: TreeGradients, weights: Mapping[str, Tensor], wanted: Mapping[str, bool]
 ) -> dict[str, Tensor]:
-    """Gradient of every wanted weight: one product over all nodes for each product of the plan."""
-    found: dict[str, Tensor] = {}
+    """Gradient of every wanted weight: one product over all nodes for each product of the plan.
+
+    Those that the same gradients reach are made together.
+    """
+    together: dict[object, list[TreeProduct]] = {}
     for product in (*b.plan.projections, *(p for stage in b.plan.stages for p in stage.products)):
-        if not any(wanted[piece.weight] for piece in product.pieces):
-            continue
-        part = b.multiply(_arriving(b, d, product).t(), source_rows(b, product))
-        heights = [piece.rows[1] - piece.rows[0] for piece in product.pieces]
-        for piece, own in zip(product.pieces, part.split_with_sizes(heights), strict=True):
-            if not wanted[piece.weight]:
-                continue
-            weight = weights[piece.weight]
-            if piece.weight not in found and own.shape == weight.shape:
-                found[piece.weight] = own
-                continue
-            if piece.weight not in found:
-                found[piece.weight] = torch.zeros_like(weight)
-            block(found[piece.weight], piece.rows, piece.columns).add_(own)
+        if any(wanted[piece.weight] for piece in product.pieces):
+            together.setdefault(_arriving_key(b, product), []).append(product)
+    found: dict[str, Tensor] = {}
+    for some in together.values():
+        arriving = _arriving(b, d, some[0])
+        parts = [arriving.new_empty(product.size, product.width) for product in some]
+        b.multiply.several([(arriving.t(), [(source_rows(b, p), part) for p, part in zip(some, parts, strict=True)])])
+        for product, part in zip(some, parts, strict=True):
+            _hand_out(product, part, weights, wanted, found)
     return found
+
+
+def _hand_out(
+    product: TreeProduct,
+    part: Tensor,
+    weights: Mapping[str, Tensor],
+    wanted: Mapping[str, bool],
+    found: dict[str, Tensor],
+) -> None:
+    """Adds the gradient of a product's weights, one below the other, to those of the weights."""
+    heights = [piece.rows[1] - piece.rows[0] for piece in product.pieces]
+    for piece, own in zip(product.pieces, part.split_with_sizes(heights), strict=True):
+        if not wanted[piece.weight]:
+            continue
+        weight = weights[piece.weight]
+        if piece.weight not in found and own.shape == weight.shape:
+            found[piece.weight] = own
+            continue
+        if piece.weight not in found:
+            found[piece.weight] = torch.zeros_like(weight)
+        block(found[piece.weight], piece.rows, piece.columns).add_(own)
 
 
 def read_gradients(
