@@ -184,7 +184,9 @@ def _pool(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
         if ragged:
             x = x.masked_fill(~context.mask_like(axis, axes), float("-inf"))
         largest = x.amax(dim)
-        return largest.masked_fill(largest == float("-inf"), 0.0) if axis.endswith(CHILDREN) else largest
+        if ragged and axis.endswith(CHILDREN):
+            largest = largest.masked_fill((context.lengths_of(axis) == 0)[:, None], 0.0)
+        return largest
     if ragged:
         x = x.masked_fill(~context.mask_like(axis, axes), 0.0)
     total = x.sum(dim)

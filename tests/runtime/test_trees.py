@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -151,6 +153,32 @@ def test_children_outside_of_a_loop_give_what_lies_below() -> None:
     found = network({"x": x, "tree_parents": torch.tensor([[-1, 0, 0]])}).outputs
     assert found["out"].tolist() == [[[5, 6], [0, 0], [0, 0]]]
     assert found["most"].tolist() == [[[3, 5], [0, 0], [0, 0]]]
+
+
+@pytest.mark.parametrize("lowering", ["reference", "machine code", "torch function"])
+def test_the_largest_of_children_that_are_all_minus_infinity_is_minus_infinity(lowering: str) -> None:
+    """A leaf has none, and gives zero."""
+    s = Sketch()
+    s.add("x", "FeatureInput", at=(0, 0), params={"size": 2, "field": "x", "axis": "tree"})
+    s.add("each", "Children", at=(1, 0), params={"how": "each", "axis": "tree", "width": 2}, input="both")
+    s.add("largest", "Max", at=(2, 0), input="each")
+    s.add("both", "Add", at=(3, 0), a="x", b=s.add("none", "Scale", at=(3, 1), params={"scale": 0.0}, input="tame"))
+    s.add("tame", "Sigmoid", at=(3, 2), input="largest")
+    s.add("most", "Output", at=(5, 0), input="largest")
+    design = Design(graph=s.graph(), axes=frozen({"tree": Axis("tree", "tree")}))
+    program = compile_design(design, standard())
+    network = Network(program, reference=lowering == "reference")
+    network.set_lowering_choices({scan.name: lowering for scan in program.scans()})
+    fields = {
+        "x": torch.tensor([[[1.0, 1], [-math.inf, 0], [-math.inf, -math.inf]]]),
+        "tree_parents": torch.tensor([[-1, 0, 0]]),
+    }
+    assert network(fields).outputs["most"].tolist() == [[[-math.inf, 0], [0, 0], [0, 0]]]
+    assert set(network.loops.served.values()) == ({lowering} if lowering != "reference" else set())
+    printed: dict[str, type[torch.nn.Module]] = {}
+    exec(source(program), printed)
+    result, *_ = printed[class_name(program)]()(fields["x"], fields["tree_parents"])
+    assert result.tolist() == [[[-math.inf, 0], [0, 0], [0, 0]]]
 
 
 def test_a_tree_with_a_circle_or_two_roots_is_refused_with_its_place() -> None:

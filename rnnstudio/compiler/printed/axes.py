@@ -116,7 +116,7 @@ def _pool(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
     if how == "max":
         yield f"{name} = {name}.amax({dim})"
         if axis.endswith(CHILDREN):
-            yield f'{name} = {name}.masked_fill({name} == float("-inf"), 0.0)'
+            yield f"{name} = {name}.masked_fill(({w.length(axis, x)} == 0)[:, None], 0.0)"
         return
     yield f"{name} = {name}.sum({dim})"
     if how == "mean":
