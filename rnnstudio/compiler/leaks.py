@@ -22,6 +22,7 @@ TURNS = 8
 class Leak:
     """The prediction of `loss` reads, by the way over `path`, what its target says.
 
+    later: the target is what comes later in another field, which a mere reproduction would not be after.
     whole: it does so only by values that are one for all steps of the target, or attends to another axis, as in an
     autoencoder: the code of the whole sequence, which a decoder reproduces it from.
     """
@@ -29,6 +30,7 @@ class Leak:
     loss: str
     path: tuple[str, ...]
     field: str
+    later: bool
     whole: bool = False
 
 
@@ -69,7 +71,7 @@ def leaks(
             continue
         step_by_step = _along(graph, catalog, signals, along)
         direct = _search(graph, catalog, params, step_by_step, ahead, prediction, wanted, shift)
-        yield Leak(node.id, direct or found, wanted, whole=direct is None)
+        yield Leak(node.id, direct or found, wanted, later=bool(shift[0]), whole=direct is None)
 
 
 def _reads(

@@ -64,6 +64,7 @@ def test_a_backward_cell_in_a_language_model_leaks_and_the_way_is_told() -> None
     found = check(language_model(("cell", {"cell": "GRU", "units": 4}), cells=(cell,)), standard()).diagnostics
     assert [d.code for d in found] == ["TargetLeaks"]
     assert "text → embedding → n0 → readout" in found[0].message
+    assert found[0].message.endswith("use Feedback or a Delay")
     assert found[0].severity == "warning"
 
 
@@ -210,7 +211,7 @@ def test_what_an_autoencoder_reads_step_by_step_beside_its_code_is_a_leak() -> N
     (warning,) = check(autoencoder(beside=True), standard()).diagnostics
     assert (warning.code, warning.severity) == ("TargetLeaks", "warning")
     assert "by x → read → decoder → readout" in warning.message
-    assert "unless it should reproduce what it reads" in warning.message
+    assert "use Feedback or a Delay; ignore this in an autoencoder" in warning.message
 
 
 def test_a_language_model_that_reads_the_mean_of_its_whole_text_is_told() -> None:

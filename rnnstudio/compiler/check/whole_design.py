@@ -58,10 +58,8 @@ def whole_design(run: Run) -> None:
             )
             run.report("ReadsItsTarget", "hint", text, MAIN, (leak.loss, *leak.path))
             continue
-        text = (
-            f"the prediction reads what it should predict, “{leak.field}”, by {way}: "
-            "unless it should reproduce what it reads, use Feedback or a Delay"
-        )
+        meant = "" if leak.later else "; ignore this in an autoencoder that reproduces each step from itself"
+        text = f"the prediction reads what it should predict, “{leak.field}”, by {way}: use Feedback or a Delay{meant}"
         run.report("TargetLeaks", "warning", text, MAIN, (leak.loss, *leak.path))
 
 
