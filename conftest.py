@@ -18,15 +18,33 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 _home = Path(tempfile.mkdtemp(prefix="rnnstudio-tests-"))
 for _kind in ("CONFIG", "CACHE", "DATA", "STATE"):
     os.environ[f"XDG_{_kind}_HOME"] = str(_home / _kind.lower())
+_kernels = _home / "cache" / "rnnstudio" / "kernels"
+_kept = _home.with_name(f"{_home.name}-kernels")
 
 
 @pytest.fixture(autouse=True)
-def fresh_user_folders() -> Path:
-    """The folder that holds the user's config, cache, data and state: empty when a test begins."""
+def fresh_user_folders(request: pytest.FixtureRequest) -> Path:
+    """The folder that holds the user's config, cache, data and state: empty when a test begins.
+
+    But for machine code, which is found by a hash of what it was made from: the tests make each loop's once. A test of
+    the making itself asks for `no_machine_code`.
+    """
+    if _kernels.exists() and not _kept.exists():
+        _kernels.rename(_kept)
     for folder in _home.iterdir():
         shutil.rmtree(folder)
+    if _kept.exists() and "no_machine_code" not in request.fixturenames:
+        _kernels.parent.mkdir(parents=True)
+        _kept.rename(_kernels)
+        (_kernels / "winners.json").unlink(missing_ok=True)
     return _home
 
 
+@pytest.fixture
+def no_machine_code(fresh_user_folders: Path) -> None:
+    """Nothing that other tests have compiled is at hand."""
+
+
 def pytest_unconfigure() -> None:
-    shutil.rmtree(_home, ignore_errors=True)
+    for folder in (_home, _kept):
+        shutil.rmtree(folder, ignore_errors=True)

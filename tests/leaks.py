@@ -36,6 +36,9 @@ ALLOWED_WIDGETS = {
 
 Found = dict[Any, str]  # identity -> what to tell
 
+_settled: list[Any] = []
+"""Those of Qt's objects that were there before the first test."""
+
 
 def threads() -> Found:
     """Python's threads, and foreign ones (a QThread) that run Python code just now or did and are alive."""
@@ -60,6 +63,8 @@ def processes() -> Found:
     """Child processes that have not ended, whoever started them."""
     multiprocessing.active_children()  # collects those that have
     found: Found = {}
+    if not _has_children():
+        return found
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             # pid (name with any characters) state parent ...
@@ -75,6 +80,15 @@ def processes() -> Found:
     return found
 
 
+def _has_children() -> bool:
+    """Whether a look through /proc is worth its milliseconds: asked twice a test. Collects no child that has ended."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def qt_objects() -> Found:
     """Running timers, threads and animations that Python holds, and parentless widgets, which Qt lists itself."""
     found: Found = {}
@@ -83,17 +97,7 @@ def qt_objects() -> Found:
         return found
     import shiboken6
 
-    running: dict[type, Callable[[Any], bool]] = {
-        core.QTimer: lambda timer: timer.isActive(),
-        core.QThread: lambda thread: thread.isRunning() and thread is not core.QThread.currentThread(),
-        core.QAbstractAnimation: lambda animation: animation.state() == core.QAbstractAnimation.State.Running,
-    }
-    kinds = _Kinds(tuple(running))
-    for candidate in gc.get_objects():
-        kind = kinds[type(candidate)]
-        if kind is not None and shiboken6.isValid(candidate) and running[kind](candidate):
-            found[kind.__name__, id(candidate)] = f"running {_name(candidate)}"
-    del candidate
+    found |= _running(core, shiboken6.isValid)
     widgets = sys.modules.get("PySide6.QtWidgets")
     if widgets is not None and widgets.QApplication.instance() is not None:
         for widget in widgets.QApplication.topLevelWidgets():
@@ -103,16 +107,23 @@ def qt_objects() -> Found:
     return found
 
 
-class _Kinds(dict[type, type | None]):
-    """Which of a few classes a class derives from. Remembered, as gc.get_objects() has half a million candidates."""
-
-    def __init__(self, kinds: tuple[type, ...]) -> None:
-        super().__init__()
-        self.kinds = kinds
-
-    def __missing__(self, candidate: type) -> type | None:
-        self[candidate] = next((kind for kind in self.kinds if kind in candidate.__mro__), None)
-        return self[candidate]
+def _running(core: Any, is_valid: Callable[[Any], bool]) -> Found:
+    running: dict[type, Callable[[Any], bool]] = {
+        core.QTimer: lambda timer: timer.isActive(),
+        core.QThread: lambda thread: thread.isRunning() and thread is not core.QThread.currentThread(),
+        core.QAbstractAnimation: lambda animation: animation.state() == core.QAbstractAnimation.State.Running,
+    }
+    candidates = [*gc.get_objects(), *_settled]
+    types = set(map(type, candidates))  # few, and nearly always none of them is Qt's
+    kinds = {made: next((kind for kind in running if kind in made.__mro__), None) for made in types}
+    if not any(kinds.values()):
+        return {}
+    found: Found = {}
+    for candidate in candidates:
+        kind = kinds[type(candidate)]
+        if kind is not None and is_valid(candidate) and running[kind](candidate):
+            found[kind.__name__, id(candidate)] = f"running {_name(candidate)}"
+    return found
 
 
 def _name(thing: Any) -> str:
@@ -156,6 +167,16 @@ _shared = pytest.StashKey[Found]()  # what fixtures of a module or of the sessio
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_shared] = {}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Takes what importing the tests has made, a quarter of a million objects, out of what is looked through."""
+    gc.collect()
+    core = sys.modules.get("PySide6.QtCore")
+    if core is not None:
+        _settled[:] = [x for x in gc.get_objects() if issubclass(type(x), core.QObject)]
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -180,6 +180,7 @@ def test_no_text_is_cut_off(panel: TrainingPanel, qtbot: QtBot) -> None:
         assert button.width() >= button.sizeHint().width()
 
 
+@pytest.mark.usefixtures("no_machine_code")
 def test_the_status_says_that_machine_code_is_being_made_and_then_that_it_trains(
     panel: TrainingPanel,
     live: Live,

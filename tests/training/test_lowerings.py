@@ -38,6 +38,7 @@ def test_a_resumed_run_goes_on_with_the_lowering_it_had(tmp_path: Path, lowering
     assert first + rest == whole
 
 
+@pytest.mark.usefixtures("no_machine_code")
 def test_machine_code_that_is_being_made_is_told_at_once_and_that_it_is_there(tmp_path: Path) -> None:
     design = language_model(text_file(tmp_path))
     heard: list[Event] = []
@@ -59,6 +60,7 @@ def test_machine_code_that_is_being_made_is_told_at_once_and_that_it_is_there(tm
     assert not again  # it lies on the disk
 
 
+@pytest.mark.usefixtures("no_machine_code")
 def test_without_a_terminal_a_line_says_that_machine_code_is_being_made(tmp_path: Path) -> None:
     out = StringIO()
     console = Console(file=out, force_terminal=False, width=200, highlight=False)

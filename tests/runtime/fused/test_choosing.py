@@ -148,6 +148,7 @@ def test_dropout_at_every_step_drops_the_stated_share_and_differs_between_steps(
     )
 
 
+@pytest.mark.usefixtures("no_machine_code")
 def test_compiled_code_is_kept_for_this_user_alone(tmp_path: Path) -> None:
     trained(force(Network(program(CELLS["invented"], 8)), MACHINE))
     folder = cache_folder()
@@ -158,6 +159,7 @@ def test_compiled_code_is_kept_for_this_user_alone(tmp_path: Path) -> None:
     assert cache_folder() is None
 
 
+@pytest.mark.usefixtures("no_machine_code")
 def test_damaged_code_in_the_cache_is_compiled_again() -> None:
     made = program(CELLS["rnn"], 8)
     trained(force(Network(made), MACHINE))
