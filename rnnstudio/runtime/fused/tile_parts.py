@@ -11,9 +11,10 @@ depth of 32 make a tile of 1 kB, and the three parts of it lie one after the oth
 
 [blocks of lines, ⌈depth / 32⌉, 3 parts, 16 rows, 32 numbers].
 
-A row of A's tiles is a line; a row of B's is two numbers of the depth for each line, side by side. What is beyond the
-depth is zero. Rows beyond the lines are zero in B's tiles and not written in A's: they reach rows of C that nobody
-reads.
+Numbers i and i + 16 of the depth lie side by side, as the lower and upper half of a lane: so two vectors become one
+without any number changing its lane. A row of A's tiles is a line; a row of B's is such a pair for each line. What is
+beyond the depth is zero. Rows beyond the lines are zero in B's tiles and not written in A's: they reach rows of C that
+nobody reads.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ ALONG, ACROSS = "along", "across"
 LEFT, RIGHT = "left", "right"
 """The factors: A and B."""
 
-_HALVES = ", ".join(f"i32 {2 * i + 1}" for i in range(DEPTH))
 _UPPER = "<" + ", ".join(["i32 -65536"] * LINES) + ">"
 _SIXTEEN = "<" + ", ".join(["i32 16"] * LINES) + ">"
 
@@ -107,7 +107,7 @@ def _tile(f: Function, turned: bool, way: str, first: str, deep: str, at: str, l
             source = f.address("%X", f.add(f.mul(f.add(first, str(i)), "%ld"), deep))
             rows.append(_row_of_line(f, source, limits, i))
         else:
-            source = f.address("%X", f.add(f.mul(f.add(deep, str(2 * i)), "%ld"), first))
+            source = f.address("%X", f.add(f.mul(f.add(deep, str(i)), "%ld"), first))
             rows.append(_row_of_pair(f, source, limits, i))
     if turned:
         _write_turned(f, at, rows)
@@ -127,31 +127,29 @@ def _row_of_line(f: Function, source: str, limits: tuple[str, str] | None, i: in
         masks = [f.let(f"select i1 {there}, {t.bools} {m}, {t.bools} zeroinitializer") for m in every]
     low = _parts(f, f.load(source, masks[0]))
     high = _parts(f, f.load(f.address(source, str(t.lanes)), masks[1]))
-    found = []
-    for a, b in zip(low, high, strict=True):
-        kind = f"<{DEPTH} x i16>"
-        a, b = (f.let(f"bitcast {t.integers} {x} to {kind}") for x in (a, b))
-        both = f.let(f"shufflevector {kind} {a}, {kind} {b}, <{DEPTH} x i32> <{_HALVES}>")
-        found.append(f.let(f"bitcast {kind} {both} to {t.integers}"))
-    return found
+    return _side_by_side(f, low, high)
 
 
 def _row_of_pair(f: Function, source: str, limits: tuple[str, str] | None, row: int) -> list[str]:
-    """Numbers 2 · row and 2 · row + 1 of the depth for each of 16 lines, in parts."""
+    """Numbers `row` and row + 16 of the depth for each of 16 lines, in parts."""
     t = f.target
-    vectors = []
+    halves = []
     for i in range(2):
         mask = ""
         if limits is not None:
             left, rest = limits
-            there = f.let(f"icmp sgt i64 {rest}, {2 * row + i}")
+            there = f.let(f"icmp sgt i64 {rest}, {row + LINES * i}")
             mask = f.let(f"select i1 {there}, {t.bools} {f.lanes_below(left)}, {t.bools} zeroinitializer")
-        vectors.append(_parts(f, f.load(f.address(source, "%ld") if i else source, mask)))
-    found = []
-    for a, b in zip(*vectors, strict=True):
-        lower = f.let(f"lshr {t.integers} {a}, {_SIXTEEN}")
-        found.append(f.let(f"or {t.integers} {lower}, {b}"))
-    return found
+        place = f.address(source, f.mul("%ld", LINES)) if i else source
+        halves.append(_parts(f, f.load(place, mask)))
+    return _side_by_side(f, *halves)
+
+
+def _side_by_side(f: Function, low: list[str], high: list[str]) -> list[str]:
+    """Parts of two vectors, as `_parts` makes them, in the lower and upper halves of one."""
+    kind = f.target.integers
+    lower = [f.let(f"lshr {kind} {part}, {_SIXTEEN}") for part in low]
+    return [f.let(f"or {kind} {a}, {b}") for a, b in zip(lower, high, strict=True)]
 
 
 def _parts(f: Function, x: str) -> list[str]:

@@ -82,7 +82,7 @@ def test_both_ways_to_lay_a_weight_out_give_the_same_tiles_and_nothing_is_lost()
     assert torch.equal(laid, pack_rows(unit(), weight.t().contiguous()))
     assert laid.numel() == size(37, 70) == 3 * 3 * PARTS * BYTES
     parts = laid.view(torch.bfloat16).view(3, 3, PARTS, LINES, LINES, 2).double().sum(2)  # block, deep, pair, line, two
-    whole = parts.permute(0, 3, 1, 2, 4).reshape(3 * LINES, 3 * 32)
+    whole = parts.permute(0, 3, 1, 4, 2).reshape(3 * LINES, 3 * 32)
     assert torch.equal(whole[:37, :70], weight.double())
     assert not whole[37:].any()
     assert not whole[:, 70:].any()
