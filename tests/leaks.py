@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,10 @@ ALLOWED_WIDGETS = {
 
 Found = dict[Any, str]  # identity -> what to tell
 
-_settled: list[Any] = []
-"""Those of Qt's objects that were there before the first test."""
+_settled: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Those of Qt's objects that gc.get_objects() no longer gives."""
+
+_MANY = 50_000
 
 
 def threads() -> Found:
@@ -169,14 +172,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_shared] = {}
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    """Takes what importing the tests has made, a quarter of a million objects, out of what is looked through."""
+def settle() -> None:
+    """Takes what is alive out of gc.get_objects(), which is looked through twice a test.
+
+    Importing torch and the tests leaves half a million objects there: to look at them was a third of all tests' time.
+    """
     gc.collect()
     core = sys.modules.get("PySide6.QtCore")
     if core is not None:
-        _settled[:] = [x for x in gc.get_objects() if issubclass(type(x), core.QObject)]
+        _settled.update(x for x in gc.get_objects() if issubclass(type(x), core.QObject))
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    settle()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -215,6 +225,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Set up first of the function's fixtures and so ended last, when they have closed what they opened."""
+    if len(gc.get_objects()) > _MANY:
+        settle()
     before = alive()
     yield
     if request.node.stash.get(_failed, False):

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,23 @@ def last_line(done: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+Here = Callable[..., Any]
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str]) -> Here:
+    """A command in this process, where torch is loaded: what it prints last, parsed, or all of it without --json."""
+
+    def run(*arguments: object) -> Any:
+        capsys.readouterr()
+        done = main([str(argument) for argument in arguments])
+        told = capsys.readouterr()
+        finished = subprocess.CompletedProcess(arguments, done, told.out, told.err)
+        return last_line(finished) if "--json" in arguments else finished
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "fox.txt"
@@ -59,17 +77,17 @@ def run(text: Path) -> Path:
     return folder
 
 
-def test_examples_are_listed_and_pass_their_check() -> None:
+def test_examples_are_listed_and_pass_their_check(here: Here) -> None:
     listed = last_line(rnnstudio("examples", "--json"))["examples"]
     assert {"char-lm", "sunspots"} <= {item["name"] for item in listed}
-    assert last_line(rnnstudio("check", "sunspots", "--json")) == {"ok": True, "diagnostics": []}
+    assert here("check", "sunspots", "--json") == {"ok": True, "diagnostics": []}
 
 
-def test_an_example_is_copied_with_its_data_and_trains_there(tmp_path: Path) -> None:
+def test_an_example_is_copied_with_its_data_and_trains_there(tmp_path: Path, here: Here) -> None:
     done = rnnstudio("new", "sunspots", tmp_path / "mine")
     assert done.returncode == 0
     assert (tmp_path / "mine" / "sunspots.csv").is_file()
-    again = rnnstudio("new", "sunspots", tmp_path / "mine")
+    again = here("new", "sunspots", tmp_path / "mine")
     assert again.returncode == 2
     assert "not empty" in again.stderr
     result = last_line(
@@ -81,19 +99,16 @@ def test_an_example_is_copied_with_its_data_and_trains_there(tmp_path: Path) -> 
     assert set(result["baselines"]) == {"mean", "persistence", "AR(9)"}
 
 
-def test_the_same_seed_gives_the_same_result_and_another_one_another(text: Path, tmp_path: Path) -> None:
-    def loss(name: str, seed: int) -> tuple[float, float]:
+def test_the_same_seed_gives_the_same_result_and_another_one_another(text: Path, tmp_path: Path, here: Here) -> None:
+    def command(name: str, seed: int) -> tuple[object, ...]:
         folder = tmp_path / name
-        found = last_line(
-            rnnstudio(
-                "train", "char-lm", "--data", text, "--run", folder, "--steps", 12, "--seed", seed, "--json", *TINY
-            )
-        )
-        return found["loss"], found["validation_loss"]
+        return ("train", "char-lm", "--data", text, "--run", folder, "--steps", 12, "--seed", seed, "--json", *TINY)
 
-    first = loss("a", 3)
-    assert loss("b", 3) == first
-    assert loss("c", 4) != first
+    first, second = (last_line(rnnstudio(*command(name, 3))) for name in ("a", "b"))
+    other = here(*command("c", 4))
+    for loss in ("loss", "validation_loss"):
+        assert second[loss] == first[loss]
+        assert other[loss] != first[loss]
 
 
 def test_training_reports_what_a_script_needs(run: Path, text: Path) -> None:
@@ -111,25 +126,25 @@ def _predicted(text: Path, *parts: Any) -> int:
     return sum(dataset.split(part).steps for part in parts)
 
 
-def test_a_resumed_run_goes_on_where_it_stopped(text: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_goes_on_where_it_stopped(text: Path, tmp_path: Path, here: Here) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     common = ("train", "char-lm", "--data", text, "--json", *TINY, "--set", "schedule=constant")
-    one = last_line(rnnstudio(*common, "--run", whole, "--steps", 16))
-    last_line(rnnstudio(*common, "--run", parts, "--steps", 7))
+    one = here(*common, "--run", whole, "--steps", 16)
+    here(*common, "--run", parts, "--steps", 7)
     two = last_line(rnnstudio("train", "char-lm", "--resume", "--run", parts, "--steps", 16, "--json"))
     assert two["steps"] == one["steps"] == 16
     assert two["loss"] == one["loss"]
 
 
-def test_a_language_model_writes_the_same_for_the_same_seed(run: Path) -> None:
+def test_a_language_model_writes_the_same_for_the_same_seed(run: Path, here: Here) -> None:
     ask = ("generate", run, "--prompt", "the ", "--length", 30, "--temperature", 0.7, "--json")
     first = last_line(rnnstudio(*ask, "--seed", 1))
-    assert first == last_line(rnnstudio(*ask, "--seed", 1))
+    assert first == here(*ask, "--seed", 1)
     assert len(first["text"]) == 30
-    assert first != last_line(rnnstudio(*ask, "--seed", 2))
+    assert first != here(*ask, "--seed", 2)
 
 
-def test_an_exported_model_runs_where_the_studio_is_not(run: Path, tmp_path: Path) -> None:
+def test_an_exported_model_runs_where_the_studio_is_not(run: Path, tmp_path: Path, here: Here) -> None:
     found = last_line(rnnstudio("export", run, "--format", "python", "--out", tmp_path / "fox", "--json"))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["fox.certificate.json", "fox.py", "fox.safetensors"]
     assert all(c["difference"] <= found["tolerance"] * max(1, c["scale"]) for c in found["comparisons"])
@@ -139,17 +154,17 @@ def test_an_exported_model_runs_where_the_studio_is_not(run: Path, tmp_path: Pat
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
     )
     assert alone.returncode == 0, alone.stderr
-    own = rnnstudio("generate", run, "--prompt", "the ", "--length", 10, "--temperature", 0)
+    own = here("generate", run, "--prompt", "the ", "--length", 10, "--temperature", 0)
     assert alone.stdout == own.stdout
 
 
-def test_top_k_of_one_is_the_most_likely_token(run: Path) -> None:
+def test_top_k_of_one_is_the_most_likely_token(run: Path, here: Here) -> None:
     ask = ("generate", run, "--prompt", "the ", "--length", 20, "--json")
-    greedy = last_line(rnnstudio(*ask, "--temperature", 0))
-    assert last_line(rnnstudio(*ask, "--temperature", 1, "--top-k", 1))["text"] == greedy["text"]
+    greedy = here(*ask, "--temperature", 0)
+    assert here(*ask, "--temperature", 1, "--top-k", 1)["text"] == greedy["text"]
 
 
-def test_a_forecaster_goes_on_with_its_series(tmp_path: Path) -> None:
+def test_a_forecaster_goes_on_with_its_series(tmp_path: Path, here: Here) -> None:
     folder = tmp_path / "run"
     last_line(
         rnnstudio("train", "sunspots", "--run", folder, "--epochs", 3, "--set", "hidden=8", "--json", cwd=tmp_path)
@@ -158,13 +173,12 @@ def test_a_forecaster_goes_on_with_its_series(tmp_path: Path) -> None:
     assert found["columns"] == ["sunspots"]
     assert len(found["forecast"]) == 4
     assert all(-100 < row[0] < 400 for row in found["forecast"])
-    words = rnnstudio("forecast", folder, "--steps", 0)
-    assert words.returncode == 2
+    assert here("forecast", folder, "--steps", 0).returncode == 2
 
 
-def test_show_prints_program_source_and_lowering() -> None:
-    assert "scan lstm over time, forward" in rnnstudio("show", "char-lm", "--program").stdout
-    assert "class CharLm(nn.Module)" in rnnstudio("show", "char-lm", "--source").stdout
+def test_show_prints_program_source_and_lowering(here: Here) -> None:
+    assert "scan lstm over time, forward" in here("show", "char-lm", "--program").stdout
+    assert "class CharLm(nn.Module)" in here("show", "char-lm", "--source").stdout
     assert "lstm: " in rnnstudio("show", "char-lm", "--lowering").stdout
 
 
@@ -236,11 +250,11 @@ def test_a_bad_table_names_its_line(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_file_in_another_encoding_trains_once_it_is_named(tmp_path: Path) -> None:
+def test_a_file_in_another_encoding_trains_once_it_is_named(tmp_path: Path, here: Here) -> None:
     path = tmp_path / "masse.txt"
     path.write_bytes(("Größe und Maß. " * 100).encode("latin-1"))
-    found = rnnstudio(
+    found = here(
         "train", "char-lm", "--data", path, "--run", tmp_path / "run", "--steps", 2, "--json", *TINY,
         "--set", "data.encoding=latin-1",
     )  # fmt: skip
-    assert last_line(found)["steps"] == 2
+    assert found["steps"] == 2
