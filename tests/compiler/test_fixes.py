@@ -250,6 +250,23 @@ FIXES: dict[str, tuple[Callable[[], Design], str, str]] = {
         "NoLoss",
         "Add a Cross-entropy for “next”",
     ),
+    "a loss without a target behind a readout of another size": (
+        lambda: without(having(language_model(), "readout", units=7), "next"),
+        "Unconnected",
+        "Add a Token target “next”, and set the units of readout",
+    ),
+    "a loss without its target behind a readout of another size": (
+        lambda: Disconnect((Wire(Pin("next", "out"), Pin("loss", "target")),)).apply(
+            having(language_model(), "readout", units=7)
+        ),
+        "Unconnected",
+        "Connect next to “target”, and set the units of readout",
+    ),
+    "a loss without a target or a readout": (
+        lambda: wired(without(language_model(), "readout", "next"), "rec.h", "loss.prediction"),
+        "Unconnected",
+        "Add a Token target “next”, and insert a Linear of next_size units",
+    ),
     "a dead node": (lambda: more(stacked(), "Weights", "spare"), "DeadNode", "Delete spare"),
     "a dead chain": (
         lambda: wired(wired(more(more(stacked(), "Tanh", "a"), "Tanh", "b"), "low.h", "a.input"), "a.out", "b.input"),

@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from math import hypot
 
 from ...catalog.node import Port
-from ...design.design import MAIN, Node, Pin, Value, Wire, frozen
+from ...design.design import MAIN, Node, Pin, Value, Var, Wire, frozen
 from ...design.edits import AddNode, Compound, Connect, Disconnect, RemoveNodes, SetCell, SetParam
+from ...design.signals import Tokens
 from ..diagnostics import Fix
 from .place import Place, content_fits, reached_within_step, size_of
 
@@ -25,9 +26,17 @@ def unconnected(place: Place) -> Iterator[Fix]:
     if port is None:
         return
     sources = _sources(place, port)[:NEAREST]
-    for pin in sources:
-        edit = Connect(Wire(pin, Pin(node.id, name)), place.name)
-        yield edit, f"Connect {place.label(pin)} to “{name}”"
+    fixes: list[Fix] = [
+        (Connect(Wire(pin, Pin(node.id, name)), place.name), f"Connect {place.label(pin)} to “{name}”")
+        for pin in sources
+    ]
+    yield from fixes
+    for pin, fix in list(zip(sources, fixes, strict=True))[:2]:
+        truth = place.signal(pin)
+        if name == "target" and truth is not None:
+            field = truth.content.field if isinstance(truth.content, Tokens) else ""
+            units = Var(f"{field}_size") if place.name == MAIN and field in place.fields else size_of(truth)
+            yield from _as_wide(place, units, fix)
     target = place.incoming("target") if name == "prediction" else None
     if target is not None:
         for pin in sources[:2]:
@@ -90,7 +99,25 @@ def _from_data(place: Place, port: Port) -> Iterator[Fix]:
         if port.content in ("any", "tokens" if content == "Token" else "real"):
             params: dict[str, Value] = {"field": field.name} if field.axis else {"field": field.name, "axis": ""}
             wanted = field.name if field.name not in place.graph.nodes else f"{field.name}_{role.lower()}"
-            yield from place.added(f"{content}{role}", params, port.name, wanted, 100.0 if role == "Target" else 0.0)
+            for fix in place.added(f"{content}{role}", params, port.name, wanted, 100.0 if role == "Target" else 0.0):
+                yield fix
+                if role == "Target":
+                    units = Var(f"{field.name}_size") if field.content == "tokens" else field.size
+                    yield from _as_wide(place, units, fix)
+
+
+def _as_wide(place: Place, units: Value, fix: Fix) -> Iterator[Fix]:
+    """With a new target, a prediction of its size: the Linear in front of the loss takes it, or a new one has it."""
+    source, (edit, title) = place.source("prediction"), fix
+    if source is None:
+        return
+    reader = place.graph.nodes[source.node]
+    if reader.kind == "Linear":
+        both = Compound((edit, place.set("units", units, reader)), title)
+        yield both, f"{title}, and set the units of {reader.label}"
+        return
+    between = place.splice(Wire(source, Pin(place.node.id, "prediction")), "Linear", {"units": units})
+    yield Compound((edit, between), title), f"{title}, and insert a Linear of {units} units"
 
 
 def unknown_port(place: Place) -> Iterator[Fix]:
