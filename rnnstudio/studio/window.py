@@ -362,7 +362,9 @@ class MainWindow(QMainWindow):
     def _show_check(self, checked: Checked) -> None:
         errors, others = len(checked.errors), len(checked.diagnostics) - len(checked.errors)
         if errors:
-            picture, role, text = "error", "error", f"{errors} problem{'s' if errors > 1 else ''}"
+            picture, role = "error", "error"
+            text = f"{errors} problem{'s' if errors > 1 else ''}"
+            text += f" · {others} remark{'s' if others > 1 else ''}" if others else ""
         elif not checked.design.graph.nodes:
             picture, role, text = "hint", "muted", "empty drawing"
         elif others:
@@ -371,7 +373,7 @@ class MainWindow(QMainWindow):
             picture, role, text = "ok", "good", "no problems"
         count = self.live.parameter_count(checked) if not errors else None
         self.check_button.setIcon(icon(picture, role))
-        self.check_button.setText(f"{text}" + (f" · {count:,} parameters".replace(",", "\u202f") if count else ""))
+        self.check_button.setText(f"{text}" + (f" · {count:,} parameters" if count else ""))
         self.docks["problems"].setWindowTitle(f"Problems ({errors + others})" if errors + others else "Problems")
 
     def _show_selection(self) -> None:

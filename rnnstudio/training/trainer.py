@@ -189,7 +189,9 @@ class Trainer:
         start = time.perf_counter()
         batch, fields = self.feed.take(self.place.epoch, self.place.index)
         state = self._some_anew(self.carried) if batch.carries and self.carried else None
-        watching = self._one_step or self.watcher.due(self.settings.probe_seconds)
+        watching = self._one_step or self.watcher.due(
+            self.settings.probe_seconds, last=self.place.step + 1 >= self.steps_total
+        )
         rate = apply_settings(self.optimiser, self.settings, self.place.step, self.steps_total)
         self.network.progress = self.place.step
         learn = self._descend if self.ridge is None else self._solve

@@ -45,10 +45,10 @@ class Watcher:
             if self._read is None and not item.target and spec is not None and spec.content == "tokens" and spec.axis:
                 self._read = (item.field, spec.vocabulary)
 
-    def due(self, every: float) -> bool:
-        """Whether this step may be looked at. every: seconds between looks; 0: never."""
+    def due(self, every: float, *, last: bool) -> bool:
+        """Whether this step is looked at. every: seconds between looks; 0: never. last: it stays in sight."""
         self.budget.at_least = every
-        return every > 0 and self.budget.due
+        return every > 0 and (last or self.budget.due)
 
     def watch(self) -> Watch:
         """What the losses of the step are to be asked for with."""

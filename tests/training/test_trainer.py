@@ -187,7 +187,7 @@ def test_looking_inside_changes_no_bit(tmp_path: Path) -> None:
 
 
 def test_a_look_shows_gates_states_and_updates(language: Design, tmp_path: Path) -> None:
-    events = list(trainer(language, tmp_path, steps=2, probe_seconds=10).events())
+    events = list(trainer(language, tmp_path, steps=1, probe_seconds=10).events())
     (probe,) = _find(events, Probed)
     assert probe.values["lstm.forget"].shape == (20, 16)
     assert "lstm.forget" in probe.gates
@@ -199,6 +199,12 @@ def test_a_look_shows_gates_states_and_updates(language: Design, tmp_path: Path)
     total = math.sqrt(sum(value**2 for value in norms.gradient.values()))
     assert total == pytest.approx(steps_of(events)[0].gradient_norm, rel=1e-5)
     assert 0 < norms.update_ratio["readout.weight"] < 1
+
+
+def test_the_first_and_the_last_step_of_a_short_training_are_looked_at(language: Design, tmp_path: Path) -> None:
+    events = list(trainer(language, tmp_path, steps=7, probe_seconds=1000).events())
+    assert [norms.step for norms in _find(events, ParameterNorms)] == [1, 7]
+    assert [probe.step for probe in _find(events, Probed)] == [1, 7]
 
 
 def test_gradients_through_time_are_read_from_the_step_itself(language: Design, tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ class RunsPanel(QWidget):
         header = self.table.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.table.itemChanged.connect(self._ticked)
         self.table.currentItemChanged.connect(self._update_buttons)
         self.empty = note("No runs yet. Press Train, and each run will be listed here with what it reached.")
