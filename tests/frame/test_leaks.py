@@ -2,7 +2,7 @@
 
 import pytest
 
-PLANTS = '''
+PLANTS = """
 import subprocess, sys, threading, time
 import pytest
 from PySide6.QtCore import QObject, QPropertyAnimation, QThread, QTimer
@@ -110,7 +110,7 @@ def test_failing_by_itself(qapp):
     kept.append(QTimer())
     kept[-1].start(1000)
     assert False
-'''
+"""
 LEAKS = {
     "thread": "thread 'forgotten' (daemon)",
     "process": "process *time.sleep(20)",
@@ -126,7 +126,7 @@ ENDING = (
     "widget_in_a_cycle", "widget_of_qtbot", "delete_later", "widget_of_a_wider_fixture",
     "wider_fixture_asked_for_late",
 )  # fmt: skip
-END = '''
+END = """
 def pytest_sessionfinish():
     # A test of the plants: what they left must not outlive them.
     import test_plants
@@ -134,7 +134,7 @@ def pytest_sessionfinish():
         for stop in ("kill", "quit", "wait"):
             if hasattr(thing, stop):
                 getattr(thing, stop)()
-'''
+"""
 
 
 def test_each_kind_of_leak_fails_its_test_and_no_other(

@@ -71,7 +71,7 @@ class TreeBuffers:
 
 @dataclass(slots=True)
 class TreeGradients:
-    """What the way back reads and fills. douts: of yields, None where nothing depends on one.
+    """What the way back reads and fills. douts: of yields, [places, width], None where nothing depends on one.
 
     slots: like TreeBuffers.slots. children: delay → gradient of what every node (or edge) reads, and a row of zeros at
     the end, for roots. vectors: [width]; reads: [nodes, width]; both start at zero.

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from . import products, vector_math
+from . import products, tree_products, vector_math
 from .arithmetic import KNOWN, arithmetic
 from .canonical import Declined
 from .codegen import Key, Table
@@ -22,7 +22,10 @@ from .team import LOOPS, ROWS, team_code
 from .tree_form import REDUCED, TreeProduct
 from .tree_inputs import Inputs
 from .tree_matrices import MATRICES, groups, matvec, outer, vecmat
-from .tree_plan import TreePlan
+from .tree_plan import TreePlan, TreeStage
+
+_READ, _FILLED = {"state": "children", "source": "source"}, {"state": "dstate", "source": "dsource"}
+"""Buffers of what products multiply, and of its gradients."""
 
 
 def table_of(plan: TreePlan, inputs: Inputs, backward: bool) -> Table:
@@ -43,7 +46,7 @@ def table_of(plan: TreePlan, inputs: Inputs, backward: bool) -> Table:
     keys += [("vector", name) for name in form.vectors]
     keys += [("weight", f"{level} {i}") for level, stage in enumerate(plan.stages) for i in range(len(stage.products))]
     if backward:
-        keys += [("back", s.delay) for s in form.states]
+        keys += [("lies", 0), *(("back", s.delay) for s in form.states)]
         keys += [("dslots", 0), ("dslots", 1)]
         keys += [key for name, _ in form.yields for key in (("dout", name), ("row", f"dout {name}"))]
         keys += [("dstate", s.delay) for s in form.states]
@@ -78,8 +81,8 @@ def why_not(plan: TreePlan) -> str:
     return ""
 
 
-def _name(backward: bool, level: int, i: int) -> str:
-    return f"{'back' if backward else 'product'}{level}_{i}"
+def _name(backward: bool, level: int, numbers: Sequence[int]) -> str:
+    return f"{'back' if backward else 'product'}{level}_{'_'.join(map(str, numbers))}"
 
 
 def _source_width(plan: TreePlan, p: TreeProduct) -> int:
@@ -90,14 +93,24 @@ def _source_width(plan: TreePlan, p: TreeProduct) -> int:
 
 
 def _products(plan: TreePlan, inputs: Inputs, t: Target, backward: bool) -> Iterator[str]:
-    for level, stage in enumerate(plan.stages):
-        for i, p in enumerate(stage.products):
-            inside, stride = _source_width(plan, p), plan.strides[p.edge]
-            name = _name(backward, level, i)
-            if backward:
-                yield products.product(t, name, p.width, p.size, stride, inside, p.accumulate_back)
-            else:
-                yield products.product(t, name, p.size, p.width, inside, stride, inputs.added[level, i])
+    assert plan.leaves is not None
+    made: set[str] = set()
+    for each in (plan, plan.leaves):
+        for level, stage in enumerate(each.stages):
+            for group in tree_products.groups(stage, t, backward):
+                name = _name(backward, level, [i for i, _ in group])
+                if name in made:
+                    continue
+                made.add(name)
+                i, p = group[0]
+                inside, stride = _source_width(plan, p), plan.strides[p.edge]
+                if len(group) > 1:
+                    factors = [(other.width, _source_width(plan, other)) for _, other in group]
+                    yield tree_products.product_of_one(t, name, p.size, stride, factors, p.accumulate_back)
+                elif backward:
+                    yield products.product(t, name, p.width, p.size, stride, inside, p.accumulate_back)
+                else:
+                    yield products.product(t, name, p.size, p.width, inside, stride, inputs.added[level, i])
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +172,7 @@ class _LevelLoop:
             for delay in sorted(plan.gathered()):
                 self._gather(delay, edges if delay in self.spaces.each else nodes)
             for number, stage in enumerate(plan.stages):
-                for i, p in stage.numbered():
-                    self._multiply(number, i, p, edges if stage.edge else nodes)
+                self._multiply(number, stage, edges if stage.edge else nodes)
                 for store in stage.stores:
                     if self.across(store) and not store.largest:
                         self._clear(store.place, store.start, store.node.width, nodes)
@@ -172,8 +184,7 @@ class _LevelLoop:
             for place_, start, width in stage.cleared:
                 self._clear(place_, start, width, edges if plan.edge_place(place_) else nodes)
             self._stores(plan, stage.back_stores, edges if stage.edge else nodes, part, number)
-            for i, p in stage.numbered():
-                self._multiply(number, i, p, edges if stage.edge else nodes)
+            self._multiply(number, stage, edges if stage.edge else nodes)
 
     def across(self, store: Store) -> bool:
         """Whether a store sums over the edges of a node."""
@@ -223,21 +234,28 @@ class _LevelLoop:
             to = self.at(place, r, start)
             f.emit(f"call void @llvm.memset.p0.i64(ptr {to}, i8 0, i64 {width * self.t.size}, i1 false)")
 
-    def _multiply(self, number: int, i: int, p: TreeProduct, rows: tuple[str, str]) -> None:
+    def _multiply(self, number: int, stage: TreeStage, rows: tuple[str, str]) -> None:
+        """The products of a stage, or on the way back their transposes."""
         first = rows[0]
         count = self.f.let(f"sub nsw i64 {rows[1]}, {first}")
-        weight = self.args["weight", f"{number} {i}"]
-        edge = p.edge
+        for group in tree_products.groups(stage, self.t, self.backward):
+            name = _name(self.backward, number, [i for i, _ in group])
+            p = group[0][1]
+            weights = [self.args["weight", f"{number} {i}"] for i, _ in group]
+            sources = [self._source(other, first) for _, other in group]
+            pre = self._pre("dslots" if self.backward else "slots", p.edge, first, p.offset)
+            if len(group) > 1:
+                factors = "".join(f", ptr {w}, ptr {c}" for w, c in zip(weights, sources, strict=True))
+                self.f.emit(f"call void @{name}(ptr {pre}, i64 {count}{factors})")
+                continue
+            a, c = (pre, sources[0]) if self.backward else (sources[0], pre)
+            turn = ", i64 0" if self.t.tiles else ""
+            self.f.emit(f"call void @{name}(ptr {a}, ptr {weights[0]}, i64 {count}, ptr {c}{turn})")
+
+    def _source(self, p: TreeProduct, row: str) -> str:
+        """The address of what a product multiplies, or of its gradient."""
         kind, key = p.source
-        if self.backward:
-            a = self._pre("dslots", edge, first, p.offset)
-            c = self.at(("dstate", key) if kind == "state" else ("dsource", key), first, p.start)
-        else:
-            a = self.at(("children", key) if kind == "state" else ("source", key), first, p.start)
-            c = self._pre("slots", edge, first, p.offset)
-        name = _name(self.backward, number, i)
-        turn = ", i64 0" if self.t.tiles else ""
-        self.f.emit(f"call void @{name}(ptr {a}, ptr {weight}, i64 {count}, ptr {c}{turn})")
+        return self.at(((_FILLED if self.backward else _READ)[kind], key), row, p.start)
 
     def _pre(self, kind: str, edge: bool, row: str, column: int) -> str:
         """The address of a column of pre-activations, or of their gradients."""
@@ -490,7 +508,8 @@ class _Group:
             delays = [s.delay for s in loop.plan.form.states if s.memory == name]
             return [loop.at(("dstate", d), loop.number(("back", d), row.node), start) for d in delays]
         if node.op == "dout":
-            at = f.add(f.mul(row.node, loop.args["row", f"dout {name}"]), str(start))
+            lies = loop.number(("lies", 0), row.node)
+            at = f.add(f.mul(lies, loop.args["row", f"dout {name}"]), str(start))
             return [f.address(loop.args["dout", name], at)]
         if node.op == "slot":
             return self._pre_activation(int(name), own, start)

@@ -96,10 +96,8 @@ class TreeJob:
         if name in self.words:
             present = self.words[name].present
             return take_rows(x, present, x.new_empty(len(present), x.shape[1]))
-        return self.taken(x) if name in self.padded else x
-
-    def taken(self, x: Tensor) -> Tensor:
-        """[places, width] → [nodes, width]."""
+        if name not in self.padded:
+            return x
         return take_rows(x, self.rows.lies, x.new_empty(self.rows.nodes, x.shape[1]))
 
     def placed(self, x: Tensor) -> Tensor:
@@ -145,10 +143,7 @@ class _TreeLoop(torch.autograd.Function):
             ctx.buffers = None
         _, _, _, weights, biases = job.names.split(tensors)
         wanted = job.names.split(ctx.needs_input_grad[1:])
-        given = {
-            name: None if g is None else job.taken(g.contiguous())
-            for (name, _), g in zip(form.yields, douts, strict=True)
-        }
+        given = {name: None if g is None else g.contiguous() for (name, _), g in zip(form.yields, douts, strict=True)}
         d = gradients(b, given, overwrite=job.loop.in_place and not again)
         job.loop.backward(b, d)
         dweights = weight_gradients(b, d, weights, wanted[3])

@@ -153,6 +153,7 @@ class TreeMachineLoop:
                 ("first", 0): rows.first,
                 ("child", 0): rows.child,
                 ("parent", 0): rows.parent,
+                ("lies", 0): rows.lies.numpy(),
             }
             for s in states:
                 table = rows.edge if s.how == "each" else rows.above

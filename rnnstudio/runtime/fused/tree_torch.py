@@ -149,7 +149,7 @@ class _Stages:
             out = d.douts[name]
             if out is None:
                 return b.slots[0].new_zeros(here.nodes, node.width)
-            return here.of(out, False).narrow(1, start, node.width)
+            return out.index_select(0, b.rows.lies[here.node]).narrow(1, start, node.width)
         if node.op == "read":
             whole = b.reads[name]
         elif node.op == "slot":
