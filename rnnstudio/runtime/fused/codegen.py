@@ -18,7 +18,7 @@ from .glance import Glance
 from .ir import Function, Target, declarations
 from .plan import Plan
 from .stages import Product, Store
-from .team import COLUMNS, LOOPS, ROWS, team_code
+from .team import EACH_A_SHARE, EACH_THE_WHOLE, LOOPS, team_code
 
 Key = tuple[str, int | str]
 
@@ -75,7 +75,7 @@ def module(plan: Plan, target: Target, *, team: bool) -> str:
     for backward in (False, True):
         text += _products(plan, target, backward)
         text.append(_TimeLoop(plan, target, backward).text())
-    return declarations(target) + "\n".join(text) + (team_code(ROWS, LOOPS) if team else "")
+    return declarations(target) + "\n".join(text) + (team_code(EACH_A_SHARE, LOOPS) if team else "")
 
 
 def module_by_columns(plan: Plan, target: Target) -> str:
@@ -89,7 +89,7 @@ def module_by_columns(plan: Plan, target: Target) -> str:
     for backward in (False, True):
         text += _products(plan, target, backward, part=True)
         text.append(_TimeLoop(plan, target, backward, columns=True).text())
-    return declarations(target) + "declare void @GOMP_barrier()\n" + "\n".join(text) + team_code(COLUMNS, LOOPS)
+    return declarations(target) + "declare void @GOMP_barrier()\n" + "\n".join(text) + team_code(EACH_THE_WHOLE, LOOPS)
 
 
 def why_not(plan: Plan) -> str:

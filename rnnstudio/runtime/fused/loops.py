@@ -44,6 +44,9 @@ KERNEL, MACHINE, TILES = "torch.nn", "machine code", "machine code on the matrix
 LOWERINGS = (MACHINE, TILES, KERNEL, TORCH, REFERENCE)
 """The switch: leave one out and no loop runs on it (the reference always serves)."""
 
+_NAMES = (*LOWERINGS, *ON_GPU)
+"""All there are, whatever is left out."""
+
 _ROWS, _WEIGHTS = 4, 4096
 """With fewer examples in a batch, or fewer weights in every product of a step, the matrix unit is not tried."""
 
@@ -74,8 +77,8 @@ class Loops:
     def choose(self, choices: Mapping[str, str]) -> None:
         """Take these lowerings where they serve, without a contest. Raises StudioError for a name that is none."""
         for loop, name in choices.items():
-            if name not in (KERNEL, MACHINE, TILES, TORCH, REFERENCE, *ON_GPU):
-                raise StudioError(f"“{name}” is no lowering", where=loop, remedy=f"There are {', '.join(LOWERINGS)}.")
+            if name not in _NAMES:
+                raise StudioError(f"“{name}” is no lowering", where=loop, remedy=f"There are {', '.join(_NAMES)}.")
         self.choices |= choices
 
     def run(self, scan: Scan, values: dict[str, Tensor], context: Context) -> bool:
@@ -278,15 +281,13 @@ class Loops:
 def _runner(name: str, fused: FusedLoop | FusedTree, dtype: torch.dtype) -> contest.Runner:
     """A fused loop on a lowering. Raises Declined and CannotCompile."""
     if isinstance(fused, FusedTree):
-        return partial(
-            fused.run,
-            TreeTorchLoop(fused.plan)
-            if name == TORCH
-            else TreeMachineLoop(fused.plan, dtype, _target(name, dtype), words=frozenset(fused.embeds)),
-        )
-    return partial(
-        fused.run, TorchLoop(fused.plan) if name == TORCH else MachineLoop(fused.plan, dtype, _target(name, dtype))
-    )
+        if name == TORCH:
+            return partial(fused.run, TreeTorchLoop(fused.plan))
+        words = frozenset(fused.embeds)
+        return partial(fused.run, TreeMachineLoop(fused.plan, dtype, _target(name, dtype), words=words))
+    if name == TORCH:
+        return partial(fused.run, TorchLoop(fused.plan))
+    return partial(fused.run, MachineLoop(fused.plan, dtype, _target(name, dtype)))
 
 
 def _target(name: str, dtype: torch.dtype) -> Target:

@@ -12,7 +12,7 @@ RANGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, 
 TEAM = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 """The same loop in all threads of a team (table, how much there is to do, threads)."""
 
-ROWS = """  %next = add i64 %i, 1
+EACH_A_SHARE = """  %next = add i64 %i, 1
   %before = mul i64 %batch, %i
   %after = mul i64 %batch, %next
   %from = sdiv i64 %before, %n
@@ -20,7 +20,7 @@ ROWS = """  %next = add i64 %i, 1
   call void %loop(ptr %table, i64 %from, i64 %to, i64 %i)"""
 """What there is to do (rows of the batch, say) is split over the team."""
 
-COLUMNS = "  call void %loop(ptr %table, i64 0, i64 %batch, i64 %i, i64 %n)"
+EACH_THE_WHOLE = "  call void %loop(ptr %table, i64 0, i64 %batch, i64 %i, i64 %n)"
 """Every thread goes through all of it, and knows how many threads there are."""
 
 LOOPS = {"forward_team": "forward", "backward_team": "backward"}
@@ -29,7 +29,7 @@ LOOPS = {"forward_team": "forward", "backward_team": "backward"}
 def team_code(how: str, loops: Mapping[str, str]) -> str:
     """IR of entry points (table, how much, threads), each of which calls a loop in every thread of OpenMP's team.
 
-    how: ROWS or COLUMNS. loops: entry point → loop. The functions of `jit.openmp` are needed.
+    how: EACH_A_SHARE or EACH_THE_WHOLE. loops: entry point → loop. The functions of `jit.openmp` are needed.
     """
     entries = (
         f"define void @{entry}(ptr %table, i64 %batch, i64 %threads) nounwind {{\n"

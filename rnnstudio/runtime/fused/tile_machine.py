@@ -30,7 +30,10 @@ _COLUMNS = {ALONG: 48, ACROSS: 96}
 """With fewer columns of B, splitting A takes longer than what is gained; A across is turned besides."""
 
 _LEAST = 1 << 17
-"""Smaller products are torch's: setting up takes longer."""
+"""Smaller products are torch's: setting up takes longer. Nor are they shared out to threads."""
+
+_LEAST_LAID = 1 << 14
+"""Fewer numbers of B are laid out by one thread."""
 
 
 @lru_cache(maxsize=1)
@@ -87,7 +90,9 @@ class _Layout:
         deep = deep or self.depth
         way = ACROSS if _way(b) == ALONG else ALONG
         self.tiles = b.new_empty(size(columns, deep), dtype=torch.uint8)
-        self._job = _Job(code, splitter_name(RIGHT, way) + "_range", -(-columns // LINES), columns * deep)
+        self._job = _Job(
+            code, splitter_name(RIGHT, way) + "_range", -(-columns // LINES), columns * deep >= _LEAST_LAID
+        )
         self._start, self._step = b.data_ptr(), b.stride(0) * b.element_size()
         self._table = (ctypes.c_int64 * 5)(self._start, max(b.stride()), columns, deep, self.tiles.data_ptr())
 
@@ -97,11 +102,11 @@ class _Layout:
 
 
 class _Job:
-    """One of the matrix unit's functions, for so many blocks of lines, in as many threads as the work is worth."""
+    """One of the matrix unit's functions, for so many blocks of lines, in all threads or in one."""
 
-    def __init__(self, code: TileCode, name: str, blocks: int, work: int) -> None:
+    def __init__(self, code: TileCode, name: str, blocks: int, shared: bool) -> None:
         self._blocks = blocks
-        self._threads = min(torch.get_num_threads(), blocks) if work >= _LEAST else 1
+        self._threads = min(torch.get_num_threads(), blocks) if shared else 1
         self._range, self._team = code.ranges[name], code.teams.get(name)
 
     def run(self, table: ctypes.Array[ctypes.c_int64]) -> None:
@@ -180,7 +185,7 @@ class _Product:
             for number in (layouts[_key(b)].tiles.data_ptr(), b.shape[1], out.data_ptr(), out.stride(0))
         ]
         self._factors = (ctypes.c_int64 * len(numbers))(*numbers)
-        self._job = _Job(code, tiles.PRODUCTS[_way(a)] + "_range", -(-rows // LINES), rows * columns * deep)
+        self._job = _Job(code, tiles.PRODUCTS[_way(a)] + "_range", -(-rows // LINES), rows * columns * deep >= _LEAST)
         self._start, self._step = a.data_ptr(), a.stride(1) * a.element_size()
         self._table = (ctypes.c_int64 * 7)(
             self._start, max(a.stride()), rows, deep, ctypes.addressof(self._factors), len(factors), 0

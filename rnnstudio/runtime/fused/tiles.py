@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .ir import Function, Target
-from .team import ROWS, team_code
+from .team import EACH_A_SHARE, team_code
 from .tile_parts import ACROSS, ALONG, BYTES, DEPTH, LEFT, LINES, PARTS, RIGHT, size, splitter_name, splitters
 
 PRODUCTS = {way: f"rnn_tile_product_{way}" for way in (ALONG, ACROSS)}
@@ -68,7 +68,7 @@ def library(t: Target, *, team: bool) -> str:
     whole = [_product(t, way).text() for way in (ALONG, ACROSS)]
     parts = [_configure(t).text(), *kernels, _carry(t).text(), _multiply(t).text(), *whole]
     jobs = [_layout_range(t, way).text() for way in _LAYOUTS] + [_product_range(t, way).text() for way in PRODUCTS]
-    teams = team_code(ROWS, {team_name(job): job for job in JOBS}) if team else ""
+    teams = team_code(EACH_A_SHARE, {team_name(job): job for job in JOBS}) if team else ""
     return "\n".join([_DECLARED, splitters(t), *parts, *jobs, teams])
 
 

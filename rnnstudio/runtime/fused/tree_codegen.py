@@ -18,7 +18,7 @@ from .codegen import Key, Table
 from .expressions import Node, reachable
 from .ir import Function, Target, declarations
 from .stages import Place, Store
-from .team import LOOPS, ROWS, team_code
+from .team import EACH_A_SHARE, LOOPS, team_code
 from .tree_form import REDUCED, TreeProduct
 from .tree_inputs import Inputs
 from .tree_matrices import MATRICES, groups, matvec, outer, vecmat
@@ -70,7 +70,7 @@ def module(plan: TreePlan, inputs: Inputs, target: Target, *, team: bool) -> str
     for backward in (False, True):
         text += _products(plan, inputs, target, backward)
         text.append(_LevelLoop(plan, inputs, target, backward).text())
-    return declarations(target) + "\n".join(text) + (team_code(ROWS, LOOPS) if team else "")
+    return declarations(target) + "\n".join(text) + (team_code(EACH_A_SHARE, LOOPS) if team else "")
 
 
 def why_not(plan: TreePlan) -> str:
