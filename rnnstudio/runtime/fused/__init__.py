@@ -13,7 +13,8 @@ plain, adjoints          those stages in plain torch, step by step, and their wa
 torch_loop               the time loops in plain torch, on any device
 through_time             ‖∂L/∂h_t‖ of all states from what the way back leaves behind
 ir, vector_math, packing, products, codegen, in_place, jit, team, machine_loop    the time loops as LLVM IR, on the CPU
-tile_parts, tiles, tile_machine, multiply    products on a processor's matrix unit, within loops and over all steps
+tile_parts, tiles, tile_machine    products on a processor's matrix unit
+tile_chunks, tile_products, multiply    those over all steps at once, long ones in chunks of the depth
 glance, pick             attention, and tokens that the loop chooses, recognised among plain operations
 glance_code, pick_code, plain_code, glance_run, pick_run, plain_machine    these in the generated loops; their tensors
 triton_source, triton_loop, cuda_graphs    the same on a GPU: a kernel for each stage, recorded with the products

@@ -22,7 +22,8 @@ from .plain_code import stages_of
 from .plain_machine import stage_runs
 from .plan import Plan
 from .team import LOOPS, RANGE, TEAM, share_out
-from .tile_machine import TileProducts, lay_out, tile_code
+from .tile_machine import tile_code
+from .tile_products import TileProducts, lay_out
 
 _PACKER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p)
 

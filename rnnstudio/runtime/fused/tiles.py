@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from . import tile_chunks
 from .ir import Function, Target
 from .team import EACH_A_SHARE, team_code
 from .tile_parts import ACROSS, ALONG, BYTES, DEPTH, LEFT, LINES, PARTS, RIGHT, size, splitter_name, splitters
@@ -49,10 +50,10 @@ _LAYOUTS = {way: splitter_name(RIGHT, way) for way in (ALONG, ACROSS)}
 _FACTOR = 4
 _RANGE = "ptr %table, i64 %from, i64 %to, i64 %thread"
 
-JOBS = tuple(f"{name}_range" for name in (*_LAYOUTS.values(), *PRODUCTS.values()))
-"""Functions (table, first block of 16 lines, last + 1, thread). Their tables hold 64-bit numbers: what to lay out, its
-row length, columns (these are lines), depth, tiles; of a product A, lda, rows (these are lines), depth, factors, how
-many, whether to add."""
+JOBS = (*(f"{name}_range" for name in (*_LAYOUTS.values(), *PRODUCTS.values())), tile_chunks.JOB)
+"""Functions (table, first block of 16 lines, last + 1, thread), and the one of tile_chunks.py. The tables hold 64-bit
+numbers: what to lay out, its row length, columns (these are lines), depth, tiles; of a product A, lda, rows (these are
+lines), depth, factors, how many, whether to add."""
 
 
 def team_name(job: str) -> str:
@@ -68,6 +69,7 @@ def library(t: Target, *, team: bool) -> str:
     whole = [_product(t, way).text() for way in (ALONG, ACROSS)]
     parts = [_configure(t).text(), *kernels, _carry(t).text(), _multiply(t).text(), *whole]
     jobs = [_layout_range(t, way).text() for way in _LAYOUTS] + [_product_range(t, way).text() for way in PRODUCTS]
+    jobs.append(tile_chunks.chunks(t).text())
     teams = team_code(EACH_A_SHARE, {team_name(job): job for job in JOBS}) if team else ""
     return "\n".join([_DECLARED, splitters(t), *parts, *jobs, teams])
 
@@ -316,7 +318,7 @@ def _product(t: Target, way: str) -> Function:
             more = f.let(f"or i1 %add, {f.let(f'icmp sgt i64 {begun}, 0')}")
             with f.loop("0", "%count") as i:
                 factor = f.let(f"getelementptr [{_FACTOR} x i64], ptr %factors, i64 {i}", "p")
-                whole, columns, c, ldc = _numbers(f, factor, "pipi")
+                whole, columns, c, ldc = f.numbers(factor, "pipi")
                 b = f.byte(whole, f.mul(k, _BLOCK // DEPTH))
                 tall = f"i64 {rows}, i64 {columns}, i64 {count}, i64 {b_step}"
                 own = f.address(c, f.mul(below, ldc))
@@ -327,19 +329,9 @@ def _product(t: Target, way: str) -> Function:
     return f
 
 
-def _numbers(f: Function, table: str, kinds: str) -> list[str]:
-    """The 64-bit numbers of a table; kinds: p for addresses, i for numbers, b for 0 or 1."""
-    found = []
-    for i, kind in enumerate(kinds):
-        at = f.let(f"getelementptr i64, ptr {table}, i64 {i}", "p")
-        value = f.let(f"load {'ptr' if kind == 'p' else 'i64'}, ptr {at}, align 8")
-        found.append(f.let(f"icmp ne i64 {value}, 0") if kind == "b" else value)
-    return found
-
-
 def _layout_range(t: Target, way: str) -> Function:
     f = Function(t, f"define void @{_LAYOUTS[way]}_range({_RANGE}) nounwind")
-    x, ld, columns, depth, out = _numbers(f, "%table", "piiip")
+    x, ld, columns, depth, out = f.numbers("%table", "piiip")
     first = f.mul("%from", LINES)
     lines = f.least(f.let(f"sub nsw i64 {columns}, {first}"), f.mul(f.let("sub nsw i64 %to, %from"), LINES))
     own = f.address(x, f.mul(first, ld) if way == ALONG else first)
@@ -353,7 +345,7 @@ def _layout_range(t: Target, way: str) -> Function:
 
 def _product_range(t: Target, way: str) -> Function:
     f = Function(t, f"define void @{PRODUCTS[way]}_range({_RANGE}) nounwind")
-    a, lda, rows, depth, factors, count, add = _numbers(f, "%table", "piiipib")
+    a, lda, rows, depth, factors, count, add = f.numbers("%table", "piiipib")
     first = f.mul("%from", LINES)
     lines = f.least(f.let(f"sub nsw i64 {rows}, {first}"), f.mul(f.let("sub nsw i64 %to, %from"), LINES))
     own = f.address(a, f.mul(first, lda) if way == ALONG else first)

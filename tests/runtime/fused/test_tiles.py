@@ -13,8 +13,9 @@ from rnnstudio.runtime.fused import loops, tiles
 from rnnstudio.runtime.fused.ir import Target
 from rnnstudio.runtime.fused.loops import KERNEL, MACHINE, TILES
 from rnnstudio.runtime.fused.machine_loop import pack_columns, pack_rows
-from rnnstudio.runtime.fused.tile_machine import TileProducts, matrix_unit, tile_code
+from rnnstudio.runtime.fused.tile_machine import matrix_unit, tile_code
 from rnnstudio.runtime.fused.tile_parts import ACROSS, ALONG, BYTES, LINES, PARTS, size
+from rnnstudio.runtime.fused.tile_products import TileProducts
 from rnnstudio.runtime.network import Network
 
 from .cells import CELLS, batch, network, program
