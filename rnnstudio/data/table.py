@@ -216,7 +216,7 @@ class _Reader:
         header = "the header has" if self.layout.header else "the other rows have"
         ran_on = line > start
         self.problems.error(
-            f"the row has {len(row)} cells, {header} {self.width}"
+            f"the row has {len(row)} cell{'s' * (len(row) != 1)}, {header} {self.width}"
             + (f" (it begins on line {start}; a quote may be open)" if ran_on else ""),
             line=line,
             remedy=f"Correct the row, or set the delimiter option (now {_spoken(self.layout.delimiter)}).",

@@ -8,7 +8,7 @@ from pathlib import Path
 from .design import CellDefinition
 from .edits import check_name
 from .errors import StudioError
-from .storage import Reader, cell_to_json, check_format, read_json, read_text, write_atomically
+from .storage import Reader, cell_to_json, check_format, may_be_json, read_json, read_text, write_atomically
 
 FORMAT = 1
 SUFFIX = ".rnncell"
@@ -22,7 +22,7 @@ def dumps_cell(cell: CellDefinition) -> str:
 
 def loads_cell(text: str, where: str = "") -> CellDefinition:
     """The cell in `text`. Raises StudioError naming the place in the file when it is damaged."""
-    body = read_json(text, where)
+    body = read_json(text, where) if may_be_json(text) else None
     if not isinstance(body, dict) or "format" not in body or not isinstance(body.get("name"), str):
         raise StudioError("This is not a cell of rnnstudio", where=where, remedy=f"Give a {SUFFIX} file.")
     check_format(body["format"], FORMAT, where)

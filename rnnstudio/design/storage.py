@@ -28,6 +28,8 @@ _CELL_KEYS = {"graph", "params", "doc", "formula", "source"}
 _AXIS_KEYS = {"kind", "chunk", "carry"}
 _DESIGN_KEYS = {"format", "name", "doc", "variables", "graph", "cells", "axes", "data", "training"}
 
+_OPEN_ANOTHER = "Open a .rnn file, as the studio saves them. Tables and texts to train on are loaded as data."
+
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """format number → function that turns a file of that format into the next one."""
 
@@ -51,15 +53,20 @@ def dumps(design: Design) -> str:
 
 def loads(text: str, where: str = "") -> Design:
     """The design in `text`. Raises StudioError naming the place in the file when it is damaged."""
-    body = read_json(text, where)
+    body = read_json(text, where) if may_be_json(text) else None
     if not isinstance(body, dict) or "format" not in body:
-        raise StudioError("This is not a rnnstudio design", where=where, remedy="Open a .rnn file.")
+        raise StudioError("This is not a rnnstudio design", where=where, remedy=_OPEN_ANOTHER)
     check_format(body["format"], FORMAT, where)
     for number in range(body["format"], FORMAT):
         if number not in MIGRATIONS:
             raise StudioError(f"There never was a design format {number}", where=where, remedy="Open a backup.")
         body = MIGRATIONS[number](body)
     return Reader(where).design(body)
+
+
+def may_be_json(text: str) -> bool:
+    """Whether it begins as what we write does: else it was never a file of ours, and no damaged one either."""
+    return not text.strip() or text.lstrip().startswith("{")
 
 
 def read_json(text: str, where: str) -> Any:

@@ -51,11 +51,22 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
             )
         return data.open(recipe.replace(options={**recipe.options, **(chosen or {})}), file.folder)
     guessed = data.guess(path)
+    if recipe is not None and recipe.reader != guessed.reader and {recipe.reader, guessed.reader} <= set(_MADE_OF):
+        raise StudioError(
+            f"The design “{file.design.name}” reads {_MADE_OF[recipe.reader]}, and this file is "
+            f"{_MADE_OF[guessed.reader]}",
+            where=str(path),
+            remedy=f"Give a file of {_MADE_OF[recipe.reader]} with --data, or a design for this one "
+            "(`rnnstudio examples` lists some).",
+        )
     if recipe is not None and recipe.reader == guessed.reader:
         guessed = _like(guessed, recipe)
     options = {**guessed.options, **(chosen or {})}
     return data.open(guessed.replace(path=str(path.resolve()), options=options), path.resolve().parent)
 
+
+_MADE_OF = {"text": "text", "csv": "a table"}
+"""What the readers that ship with the studio read."""
 
 UNCERTAIN = ("cp1252", "latin-1")
 

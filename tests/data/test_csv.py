@@ -257,7 +257,7 @@ def test_too_few_rows_for_every_part(tmp_path: Path) -> None:
 def test_ragged_rows(tmp_path: Path) -> None:
     told = refused(tmp_path, "a,b\n1,2\n3,4,5\n6,7\n8\n9,9\n")
     assert told.startswith("the row has 3 cells, the header has 2 (t.csv, line 3; 1 more like this). Correct the row")
-    assert "the row has 1 cells, the other rows have 2 (t.csv, line 3" in refused(tmp_path, "1,2\n3,4\n5\n6,7\n8,9\n")
+    assert "the row has 1 cell, the other rows have 2 (t.csv, line 3" in refused(tmp_path, "1,2\n3,4\n5\n6,7\n8,9\n")
 
 
 def test_text_in_a_column_of_numbers(tmp_path: Path) -> None:

@@ -207,7 +207,12 @@ def test_a_file_with_bytes_cut_out_or_put_in_never_crashes_the_reader(noise: byt
 
 @pytest.mark.parametrize(
     ("content", "what"),
-    [(b"\xff\xfe\x00", "byte 0 is not UTF-8"), (b"\x80abc", "not UTF-8"), (b"", "damaged")],
+    [
+        (b"\xff\xfe\x00", "byte 0 is not UTF-8"),
+        (b"\x80abc", "not UTF-8"),
+        (b"", "damaged"),
+        (b"t,x\n1,2\n", "not a rnnstudio design"),
+    ],
 )
 def test_a_file_that_is_no_text_is_refused_by_name(tmp_path: Path, content: bytes, what: str) -> None:
     path = tmp_path / "broken.rnn"

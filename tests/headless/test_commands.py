@@ -250,6 +250,31 @@ def test_a_bad_table_names_its_line(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("design", "content", "told"),
+    [
+        ("char-lm", "t,x\n1,2\n2,3\n", "reads text, and this file is a table (other.csv)"),
+        ("sunspots", "Once upon a time.\n", "reads a table, and this file is text (other.txt)"),
+    ],
+)
+def test_data_of_another_kind_is_refused_before_anything_is_compiled(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    design: str,
+    content: str,
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = told[told.rindex("(") + 1 : -1]
+    Path(name).write_text(content, encoding="utf-8")
+    assert main(["train", design, "--data", name, "--run", "run"]) == 2
+    line = capsys.readouterr().err
+    assert told in line
+    assert "rnnstudio examples" in line
+    assert not Path("run").exists()
+
+
 def test_a_file_in_another_encoding_trains_once_it_is_named(tmp_path: Path, here: Here) -> None:
     path = tmp_path / "masse.txt"
     path.write_bytes(("Größe und Maß. " * 100).encode("latin-1"))
