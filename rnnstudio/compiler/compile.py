@@ -23,10 +23,8 @@ def compile_design(design: Design, catalog: Catalog, mode: str = "train") -> Pro
     if errors:
         first = errors[0]
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        place = ", ".join(first.nodes)
-        where = f"cell {first.graph}: {place}" if first.graph else place
         remedy = f"{first.fix_title}." if first.fix_title else "Change the drawing there."
-        raise StudioError(f"The design cannot be compiled: {first.message}{more}", where=where, remedy=remedy)
+        raise StudioError(f"The design cannot be compiled: {first.message}{more}", where=first.elsewhere, remedy=remedy)
     flat = flatten(design, catalog, mode)
     if not flat.outputs:
         raise StudioError(

@@ -53,6 +53,12 @@ class Diagnostic:
         found = self.remedies.of(self) if self.remedies is not None else None
         return found[1] if found is not None else ""
 
+    @property
+    def elsewhere(self) -> str:
+        """Its place without what the message begins with."""
+        names = "" if self.message.startswith(self.nodes) else ", ".join(self.nodes)
+        return f"cell {self.graph}: {names}".removesuffix(": ") if self.graph else names
+
     def text(self) -> str:
         """One line: "error LoopWithoutDelay at a, b: …"."""
         place = ", ".join(self.nodes)

@@ -98,6 +98,7 @@ class Live(QObject):
         self._loader.done.connect(self._go_on)
         self._loader.failed.connect(self._not_started)
         session.designChanged.connect(self._follow_settings)
+        session.opened.connect(self._leave_run)
 
     # --- what people ask for
 
@@ -164,7 +165,7 @@ class Live(QObject):
             more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
             raise StudioError(
                 f"The drawing cannot be trained yet: {errors[0].message.rstrip('.')}{more}",
-                where=", ".join(errors[0].nodes),
+                where=errors[0].elsewhere,
                 remedy="The list of problems shows each one and its place.",
             )
         return design, settings_from(design.training)
@@ -244,6 +245,12 @@ class Live(QObject):
         if not self.alive and self.curves.folder == folder:
             self.curves, gone = Curves(), True
         if gone:
+            self.curvesReplaced.emit()
+
+    def _leave_run(self) -> None:
+        """Another design was opened: a run that is over, and what is shown beside it, belong to the one before."""
+        if not self.alive:
+            self.curves, self.run_folder, self.compared = Curves(), None, {}
             self.curvesReplaced.emit()
 
     # --- what the worker says

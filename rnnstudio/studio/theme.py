@@ -311,6 +311,7 @@ QScrollBar::handle:hover {{ background: {t.faint}; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 #banner {{ background: {t.error_back}; border: none; border-bottom: 1px solid {t.error}; }}
+#banner[offer="true"] {{ background: {t.selected}; border-bottom-color: {t.accent}; }}
 #banner QLabel {{ background: transparent; }}
 #breadcrumbs {{ background: {t.surface}; border-bottom: 1px solid {t.border}; }}
 #breadcrumbs QToolButton {{ border: none; padding: 2px 5px; border-radius: 5px; color: {t.muted}; }}

@@ -374,7 +374,8 @@ class MainWindow(QMainWindow):
         count = self.live.parameter_count(checked) if not errors else None
         self.check_button.setIcon(icon(picture, role))
         self.check_button.setText(f"{text}" + (f" · {count:,} parameters" if count else ""))
-        self.docks["problems"].setWindowTitle(f"Problems ({errors + others})" if errors + others else "Problems")
+        counted = errors + (others if checked.design.graph.nodes else 0)
+        self.docks["problems"].setWindowTitle(f"Problems ({counted})" if counted else "Problems")
 
     def _show_selection(self) -> None:
         nodes, some = self.session.focus.nodes, bool(self.session.focus.nodes or self.session.focus.wires)

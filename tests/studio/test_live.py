@@ -22,12 +22,11 @@ from rnnstudio.studio.session import Session
 from rnnstudio.training.events import Finished, StepDone, Validated
 from rnnstudio.training.runs import Run
 
-_torch_was_there = "torch" in sys.modules
-
 
 def test_a_run_tells_everything_in_order_and_ends(
     live: Live, session: Session, open_example: Callable[[str], Design], qtbot: QtBot
 ) -> None:
+    torch_was_there = "torch" in sys.modules
     open_example("char-lm")
     told: list[object] = []
     states: list[str] = []
@@ -45,7 +44,7 @@ def test_a_run_tells_everything_in_order_and_ends(
     assert places == sorted(places)
     assert isinstance(told[-1], Finished)
     assert any(isinstance(event, Validated) for event in told)
-    assert _torch_was_there or "torch" not in sys.modules
+    assert torch_was_there or "torch" not in sys.modules
     assert list(live.curves.step) == steps
     assert live.curves.probes
     assert live.curves.parameters
@@ -56,6 +55,8 @@ def test_a_run_tells_everything_in_order_and_ends(
     np.testing.assert_array_equal(stored.loss, live.curves.loss)
     np.testing.assert_allclose(stored.smooth_loss, live.curves.smooth_loss)
     np.testing.assert_array_equal(stored.validation_loss, live.curves.validation_loss)
+    session.new()
+    assert live.shown_runs() == [], "the curve of a run beside another design"
 
 
 def test_pause_step_resume_stop(

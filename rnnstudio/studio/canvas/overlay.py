@@ -104,6 +104,7 @@ class Banner(QFrame):
         self.more.setVisible(bool(more))
         self.action.hide()
         self._refuse = None
+        self._look(offer=False)
         self.show()
 
     def offer(self, what: str, more: str, title: str, do: Callable[[], object], refuse: Callable[[], object]) -> None:
@@ -112,6 +113,7 @@ class Banner(QFrame):
         self.action.setText(title)
         self.action.show()
         self._refuse = refuse
+        self._look(offer=True)
 
         def accept() -> None:
             self._refuse = None
@@ -138,8 +140,16 @@ class Banner(QFrame):
             refuse, self._refuse = self._refuse, None
             refuse()
 
+    def _look(self, *, offer: bool) -> None:
+        """An offer is no error."""
+        self.setProperty("offer", offer)
+        self.style().unpolish(self)
+        self.style().polish(self)
+        self._dress()
+
     def _dress(self) -> None:
-        self.mark.setPixmap(icon("error", "error").pixmap(20, 20))
+        picture = "hint" if self.property("offer") else "error"
+        self.mark.setPixmap(icon(picture, picture).pixmap(20, 20))
         self.button.setIcon(icon("close", "muted"))
 
 

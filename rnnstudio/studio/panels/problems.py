@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from ...compiler.check import Checked
 from ...compiler.diagnostics import Diagnostic
+from ...design.design import Design
 from .. import theme
 from ..icons import icon
 from ..session import Session
@@ -43,7 +44,7 @@ class ProblemRow(QFrame):
         words = QVBoxLayout()
         words.setSpacing(3)
         words.addWidget(text)
-        if place := _place(diagnostic):
+        if place := _place(diagnostic, session.design):
             where = QLabel(breakable(place), wordWrap=True)
             where.setProperty("role", "muted")
             where.setTextFormat(Qt.TextFormat.PlainText)
@@ -172,8 +173,13 @@ def _sentence(d: Diagnostic) -> str:
     return d.message if d.message.startswith(d.nodes) else sentence(d.message)
 
 
-def _place(d: Diagnostic) -> str:
-    names = ", ".join(d.nodes[:4]) + (" …" if len(d.nodes) > 4 else "")
+def _place(d: Diagnostic, design: Design) -> str:
+    """Where it is; a node with a title by this, too, as the canvas shows it."""
+    graph = design.graph_of(d.graph) if d.graph in ("", *design.cells) else None
+    titles = {n: graph.nodes[n].title for n in d.nodes if graph is not None and n in graph.nodes}
+    names = ", ".join(f"{n} ({titles[n]})" if titles.get(n) else n for n in d.nodes[:4]) + (
+        " …" if len(d.nodes) > 4 else ""
+    )
     if d.port and len(d.nodes) == 1:
-        names = f"{names}.{d.port}"
+        names = f"{names} · {d.port}" if titles.get(d.nodes[0]) else f"{names}.{d.port}"
     return f"cell {d.graph} › {names}".rstrip(" ›") if d.graph else names

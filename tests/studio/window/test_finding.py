@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QLabel, QMessageBox
 
 from rnnstudio.design.design import MAIN
-from rnnstudio.design.edits import Disconnect
+from rnnstudio.design.edits import Disconnect, SetData, SetParam, SetTitle
 from rnnstudio.design.errors import StudioError
+from rnnstudio.design.recipe import DataRecipe
 from tests.studio.window.hands import CTRL
 
 
@@ -73,13 +74,40 @@ def test_a_message_leaves_a_nodes_name_as_it_is(hands, qtbot):
     assert any(text.startswith("target leads to no loss") for text in told)
 
 
+def test_the_place_of_a_problem_tells_a_nodes_title_too(hands, qtbot):
+    hands.session.do(SetTitle("loss", "How wrong"))
+    hands.session.do(SetParam("readout", "units", 3))
+    qtbot.waitUntil(lambda: bool(hands.session.errors) and len(hands.window.problems.rows) == 1)
+    labels = [label.text() for label in hands.window.problems.rows[0].findChildren(QLabel)]
+    assert "loss (How wrong) · prediction" in labels
+
+
+def test_a_drawing_that_cannot_be_trained_is_told_once(hands, qtbot):
+    hands.session.do(SetParam("readout", "units", 3))
+    told = []
+    hands.session.failed.connect(told.append)
+    live = hands.window.live.fill()
+    hands.session.do(SetData(DataRecipe("text", "text.txt")))
+    assert not live.train()
+    assert "loss: the prediction scores 3 tokens" in told[0].what
+    assert told[0].where == ""
+
+
+def test_an_empty_drawing_counts_no_problems(window):
+    window.session.new()
+    assert window.docks["problems"].windowTitle() == "Problems"
+
+
 def test_a_new_run_closes_the_error_of_the_last_one_but_no_offer(window):
     window.show_error(StudioError("the training process was ended"))
     window.banner.forget_error()
     assert not window.banner.isVisible()
     window.banner.offer("Recover?", "There is a copy.", "Recover", lambda: None, lambda: None)
+    assert window.banner.property("offer"), "an offer looks like an error"
     window.banner.forget_error()
     assert window.banner.isVisible()
+    window.show_error(StudioError("something else"))
+    assert not window.banner.property("offer")
 
 
 def test_ctrl_f_is_left_by_escape(hands):
