@@ -44,9 +44,16 @@ class Linear(NodeKind):
         Param("bias", "bool", True, "add a trained bias"),
         Param("bias_value", "float", 0.0, "what the bias starts at (a forget gate: 1)"),
         Param("init", "choice", "uniform", "how the matrix of the first input starts", WEIGHT_INITS),
-        Param("init2", "choice", "uniform", "how the matrices of the other inputs start", WEIGHT_INITS),
+        Param(
+            "init2",
+            "choice",
+            "uniform",
+            "how the matrices of the other inputs start",
+            WEIGHT_INITS,
+            title="Init, others",
+        ),
         Param("gain", "float", 1.0, "factor of that start; of “spectral_radius”: the radius", minimum=0.0),
-        Param("gain2", "float", 1.0, "the same for the other inputs' matrices", minimum=0.0),
+        Param("gain2", "float", 1.0, "the same for the other inputs' matrices", minimum=0.0, title="Gain, others"),
         Param("density", "float", 1.0, "share of non-zero entries, of “spectral_radius”", minimum=0.0, maximum=1.0),
         Param("fan", "int", 0, "n of “uniform”; 0: the input's width (torch's recurrent cells: units)", minimum=0),
         Param("frozen", "bool", False, "never trained"),
@@ -56,6 +63,18 @@ class Linear(NodeKind):
     def input_ports(self, params: Params) -> tuple[Port, ...]:
         terms = counted(params.get("terms"), 1)
         return tuple(Port("input" if i == 0 else f"input{i + 1}", "features") for i in range(terms))
+
+    def idle_params(self, params: Params) -> frozenset[str]:
+        several = counted(params.get("terms"), 1) > 1
+        starts = {params.get("init", "uniform"), *([params.get("init2", "uniform")] if several else [])}
+        idle = {
+            "init2": not several,
+            "gain2": not several,
+            "density": "spectral_radius" not in starts,
+            "fan": "uniform" not in starts,
+            "bias_value": params.get("bias", True) is False,
+        }
+        return frozenset(name for name, unused in idle.items() if unused)
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         known = {port: s for port, s in inputs.items() if s is not None}
@@ -172,6 +191,9 @@ class Weights(NodeKind):
         Param("frozen", "bool", False, "never trained"),
     )
     words = ("vector", "peephole", "constant", "parameter", "bias")
+
+    def idle_params(self, params: Params) -> frozenset[str]:
+        return frozenset({"last"} if params.get("spacing", "none") == "none" else {"spread"})
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         if params["spacing"] == "geometric" and min(params["value"], params["last"]) <= 0:

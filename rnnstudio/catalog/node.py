@@ -33,7 +33,7 @@ class Param:
     """A parameter people set in the inspector.
 
     type: "int", "float", "bool", "choice", "text", "field" (a data field), "axis", "cell" or "ints" / "floats" (lists).
-    An int or float takes a variable of the design instead of a number.
+    An int or float takes a variable of the design instead of a number. title: said instead of the name.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Param:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    title: str = ""
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with a value (variables already replaced), or None."""
@@ -146,6 +147,10 @@ class NodeKind:
 
     def output_ports(self, params: Params) -> tuple[Port, ...]:
         return self.outputs
+
+    def idle_params(self, params: Params) -> frozenset[str]:
+        """Parameters that change nothing beside these values (as drawn: some may be missing). Nobody is asked them."""
+        return frozenset()
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         """Output signals from input signals. Called with None for what is not known yet. Raises Mistake."""

@@ -332,6 +332,7 @@ class MainWindow(QMainWindow):
         session.pathChanged.connect(self._show_title)
         session.checkedChanged.connect(self._show_check)
         session.focus.selectionChanged.connect(self._show_selection)
+        self.problems.dataWanted.connect(lambda: self.show_dock("data"))
         self.view.hint.connect(self.statusBar().showMessage)
         self.view.zoomChanged.connect(lambda zoom: self.zoom_label.setText(f"{100 * zoom:.0f} %"))
         theme.changes().changed.connect(self._redress)

@@ -83,7 +83,9 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_compiling_what_does_not_pass_names_the_first_place_and_the_remedy() -> None:
     drawn = SetParam("readout", "units", 3).apply(language_model())
-    with pytest.raises(StudioError, match=r"compiled: loss: .* units to 5\. Set the units of readout to next_size \(5\)\."):
+    with pytest.raises(
+        StudioError, match=r"compiled: loss: .* units to 5\. Set the units of readout to next_size \(5\)\."
+    ):
         compile_design(drawn, CATALOG)
 
 

@@ -83,6 +83,8 @@ def _value(node: Node, design: Design, catalog: Catalog, cell: CellDefinition | 
         raw = node.params.get(param.name, param.default)
         if param.name in _ALWAYS_SHOWN or (param.name in node.params and raw != param.default):
             if isinstance(raw, Var):
+                if param.type == "axis":
+                    continue  # in a cell: whatever axis its node is told
                 return raw.name
             shown = raw
             if isinstance(shown, bool):

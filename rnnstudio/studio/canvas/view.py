@@ -482,8 +482,15 @@ class CanvasView(QGraphicsView):
     def add_offer(self, offer: Offer, at: QPointF | None = None) -> str | None:
         """Add a node at a point of the scene, or in the middle of the view."""
         key = self.commands.add(offer, self.commands.free_place(self.middle() if at is None else at))
+        self._show_whole(key)
         self.setFocus()
         return key
+
+    def _show_whole(self, key: str | None) -> None:
+        """Move the view as little as shows all of a node."""
+        item = self.canvas.nodes.get(key or "")
+        if item is not None:
+            self.ensureVisible(item.sceneBoundingRect(), 12, 12)
 
     def _splice_target(self, offer: Offer, at: QPointF) -> Wire | None:
         item = self.canvas.wire_at(at)
@@ -524,7 +531,7 @@ class CanvasView(QGraphicsView):
             event.ignore()
             return
         at = self.at(event.position())
-        self.commands.add(offer, at, wire=self._splice_target(offer, at))
+        self._show_whole(self.commands.add(offer, at, wire=self._splice_target(offer, at)))
         self.setFocus()
         event.acceptProposedAction()
 

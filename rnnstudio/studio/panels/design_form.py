@@ -83,7 +83,9 @@ class DesignForm(QWidget):
         self.refresh()
 
     def _adding(self) -> QHBoxLayout:
-        self.new_name = QLineEdit(placeholderText="new variable, e.g. hidden")
+        self.new_name = QLineEdit(
+            placeholderText="new variable, e.g. hidden" if self.graph == MAIN else "new parameter, e.g. units"
+        )
         self.new_name.returnPressed.connect(self._add)
         button = QPushButton("Add")
         button.clicked.connect(self._add)

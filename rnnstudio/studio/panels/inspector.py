@@ -174,10 +174,10 @@ class NodeForm(QWidget):
                 self.sharing.setProperty("role", "muted")
                 names.addRow("", self.sharing)
         box.addLayout(names)
-        params = form_layout()
+        params = self._rows = form_layout()
         for param in self._common():
             field = field_for(param, session)
-            label = QLabel(param.name.replace("_", " ").capitalize())
+            label = QLabel(param.title or param.name.replace("_", " ").capitalize())
             label.setToolTip(param.doc)
             # The label stands beside the editor, also when a reason is shown below it.
             label.setMinimumHeight(field.sizeHint().height())
@@ -286,10 +286,18 @@ class NodeForm(QWidget):
                 self.sharing.setText(text)
                 self.sharing.setVisible(bool(text))
             self._show_ports(nodes[0])
+        idle = self._idle(nodes)
         for param in self._common():
+            self._rows.setRowVisible(self.fields[param.name], param.name not in idle)
             values = [n.params.get(param.name, param.default) for n in nodes]
             same = all(v == values[0] and type(v) is type(values[0]) for v in values)
             self.fields[param.name].show_value(values[0] if same else MIXED, variables)
+
+    def _idle(self, nodes: list[Node]) -> frozenset[str]:
+        """What none of the nodes makes use of."""
+        kinds = [self.session.catalog.of(node) for node in nodes]
+        idle = [k.idle_params(n.params) if k is not None else frozenset() for k, n in zip(kinds, nodes, strict=True)]
+        return frozenset.intersection(*idle)
 
     def _sharing_text(self, node: Node) -> str:
         """Who else uses the node's weights, and whose settings hold where they differ."""

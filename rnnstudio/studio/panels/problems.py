@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from ...compiler.check import Checked
 from ...compiler.diagnostics import Diagnostic
-from ...design.design import Design
+from ...design.design import MAIN, Design
 from .. import theme
 from ..icons import icon
 from ..session import Session
@@ -27,6 +27,8 @@ LONGEST = 44
 class ProblemRow(QFrame):
     """One diagnostic. Clicked, or Enter: the canvas shows its place."""
 
+    dataWanted = Signal()
+
     def __init__(self, session: Session, diagnostic: Diagnostic) -> None:
         super().__init__()
         self.session = session
@@ -38,8 +40,9 @@ class ProblemRow(QFrame):
         role = {"error": "error", "warning": "warning"}.get(diagnostic.severity, "hint")
         mark.setPixmap(icon(role, role).pixmap(18, 18))
         mark.setAlignment(Qt.AlignmentFlag.AlignTop)
-        text = QLabel(breakable(_sentence(diagnostic)), wordWrap=True)
-        self.setAccessibleName(_sentence(diagnostic))
+        said = _sentence(diagnostic, session.design)
+        text = QLabel(breakable(said), wordWrap=True)
+        self.setAccessibleName(said)
         text.setTextFormat(Qt.TextFormat.PlainText)
         words = QVBoxLayout()
         words.setSpacing(3)
@@ -56,15 +59,24 @@ class ProblemRow(QFrame):
         row.addLayout(words, 1)
         self._words = words
         self.button: QPushButton | None = None
+        self.load: QPushButton | None = None
+        if diagnostic.code == "NoData":
+            self.load = self._button()
+            self.load.setText("Load data…")
+            self.load.clicked.connect(self.dataWanted)
+
+    def _button(self) -> QPushButton:
+        button = QPushButton()
+        button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self._words.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        return button
 
     def seek(self) -> None:
         """Find out whether there is a fix, and show its button."""
         title = self.diagnostic.fix_title
         if self.button is None and title:
-            self.button = QPushButton()
-            self.button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+            self.button = self._button()
             self.button.clicked.connect(self.fix)
-            self._words.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
         if self.button is not None:
             self.button.setVisible(bool(title))
             self.button.setText(short(title))
@@ -96,6 +108,8 @@ class ProblemsPanel(QScrollArea):
 
     Fixes are sought by trying them on the drawing, some milliseconds each: when the person rests, a few at a time.
     """
+
+    dataWanted = Signal()
 
     REST_MS = 30
     SLICE_S = 0.012
@@ -154,6 +168,7 @@ class ProblemsPanel(QScrollArea):
             row.deleteLater()
         self.rows = [ProblemRow(self.session, d) for d in found]
         for i, row in enumerate(self.rows):
+            row.dataWanted.connect(self.dataWanted)
             self._box.insertWidget(i, row)
         self.nothing.setVisible(not self.rows)
 
@@ -168,15 +183,21 @@ def short(title: str) -> str:
     return title if len(title) <= LONGEST else f"{title[: LONGEST - 1].rstrip()}…"
 
 
-def _sentence(d: Diagnostic) -> str:
-    """The message with a capital at its beginning, but never a node's own name changed."""
-    return d.message if d.message.startswith(d.nodes) else sentence(d.message)
+def _titles(d: Diagnostic, design: Design) -> dict[str, str]:
+    """Of its nodes."""
+    graph = design.graph_of(d.graph) if d.graph in (MAIN, *design.cells) else None
+    return {n: graph.nodes[n].title for n in d.nodes if graph is not None and n in graph.nodes}
+
+
+def _sentence(d: Diagnostic, design: Design) -> str:
+    """The message with a capital at its beginning, but never a node's own name or title changed."""
+    names = (*d.nodes, *filter(None, _titles(d, design).values()))
+    return d.message if d.message.startswith(names) else sentence(d.message)
 
 
 def _place(d: Diagnostic, design: Design) -> str:
     """Where it is; a node with a title by this, too, as the canvas shows it."""
-    graph = design.graph_of(d.graph) if d.graph in ("", *design.cells) else None
-    titles = {n: graph.nodes[n].title for n in d.nodes if graph is not None and n in graph.nodes}
+    titles = _titles(d, design)
     names = ", ".join(f"{n} ({titles[n]})" if titles.get(n) else n for n in d.nodes[:4]) + (
         " …" if len(d.nodes) > 4 else ""
     )

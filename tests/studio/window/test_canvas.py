@@ -41,6 +41,18 @@ def test_a_palette_entry_is_added_by_double_click(hands):
     assert tree.mimeData([item]).hasFormat("application/x-rnnstudio-offer")
 
 
+def test_a_node_dropped_at_the_edge_is_seen_whole(hands):
+    area = hands.view.viewport().rect()
+    hands.drop("kind:Dropout", area.bottomRight() - QPoint(3, 3))
+    there = hands.view.mapFromScene(hands.view.canvas.nodes["dropout"].sceneBoundingRect()).boundingRect()
+    assert area.contains(there)
+
+
+def test_a_delay_in_a_cell_does_not_name_the_cells_parameter(hands):
+    hands.session.focus.enter("LSTM", "lstm")
+    assert hands.view.canvas.nodes["c_before"].shape_.caption == "c before"
+
+
 def test_the_palette_searches_other_names_too(hands):
     panel = hands.window.palette_panel
     panel.edit.setText("perplexity")

@@ -74,6 +74,14 @@ def test_a_message_leaves_a_nodes_name_as_it_is(hands, qtbot):
     assert any(text.startswith("target leads to no loss") for text in told)
 
 
+def test_a_message_leaves_a_nodes_title_as_it_is(hands, qtbot):
+    hands.session.do(SetTitle("characters", "letters"))
+    hands.session.do(SetParam("characters", "size", None))
+    qtbot.waitUntil(lambda: bool(hands.window.problems.rows))
+    told = [row.accessibleName() for row in hands.window.problems.rows]
+    assert any(text.startswith("letters: the size of") for text in told), told
+
+
 def test_the_place_of_a_problem_tells_a_nodes_title_too(hands, qtbot):
     hands.session.do(SetTitle("loss", "How wrong"))
     hands.session.do(SetParam("readout", "units", 3))
@@ -91,6 +99,13 @@ def test_a_drawing_that_cannot_be_trained_is_told_once(hands, qtbot):
     assert not live.train()
     assert "loss: the prediction scores 3 tokens" in told[0].what
     assert told[0].where == ""
+
+
+def test_a_size_that_only_data_tells_leads_to_the_data(hands, qtbot):
+    hands.session.do(SetParam("characters", "size", None))
+    qtbot.waitUntil(lambda: any(row.load for row in hands.window.problems.rows))
+    next(row.load for row in hands.window.problems.rows if row.load).click()
+    qtbot.waitUntil(lambda: hands.window.docks["data"].widget().isVisible())
 
 
 def test_an_empty_drawing_counts_no_problems(window):

@@ -72,6 +72,18 @@ def test_wrong_input_says_why_and_changes_nothing(hands, text, reason):
     assert reason in field.reason.text()
 
 
+def test_nobody_is_asked_for_what_changes_nothing(hands):
+    hands.click(hands.node("readout"))
+    fields = form(hands).fields
+    assert fields["init"].isVisibleTo(form(hands))
+    assert not fields["init2"].isVisibleTo(form(hands))
+    hands.session.do(SetParam("readout", "terms", 2))
+    assert form(hands).fields["init2"].isVisibleTo(form(hands))
+    assert not form(hands).fields["density"].isVisibleTo(form(hands))
+    hands.session.do(SetParam("readout", "init", "spectral_radius"))
+    assert form(hands).fields["density"].isVisibleTo(form(hands))
+
+
 def test_steps_of_a_number_undo_as_one(hands):
     hands.click(hands.node("readout"))
     edit = number(hands, "units").edit
