@@ -166,6 +166,10 @@ class Batches:
             return len(self._shuffled[1])
         return -(-len(self._windows) // self.batch_size)
 
+    def whole(self, index: int) -> bool:
+        """Whether a batch is no shorter than the others: what is left of a stream at its end may be."""
+        return self._streams is None or self._streams.steps(index) >= self._streams.steps(0)
+
     @property
     def tokens(self) -> int:
         """Steps that the losses of one epoch count together."""

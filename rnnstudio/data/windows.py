@@ -55,6 +55,10 @@ class Streams:
     def __len__(self) -> int:
         return len(self.edges) - 1
 
+    def steps(self, index: int) -> int:
+        """Of a chunk, without context."""
+        return int(self.edges[index + 1] - self.edges[index])
+
     def cut(self, index: int) -> Cut:
         low, high = int(self.edges[index]), int(self.edges[index + 1])
         skip = self.context if index == 0 else 0

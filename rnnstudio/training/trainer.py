@@ -189,9 +189,7 @@ class Trainer:
         start = time.perf_counter()
         batch, fields = self.feed.take(self.place.epoch, self.place.index)
         state = self._some_anew(self.carried) if batch.carries and self.carried else None
-        watching = self._one_step or self.watcher.due(
-            self.settings.probe_seconds, last=self.place.step + 1 >= self.steps_total
-        )
+        watching = self._one_step or self._looked_at()
         rate = apply_settings(self.optimiser, self.settings, self.place.step, self.steps_total)
         self.network.progress = self.place.step
         learn = self._descend if self.ridge is None else self._solve
@@ -223,6 +221,12 @@ class Trainer:
         every = self.settings.sample_every
         if every and self.place.step % every == 0:
             yield from self._sample()
+
+    def _looked_at(self) -> bool:
+        """Whether the watcher takes this step: none shorter than others, and the last of these: it stays in sight."""
+        left, index = self.steps_total - self.place.step - 1, self.place.index
+        last = left < 1 or (left == 1 and not self.batches.whole((index + 1) % len(self.batches)))
+        return self.batches.whole(index) and self.watcher.due(self.settings.probe_seconds, last=last)
 
     def _tell_lowerings(self) -> Iterator[ev.Event]:
         """Say what the loops run on once the first steps have timed it."""

@@ -207,6 +207,15 @@ def test_the_first_and_the_last_step_of_a_short_training_are_looked_at(language:
     assert [probe.step for probe in _find(events, Probed)] == [1, 7]
 
 
+def test_the_last_look_is_at_a_whole_chunk(language: Design, tmp_path: Path) -> None:
+    one = trainer(language, tmp_path, steps=0, epochs=1, chunk=23, probe_seconds=1000)
+    count = len(one.batches)
+    assert [one.batches.whole(i) for i in range(count)] == [True] * (count - 1) + [False]
+    looks = _find(list(one.events()), Probed)
+    assert [look.step for look in looks] == [1, count - 1]
+    assert {len(x) for look in looks for x in look.state_gradients.values()} == {23}
+
+
 def test_gradients_through_time_are_read_from_the_step_itself(language: Design, tmp_path: Path) -> None:
     """Of the whole batch, where the loop runs fused; of the first example they are what its probe finds."""
     found = {}
