@@ -49,6 +49,7 @@ class Spin(QSpinBox):
         self.setMinimumHeight(QComboBox().sizeHint().height())
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setToolTip(tip)
+        self.lineEdit().setTextMargins(4, 0, 0, 0)  # as the texts of other fields
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         _wheel(self, event, super().wheelEvent)
