@@ -34,6 +34,7 @@ class Watcher:
         self.network = network
         self.trained = trained
         self.budget = Budget(SHARE)
+        self._looks = 0
         self._before: list[Tensor] = []
         self._gradients: list[Tensor] = []
         self._watch: Watch = []
@@ -46,9 +47,14 @@ class Watcher:
                 self._read = (item.field, spec.vocabulary)
 
     def due(self, every: float, *, last: bool) -> bool:
-        """Whether this step is looked at. every: seconds between looks; 0: never. last: it stays in sight."""
-        self.budget.at_least = every
-        return every > 0 and (last or self.budget.due)
+        """Whether this step is looked at. every: seconds between looks; 0: never. last: it stays in sight.
+
+        The first looks follow each other sooner, a fifth of that time, then double: a quick training shows curves too.
+        """
+        self.budget.at_least = every * min(1.0, 0.1 * 2.0 ** min(self._looks, 4))
+        due = every > 0 and (last or self.budget.due)
+        self._looks += due
+        return due
 
     def watch(self) -> Watch:
         """What the losses of the step are to be asked for with."""

@@ -13,7 +13,7 @@ import torch
 from rnnstudio.data import Dataset
 from rnnstudio.design.design import Design
 from rnnstudio.design.errors import StudioError
-from rnnstudio.training import checkpoints
+from rnnstudio.training import checkpoints, timing
 from rnnstudio.training.events import (
     CheckpointSaved,
     Event,
@@ -231,6 +231,19 @@ def test_gradients_through_time_are_read_from_the_step_itself(language: Design, 
         low, middle, high = fused.batch_gradients[state]
         assert ((low < middle) & (middle < high)).all()
         assert middle.shape == (20,)
+
+
+def test_the_first_looks_follow_each_other_sooner(
+    language: Design, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = trainer(language, tmp_path, probe_seconds=1).watcher
+    looks = []
+    for tick in range(500):
+        monkeypatch.setattr(timing.time, "perf_counter", lambda tick=tick: tick / 100)
+        if watcher.due(1.0, last=False):
+            with watcher.budget.spending():
+                looks.append(tick)
+    assert looks == pytest.approx([0, 20, 60, 140, 240, 340, 440], abs=6)
 
 
 def test_looks_take_a_bounded_share_of_the_time(language: Design, tmp_path: Path) -> None:

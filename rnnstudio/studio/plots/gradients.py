@@ -157,6 +157,8 @@ class ParameterPlot(LivePlot):
             else:
                 series = curves.norms(path)
                 steps, values = series[0], series[column]
+            # Of a short training there may have been one look: a line of one point would be none.
+            line.setSymbol("o" if len(values) == 1 else None)
             line.setData(steps, positive(values))
         self._draw_strip()
 
@@ -203,6 +205,9 @@ class ParameterPlot(LivePlot):
             style = styles[max(place - 1, 0) // len(look.series) % 3]
             strong = path == chosen or (path == TOTAL and not chosen)
             set_pen(line, pg.mkPen(colour, width=2.4 if strong else 1.2, style=style))
+            line.setSymbolBrush(colour)
+            line.setSymbolPen(None)
+            line.setSymbolSize(8 if strong else 5)
             line.setZValue(10 if strong else 0)
             line.setVisible(path not in self._hidden)
             self.legend.item(place).setIcon(swatch(colour))
