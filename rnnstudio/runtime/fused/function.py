@@ -48,12 +48,12 @@ class Names:
 
     def split(self, tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         """Seven mappings, in the order of the fields. outside, plain: what plain stages read, and their weights."""
-        found, at = [], 0
+        some = iter(tensors)
         inside = (self.reads, self.vectors, self.states)
-        for names in (*inside, self.outside, self.plain, self.weights, self.biases):
-            found.append(dict(zip(names, tensors[at : at + len(names)], strict=True)))
-            at += len(names)
-        return tuple(found)
+        return tuple(
+            {name: next(some) for name in names}
+            for names in (*inside, self.outside, self.plain, self.weights, self.biases)
+        )
 
 
 def names_of(plan: Plan) -> Names:

@@ -97,8 +97,7 @@ def weight_gradients(
         part = shared.get(id(product))
         if part is None:
             part = b.multiply(_arriving(b, d, product).t(), _flat_source(b, product))
-        heights = [piece.rows[1] - piece.rows[0] for piece in product.pieces]
-        for piece, own in zip(product.pieces, torch.split(part, heights), strict=True):
+        for piece, own in zip(product.pieces, _pieces(part, product), strict=True):
             if not wanted[piece.weight]:
                 continue
             weight = weights[piece.weight]
@@ -109,6 +108,13 @@ def weight_gradients(
                 found[piece.weight] = torch.zeros_like(weight)
             block(found[piece.weight], piece.rows, piece.columns).add_(own)
     return found
+
+
+def _pieces(part: Tensor, product: Product) -> Sequence[Tensor]:
+    """Its rows, for each piece of the product's weight."""
+    if len(product.pieces) == 1:
+        return (part,)
+    return torch.split(part, [piece.rows[1] - piece.rows[0] for piece in product.pieces])
 
 
 def _together(b: Buffers, d: Gradients, products: Sequence[Product]) -> dict[int, Tensor]:
