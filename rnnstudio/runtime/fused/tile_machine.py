@@ -16,7 +16,7 @@ from . import tiles
 from .ir import Target, declarations
 from .jit import Code, compile_ir, host, openmp
 from .team import RANGE, TEAM, share_out
-from .tile_parts import ALONG, LINES
+from .tile_parts import ACROSS, ALONG, LINES, RIGHT, splitter_name
 
 _SYSCALL, _ASK, _TILE_DATA = 158, 0x1023, 18
 """arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA): Linux saves the unit's registers for processes that ask."""
@@ -38,9 +38,13 @@ def matrix_unit() -> Target | str:
 
 @dataclass(frozen=True)
 class TileCode:
-    """Compiled once for all loops. symbols: what loops call."""
+    """Compiled once for all loops. symbols: what loops call. splitters, products: addresses by the way of B's lines, or
+    A's.
+    """
 
     symbols: dict[str, int]
+    splitters: dict[str, int]
+    products: dict[str, int]
     ranges: dict[str, Callable[..., None]]
     teams: dict[str, Callable[..., None]]
     code: Code
@@ -65,5 +69,6 @@ def tile_code(target: Target) -> TileCode:
     jobs = tiles.JOBS
     teams = {name: code.function(tiles.team_name(name), TEAM) for name in jobs} if team else {}
     ranges = {name: code.function(name, RANGE) for name in jobs}
-    symbols = {name: code.address(name) for name in (tiles.PRODUCTS[ALONG],)}
-    return TileCode(symbols, ranges, teams, code)
+    splitters = {way: code.address(splitter_name(RIGHT, way)) for way in (ALONG, ACROSS)}
+    products = {way: code.address(tiles.PRODUCTS[way]) for way in (ALONG, ACROSS)}
+    return TileCode({tiles.PRODUCTS[ALONG]: products[ALONG]}, splitters, products, ranges, teams, code)

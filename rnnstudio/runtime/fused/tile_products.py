@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,22 +31,55 @@ _LEAST_LAID = 1 << 14
 _LEAST_DEPTH, _PARTS = 256, 8
 """A part of the depth is no less, and there are no more parts: each has its own results, which are added up."""
 
-Key = tuple[int, ...]
+
+class _Matrix(NamedTuple):
+    """Where a matrix lies: its address, and numbers from row to row and from column to column."""
+
+    at: int
+    rows: int
+    columns: int
+    down: int
+    right: int
+
+    @property
+    def way(self) -> str:
+        """How its rows lie: along, across, or "" when neither way is without gaps."""
+        if self.right == 1 and self.down >= self.columns:
+            return ALONG
+        return ACROSS if self.down == 1 and self.right >= self.rows else ""
+
+    @property
+    def line(self) -> int:
+        """Numbers from line to line, or from depth to depth: whichever do not lie side by side."""
+        return max(self.down, self.right)
+
+    def row(self, number: int) -> int:
+        """Its address."""
+        return self.at + 4 * number * self.down
+
+
+_Groups = list[tuple[_Matrix, list[tuple[_Matrix, _Matrix]]]]
+_TURNED = {ALONG: ACROSS, ACROSS: ALONG}
+"""How the columns of a matrix lie by how its rows do: those of B are lines."""
+
+
+def _matrix(x: Tensor) -> _Matrix:
+    return _Matrix(x.data_ptr(), *x.shape, *x.stride())
 
 
 def lay_out(target: Target, weight: Tensor, *, turned: bool) -> Tensor:
     """A weight [columns, depth], or when turned [depth, columns], as B of a product: bytes of its tiles."""
     if weight.stride(1) != 1:
         weight = weight.contiguous()
-    return _laid_out(tile_code(target), weight if turned else weight.t())
+    return _laid_out(tile_code(target), _matrix(weight if turned else weight.t()))
 
 
-def _laid_out(code: TileCode, b: Tensor) -> Tensor:
+def _laid_out(code: TileCode, b: _Matrix) -> Tensor:
     """Tiles of B [depth, columns]."""
-    depth, columns = b.shape
-    made = _tiles(b, depth)
-    table = array("q", [b.data_ptr(), max(b.stride()), columns, depth, made.data_ptr()])
-    code.run(_splitter(b) + "_range", _at(table), -(-columns // LINES), shared=columns * depth >= _LEAST_LAID)
+    made = _tiles(b.columns, b.rows)
+    table = array("q", [b.at, b.line, b.columns, b.rows, made.data_ptr()])
+    job = splitter_name(RIGHT, _TURNED[b.way]) + "_range"
+    code.run(job, _at(table), -(-b.columns // LINES), shared=b.columns * b.rows >= _LEAST_LAID)
     return made
 
 
@@ -60,57 +94,63 @@ class TileProducts:
     def __call__(
         self, a: Tensor, b: Tensor, out: Tensor | None = None, *, bias: Tensor | None = None, add: bool = False
     ) -> Tensor:
-        if not _fits(a, [b]) or (out is not None and _way(out) != ALONG):
+        left, right = _matrix(a), _matrix(b)
+        if not _fits(left, [right]) or (out is not None and _matrix(out).way != ALONG):
             return BY_TORCH(a, b, out, bias=bias, add=add)
         if out is None:
-            out = a.new_empty(a.shape[0], b.shape[1])
+            out = a.new_empty(left.rows, right.columns)
         if bias is not None:
             out.copy_(bias)
             add = True
-        self._run([(a, [(b, out)])], add)
+        self._run([(left, [(right, _matrix(out))])], [[out]], add)
         return out
 
     def several(self, groups: Groups) -> None:
         """All have one depth. A matrix that is among the factors of several is laid out once."""
-        fits = [
-            _fits(a, [b for b, _ in factors]) and all(_way(out) == ALONG for _, out in factors) for a, factors in groups
-        ]
-        BY_TORCH.several([group for group, fit in zip(groups, fits, strict=True) if not fit])
-        self._run([group for group, fit in zip(groups, fits, strict=True) if fit], False)
-
-    def _run(self, groups: Groups, add: bool) -> None:
-        if any(_way(a) == ACROSS for a, _ in groups):
-            self._in_chunks(groups, add)
-            return
-        laid = {key: _laid_out(self._code, b) for key, b in _distinct(groups).items()}
+        fitting: _Groups = []
+        outs: list[list[Tensor]] = []
         for a, factors in groups:
-            (rows, depth), columns = a.shape, sum(b.shape[1] for b, _ in factors)
-            places = _factors((laid[_key(b)], out) for b, out in factors)
-            table = array("q", [a.data_ptr(), max(a.stride()), rows, depth, _at(places), len(factors), int(add)])
-            shared = rows * columns * depth >= _LEAST
-            self._code.run(tiles.PRODUCTS[_way(a)] + "_range", _at(table), -(-rows // LINES), shared=shared)
+            left, pairs = _matrix(a), [(_matrix(b), _matrix(out)) for b, out in factors]
+            if _fits(left, [b for b, _ in pairs]) and all(c.way == ALONG for _, c in pairs):
+                fitting.append((left, pairs))
+                outs.append([out for _, out in factors])
+            else:
+                BY_TORCH.several([(a, factors)])
+        if fitting:
+            self._run(fitting, outs, False)
 
-    def _in_chunks(self, groups: Groups, add: bool) -> None:
-        """Long products: see tile_chunks.py. The first part of the depth is added up in `out` itself."""
+    def _run(self, groups: _Groups, outs: list[list[Tensor]], add: bool) -> None:
+        if any(a.way == ACROSS for a, _ in groups):
+            self._in_chunks(groups, outs, add)
+            return
+        laid = {b: _laid_out(self._code, b) for b in _distinct(groups)}
+        for a, pairs in groups:
+            factors = _factors(laid, pairs, 0)
+            table = array("q", [a.at, a.line, a.rows, a.columns, _at(factors), len(pairs), int(add)])
+            shared = a.rows * a.columns * sum(b.columns for b, _ in pairs) >= _LEAST
+            self._code.run(tiles.PRODUCTS[a.way] + "_range", _at(table), -(-a.rows // LINES), shared=shared)
+
+    def _in_chunks(self, groups: _Groups, outs: list[list[Tensor]], add: bool) -> None:
+        """Long products: see tile_chunks.py. The first part of the depth is added up in the results themselves."""
         distinct = _distinct(groups)
-        depth, columns = groups[0][0].shape[1], sum(b.shape[1] for b in distinct.values())
+        depth, columns = groups[0][0].columns, sum(b.columns for b in distinct)
         chunk = min(depth, max(4, _SECOND_CACHE // columns // DEPTH) * DEPTH)
-        parts = max(1, min(torch.get_num_threads(), _PARTS, depth // _LEAST_DEPTH))
-        shares = torch.get_num_threads() // parts
+        threads = torch.get_num_threads()
+        parts = max(1, min(threads, _PARTS, depth // _LEAST_DEPTH))
+        shares = threads // parts
         cuts = [depth * i // parts // DEPTH * DEPTH for i in range(parts)] + [depth]
-        results = [[[out for _, out in factors] for _, factors in groups]]
-        results += [[[out.new_empty(out.shape) for out in some] for some in results[0]] for _ in range(parts - 1)]
+        more = [[[out.new_empty(out.shape) for out in some] for some in outs] for _ in range(parts - 1)]
         plans = [
-            _Plan(self._code, groups, distinct, outs, (cuts[i], cuts[i + 1], chunk), (share, shares), add and i == 0)
-            for i, outs in enumerate(results)
+            _Plan(self._code, mine, distinct, (cuts[i], cuts[i + 1], chunk), (share, shares), add and i == 0)
+            for i, mine in enumerate([groups, *(_into(groups, own) for own in more)])
             for share in range(shares)
         ]
         table = array("q", [_at(plan.table) for plan in plans])
         self._code.run(JOB, _at(table), len(plans), shared=True)
-        for part in results[1:]:
-            for outs, more in zip(results[0], part, strict=True):
-                for out, own in zip(outs, more, strict=True):
-                    out.add_(own)
+        for part in more:
+            for some, own in zip(outs, part, strict=True):
+                for out, x in zip(some, own, strict=True):
+                    out.add_(x)
 
 
 class _Plan:
@@ -119,74 +159,59 @@ class _Plan:
     def __init__(
         self,
         code: TileCode,
-        groups: Groups,
-        distinct: Mapping[Key, Tensor],
-        outs: Sequence[Sequence[Tensor]],
+        groups: _Groups,
+        distinct: Sequence[_Matrix],
         depth: tuple[int, int, int],
         share: tuple[int, int],
         add: bool,
     ) -> None:
-        laid = {key: _tiles(b, depth[2]) for key, b in distinct.items()}
+        laid = {b: _tiles(b.columns, depth[2]) for b in distinct}
         layouts, products = array("q"), array("q")
-        for key, b in distinct.items():
-            function = code.code.address(_splitter(b))
-            layouts.extend((function, b.data_ptr(), max(b.stride()), b.shape[1], _step(b, 0), laid[key].data_ptr()))
+        for b in distinct:
+            splitter = code.splitters[_TURNED[b.way]]
+            layouts.extend((splitter, b.at, b.line, b.columns, 4 * b.down, laid[b].data_ptr()))
         factors: list[array[int]] = []
-        for (a, pairs), own in zip(groups, outs, strict=True):
-            blocks = -(-a.shape[0] // LINES)
-            first, last = (min(a.shape[0], blocks * i // share[1] * LINES) for i in (share[0], share[0] + 1))
+        for a, pairs in groups:
+            blocks = -(-a.rows // LINES)
+            first, last = (min(a.rows, blocks * i // share[1] * LINES) for i in (share[0], share[0] + 1))
             if first < last:
-                factors.append(_factors((laid[_key(b)], out[first:]) for (b, _), out in zip(pairs, own, strict=True)))
-                function, start = code.code.address(tiles.PRODUCTS[_way(a)]), a[first:].data_ptr()
-                rows = last - first
-                products.extend((function, start, max(a.stride()), rows, _step(a, 1), _at(factors[-1]), len(pairs)))
-        sizes = len(layouts) // LAYOUT_NUMBERS, len(products) // PRODUCT_NUMBERS
-        self.table = array("q", [*depth, _at(layouts), sizes[0], _at(products), sizes[1], int(add)])
+                factors.append(_factors(laid, pairs, first))
+                sizes = last - first, 4 * a.right, _at(factors[-1]), len(pairs)
+                products.extend((code.products[a.way], a.row(first), a.line, *sizes))
+        counts = len(layouts) // LAYOUT_NUMBERS, len(products) // PRODUCT_NUMBERS
+        self.table = array("q", [*depth, _at(layouts), counts[0], _at(products), counts[1], int(add)])
         self._kept = laid, layouts, products, factors
 
 
-def _distinct(groups: Groups) -> dict[Key, Tensor]:
-    return {_key(b): b for _, factors in groups for b, _ in factors}
+def _distinct(groups: _Groups) -> list[_Matrix]:
+    return list(dict.fromkeys(b for _, pairs in groups for b, _ in pairs))
 
 
-def _key(b: Tensor) -> Key:
-    return (b.data_ptr(), *b.shape, *b.stride())
+def _into(groups: _Groups, outs: Sequence[Sequence[Tensor]]) -> _Groups:
+    """The same products with other results."""
+    return [
+        (a, [(b, _matrix(out)) for (b, _), out in zip(pairs, some, strict=True)])
+        for (a, pairs), some in zip(groups, outs, strict=True)
+    ]
 
 
-def _tiles(b: Tensor, depth: int) -> Tensor:
-    """Memory for so much depth of B."""
-    return b.new_empty(size(b.shape[1], depth), dtype=torch.uint8)
+def _tiles(columns: int, depth: int) -> Tensor:
+    """Memory for so much of B."""
+    return torch.empty(size(columns, depth), dtype=torch.uint8)
 
 
-def _splitter(b: Tensor) -> str:
-    """What lays B out. Its columns are lines."""
-    return splitter_name(RIGHT, ACROSS if _way(b) == ALONG else ALONG)
-
-
-def _factors(pairs: Iterable[tuple[Tensor, Tensor]]) -> array[int]:
-    """Tiles of B, and C, as the unit's functions read them."""
-    return array("q", [n for b, c in pairs for n in (b.data_ptr(), c.shape[1], c.data_ptr(), c.stride(0))])
-
-
-def _step(x: Tensor, dimension: int) -> int:
-    """Bytes from one number of the depth to the next."""
-    return x.stride(dimension) * x.element_size()
+def _factors(laid: Mapping[_Matrix, Tensor], pairs: Sequence[tuple[_Matrix, _Matrix]], row: int) -> array[int]:
+    """Tiles of B, and C from a row on, as the unit's functions read them."""
+    return array("q", [n for b, c in pairs for n in (laid[b].data_ptr(), c.columns, c.row(row), c.down)])
 
 
 def _at(table: array[int]) -> int:
     return table.buffer_info()[0]
 
 
-def _fits(a: Tensor, factors: Sequence[Tensor]) -> bool:
+def _fits(a: _Matrix, factors: Sequence[_Matrix]) -> bool:
     """Whether the matrix unit can multiply these and is faster."""
-    (rows, depth), columns, way = a.shape, sum(b.shape[1] for b in factors), _way(a)
-    if not way or not all(_way(b) for b in factors) or columns < _COLUMNS[way]:
+    columns, way = sum(b.columns for b in factors), a.way
+    if not way or not all(b.way for b in factors) or columns < _COLUMNS[way]:
         return False
-    return rows * columns * depth >= _LEAST and min(rows, depth) >= LINES
-
-
-def _way(x: Tensor) -> str:
-    """How the rows of a matrix lie: along, across, or "" when neither way is without gaps."""
-    if x.stride(1) == 1 and x.stride(0) >= x.shape[1]:
-        return ALONG
-    return ACROSS if x.stride(0) == 1 and x.stride(1) >= x.shape[0] else ""
+    return a.rows * columns * a.columns >= _LEAST and min(a.rows, a.columns) >= LINES
