@@ -135,8 +135,9 @@ def _lstm(loop: _Loop) -> Kernel:
         raise _NoMatch("no state is a gate times the tanh of the other")
     if reveal is None:
         raise _NoMatch("its output gate is not a sigmoid")
+    terms = loop.terms(cell.source, "add")
     forget = write = new = None
-    for term in loop.terms(cell.source, "add"):
+    for term in terms:
         factors = loop.terms(term, "multiply")
         if len(factors) != 2:
             raise _NoMatch(f"{_node(loop, term)} is not a product of two")
@@ -146,7 +147,7 @@ def _lstm(loop: _Loop) -> Kernel:
         else:
             write = next((s for f in factors if (s := loop.inside(f, "sigmoid"))), None)
             new = next((s for f in factors if (s := loop.inside(f, "tanh"))), None)
-    if forget is None or write is None or new is None:
+    if len(terms) != 2 or forget is None or write is None or new is None:
         raise _NoMatch("its memory is not forget gate times memory plus input gate times candidate")
     gates = [_gate(loop, name, hidden.delay) for name in (write, forget, new, reveal)]
     return _kernel("lstm", gates, hidden.source, cell.source)
@@ -183,8 +184,9 @@ def _mix(loop: _Loop, name: str, state: str) -> tuple[str, str]:
     if len(terms) == 2:
         for old, other in (terms, terms[::-1]):
             factors = loop.terms(old, "multiply")
-            if state in factors and len(factors) == 2:
-                gate = next(f for f in factors if f != state)
+            others = [f for f in factors if f != state]
+            if len(factors) == 2 and len(others) == 1:
+                gate = others[0]
                 rest = loop.terms(other, "multiply")
                 gated = [f for f in rest if loop.rest_of(f) == gate]
                 if len(rest) == 2 and len(gated) == 1:

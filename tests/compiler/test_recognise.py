@@ -124,7 +124,23 @@ def peephole() -> CellDefinition:
     )
 
 
+def writing_twice() -> CellDefinition:
+    """c = f ⊙ c before + i ⊙ g + o ⊙ g: the memory takes in a third part."""
+    return edited(
+        "LSTM",
+        add={"more": Node("more", "Multiply"), "memory": Node("memory", "Add", frozen({"terms": 3}))},
+        wires="output.out>more.a candidate.out>more.b more.out>memory.c",
+    )
+
+
+def squaring() -> CellDefinition:
+    """A GRU that keeps the square of its state: h = h before ⊙ h before + (1 − z) ⊙ n."""
+    return edited("GRU", cut=("old_part.a", "old_part.b"), wires="h_before.out>old_part.a h_before.out>old_part.b")
+
+
 CHANGED: dict[str, tuple[CellDefinition, str]] = {
+    "a memory of three parts": (writing_twice(), "its memory is not"),
+    "a squared state": (squaring(), "not a mix of the old state and a candidate"),
     "a peephole": (peephole(), "not one map of the input plus one of the state"),
     "a hard gate": (edited("LSTM", add={"output": Node("output", "Relu")}), "output gate is not a sigmoid"),
     "no squashing of the memory": (edited("LSTM", add={"shown": Node("shown", "Sigmoid")}), "tanh of the other"),
