@@ -10,6 +10,7 @@ from ..design.errors import StudioError
 from .check import check
 from .copies import Renaming, roots
 from .flatten import Flat, flatten
+from .merged import merged
 from .program import Program
 from .schedule import schedule
 
@@ -25,7 +26,7 @@ def compile_design(design: Design, catalog: Catalog, mode: str = "train") -> Pro
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         remedy = f"{first.fix_title}." if first.fix_title else "Change the drawing there."
         raise StudioError(f"The design cannot be compiled: {first.message}{more}", where=first.elsewhere, remedy=remedy)
-    flat = flatten(design, catalog, mode)
+    flat = merged(flatten(design, catalog, mode))
     if not flat.outputs:
         raise StudioError(
             "The design cannot be compiled: nothing leads to a loss or an output",
