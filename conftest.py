@@ -36,7 +36,7 @@ def fresh_user_folders(request: pytest.FixtureRequest) -> Path:
     if _kept.exists() and "no_machine_code" not in request.fixturenames:
         _kernels.parent.mkdir(parents=True)
         _kept.rename(_kernels)
-        (_kernels / "winners.json").unlink(missing_ok=True)
+        shutil.rmtree(_kernels / "winners", ignore_errors=True)
     return _home
 
 

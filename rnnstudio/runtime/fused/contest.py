@@ -1,28 +1,20 @@
-"""Times the lowerings that serve a loop, once, on the shapes at hand, and remembers the winner on this machine.
+"""Times the lowerings that serve a loop on the shapes at hand. `winners` keeps who won.
 
-On a GPU a lowering must first give the numbers that one autograd function in plain torch gives.
-
-Winners are remembered so that a run that is repeated computes the same bits. A trial changes nothing: it works on
-detached values and weights, and the random state is put back.
+On a GPU a lowering must first give the numbers that one autograd function in plain torch gives. A trial changes
+nothing: it works on detached values and weights, and the random state is put back.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ...compiler.program import Scan
 from ..context import Context
-from .jit import cache_folder
 
 Runner = Callable[[dict[str, Tensor], Context], None]
 """Runs a loop: adds its yields to the values."""
@@ -30,21 +22,6 @@ Runner = Callable[[dict[str, Tensor], Context], None]
 _ROUNDS = 7
 _SECONDS = 0.5
 """A contest ends after so many rounds, or after the first round that ends later than this."""
-
-
-def key_of(plan_text: str, context: Context, steps: int) -> str:
-    """What a winner is remembered for: the loop, the machine's threads or its GPU, the type of numbers, sizes up to a
-    factor 2.
-    """
-    sizes = (context.batch.bit_length(), steps.bit_length())
-    whole = "\0".join(map(str, (plan_text, context.dtype, _machine(context.device), *sizes, torch.__version__)))
-    return hashlib.sha256(whole.encode()).hexdigest()[:32]
-
-
-def _machine(device: torch.device) -> str:
-    if device.type != "cuda":
-        return str(torch.get_num_threads())
-    return f"{torch.cuda.get_device_name(device)} {torch.backends.cuda.matmul.fp32_precision}"
 
 
 def agreeing(
@@ -194,42 +171,3 @@ def _apart(x: Tensor, share: float) -> Tensor:
         return x
     own = x.detach() if share == 1.0 else x.detach() * share
     return own.requires_grad_() if x.requires_grad else own
-
-
-def recall(key: str) -> str:
-    """The lowering that won before on this machine, or ""."""
-    path = _record()
-    if path is None:
-        return ""
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return ""
-    winner = found.get(key, "") if isinstance(found, dict) else ""
-    return winner if isinstance(winner, str) else ""
-
-
-def remember(key: str, winner: str) -> None:
-    """Keep a winner. Where nothing can be written, the next run holds its own contest."""
-    path = _record()
-    if path is None:
-        return
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        found = {}
-    whole = {**(found if isinstance(found, dict) else {}), key: winner}
-    temporary = ""
-    try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            temporary = file.name
-            json.dump(whole, file, indent=1, sort_keys=True)
-        os.replace(temporary, path)  # noqa: PTH105 - both names are strings here
-    except OSError:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-
-
-def _record() -> Path | None:
-    folder = cache_folder()
-    return None if folder is None else folder / "winners.json"

@@ -21,7 +21,7 @@ from ..context import Context
 from ..kernels import declines, run_kernel
 from ..put_off import Values
 from ..reference import run_scan
-from . import contest, tree_codegen
+from . import contest, tree_codegen, winners
 from .canonical import Declined, canonical
 from .codegen import why_not
 from .cuda_choice import ON_GPU, REFERENCE, TORCH, GpuLoops, outlook
@@ -201,18 +201,16 @@ class Loops:
         self, serving: Mapping[str, contest.Runner], scan: Scan, values: Mapping[str, Tensor], context: Context
     ) -> str:
         steps = context.sizes[scan.axis]
-        key = contest.key_of(f"{sorted(serving)} {scan}", context, steps)
-        before = contest.recall(key)
-        if before in serving:
+        key = winners.key_of(f"{sorted(serving)} {scan}", context, steps)
+        before = winners.recall(key, serving)
+        if before:
             return before
         if context.device.type == "cuda":
             serving = self._gpu.trusted(serving, scan, values, context)
         if isinstance(values, Values):
             values.make_all()
         times = self._times[scan.name] = contest.fastest(serving, scan, values, context)
-        winner = next(iter(times))
-        contest.remember(key, winner)
-        return winner
+        return winners.remember(key, next(iter(times)), serving)
 
     def lines(self, *, reference: bool) -> tuple[str, ...]:
         """One line a loop: what it runs on, and why."""
