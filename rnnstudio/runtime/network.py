@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,6 +104,17 @@ class Network(nn.Module):
         self._pruned: dict[tuple[str, ...], tuple[Region, ...]] = {}
         self._split: dict[tuple[str, ...], tuple[tuple[Region, tuple[Op, ...]], ...]] = {}
         self._targets = {loss.node: program.signals[loss.target] for loss in program.losses}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        """A network of the same program with weights of its own, which runs its loops on the same lowerings."""
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        anew: dict[str, Any] = {"program": self.program, "_targets": self._targets, "loops": Loops(self.program)}
+        anew |= {"_going_on": {}, "_pruned": {}, "_split": {}}
+        for name, value in self.__dict__.items():
+            twin.__dict__[name] = anew[name] if name in anew else copy.deepcopy(value, memo)
+        twin.loops.choose(self.loops.choices)
+        return twin
 
     @property
     def weights(self) -> dict[str, Tensor]:

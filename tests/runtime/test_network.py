@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
@@ -13,6 +15,7 @@ from rnnstudio.design.design import Design
 from rnnstudio.design.edits import SetParam
 from rnnstudio.design.errors import StudioError
 from rnnstudio.runtime import Network, generate
+from rnnstudio.runtime.fused.loops import MACHINE, TORCH
 from tests.conformance.drawings import (
     DRAWINGS,
     TARGETS,
@@ -64,6 +67,37 @@ def test_weights_go_from_one_network_to_another_by_name() -> None:
     other.load_weights(one.weights)
     fields = {name: x.float() for name, x in batch_of(program).items()}
     assert torch.equal(one(fields).outputs["loss"], other(fields).outputs["loss"])
+
+
+def test_a_deep_copy_has_weights_of_its_own_and_computes_the_same() -> None:
+    program = program_of(stacked())
+    network, fields = network_of(program).train(), batch_of(program)
+    (*loops,) = (scan.name for scan in program.scans())
+    network.set_lowering_choices(dict.fromkeys(loops, MACHINE))
+    network.progress = 7
+    network.losses(fields).total.backward()  # its weights lie together in memory now
+    twin = copy.deepcopy(network)
+    assert_same(twin.weights, network.weights, 0)
+    assert (twin.training, twin.progress, twin.lowering_choices()) == (True, 7, network.lowering_choices())
+    wanted = network.eval()(fields).outputs
+    with torch.no_grad():
+        for weight in network.weights.values():
+            weight.mul_(2)
+    assert_same(twin.eval()(fields).outputs, wanted, 0)
+    twin.train().losses(fields).total.backward()
+    assert all(weight.grad is not None for weight in twin.weights.values())
+
+
+@pytest.mark.parametrize("lowering", [MACHINE, TORCH])
+def test_a_first_look_in_inference_mode_leaves_a_network_that_can_learn(lowering: str) -> None:
+    program = program_of(recurrent("LSTM"))
+    network, fields = network_of(program).train(), batch_of(program)
+    network.set_lowering_choices({scan.name: lowering for scan in program.scans()})
+    with torch.inference_mode():
+        seen = network(fields).outputs
+    network.losses(fields).total.backward()
+    assert not any(weight.is_inference() for weight in network.weights.values())
+    assert_same(network(fields).outputs, seen, 1e-12)
 
 
 def test_weights_of_another_design_are_refused() -> None:

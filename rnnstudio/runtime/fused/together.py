@@ -122,8 +122,9 @@ def _move(parameters: Sequence[Tensor]) -> None:
         return
     if not all(p.is_contiguous() and p.untyped_storage().nbytes() == p.numel() * p.element_size() for p in parameters):
         return
-    whole = torch.cat([p.detach() for p in parameters])
-    at = 0
-    for p in parameters:
-        p.data = whole.narrow(0, at, p.shape[0])
-        at += p.shape[0]
+    with torch.inference_mode(False):  # memory of that mode could never be trained
+        whole = torch.cat([p.detach() for p in parameters])
+        at = 0
+        for p in parameters:
+            p.data = whole.narrow(0, at, p.shape[0])
+            at += p.shape[0]
