@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import pytest
 import torch
@@ -12,9 +12,12 @@ from torch import Tensor
 
 from rnnstudio.runtime.fused import vector_math
 from rnnstudio.runtime.fused.ir import Function, Target, declarations
-from rnnstudio.runtime.fused.jit import Code, compile_ir, host
+from rnnstudio.runtime.fused.jit import Code, compile_ir
+
+from .test_bounds import X86, target
 
 NAMES = ("exp", "sigmoid", "tanh", "log", "softplus")
+VECTORS = ("host", "avx2", "sse2") if X86 else ("host",)
 ACCURACY = {torch.float32: 2e-7, torch.float64: 1e-14}
 
 
@@ -31,14 +34,15 @@ def over_arrays(target: Target) -> str:
 
 
 @lru_cache
-def compiled(double: bool) -> Code:
-    return compile_ir(over_arrays(host(double)), host(double), {})
+def compiled(vectors: str, double: bool) -> Code:
+    made = target(vectors, double)
+    return compile_ir(over_arrays(made), made, {})
 
 
-def generated(name: str, x: Tensor) -> Tensor:
+def generated(vectors: str, name: str, x: Tensor) -> Tensor:
     """Our function of a vector whose length is a multiple of 16."""
     assert len(x) % 16 == 0
-    code, y = compiled(x.dtype == torch.float64), torch.empty_like(x)
+    code, y = compiled(vectors, x.dtype == torch.float64), torch.empty_like(x)
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(code.address(f"all_{name}"))
     function(x.data_ptr(), y.data_ptr(), len(x))
     return y
@@ -49,10 +53,11 @@ def exact(name: str, x: Tensor) -> Tensor:
     return torch.nn.functional.softplus(x) if name == "softplus" else functions[name](x)
 
 
+@pytest.mark.parametrize("vectors", VECTORS)
 @pytest.mark.parametrize("dtype", ACCURACY)
 @pytest.mark.parametrize("name", NAMES)
-def test_relative_error(name: str, dtype: torch.dtype) -> None:
-    check_relative_error(name, dtype, 1 << 16, generated)
+def test_relative_error(name: str, dtype: torch.dtype, vectors: str) -> None:
+    check_relative_error(name, dtype, 1 << 16, partial(generated, vectors))
 
 
 def check_relative_error(name: str, dtype: torch.dtype, count: int, function: Callable[[str, Tensor], Tensor]) -> None:
@@ -71,10 +76,11 @@ def check_relative_error(name: str, dtype: torch.dtype, count: int, function: Ca
     assert float((found - wanted)[near_one].abs().max() if near_one.any() else 0.0) <= ACCURACY[dtype]
 
 
+@pytest.mark.parametrize("vectors", VECTORS)
 @pytest.mark.parametrize("dtype", ACCURACY)
 @pytest.mark.parametrize("name", NAMES)
-def test_far_away_and_not_numbers(name: str, dtype: torch.dtype) -> None:
-    check_far_away(name, dtype, generated)
+def test_far_away_and_not_numbers(name: str, dtype: torch.dtype, vectors: str) -> None:
+    check_far_away(name, dtype, partial(generated, vectors))
 
 
 def check_far_away(name: str, dtype: torch.dtype, function: Callable[[str, Tensor], Tensor]) -> None:
