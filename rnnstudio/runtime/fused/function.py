@@ -48,10 +48,10 @@ class Names:
 
     def split(self, tensors: Sequence[Any]) -> tuple[dict[str, Any], ...]:
         """Seven mappings, in the order of the fields. outside, plain: what plain stages read, and their weights."""
-        some = iter(tensors)
         inside = (self.reads, self.vectors, self.states)
+        some = iter(tensors)
         return tuple(
-            {name: next(some) for name in names}
+            dict(zip(names, some, strict=False))  # names first: one too many would be taken and lost
             for names in (*inside, self.outside, self.plain, self.weights, self.biases)
         )
 
@@ -110,7 +110,7 @@ class _Loop(torch.autograd.Function):
         }
         some = next(iter(initial.values()))
         b = allocate(plan, job.steps, job.batch, some, reads, vectors, stacked, job.valid)
-        b.tokens, b.multiply = job.tokens, job.loop.multiply
+        b.tokens, b.multiply = job.tokens, job.loop.multiply.begin()
         bias = job.stacks.bias(biases, some)
         if job.loop.adds_bias:
             b.bias = bias
@@ -122,6 +122,8 @@ class _Loop(torch.autograd.Function):
             b.plain = job.plain
             job.plain.begin(outside, own, job.steps, job.batch, some)
         job.loop.forward(b)
+        if job.plain is not None:
+            b.multiply.finish()
         outs = []
         for name, _ in plan.form.yields:
             kind, key = plan.outputs[name]
@@ -141,6 +143,7 @@ class _Loop(torch.autograd.Function):
         job.history.update(b.states)
         outs = [out.view_as(out) for out in outs]
         ctx.mark_non_differentiable(*(out for out in outs if not out.is_floating_point()))
+        b.multiply.finish()
         return tuple(outs)
 
     @staticmethod
@@ -177,7 +180,7 @@ class _Loop(torch.autograd.Function):
             tokens=job.tokens,
             bias=ctx.bias,
             plain=job.plain,
-            multiply=job.loop.multiply,
+            multiply=job.loop.multiply.begin(),
         )
         if job.plain is not None:
             yields = job.plain.plain.yields
@@ -198,17 +201,23 @@ class _Loop(torch.autograd.Function):
         if job.watch is not None:
             job.watch.append(lambda: state_norms(b, d))
         dweights = weight_gradients(b, d, weights, wanted[5])
-        dplain = job.plain.gradients() if job.plain is not None else {}
+        dplain = {}
+        if job.plain is not None:
+            b.multiply.finish()
+            dplain = job.plain.gradients()
         found: list[Tensor | None] = []
         read_gradients(b, d, weights, wanted[0], job.stacks)
         found += [d.reads.get(name) if wanted[0][name] else None for name in job.names.reads]
         for name in job.names.vectors:
             whole = d.vectors[name]
-            found.append((whole.sum(0) if vectors[name].dim() == 1 else whole) if wanted[1][name] else None)
+            if vectors[name].dim() == 1:
+                whole = whole[0] if len(whole) == 1 else whole.sum(0)
+            found.append(whole if wanted[1][name] else None)
         found += [d.initial[name] if wanted[2][name] else None for name in job.names.states]
         found += [dplain.get(name) for name in (*job.names.outside, *job.names.plain)]
         found += [dweights.get(name) for name in job.names.weights]
         found += bias_gradients(b, d, biases, wanted[6], job.stacks)
+        b.multiply.finish()
         return (None, *found)
 
 

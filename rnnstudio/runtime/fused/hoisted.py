@@ -7,6 +7,7 @@ the way back gradients are first summed for each row of the table.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -40,6 +41,7 @@ def project(b: Buffers, weights: Mapping[str, Tensor], whole: Tensor | None, sta
         tokens = b.tokens.get(str(product.source[1]))
         if tokens is not None:
             rows = b.multiply(source, weight)
+            b.multiply.finish()
             if bias is not None and not product.accumulate:
                 rows.add_(bias.narrow(0, product.offset, product.size))
             if product.accumulate:
@@ -72,6 +74,7 @@ def _arriving(b: Buffers, d: Gradients, product: Product) -> Tensor:
         return flat
     key = (str(name), product.offset)
     if key not in d.tables:
+        b.multiply.finish()
         table = flat.new_zeros(len(b.reads[str(name)]), product.size)
         d.tables[key] = add_rows(table, b.tokens[str(name)], flat)
     return d.tables[key]
@@ -106,7 +109,7 @@ def weight_gradients(
                 continue
             if piece.weight not in found:
                 found[piece.weight] = torch.zeros_like(weight)
-            block(found[piece.weight], piece.rows, piece.columns).add_(own)
+            b.multiply.then(partial(block(found[piece.weight], piece.rows, piece.columns).add_, own))
     return found
 
 
@@ -163,6 +166,7 @@ def bias_gradients(
         return [None] * len(biases)
     total = d.bias
     if total is None:
+        b.multiply.finish()
         flat = d.slots.view(b.steps * b.batch, b.plan.columns)
         total = torch.mm(flat.new_ones(1, len(flat)), flat)[0]  # faster than a sum over rows
     found: dict[str, Tensor] = {}
@@ -171,9 +175,12 @@ def bias_gradients(
             if not wanted[path]:
                 continue
             if path not in found and last - first == biases[path].shape[0]:
-                found[path] = part.clone() if i else part  # no two gradients share memory
+                found[path] = part
+                if i:  # no two gradients share memory
+                    found[path] = torch.empty_like(part)
+                    b.multiply.then(partial(found[path].copy_, part))
                 continue
             if path not in found:
                 found[path] = torch.zeros_like(biases[path])
-            found[path][first:last] += part
+            b.multiply.then(partial(found[path][first:last].add_, part))
     return [found.get(path) for path in biases]

@@ -112,15 +112,20 @@ class Loops:
         return True
 
     def _serving(self, scan: Scan, context: Context, chosen: str) -> dict[str, contest.Runner]:
-        """The lowerings that could run this scan now, in the order of preference."""
+        """The lowerings that could run this scan now, in the order of preference; only the chosen one if it does."""
         found: dict[str, contest.Runner] = {}
+        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        mixed = is_mixed(context.device)
+        asked = chosen in (MACHINE, TILES) and chosen in LOWERINGS and torch.is_grad_enabled()
+        if asked and not traced and not mixed and (chosen == MACHINE or self._worth_tiles(scan, context, chosen)):
+            made = self._made(chosen, scan, context)
+            if not isinstance(made, str):
+                return {chosen: made}
         if KERNEL in LOWERINGS and scan.kernel is not None and not declines(scan, context):
             kernel = scan.kernel
             found[KERNEL] = lambda values, context: run_kernel(scan, kernel, values, context)
             if context.device.type not in ("cpu", "cuda") or not context.training:
                 return found
-        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-        mixed = is_mixed(context.device)
         if traced or (mixed and found):
             return found  # tracing needs operations of torch's own, and its kernels know mixed precision
         if context.sizes[scan.axis] == 1 and not torch.is_grad_enabled():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import torch
 from torch import Tensor
@@ -52,6 +52,7 @@ class MachineLoop:
         self._tables = (table_of(plan, False), table_of(plan, True))
         self._plain = stages_of(plan.form)
         self._ranges = [self.code.function(name, RANGE) for name in ("forward", "backward")]
+        self._addresses = [self.code.address(name) for name in ("forward", "backward")] if self.target.tiles else []
         teams = LOOPS if symbols else ()
         self._teams = [self.code.function(name, TEAM) for name in teams]
         inside = [p for stage in plan.stages for p in stage.products]
@@ -62,8 +63,10 @@ class MachineLoop:
         """Code of a module that calls the products' micro-kernels."""
         return compile_ir(text, self.target, {**self._symbols, **product_symbols(self.target)})
 
-    def packed(self, weight: Tensor, way: str) -> Tensor:
+    def packed(self, weight: Tensor, way: str, work: Multiply) -> Tensor:
         """A weight as the products read it."""
+        if isinstance(work, TileProducts):
+            return work.lay_out(weight, turned=way == ROWS)
         return (pack_columns if way == COLUMNS else pack_rows)(self.target, weight)
 
     @cached_property
@@ -76,20 +79,22 @@ class MachineLoop:
         return like.new_zeros(shape)
 
     def forward(self, b: Buffers) -> None:
-        packed = {key: self.packed(w, COLUMNS) for key, w in b.weights.items()}
-        self._run(0, b, self._common(b, packed))
+        packed = {key: self.packed(w, COLUMNS, b.multiply) for key, w in b.weights.items()}
+        self._run(0, b, self._common(b, packed), packed)
 
     def backward(self, b: Buffers, d: Gradients) -> None:
         plan, form, batch = self.plan, self.plan.form, b.batch
-        packed = {key: self.packed(w, ROWS) for key, w in b.weights.items()}
+        packed = {key: self.packed(w, ROWS, b.multiply) for key, w in b.weights.items()}
         numbers = self._common(b, packed)
         numbers["dslots", 0] = d.slots.data_ptr()
         numbers["later", 0] = keep = int(d.later is not None)
         missing = [node.width for name, node in form.yields if d.douts[name] is None]
-        zeros = self.room(b.slots, max(missing, default=1))
+        zeros = self.room(b.slots, max(missing)) if missing else None
         for name, node in form.yields:
             out = d.douts[name]
-            numbers["dout", name] = (zeros if out is None else out).data_ptr()
+            whole = zeros if out is None else out
+            assert whole is not None
+            numbers["dout", name] = whole.data_ptr()
             numbers["step", f"dout {name}"] = 0 if out is None else batch * node.width
             numbers["row", f"dout {name}"] = 0 if out is None else node.width
         turns = {s.delay: b.steps + s.k if keep else s.k + 1 for s in form.states}
@@ -116,13 +121,14 @@ class MachineLoop:
         looks = b.plain.machine if b.plain is not None else []
         for look in looks:
             numbers |= look.backward(threads)
-        self._run(1, b, numbers)
+        self._run(1, b, numbers, (packed, zeros, scratch, rings, d))
+        if looks or keep or any(s.k > 1 for s in form.states):
+            b.multiply.finish()
         for look in looks:
             look.finish()
-        total = dbias.view(-1).narrow(0, row, row) if threads == 1 else dbias[:, 1].sum(0)
-        d.bias = total.narrow(0, 0, plan.columns)
+        d.bias = self._total(b, dbias[:, 1], plan.columns)[0]
         for name, parts in sums.items():
-            d.vectors[name] = parts.sum(0, keepdim=True)
+            d.vectors[name] = self._total(b, parts, parts.shape[1])
         for s in form.states:
             at = [(b.steps - 1 - j + s.k) % turns[s.delay] for j in range(s.k)]
             ring = rings[s.delay]
@@ -151,14 +157,25 @@ class MachineLoop:
                 numbers |= look.forward()
         return numbers
 
+    def _total(self, b: Buffers, parts: Tensor, width: int) -> Tensor:
+        """[1, width]: what all threads have summed up, once it is there."""
+        if len(parts) == 1:
+            return parts.narrow(1, 0, width)
+        total = parts.new_empty(1, width)
+        b.multiply.then(partial(torch.sum, parts.narrow(1, 0, width), 0, keepdim=True, out=total))
+        return total
+
     def _threads(self, batch: int) -> int:
         return max(1, min(torch.get_num_threads(), batch))
 
-    def _run(self, which: int, b: Buffers, numbers: dict[Key, int]) -> None:
+    def _run(self, which: int, b: Buffers, numbers: dict[Key, int], kept: object) -> None:
+        """kept: what the numbers name, if nothing else keeps it."""
         keys = self._tables[which].keys
         table = array("q", [numbers[key] for key in keys])
         address, threads = table.buffer_info()[0], self._threads(b.batch)
-        if b.batch <= self.few and torch.get_num_threads() > 1:
+        if isinstance(b.multiply, TileProducts):
+            b.multiply.jobs.put(self._addresses[which], table, b.batch, threads, (b, kept))
+        elif b.batch <= self.few and torch.get_num_threads() > 1:
             self._by_columns[1][which](address, b.batch, torch.get_num_threads())
         elif threads == 1:
             self._ranges[which](address, 0, b.batch, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -27,6 +27,18 @@ class Multiply(Protocol):
         """For each (a [rows, depth], factors): a times each (b [depth, columns], out [rows, columns])."""
         ...
 
+    def begin(self) -> Multiply:
+        """Products of one call of a loop. What they make may be there only after its `finish`."""
+        ...
+
+    def then(self, what: Callable[[], object]) -> None:
+        """Do this when all products so far are made."""
+        ...
+
+    def finish(self) -> None:
+        """Make what was put off."""
+        ...
+
 
 class TorchProducts:
     """torch's own."""
@@ -47,6 +59,15 @@ class TorchProducts:
         for a, factors in groups:
             for b, out in factors:
                 torch.mm(a, b, out=out)
+
+    def begin(self) -> TorchProducts:
+        return self
+
+    def then(self, what: Callable[[], object]) -> None:
+        what()
+
+    def finish(self) -> None:
+        """Nothing was put off."""
 
 
 BY_TORCH = TorchProducts()

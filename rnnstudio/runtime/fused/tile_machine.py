@@ -10,12 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-import torch
-
-from . import tiles
+from . import jobs, tiles
 from .ir import Target, declarations
 from .jit import Code, compile_ir, host, openmp
-from .team import RANGE, TEAM, share_out
+from .jobs import Jobs
+from .team import TEAM
 from .tile_parts import ACROSS, ALONG, LINES, RIGHT, splitter_name
 
 _SYSCALL, _ASK, _TILE_DATA = 158, 0x1023, 18
@@ -39,36 +38,35 @@ def matrix_unit() -> Target | str:
 @dataclass(frozen=True)
 class TileCode:
     """Compiled once for all loops. symbols: what loops call. splitters, products: addresses by the way of B's lines, or
-    A's.
+    A's. jobs: addresses by name.
     """
 
     symbols: dict[str, int]
     splitters: dict[str, int]
     products: dict[str, int]
-    ranges: dict[str, Callable[..., None]]
-    teams: dict[str, Callable[..., None]]
+    jobs: dict[str, int]
+    alone: Callable[..., None]
+    team: Callable[..., None] | None
     code: Code
 
-    def run(self, job: str, table: int, count: int, *, shared: bool) -> None:
-        """One of the unit's functions, for 0 … count − 1, in all threads or in one."""
-        threads = min(torch.get_num_threads(), count) if shared else 1
-        if threads <= 1:
-            self.ranges[job](table, 0, count, 0)
-        elif job in self.teams:
-            self.teams[job](table, count, threads)
-        else:
-            share_out(self.ranges[job], table, count, threads)
+    def begin(self) -> Jobs:
+        return Jobs(self.alone, self.team)
 
 
 @lru_cache(maxsize=1)
 def tile_code(target: Target) -> TileCode:
     """The matrix unit's code. Raises CannotCompile."""
-    team = openmp()
-    text = declarations(target) + tiles.library(target, team=bool(team))
-    code = compile_ir(text, target, team)
-    jobs = tiles.JOBS
-    teams = {name: code.function(tiles.team_name(name), TEAM) for name in jobs} if team else {}
-    ranges = {name: code.function(name, RANGE) for name in jobs}
+    openmp_there = openmp()
+    text = declarations(target) + tiles.library(target, team=bool(openmp_there))
+    code = compile_ir(text, target, openmp_there)
     splitters = {way: code.address(splitter_name(RIGHT, way)) for way in (ALONG, ACROSS)}
     products = {way: code.address(tiles.PRODUCTS[way]) for way in (ALONG, ACROSS)}
-    return TileCode({tiles.PRODUCTS[ALONG]: products[ALONG]}, splitters, products, ranges, teams, code)
+    return TileCode(
+        symbols={tiles.PRODUCTS[ALONG]: products[ALONG]},
+        splitters=splitters,
+        products=products,
+        jobs={name: code.address(name) for name in tiles.JOBS},
+        alone=code.function(jobs.NAME, jobs.EACH),
+        team=code.function(jobs.TOGETHER, TEAM) if openmp_there else None,
+        code=code,
+    )

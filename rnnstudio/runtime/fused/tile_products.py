@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from . import tiles
 from .ir import Target
+from .jobs import address_of
 from .multiply import BY_TORCH, Groups
 from .tile_chunks import JOB, LAYOUT_NUMBERS, PRODUCT_NUMBERS
 from .tile_machine import TileCode, tile_code
@@ -68,41 +70,52 @@ def _matrix(x: Tensor) -> _Matrix:
 
 
 def lay_out(target: Target, weight: Tensor, *, turned: bool) -> Tensor:
-    """A weight [columns, depth], or when turned [depth, columns], as B of a product: bytes of its tiles."""
-    if weight.stride(1) != 1:
-        weight = weight.contiguous()
-    return _laid_out(tile_code(target), _matrix(weight if turned else weight.t()))
-
-
-def _laid_out(code: TileCode, b: _Matrix) -> Tensor:
-    """Tiles of B [depth, columns]."""
-    made = _tiles(b.columns, b.rows)
-    table = array("q", [b.at, b.line, b.columns, b.rows, made.data_ptr()])
-    job = splitter_name(RIGHT, _TURNED[b.way]) + "_range"
-    code.run(job, _at(table), -(-b.columns // LINES), shared=b.columns * b.rows >= _LEAST_LAID)
-    return made
+    """See TileProducts.lay_out."""
+    return TileProducts(target).lay_out(weight, turned=turned)
 
 
 class TileProducts:
-    """Products of float32 matrices on the matrix unit, as `Multiply` says; what does not fit it is torch's."""
+    """Products of float32 matrices on the matrix unit, as `Multiply` says; what does not fit it is torch's.
+
+    put_off: they are made by `finish`.
+    """
 
     shares = True
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, put_off: bool = False) -> None:
+        self._target = target
         self._code = tile_code(target)
+        self._put_off = put_off
+        self.jobs = self._code.begin()
+
+    def begin(self) -> TileProducts:
+        return TileProducts(self._target, put_off=True)
+
+    def then(self, what: Callable[[], object]) -> None:
+        self.jobs.then(what)
+        self._put()
+
+    def finish(self) -> None:
+        self.jobs.run()
+
+    def _put(self) -> None:
+        if not self._put_off:
+            self.jobs.run()
 
     def __call__(
         self, a: Tensor, b: Tensor, out: Tensor | None = None, *, bias: Tensor | None = None, add: bool = False
     ) -> Tensor:
         left, right = _matrix(a), _matrix(b)
         if not _fits(left, [right]) or (out is not None and _matrix(out).way != ALONG):
+            self.jobs.run()
             return BY_TORCH(a, b, out, bias=bias, add=add)
         if out is None:
             out = a.new_empty(left.rows, right.columns)
         if bias is not None:
             out.copy_(bias)
             add = True
-        self._run([(left, [(right, _matrix(out))])], [[out]], add)
+        self._multiply([(left, [(right, _matrix(out))])], [[out]], add)
+        self._put()
         return out
 
     def several(self, groups: Groups) -> None:
@@ -115,20 +128,40 @@ class TileProducts:
                 fitting.append((left, pairs))
                 outs.append([out for _, out in factors])
             else:
+                self.jobs.run()
                 BY_TORCH.several([(a, factors)])
         if fitting:
-            self._run(fitting, outs, False)
+            self._multiply(fitting, outs, False)
+        self._put()
 
-    def _run(self, groups: _Groups, outs: list[list[Tensor]], add: bool) -> None:
+    def lay_out(self, weight: Tensor, *, turned: bool) -> Tensor:
+        """A weight [columns, depth], or when turned [depth, columns], as B of a product: bytes of its tiles."""
+        if weight.stride(1) != 1:
+            weight = weight.contiguous()
+        made = self._laid_out(_matrix(weight if turned else weight.t()), weight)
+        self._put()
+        return made
+
+    def _laid_out(self, b: _Matrix, kept: object = None) -> Tensor:
+        """Tiles of B [depth, columns]."""
+        made = _tiles(b.columns, b.rows)
+        table = array("q", [b.at, b.line, b.columns, b.rows, made.data_ptr()])
+        job = self._code.jobs[splitter_name(RIGHT, _TURNED[b.way]) + "_range"]
+        threads = torch.get_num_threads() if b.columns * b.rows >= _LEAST_LAID else 1
+        self.jobs.put(job, table, -(-b.columns // LINES), threads, (made, kept))
+        return made
+
+    def _multiply(self, groups: _Groups, outs: list[list[Tensor]], add: bool) -> None:
         if any(a.way == ACROSS for a, _ in groups):
             self._in_chunks(groups, outs, add)
             return
-        laid = {b: _laid_out(self._code, b) for b in _distinct(groups)}
+        laid = {b: self._laid_out(b) for b in _distinct(groups)}
         for a, pairs in groups:
             factors = _factors(laid, pairs, 0)
-            table = array("q", [a.at, a.line, a.rows, a.columns, _at(factors), len(pairs), int(add)])
+            table = array("q", [a.at, a.line, a.rows, a.columns, address_of(factors), len(pairs), int(add)])
             shared = a.rows * a.columns * sum(b.columns for b, _ in pairs) >= _LEAST
-            self._code.run(tiles.PRODUCTS[a.way] + "_range", _at(table), -(-a.rows // LINES), shared=shared)
+            job = self._code.jobs[tiles.PRODUCTS[a.way] + "_range"]
+            self.jobs.put(job, table, -(-a.rows // LINES), torch.get_num_threads() if shared else 1, factors)
 
     def _in_chunks(self, groups: _Groups, outs: list[list[Tensor]], add: bool) -> None:
         """Long products: see tile_chunks.py. The first part of the depth is added up in the results themselves."""
@@ -145,12 +178,12 @@ class TileProducts:
             for i, mine in enumerate([groups, *(_into(groups, own) for own in more)])
             for share in range(shares)
         ]
-        table = array("q", [_at(plan.table) for plan in plans])
-        self._code.run(JOB, _at(table), len(plans), shared=True)
+        table = array("q", [address_of(plan.table) for plan in plans])
+        self.jobs.put(self._code.jobs[JOB], table, len(plans), threads, plans)
         for part in more:
             for some, own in zip(outs, part, strict=True):
                 for out, x in zip(some, own, strict=True):
-                    out.add_(x)
+                    self.jobs.then(partial(out.add_, x))
 
 
 class _Plan:
@@ -176,10 +209,10 @@ class _Plan:
             first, last = (min(a.rows, blocks * i // share[1] * LINES) for i in (share[0], share[0] + 1))
             if first < last:
                 factors.append(_factors(laid, pairs, first))
-                sizes = last - first, 4 * a.right, _at(factors[-1]), len(pairs)
+                sizes = last - first, 4 * a.right, address_of(factors[-1]), len(pairs)
                 products.extend((code.products[a.way], a.row(first), a.line, *sizes))
         counts = len(layouts) // LAYOUT_NUMBERS, len(products) // PRODUCT_NUMBERS
-        self.table = array("q", [*depth, _at(layouts), counts[0], _at(products), counts[1], int(add)])
+        self.table = array("q", [*depth, address_of(layouts), counts[0], address_of(products), counts[1], int(add)])
         self._kept = laid, layouts, products, factors
 
 
@@ -203,10 +236,6 @@ def _tiles(columns: int, depth: int) -> Tensor:
 def _factors(laid: Mapping[_Matrix, Tensor], pairs: Sequence[tuple[_Matrix, _Matrix]], row: int) -> array[int]:
     """Tiles of B, and C from a row on, as the unit's functions read them."""
     return array("q", [n for b, c in pairs for n in (laid[b].data_ptr(), c.columns, c.row(row), c.down)])
-
-
-def _at(table: array[int]) -> int:
-    return table.buffer_info()[0]
 
 
 def _fits(a: _Matrix, factors: Sequence[_Matrix]) -> bool:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import tile_chunks
+from . import jobs, tile_chunks
 from .ir import Function, Target
-from .team import EACH_A_SHARE, team_code
+from .team import EACH_THE_WHOLE, team_code
 from .tile_parts import ACROSS, ALONG, BYTES, DEPTH, LEFT, LINES, PARTS, RIGHT, size, splitter_name, splitters
 
 PRODUCTS = {way: f"rnn_tile_product_{way}" for way in (ALONG, ACROSS)}
@@ -56,10 +56,6 @@ numbers: what to lay out, its row length, columns (these are lines), depth, tile
 lines), depth, factors, how many, whether to add."""
 
 
-def team_name(job: str) -> str:
-    return f"{job}_team"
-
-
 def library(t: Target, *, team: bool) -> str:
     """The products, for loops and for products over all steps at once, and what lays B out: a module of their own.
 
@@ -68,10 +64,10 @@ def library(t: Target, *, team: bool) -> str:
     kernels = [_kernel(t, kind, *shape).text() for kind, shapes in _SHAPES.items() for shape in shapes]
     whole = [_product(t, way).text() for way in (ALONG, ACROSS)]
     parts = [_configure(t).text(), *kernels, _carry(t).text(), _multiply(t).text(), *whole]
-    jobs = [_layout_range(t, way).text() for way in _LAYOUTS] + [_product_range(t, way).text() for way in PRODUCTS]
-    jobs.append(tile_chunks.chunks(t).text())
-    teams = team_code(EACH_A_SHARE, {team_name(job): job for job in JOBS}) if team else ""
-    return "\n".join([_DECLARED, splitters(t), *parts, *jobs, teams])
+    parts += [_layout_range(t, way).text() for way in _LAYOUTS] + [_product_range(t, way).text() for way in PRODUCTS]
+    parts += [tile_chunks.chunks(t).text(), jobs.all_jobs(t, team=team)]
+    teams = team_code(EACH_THE_WHOLE, {jobs.TOGETHER: jobs.NAME}) if team else ""
+    return "\n".join([_DECLARED, splitters(t), *parts, teams])
 
 
 def declared() -> str:

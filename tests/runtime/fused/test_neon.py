@@ -122,7 +122,7 @@ class Emulated:
     def memory(self) -> list[Tensor]:
         return [*self.guard.wholes, *(torch.from_numpy(x) for x in self.indices if isinstance(x, np.ndarray))]
 
-    def packed(self, weight: Tensor, way: str) -> Tensor:
+    def packed(self, weight: Tensor, way: str, work: object = None) -> Tensor:
         columns, depth = weight.shape if way == COLUMNS else weight.shape[::-1]
         weight = self.guard.like(weight.detach())
         room = self.guard.like(weight.new_full((packed_size(self.target, columns, depth),), float("nan")))
