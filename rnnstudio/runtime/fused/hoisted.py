@@ -35,7 +35,7 @@ def project(b: Buffers, weights: Mapping[str, Tensor], whole: Tensor | None, sta
     bias = whole if b.bias is None else None
     filled: list[tuple[int, int]] = []
     for product in plan.projections:
-        target = flat.narrow(1, product.offset, product.size)
+        target = _columns(flat, product.offset, product.size)
         weight = stacks.of(product, weights).t()
         source = _flat_read(b, product)
         tokens = b.tokens.get(str(product.source[1]))
@@ -63,12 +63,17 @@ def project(b: Buffers, weights: Mapping[str, Tensor], whole: Tensor | None, sta
 def _flat_read(b: Buffers, product: Product) -> Tensor:
     """[rows, width] of an input at all steps, or of its table."""
     x = b.reads[str(product.source[1])]
-    return x.reshape(-1, x.shape[-1]).narrow(1, product.start, product.width)
+    return _columns(x if x.dim() == 2 else x.reshape(-1, x.shape[-1]), product.start, product.width)
+
+
+def _columns(x: Tensor, start: int, width: int) -> Tensor:
+    """Some columns of a matrix; itself when these are all."""
+    return x if width == x.shape[1] else x.narrow(1, start, width)
 
 
 def _arriving(b: Buffers, d: Gradients, product: Product) -> Tensor:
     """[rows, size]: the gradient of a product's result; for a table, summed for each of its rows."""
-    flat = d.slots.view(b.steps * b.batch, b.plan.columns).narrow(1, product.offset, product.size)
+    flat = _columns(d.slots.view(b.steps * b.batch, b.plan.columns), product.offset, product.size)
     kind, name = product.source
     if kind != "read" or name not in b.tokens:
         return flat
@@ -85,7 +90,7 @@ def _flat_source(b: Buffers, product: Product) -> Tensor:
     if kind == "read":
         return _flat_read(b, product)
     whole = b.read_states(str(key)) if kind == "state" else b.sources[int(key)]
-    return whole.reshape(b.steps * b.batch, whole.shape[2]).narrow(1, product.start, product.width)
+    return _columns(whole.reshape(b.steps * b.batch, whole.shape[2]), product.start, product.width)
 
 
 def weight_gradients(
@@ -133,11 +138,15 @@ def _together(b: Buffers, d: Gradients, products: Sequence[Product]) -> dict[int
     groups = []
     for first, last in pairwise(cuts):
         inside = [p for p in own if p.offset <= first and last <= p.offset + p.size]
-        factors = [(sources[id(p)], found[id(p)][first - p.offset : last - p.offset]) for p in inside]
+        factors = [(sources[id(p)], _rows(found[id(p)], first - p.offset, last - first)) for p in inside]
         if factors:
-            groups.append((flat.narrow(1, first, last - first).t(), factors))
+            groups.append((_columns(flat, first, last - first).t(), factors))
     b.multiply.several(groups)
     return found
+
+
+def _rows(x: Tensor, start: int, count: int) -> Tensor:
+    return x if count == x.shape[0] else x.narrow(0, start, count)
 
 
 def read_gradients(
@@ -156,7 +165,7 @@ def read_gradients(
         if name not in d.reads:
             d.reads[name] = torch.zeros_like(whole)
         target = d.reads[name].view(-1, whole.shape[-1])
-        b.multiply(columns, weight, target.narrow(1, product.start, product.width), add=True)
+        b.multiply(columns, weight, _columns(target, product.start, product.width), add=True)
 
 
 def bias_gradients(
