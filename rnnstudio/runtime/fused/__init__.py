@@ -16,6 +16,7 @@ ir, vector_math, packing, products, codegen, in_place, jit, team, machine_loop  
 tile_parts, tiles, tile_machine    products on a processor's matrix unit
 tile_chunks, tile_products, multiply    those over all steps at once, long ones in chunks of the depth
 jobs                     machine code that is put off, then run in one call after all of Python
+repeated                 calls that are alike: listened to once, then done without their Python
 glance, pick             attention, and tokens that the loop chooses, recognised among plain operations
 glance_code, pick_code, plain_code, glance_run, pick_run, plain_machine    these in the generated loops; their tensors
 triton_source, triton_loop, cuda_graphs    the same on a GPU: a kernel for each stage, recorded with the products

@@ -187,7 +187,7 @@ def bias_gradients(
                 found[path] = part
                 if i:  # no two gradients share memory
                     found[path] = torch.empty_like(part)
-                    b.multiply.then(partial(found[path].copy_, part))
+                    b.multiply.sum_rows(part.view(1, -1), found[path])
                 continue
             if path not in found:
                 found[path] = torch.zeros_like(biases[path])

@@ -171,11 +171,11 @@ class Function:
         return self.let(f"getelementptr i8, ptr {base}, i64 {index}", "p")
 
     def numbers(self, table: str, kinds: str) -> list[str]:
-        """The 64-bit numbers of a table; kinds: p for addresses, i for numbers, b for 0 or 1."""
+        """The 64-bit numbers of a table; kinds: p for addresses, f for functions, i for numbers, b for 0 or 1."""
         found = []
         for i, kind in enumerate(kinds):
             at = self.byte(table, str(8 * i))
-            value = self.let(f"load {'ptr' if kind == 'p' else 'i64'}, ptr {at}, align 8")
+            value = self.let(f"load {'ptr' if kind in 'pf' else 'i64'}, ptr {at}, align 8")
             found.append(self.let(f"icmp ne i64 {value}, 0") if kind == "b" else value)
         return found
 

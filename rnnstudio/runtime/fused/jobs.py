@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from .ir import Function, Target
 from .team import RANGE, share_out
@@ -51,16 +52,49 @@ class _Job(NamedTuple):
     """What its table names."""
 
 
-class Jobs:
-    """Jobs in their order. alone: the function NAME. team: the same in all threads of a team, where there is one."""
+@dataclass(frozen=True)
+class Calls:
+    """Ways to run jobs. alone: the function NAME. team: the same in all threads of a team, where there is one."""
 
-    def __init__(self, alone: Callable[..., None], team: Callable[..., None] | None) -> None:
-        self._alone = alone
-        self._team = team
+    alone: Callable[..., None]
+    team: Callable[..., None] | None
+
+    def run(self, jobs: int, count: int, most: int) -> None:
+        """So many jobs at an address, in the form of _JOB, with up to so many threads; several need a team."""
+        if most > 1:
+            assert self.team is not None
+            self.team(jobs, count, most)
+        else:
+            self.alone(jobs, 0, count, 0, 1)
+
+
+class Listener(Protocol):
+    """Hears of tables and jobs."""
+
+    def told(self, table: array[int], kinds: str) -> None: ...
+
+    def put(self, function: int, table: array[int], count: int, threads: int) -> None: ...
+
+
+class Jobs:
+    """Jobs in their order."""
+
+    def __init__(self, calls: Calls, listener: Listener | None = None) -> None:
+        self._calls = calls
+        self._listener = listener
         self._waiting: list[_Job | Callable[[], object]] = []
+
+    def table(self, kinds: str, numbers: Iterable[int]) -> array[int]:
+        """64-bit numbers for a job; kinds: p for addresses of tensors and tables, i, b and f for all others."""
+        table = array("q", numbers)
+        if self._listener is not None:
+            self._listener.told(table, kinds)
+        return table
 
     def put(self, function: int, table: array[int], count: int, threads: int, kept: object = None) -> None:
         """Machine code at an address, for 0 … count − 1, which up to so many threads share."""
+        if self._listener is not None:
+            self._listener.put(function, table, count, max(1, min(threads, count)))
         self._waiting.append(_Job(function, table, count, max(1, min(threads, count)), kept))
 
     def then(self, what: Callable[[], object]) -> None:
@@ -82,7 +116,7 @@ class Jobs:
         if not jobs:
             return
         most = max(job.threads for job in jobs)
-        if most > 1 and self._team is None:
+        if most > 1 and self._calls.team is None:
             for job in jobs:
                 if job.threads > 1:
                     share_out(RANGE(job.function), address_of(job.table), job.much, job.threads)
@@ -92,10 +126,7 @@ class Jobs:
         table = array("q")
         for job in jobs:
             table.extend((job.function, address_of(job.table), job.much, job.threads))
-        if most > 1 and self._team is not None:
-            self._team(address_of(table), len(jobs), most)
-        else:
-            self._alone(address_of(table), 0, len(jobs), 0, 1)
+        self._calls.run(address_of(table), len(jobs), most)
 
 
 def address_of(table: array[int]) -> int:

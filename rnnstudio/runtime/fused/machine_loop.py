@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Callable
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from .codegen import Key, module, module_by_columns, table_of
 from .in_place import in_place
 from .ir import Target
 from .jit import Code, compile_ir, host, openmp, product_kernels
+from .jobs import address_of
 from .multiply import BY_TORCH, Multiply
 from .packing import COLUMNS, ROWS, packer_name
 from .plain_code import stages_of
@@ -26,6 +27,9 @@ from .tile_machine import tile_code
 from .tile_products import TileProducts, lay_out
 
 _PACKER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p)
+
+_NUMBERS = frozenset({"steps", "batch", "row", "step", "later"})
+"""Keys of tables that are no addresses."""
 
 _FEW, _HEAVY = 4, 1 << 19
 """Up to so many rows, and from so many bytes of weights a step on, threads share columns out, not rows."""
@@ -50,6 +54,7 @@ class MachineLoop:
         self.code = self.compiled(module(plan, self.target, team=bool(symbols)))
         self.multiply = products_at_once(self.target)
         self._tables = (table_of(plan, False), table_of(plan, True))
+        self._kinds = ["".join("i" if kind in _NUMBERS else "p" for kind, _ in table.keys) for table in self._tables]
         self._plain = stages_of(plan.form)
         self._ranges = [self.code.function(name, RANGE) for name in ("forward", "backward")]
         self._addresses = [self.code.address(name) for name in ("forward", "backward")] if self.target.tiles else []
@@ -162,7 +167,7 @@ class MachineLoop:
         if len(parts) == 1:
             return parts.narrow(1, 0, width)
         total = parts.new_empty(1, width)
-        b.multiply.then(partial(torch.sum, parts.narrow(1, 0, width), 0, keepdim=True, out=total))
+        b.multiply.sum_rows(parts.narrow(1, 0, width), total[0])
         return total
 
     def _threads(self, batch: int) -> int:
@@ -170,12 +175,15 @@ class MachineLoop:
 
     def _run(self, which: int, b: Buffers, numbers: dict[Key, int], kept: object) -> None:
         """kept: what the numbers name, if nothing else keeps it."""
-        keys = self._tables[which].keys
-        table = array("q", [numbers[key] for key in keys])
-        address, threads = table.buffer_info()[0], self._threads(b.batch)
+        ordered = [numbers[key] for key in self._tables[which].keys]
+        threads = self._threads(b.batch)
         if isinstance(b.multiply, TileProducts):
+            table = b.multiply.jobs.table(self._kinds[which], ordered)
             b.multiply.jobs.put(self._addresses[which], table, b.batch, threads, (b, kept))
-        elif b.batch <= self.few and torch.get_num_threads() > 1:
+            return
+        table = array("q", ordered)
+        address = address_of(table)
+        if b.batch <= self.few and torch.get_num_threads() > 1:
             self._by_columns[1][which](address, b.batch, torch.get_num_threads())
         elif threads == 1:
             self._ranges[which](address, 0, b.batch, 0)

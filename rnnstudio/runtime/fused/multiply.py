@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+Results = list[Tensor | None]
 Groups = Sequence[tuple[Tensor, Sequence[tuple[Tensor, Tensor]]]]
 
 
@@ -27,8 +28,18 @@ class Multiply(Protocol):
         """For each (a [rows, depth], factors): a times each (b [depth, columns], out [rows, columns])."""
         ...
 
-    def begin(self) -> Multiply:
-        """Products of one call of a loop. What they make may be there only after its `finish`."""
+    def sum_rows(self, parts: Tensor, out: Tensor, *, add: bool = False) -> None:
+        """The sum of parts [rows, width] over its rows, to out [width], or added. A copy where there is one row."""
+        ...
+
+    def call(
+        self, key: Hashable, given: Sequence[Tensor], fixed: Sequence[Tensor], work: Callable[[Multiply], Results]
+    ) -> Results:
+        """What `work` makes of the products of one call of a loop. What they make may be there only after `finish`.
+
+        key: all that decides what it does, but for where `given` lie and what is in them; None: this call is unlike
+        any other. fixed: tensors that seldom lie elsewhere.
+        """
         ...
 
     def then(self, what: Callable[[], object]) -> None:
@@ -60,8 +71,16 @@ class TorchProducts:
             for b, out in factors:
                 torch.mm(a, b, out=out)
 
-    def begin(self) -> TorchProducts:
-        return self
+    def sum_rows(self, parts: Tensor, out: Tensor, *, add: bool = False) -> None:
+        if add:
+            out.add_(parts.sum(0))
+        else:
+            torch.sum(parts, 0, out=out)
+
+    def call(
+        self, key: Hashable, given: Sequence[Tensor], fixed: Sequence[Tensor], work: Callable[[Multiply], Results]
+    ) -> Results:
+        return work(self)
 
     def then(self, what: Callable[[], object]) -> None:
         what()

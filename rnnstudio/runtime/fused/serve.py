@@ -75,7 +75,7 @@ class FusedLoop:
                 tensors.append(torch.zeros(shape, dtype=context.dtype, device=context.device))
             else:
                 first = rows.join(first_state(state, values, context), state.signal.axes)
-                tensors.append(first.expand(abs(state.k), -1, -1))
+                tensors.append(first.expand(abs(state.k), -1, -1).contiguous())
         tensors += [values[name] for name in self.names.outside]
         tensors += [context.weight(path) for path in (*self.names.plain, *self.names.weights, *self.names.biases)]
         valid = rows.join(context.mask(scan.axis), lead, lead).to(context.dtype).contiguous() if plan.ragged else None

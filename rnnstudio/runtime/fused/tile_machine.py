@@ -6,14 +6,13 @@ import ctypes
 import dataclasses
 import platform
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from . import jobs, tiles
 from .ir import Target, declarations
 from .jit import Code, compile_ir, host, openmp
-from .jobs import Jobs
+from .jobs import Calls, Jobs, Listener
 from .team import TEAM
 from .tile_parts import ACROSS, ALONG, LINES, RIGHT, splitter_name
 
@@ -45,12 +44,11 @@ class TileCode:
     splitters: dict[str, int]
     products: dict[str, int]
     jobs: dict[str, int]
-    alone: Callable[..., None]
-    team: Callable[..., None] | None
+    calls: Calls
     code: Code
 
-    def begin(self) -> Jobs:
-        return Jobs(self.alone, self.team)
+    def begin(self, listener: Listener | None = None) -> Jobs:
+        return Jobs(self.calls, listener)
 
 
 @lru_cache(maxsize=1)
@@ -66,7 +64,9 @@ def tile_code(target: Target) -> TileCode:
         splitters=splitters,
         products=products,
         jobs={name: code.address(name) for name in tiles.JOBS},
-        alone=code.function(jobs.NAME, jobs.EACH),
-        team=code.function(jobs.TOGETHER, TEAM) if openmp_there else None,
+        calls=Calls(
+            alone=code.function(jobs.NAME, jobs.EACH),
+            team=code.function(jobs.TOGETHER, TEAM) if openmp_there else None,
+        ),
         code=code,
     )

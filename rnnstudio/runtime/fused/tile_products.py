@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from . import tiles
+from . import tile_chunks, tiles
 from .ir import Target
-from .jobs import address_of
-from .multiply import BY_TORCH, Groups
-from .tile_chunks import JOB, LAYOUT_NUMBERS, PRODUCT_NUMBERS
+from .jobs import Jobs, Listener, address_of
+from .multiply import BY_TORCH, Groups, Multiply, Results
+from .repeated import Calling
+from .tile_chunks import JOB
 from .tile_machine import TileCode, tile_code
 from .tile_parts import ACROSS, ALONG, DEPTH, LINES, RIGHT, size, splitter_name
 
@@ -27,8 +28,8 @@ _COLUMNS = {ALONG: 48, ACROSS: 96}
 _LEAST = 1 << 17
 """Smaller products are torch's: setting up takes longer. Nor are they shared out to threads."""
 
-_LEAST_LAID = 1 << 14
-"""Fewer numbers of B are laid out by one thread."""
+_LEAST_LAID, _LEAST_SUM = 1 << 14, 1 << 15
+"""Fewer numbers of B are laid out, or of terms added up, by one thread."""
 
 _LEAST_DEPTH, _PARTS = 256, 8
 """A part of the depth is no less, and there are no more parts: each has its own results, which are added up."""
@@ -82,14 +83,31 @@ class TileProducts:
 
     shares = True
 
-    def __init__(self, target: Target, *, put_off: bool = False) -> None:
+    def __init__(self, target: Target, *, put_off: bool = False, listener: Listener | None = None) -> None:
         self._target = target
         self._code = tile_code(target)
         self._put_off = put_off
-        self.jobs = self._code.begin()
+        self.jobs = self._code.begin(listener)
+        self.calling = Calling(self._code.calls)
 
-    def begin(self) -> TileProducts:
-        return TileProducts(self._target, put_off=True)
+    def call(
+        self, key: Hashable, given: Sequence[Tensor], fixed: Sequence[Tensor], work: Callable[[Multiply], Results]
+    ) -> Results:
+        def listened(listener: Listener | None) -> Results:
+            return work(TileProducts(self._target, put_off=True, listener=listener))
+
+        return listened(None) if key is None else self.calling.call(key, given, fixed, listened)
+
+    def sum_rows(self, parts: Tensor, out: Tensor, *, add: bool = False) -> None:
+        if out.stride(0) != 1 or parts.stride(1) != 1:
+            self.then(partial(BY_TORCH.sum_rows, parts, out, add=add))
+            return
+        rows, width = parts.shape
+        numbers = (out.data_ptr(), parts.data_ptr(), rows, parts.stride(0), width, int(add))
+        threads = torch.get_num_threads() if rows * width >= _LEAST_SUM else 1
+        table = self.jobs.table(tiles.SUM, numbers)
+        self.jobs.put(self._code.jobs[tiles.SUMS], table, -(-width // LINES), threads, (parts, out))
+        self._put()
 
     def then(self, what: Callable[[], object]) -> None:
         self.jobs.then(what)
@@ -145,7 +163,7 @@ class TileProducts:
     def _laid_out(self, b: _Matrix, kept: object = None) -> Tensor:
         """Tiles of B [depth, columns]."""
         made = _tiles(b.columns, b.rows)
-        table = array("q", [b.at, b.line, b.columns, b.rows, made.data_ptr()])
+        table = self.jobs.table(tiles.LAYOUT, (b.at, b.line, b.columns, b.rows, made.data_ptr()))
         job = self._code.jobs[splitter_name(RIGHT, _TURNED[b.way]) + "_range"]
         threads = torch.get_num_threads() if b.columns * b.rows >= _LEAST_LAID else 1
         self.jobs.put(job, table, -(-b.columns // LINES), threads, (made, kept))
@@ -157,8 +175,9 @@ class TileProducts:
             return
         laid = {b: self._laid_out(b) for b in _distinct(groups)}
         for a, pairs in groups:
-            factors = _factors(laid, pairs, 0)
-            table = array("q", [a.at, a.line, a.rows, a.columns, address_of(factors), len(pairs), int(add)])
+            factors = _factors(self.jobs, laid, pairs, 0)
+            numbers = (a.at, a.line, a.rows, a.columns, address_of(factors), len(pairs), int(add))
+            table = self.jobs.table(tiles.PRODUCT, numbers)
             shared = a.rows * a.columns * sum(b.columns for b, _ in pairs) >= _LEAST
             job = self._code.jobs[tiles.PRODUCTS[a.way] + "_range"]
             self.jobs.put(job, table, -(-a.rows // LINES), torch.get_num_threads() if shared else 1, factors)
@@ -174,16 +193,19 @@ class TileProducts:
         cuts = [depth * i // parts // DEPTH * DEPTH for i in range(parts)] + [depth]
         more = [[[out.new_empty(out.shape) for out in some] for some in outs] for _ in range(parts - 1)]
         plans = [
-            _Plan(self._code, mine, distinct, (cuts[i], cuts[i + 1], chunk), (share, shares), add and i == 0)
+            _Plan(self._code, self.jobs, mine, distinct, (cuts[i], cuts[i + 1], chunk), (share, shares), add and i == 0)
             for i, mine in enumerate([groups, *(_into(groups, own) for own in more)])
             for share in range(shares)
         ]
-        table = array("q", [address_of(plan.table) for plan in plans])
+        table = self.jobs.table("p" * len(plans), [address_of(plan.table) for plan in plans])
         self.jobs.put(self._code.jobs[JOB], table, len(plans), threads, plans)
         for part in more:
             for some, own in zip(outs, part, strict=True):
                 for out, x in zip(some, own, strict=True):
-                    self.jobs.then(partial(out.add_, x))
+                    if out.is_contiguous():
+                        self.sum_rows(x.view(1, -1), out.view(-1), add=True)
+                    else:
+                        self.jobs.then(partial(out.add_, x))
 
 
 class _Plan:
@@ -192,6 +214,7 @@ class _Plan:
     def __init__(
         self,
         code: TileCode,
+        jobs: Jobs,
         groups: _Groups,
         distinct: Sequence[_Matrix],
         depth: tuple[int, int, int],
@@ -199,7 +222,8 @@ class _Plan:
         add: bool,
     ) -> None:
         laid = {b: _tiles(b.columns, depth[2]) for b in distinct}
-        layouts, products = array("q"), array("q")
+        layouts: list[int] = []
+        products: list[int] = []
         for b in distinct:
             splitter = code.splitters[_TURNED[b.way]]
             layouts.extend((splitter, b.at, b.line, b.columns, 4 * b.down, laid[b].data_ptr()))
@@ -208,12 +232,17 @@ class _Plan:
             blocks = -(-a.rows // LINES)
             first, last = (min(a.rows, blocks * i // share[1] * LINES) for i in (share[0], share[0] + 1))
             if first < last:
-                factors.append(_factors(laid, pairs, first))
+                factors.append(_factors(jobs, laid, pairs, first))
                 sizes = last - first, 4 * a.right, address_of(factors[-1]), len(pairs)
                 products.extend((code.products[a.way], a.row(first), a.line, *sizes))
-        counts = len(layouts) // LAYOUT_NUMBERS, len(products) // PRODUCT_NUMBERS
-        self.table = array("q", [*depth, address_of(layouts), counts[0], address_of(products), counts[1], int(add)])
-        self._kept = laid, layouts, products, factors
+        counts = len(laid), len(factors)
+        tables = [
+            jobs.table(tile_chunks.LAYOUT * counts[0], layouts),
+            jobs.table(tile_chunks.PRODUCT * counts[1], products),
+        ]
+        at = [address_of(table) for table in tables]
+        self.table = jobs.table(tile_chunks.PLAN, (*depth, at[0], counts[0], at[1], counts[1], int(add)))
+        self._kept = laid, tables, factors
 
 
 def _distinct(groups: _Groups) -> list[_Matrix]:
@@ -233,9 +262,12 @@ def _tiles(columns: int, depth: int) -> Tensor:
     return torch.empty(size(columns, depth), dtype=torch.uint8)
 
 
-def _factors(laid: Mapping[_Matrix, Tensor], pairs: Sequence[tuple[_Matrix, _Matrix]], row: int) -> array[int]:
+def _factors(
+    jobs: Jobs, laid: Mapping[_Matrix, Tensor], pairs: Sequence[tuple[_Matrix, _Matrix]], row: int
+) -> array[int]:
     """Tiles of B, and C from a row on, as the unit's functions read them."""
-    return array("q", [n for b, c in pairs for n in (laid[b].data_ptr(), c.columns, c.row(row), c.down)])
+    numbers = [n for b, c in pairs for n in (laid[b].data_ptr(), c.columns, c.row(row), c.down)]
+    return jobs.table(tiles.FACTOR * len(pairs), numbers)
 
 
 def _fits(a: _Matrix, factors: Sequence[_Matrix]) -> bool:

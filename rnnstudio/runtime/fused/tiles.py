@@ -47,13 +47,19 @@ declare void @llvm.x86.tdpbf16ps(i8, i8, i8)
 
 _LAYOUTS = {way: splitter_name(RIGHT, way) for way in (ALONG, ACROSS)}
 
-_FACTOR = 4
+LAYOUT, PRODUCT, FACTOR, SUM = "piiip", "piiipib", "pipi", "ppiiib"
+"""Kinds of the numbers in tables (ir.Function.numbers).
+
+What to lay out, its row length, columns (these are lines), depth, tiles. Of a product A, lda, rows (these are lines),
+depth, factors, how many, whether to add. Of a factor B, columns, C, ldc. Of a sum where it goes, its terms, how many
+rows of them, their row length, how many columns, whether to add.
+"""
+
+SUMS = "rnn_sum_range"
 _RANGE = "ptr %table, i64 %from, i64 %to, i64 %thread"
 
-JOBS = (*(f"{name}_range" for name in (*_LAYOUTS.values(), *PRODUCTS.values())), tile_chunks.JOB)
-"""Functions (table, first block of 16 lines, last + 1, thread), and the one of tile_chunks.py. The tables hold 64-bit
-numbers: what to lay out, its row length, columns (these are lines), depth, tiles; of a product A, lda, rows (these are
-lines), depth, factors, how many, whether to add."""
+JOBS = (*(f"{name}_range" for name in (*_LAYOUTS.values(), *PRODUCTS.values())), tile_chunks.JOB, SUMS)
+"""Functions (table, first block of 16 lines, last + 1, thread), and the one of tile_chunks.py. Of sums, 16 columns."""
 
 
 def library(t: Target, *, team: bool) -> str:
@@ -65,7 +71,7 @@ def library(t: Target, *, team: bool) -> str:
     whole = [_product(t, way).text() for way in (ALONG, ACROSS)]
     parts = [_configure(t).text(), *kernels, _carry(t).text(), _multiply(t).text(), *whole]
     parts += [_layout_range(t, way).text() for way in _LAYOUTS] + [_product_range(t, way).text() for way in PRODUCTS]
-    parts += [tile_chunks.chunks(t).text(), jobs.all_jobs(t, team=team)]
+    parts += [tile_chunks.chunks(t).text(), _sums(t).text(), jobs.all_jobs(t, team=team)]
     teams = team_code(EACH_THE_WHOLE, {jobs.TOGETHER: jobs.NAME}) if team else ""
     return "\n".join([_DECLARED, splitters(t), *parts, teams])
 
@@ -79,7 +85,7 @@ def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, 
     """@name(A, B, rows, C, turn): see products.product. turn: in odd ones B is gone through from its end."""
     f = Function(t, f"define internal void @{name}(ptr %A, ptr %B, i64 %rows, ptr %C, i64 %turn) nounwind")
     odd = f.let("trunc i64 %turn to i1")
-    f.places.append(f"  %factor = alloca [{_FACTOR} x i64], align 8")
+    f.places.append(f"  %factor = alloca [{len(FACTOR)} x i64], align 8")
     for i, number in enumerate(("ptr %B", f"i64 {columns}", "ptr %C", f"i64 {ldc}")):
         f.emit(f"store {number}, ptr {f.byte('%factor', str(8 * i))}, align 8")
     sizes = f"i64 %rows, i64 {depth}, ptr %factor, i64 1, i64 0"
@@ -313,8 +319,8 @@ def _product(t: Target, way: str) -> Function:
             count = f.let(f"sdiv i64 {f.add(deep, str(DEPTH - 1))}, {DEPTH}")
             more = f.let(f"or i1 %add, {f.let(f'icmp sgt i64 {begun}, 0')}")
             with f.loop("0", "%count") as i:
-                factor = f.let(f"getelementptr [{_FACTOR} x i64], ptr %factors, i64 {i}", "p")
-                whole, columns, c, ldc = f.numbers(factor, "pipi")
+                factor = f.let(f"getelementptr [{len(FACTOR)} x i64], ptr %factors, i64 {i}", "p")
+                whole, columns, c, ldc = f.numbers(factor, FACTOR)
                 b = f.byte(whole, f.mul(k, _BLOCK // DEPTH))
                 tall = f"i64 {rows}, i64 {columns}, i64 {count}, i64 {b_step}"
                 own = f.address(c, f.mul(below, ldc))
@@ -327,7 +333,7 @@ def _product(t: Target, way: str) -> Function:
 
 def _layout_range(t: Target, way: str) -> Function:
     f = Function(t, f"define void @{_LAYOUTS[way]}_range({_RANGE}) nounwind")
-    x, ld, columns, depth, out = f.numbers("%table", "piiip")
+    x, ld, columns, depth, out = f.numbers("%table", LAYOUT)
     first = f.mul("%from", LINES)
     lines = f.least(f.let(f"sub nsw i64 {columns}, {first}"), f.mul(f.let("sub nsw i64 %to, %from"), LINES))
     own = f.address(x, f.mul(first, ld) if way == ALONG else first)
@@ -341,11 +347,28 @@ def _layout_range(t: Target, way: str) -> Function:
 
 def _product_range(t: Target, way: str) -> Function:
     f = Function(t, f"define void @{PRODUCTS[way]}_range({_RANGE}) nounwind")
-    a, lda, rows, depth, factors, count, add = f.numbers("%table", "piiipib")
+    a, lda, rows, depth, factors, count, add = f.numbers("%table", PRODUCT)
     first = f.mul("%from", LINES)
     lines = f.least(f.let(f"sub nsw i64 {rows}, {first}"), f.mul(f.let("sub nsw i64 %to, %from"), LINES))
     own = f.address(a, f.mul(first, lda) if way == ALONG else first)
     sizes = f"i64 {lines}, i64 {depth}, ptr {factors}, i64 {count}, i64 {first}"
     f.emit(f"call void @{PRODUCTS[way]}(ptr {own}, i64 {lda}, {sizes}, i1 {add}, i1 false)")
+    f.emit("ret void")
+    return f
+
+
+def _sums(t: Target) -> Function:
+    f = Function(t, f"define void @{SUMS}({_RANGE}) nounwind")
+    out, parts, rows, ld, width, add = f.numbers("%table", SUM)
+    stop = f.least(width, f.mul("%to", LINES))
+    total = f.place()
+    with f.loop(f.mul("%from", LINES), stop, str(t.lanes)) as j:
+        mask = f.lanes_below(f.let(f"sub nsw i64 {stop}, {j}"))
+        old = f.let(f"select i1 {add}, {t.bools} {mask}, {t.bools} zeroinitializer")
+        f.store(f.load(f.address(out, j), old), total)
+        with f.loop("0", rows) as r:
+            term = f.load(f.address(parts, f.add(f.mul(r, ld), j)), mask)
+            f.store(f.op("fadd", f.load(total), term), total)
+        f.store(f.load(total), f.address(out, j), mask)
     f.emit("ret void")
     return f

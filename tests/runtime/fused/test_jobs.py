@@ -10,7 +10,7 @@ import pytest
 from rnnstudio.runtime.fused import jobs
 from rnnstudio.runtime.fused.ir import Function, declarations
 from rnnstudio.runtime.fused.jit import Code, compile_ir, host, openmp
-from rnnstudio.runtime.fused.jobs import Jobs, address_of
+from rnnstudio.runtime.fused.jobs import Calls, Jobs, address_of
 from rnnstudio.runtime.fused.team import EACH_THE_WHOLE, TEAM, team_code
 
 COUNT = 1000
@@ -39,7 +39,8 @@ def code() -> Code:
 def made(team: bool) -> Jobs:
     if team and not openmp():
         pytest.skip("no OpenMP in this process")
-    return Jobs(code().function(jobs.NAME, jobs.EACH), code().function(jobs.TOGETHER, TEAM) if team else None)
+    together = code().function(jobs.TOGETHER, TEAM) if team else None
+    return Jobs(Calls(code().function(jobs.NAME, jobs.EACH), together))
 
 
 @pytest.mark.parametrize("team", [True, False], ids=["team", "plain threads"])
