@@ -124,11 +124,11 @@ class _Loop(torch.autograd.Function):
         key, given = job.repeated("forward", moving)
         made = job.loop.multiply.call(key, given, fixed, work)
         count = len(job.plan.form.yields) + (len(job.plain.plain.yields) if job.plain is not None else 0)
-        outs = [out.view_as(out) for out in made[:count] if out is not None]
+        kept = made[count + 1 :]
+        outs = [out.view_as(out) if any(out is x for x in kept) else out for out in made[:count] if out is not None]
         ctx.job, ctx.bias = job, made[count]
         ctx.set_materialize_grads(False)
         ctx.stacked = {key: w for key, w in stacked.items() if not any(w is x for x in tensors)}
-        kept = made[count + 1 :]
         ctx.save_for_backward(*tensors, *kept)
         first = 1 + len(job.plan.saved)
         job.history.update(zip(job.names.states, kept[first:], strict=False))  # type: ignore[arg-type]

@@ -159,9 +159,10 @@ class Listening(TorchDispatchMode):
             i = blocks[at]
             if i not in own:
                 own[i] = len(made)
-                whole = self._blocks[i].tensor
-                made.append(_Made(whole.shape, whole.stride(), whole.dtype, self._blocks[i].cleared))
-            views.append(_View(own[i], x.shape, x.stride(), int(x.storage_offset())))
+                y = self._blocks[i].tensor
+                made.append(_Made(y.shape, y.stride(), y.dtype, self._blocks[i].cleared))
+            whole = x.shape == made[own[i]].shape and x.stride() == made[own[i]].stride
+            views.append(_View(own[i], whole, x.shape, x.stride(), int(x.storage_offset())))
         pools = [0, 0]
         first = _FIRST + self._given
         to: dict[int, tuple[int, int]] = {}
@@ -193,7 +194,10 @@ class _Made(NamedTuple):
 
 
 class _View(NamedTuple):
+    """What lies in a block; whole: all of it, as it was allocated."""
+
     block: int
+    whole: bool
     shape: torch.Size
     stride: tuple[int, ...]
     offset: int
@@ -215,28 +219,25 @@ class Repeated(NamedTuple):
     """Bytes from the tables' start to the jobs', how many, most threads."""
 
     def __call__(self, given: Sequence[Tensor]) -> Results:
-        made = [_allocated(one) for one in self.made]
+        made = [torch.empty_strided(shape, stride, dtype=dtype) for shape, stride, dtype, _ in self.made]
+        for x, one in zip(made, self.made, strict=True):
+            if one.cleared:
+                x.zero_()
         some = torch.empty(self.pools[0], dtype=torch.uint8)
-        clear = torch.zeros(self.pools[1], dtype=torch.uint8)
+        clear = torch.zeros(self.pools[1], dtype=torch.uint8) if self.pools[1] else some
         tables = torch.empty_like(self.numbers)
         places = [0, tables.data_ptr(), *[x.data_ptr() for x in (*given, *made, some, clear)]]
         torch.index_select(torch.tensor(places), 0, self.whose, out=tables)
         tables += self.numbers
         start, count, most = self.jobs
         self.calls.run(places[_TABLES] + start, count, most)
-        return [_seen(made, x) if isinstance(x, _View) else x for x in self.results]
-
-
-def _allocated(one: _Made) -> Tensor:
-    x = torch.empty_strided(one.shape, one.stride, dtype=one.dtype)
-    return x.zero_() if one.cleared else x
-
-
-def _seen(made: Sequence[Tensor], view: _View) -> Tensor:
-    whole = made[view.block]
-    if view.offset == 0 and view.shape == whole.shape and view.stride == whole.stride():
-        return whole
-    return whole.as_strided(view.shape, view.stride, view.offset)
+        found: Results = []
+        for x in self.results:
+            if not isinstance(x, _View):
+                found.append(x)
+            else:
+                found.append(made[x[0]] if x[1] else made[x[0]].as_strided(*x[2:]))
+        return found
 
 
 class Calling:

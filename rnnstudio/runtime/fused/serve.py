@@ -33,6 +33,7 @@ class FusedLoop:
         self.names: Names = names_of(plan)
         self._stacks = Stacks(plan)
         self._laid = False
+        self._zeros: dict[str, tuple[object, Tensor]] = {}
         stores = [s.node for stage in plan.stages for s in (*stage.stores, *stage.back_stores)]
         direct = {node.data[0] for node in reachable(stores) if node.op == "read"}
         self.embeds = {name: op for name, op in embeds.items() if name in self.names.reads and name not in direct}
@@ -71,8 +72,7 @@ class FusedLoop:
             if carried is not None and scan.forward:
                 tensors.append(rows.join(carried.to(context.dtype), axes, ("k",)))
             elif state.given is None and state.weight is None:
-                shape = (abs(state.k), rows.count, state.signal.width)
-                tensors.append(torch.zeros(shape, dtype=context.dtype, device=context.device))
+                tensors.append(self._nothing(made.delay, (abs(state.k), rows.count, state.signal.width), context))
             else:
                 first = rows.join(first_state(state, values, context), state.signal.axes)
                 tensors.append(first.expand(abs(state.k), -1, -1).contiguous())
@@ -99,6 +99,14 @@ class FusedLoop:
                 last = _last(states[state.delay], abs(state.k), lengths)
                 context.final[state.delay] = rows.split(last, ("k", *state.signal.axes), ("k",))
         states.clear()
+
+    def _nothing(self, delay: str, shape: tuple[int, ...], context: Context) -> Tensor:
+        """Zeros that a state starts with, which nobody writes to. The last ones are kept."""
+        wanted = (shape, context.dtype, context.device, torch.is_inference_mode_enabled())
+        known = self._zeros.get(delay)
+        if known is None or known[0] != wanted:
+            known = self._zeros[delay] = wanted, torch.zeros(shape, dtype=context.dtype, device=context.device)
+        return known[1]
 
     def _watch(self, rows: Rows, context: Context) -> Watch | None:
         """Where the way back leaves its part of the context's watch; None: nobody looks, or not at loops in a loop."""

@@ -20,8 +20,8 @@ from .tile_parts import ACROSS, ALONG, BYTES, DEPTH, LEFT, LINES, PARTS, RIGHT, 
 PRODUCTS = {way: f"rnn_tile_product_{way}" for way in (ALONG, ACROSS)}
 """Names of the products whose A lies along its rows, or across them (tile_parts.py)."""
 
-_ROWS, _DEEP = 128, 512
-"""A is split in parts of so many rows and such depth: 0.4 MB on the stack, which stays in the second cache."""
+_ROWS, _DEEP = 64, 512
+"""A is split in parts of so many rows and such depth: 0.2 MB on the stack, which stays in the second cache."""
 
 _BLOCK = PARTS * BYTES
 _SQUARE, _WIDE = "square", "wide"
