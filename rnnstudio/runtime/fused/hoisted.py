@@ -57,7 +57,7 @@ def project(b: Buffers, weights: Mapping[str, Tensor], whole: Tensor | None, sta
     for number, slot in enumerate(plan.form.slots):
         at = plan.offsets[number]
         if slot.biases and whole is not None and not any(a <= at < e for a, e in filled):
-            flat.narrow(1, at, slot.width).copy_(whole.narrow(0, at, slot.width))
+            b.multiply.spread(whole.narrow(0, at, slot.width), flat.narrow(1, at, slot.width))
 
 
 def _flat_read(b: Buffers, product: Product) -> Tensor:

@@ -32,6 +32,10 @@ class Multiply(Protocol):
         """The sum of parts [rows, width] over its rows, to out [width], or added. A copy where there is one row."""
         ...
 
+    def spread(self, row: Tensor, out: Tensor) -> None:
+        """row [width] to every row of out [rows, width]."""
+        ...
+
     def call(
         self, key: Hashable, given: Sequence[Tensor], fixed: Sequence[Tensor], work: Callable[[Multiply], Results]
     ) -> Results:
@@ -76,6 +80,9 @@ class TorchProducts:
             out.add_(parts.sum(0))
         else:
             torch.sum(parts, 0, out=out)
+
+    def spread(self, row: Tensor, out: Tensor) -> None:
+        out.copy_(row)
 
     def call(
         self, key: Hashable, given: Sequence[Tensor], fixed: Sequence[Tensor], work: Callable[[Multiply], Results]

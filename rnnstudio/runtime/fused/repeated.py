@@ -232,11 +232,13 @@ class Repeated(NamedTuple):
         start, count, most = self.jobs
         self.calls.run(places[_TABLES] + start, count, most)
         found: Results = []
-        for x in self.results:
-            if not isinstance(x, _View):
-                found.append(x)
+        for result in self.results:
+            if isinstance(result, _View):
+                whole = made[result.block]
+                seen = whole if result.whole else whole.as_strided(result.shape, result.stride, result.offset)
+                found.append(seen)
             else:
-                found.append(made[x[0]] if x[1] else made[x[0]].as_strided(*x[2:]))
+                found.append(result)
         return found
 
 

@@ -29,7 +29,7 @@ _LEAST = 1 << 17
 """Smaller products are torch's: setting up takes longer. Nor are they shared out to threads."""
 
 _LEAST_LAID, _LEAST_SUM = 1 << 14, 1 << 15
-"""Fewer numbers of B are laid out, or of terms added up, by one thread."""
+"""Fewer numbers of B are laid out, or of terms added up or of copies, by one thread."""
 
 _LEAST_DEPTH, _PARTS = 256, 8
 """A part of the depth is no less, and there are no more parts: each has its own results, which are added up."""
@@ -120,6 +120,16 @@ class TileProducts:
         if not self._put_off:
             self.jobs.run()
 
+    def spread(self, row: Tensor, out: Tensor) -> None:
+        if row.stride(0) != 1 or out.stride(1) != 1:
+            self.then(partial(BY_TORCH.spread, row, out))
+            return
+        rows, width = out.shape
+        table = self.jobs.table(tiles.ROW, (out.data_ptr(), row.data_ptr(), out.stride(0), width))
+        threads = torch.get_num_threads() if rows * width >= _LEAST_SUM else 1
+        self.jobs.put(self._code.jobs[tiles.COPIES], table, rows, threads, (row, out))
+        self._put()
+
     def __call__(
         self, a: Tensor, b: Tensor, out: Tensor | None = None, *, bias: Tensor | None = None, add: bool = False
     ) -> Tensor:
@@ -130,7 +140,7 @@ class TileProducts:
         if out is None:
             out = a.new_empty(left.rows, right.columns)
         if bias is not None:
-            out.copy_(bias)
+            self.spread(bias, out)
             add = True
         self._multiply([(left, [(right, _matrix(out))])], [[out]], add)
         self._put()

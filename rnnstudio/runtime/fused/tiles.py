@@ -47,19 +47,21 @@ declare void @llvm.x86.tdpbf16ps(i8, i8, i8)
 
 _LAYOUTS = {way: splitter_name(RIGHT, way) for way in (ALONG, ACROSS)}
 
-LAYOUT, PRODUCT, FACTOR, SUM = "piiip", "piiipib", "pipi", "ppiiib"
+LAYOUT, PRODUCT, FACTOR, SUM, ROW = "piiip", "piiipib", "pipi", "ppiiib", "ppii"
 """Kinds of the numbers in tables (ir.Function.numbers).
 
 What to lay out, its row length, columns (these are lines), depth, tiles. Of a product A, lda, rows (these are lines),
 depth, factors, how many, whether to add. Of a factor B, columns, C, ldc. Of a sum where it goes, its terms, how many
-rows of them, their row length, how many columns, whether to add.
+rows of them, their row length, how many columns, whether to add. Of a row where copies go, itself, their row length,
+how many columns.
 """
 
-SUMS = "rnn_sum_range"
+SUMS, COPIES = "rnn_sum_range", "rnn_copies_range"
 _RANGE = "ptr %table, i64 %from, i64 %to, i64 %thread"
 
-JOBS = (*(f"{name}_range" for name in (*_LAYOUTS.values(), *PRODUCTS.values())), tile_chunks.JOB, SUMS)
-"""Functions (table, first block of 16 lines, last + 1, thread), and the one of tile_chunks.py. Of sums, 16 columns."""
+JOBS = (*(f"{name}_range" for name in (*_LAYOUTS.values(), *PRODUCTS.values())), tile_chunks.JOB, SUMS, COPIES)
+"""Functions (table, first block of 16 lines, last + 1, thread), and the one of tile_chunks.py. Sums go by 16 columns, copies of
+a row one by one."""
 
 
 def library(t: Target, *, team: bool) -> str:
@@ -71,7 +73,7 @@ def library(t: Target, *, team: bool) -> str:
     whole = [_product(t, way).text() for way in (ALONG, ACROSS)]
     parts = [_configure(t).text(), *kernels, _carry(t).text(), _multiply(t).text(), *whole]
     parts += [_layout_range(t, way).text() for way in _LAYOUTS] + [_product_range(t, way).text() for way in PRODUCTS]
-    parts += [tile_chunks.chunks(t).text(), _sums(t).text(), jobs.all_jobs(t, team=team)]
+    parts += [tile_chunks.chunks(t).text(), _sums(t).text(), _copies(t).text(), jobs.all_jobs(t, team=team)]
     teams = team_code(EACH_THE_WHOLE, {jobs.TOGETHER: jobs.NAME}) if team else ""
     return "\n".join([_DECLARED, splitters(t), *parts, teams])
 
@@ -370,5 +372,17 @@ def _sums(t: Target) -> Function:
             term = f.load(f.address(parts, f.add(f.mul(r, ld), j)), mask)
             f.store(f.op("fadd", f.load(total), term), total)
         f.store(f.load(total), f.address(out, j), mask)
+    f.emit("ret void")
+    return f
+
+
+def _copies(t: Target) -> Function:
+    f = Function(t, f"define void @{COPIES}({_RANGE}) nounwind")
+    out, row, ld, width = f.numbers("%table", ROW)
+    with f.loop("0", width, str(t.lanes)) as j:
+        mask = f.lanes_below(f.let(f"sub nsw i64 {width}, {j}"))
+        value = f.load(f.address(row, j), mask)
+        with f.loop("%from", "%to") as r:
+            f.store(value, f.address(out, f.add(f.mul(r, ld), j)), mask)
     f.emit("ret void")
     return f

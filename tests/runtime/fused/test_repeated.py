@@ -227,6 +227,18 @@ def test_sums(rows: int, width: int, add: bool, threads: int) -> None:
     assert bool((whole[-16:] == 7.25).all())
 
 
+@pytest.mark.parametrize("width", [1, 16, 33, 500])
+@pytest.mark.parametrize("rows", [0, 1, 100])
+def test_copies_of_a_row(rows: int, width: int, threads: int) -> None:
+    assert not isinstance(UNIT, str)
+    row = torch.randn(width, generator=torch.Generator().manual_seed(width))
+    whole = torch.full((rows + 2, width + 7), 7.25)
+    TileProducts(UNIT).spread(row, whole[1:-1, 3:-4])
+    assert torch.equal(whole[1:-1, 3:-4], row.expand(rows, -1))
+    whole[1:-1, 3:-4] = 7.25
+    assert bool((whole == 7.25).all())
+
+
 def test_a_table_is_known_by_where_it_lies() -> None:
     listening = Listening([], [])
     tables = [tile_code(UNIT).begin(listening).table("i", [i]) for i in range(3)]  # type: ignore[arg-type]
