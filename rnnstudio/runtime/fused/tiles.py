@@ -20,8 +20,9 @@ from .tile_parts import ACROSS, ALONG, BYTES, DEPTH, LEFT, LINES, PARTS, RIGHT, 
 PRODUCTS = {way: f"rnn_tile_product_{way}" for way in (ALONG, ACROSS)}
 """Names of the products whose A lies along its rows, or across them (tile_parts.py)."""
 
-_ROWS, _DEEP = 64, 512
-"""A is split in parts of so many rows and such depth: 0.2 MB on the stack, which stays in the second cache."""
+_ROWS, _DEEP = {ALONG: 128, ACROSS: 64}, 512
+"""A is split in parts of so many rows and such depth, on the stack: 0.4 MB, or 0.2 beside a long B's tiles
+(tile_chunks.py). Both stay in the second cache; with fewer rows a B that exceeds it is read more often."""
 
 _BLOCK = PARTS * BYTES
 _SQUARE, _WIDE = "square", "wide"
@@ -60,8 +61,8 @@ SUMS, COPIES = "rnn_sum_range", "rnn_copies_range"
 _RANGE = "ptr %table, i64 %from, i64 %to, i64 %thread"
 
 JOBS = (*(f"{name}_range" for name in (*_LAYOUTS.values(), *PRODUCTS.values())), tile_chunks.JOB, SUMS, COPIES)
-"""Functions (table, first block of 16 lines, last + 1, thread), and the one of tile_chunks.py. Sums go by 16 columns, copies of
-a row one by one."""
+"""Functions (table, first block of 16 lines, last + 1, thread), and the one of tile_chunks.py. Sums have 16 columns each in
+place of lines, copies one row."""
 
 
 def library(t: Target, *, team: bool) -> str:
@@ -302,14 +303,14 @@ def _product(t: Target, way: str) -> Function:
     """
     args = "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first, i1 %add, i1 %back"
     f = Function(t, f"define void @{PRODUCTS[way]}({args}) nounwind")
-    f.places.append(f"  %tiles = alloca [{size(_ROWS, _DEEP)} x i8], align 64")
+    f.places.append(f"  %tiles = alloca [{size(_ROWS[way], _DEEP)} x i8], align 64")
     b_step = f.mul(f.let(f"sdiv i64 {f.add('%depth', str(DEPTH - 1))}, {DEPTH}"), _BLOCK)
-    with f.loop("0", "%rows", str(_ROWS)) as r:
-        rows = f.least(f.let(f"sub nsw i64 %rows, {r}"), str(_ROWS))
+    with f.loop("0", "%rows", str(_ROWS[way])) as r:
+        rows = f.least(f.let(f"sub nsw i64 %rows, {r}"), str(_ROWS[way]))
         f.emit(f"call void @rnn_tile_configure(i64 {rows})")
         _, high = _height(f, rows)
         below = f.add("%first", r)
-        odd = f.let(f"trunc i64 {f.let(f'sdiv i64 {r}, {_ROWS}')} to i1")
+        odd = f.let(f"trunc i64 {f.let(f'sdiv i64 {r}, {_ROWS[way]}')} to i1")
         back = f.let(f"xor i1 %back, {odd}")
         with f.loop("0", "%depth", str(_DEEP)) as begun:
             k = _either_way(f, begun, "%depth", _DEEP, back)
