@@ -61,8 +61,8 @@ SUMS, COPIES = "rnn_sum_range", "rnn_copies_range"
 _RANGE = "ptr %table, i64 %from, i64 %to, i64 %thread"
 
 JOBS = (*(f"{name}_range" for name in (*_LAYOUTS.values(), *PRODUCTS.values())), tile_chunks.JOB, SUMS, COPIES)
-"""Functions (table, first block of 16 lines, last + 1, thread), and the one of tile_chunks.py. Sums have 16 columns each in
-place of lines, copies one row."""
+"""Functions (table, first block of 16 lines, last + 1, thread), and the one of tile_chunks.py. Sums go by 16
+columns in place of lines, copies by one row."""
 
 
 def library(t: Target, *, team: bool) -> str:
