@@ -36,13 +36,13 @@ def matrix_unit() -> Target | str:
 
 @dataclass(frozen=True)
 class TileCode:
-    """Compiled once for all loops. symbols: what loops call. splitters, products: addresses by the way of B's lines, or
+    """Compiled once for all loops. symbols: what loops call. splitters, stages: addresses by the way of B's lines, or
     A's. jobs: addresses by name.
     """
 
     symbols: dict[str, int]
     splitters: dict[str, int]
-    products: dict[str, int]
+    stages: dict[str, int]
     jobs: dict[str, int]
     calls: Calls
     code: Code
@@ -58,11 +58,11 @@ def tile_code(target: Target) -> TileCode:
     text = declarations(target) + tiles.library(target, team=bool(openmp_there))
     code = compile_ir(text, target, openmp_there)
     splitters = {way: code.address(splitter_name(RIGHT, way)) for way in (ALONG, ACROSS)}
-    products = {way: code.address(tiles.PRODUCTS[way]) for way in (ALONG, ACROSS)}
+    product = tiles.PRODUCTS[ALONG]
     return TileCode(
-        symbols={tiles.PRODUCTS[ALONG]: products[ALONG]},
+        symbols={product: code.address(product)},
         splitters=splitters,
-        products=products,
+        stages={way: code.address(tiles.STAGES[way]) for way in (ALONG, ACROSS)},
         jobs={name: code.address(name) for name in tiles.JOBS},
         calls=Calls(
             alone=code.function(jobs.NAME, jobs.EACH),

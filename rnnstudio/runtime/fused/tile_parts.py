@@ -19,6 +19,8 @@ nobody reads.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from .ir import Function, Target
 
 LINES, DEPTH, PARTS = 16, 32, 3
@@ -90,66 +92,105 @@ def _block(f: Function, side: str, way: str, first: str, k: str, tiles: str) -> 
     deep = f.let(f"icmp sge i64 {rest}, {DEPTH}")
     by_line = way == ALONG and side == LEFT
     whole = deep if by_line else f.let(f"and i1 {deep}, {f.let(f'icmp sge i64 {left}, {LINES}')}")
+    row, column = (first, f.mul(k, DEPTH)) if way == ALONG else (f.mul(k, DEPTH), first)
+    source = f.address("%X", f.add(f.mul(row, "%ld"), column))
     for condition, limits in ((whole, None), (f.let(f"xor i1 {whole}, true"), (left, rest))):
         with f.when(condition):
             if by_line:
                 with f.loop("0", left) as i:
-                    source = f.address("%X", f.add(f.mul(f.add(first, i), "%ld"), f.mul(k, DEPTH)))
-                    _write(f, at, f.mul(i, 64), _row_of_line(f, source, limits and (f"{LINES}", rest), 0))
-            else:
-                _tile(f, (side == LEFT) == (way == ACROSS), way, first, f.mul(k, DEPTH), at, limits)
+                    line = f.address(source, f.mul(i, "%ld"))
+                    halves = [_half_row(f, way, line, "%ld", 0, half, limits and (str(LINES), rest)) for half in (0, 1)]
+                    write(f, at, f.mul(i, 64), halves)
+                continue
+            squares = [[_half_row(f, way, source, "%ld", i, half, limits) for i in range(LINES)] for half in (0, 1)]
+            if (side == LEFT) == (way == ACROSS):
+                squares = [f.turned(square, f.target.vector) for square in squares]
+            for number, row_halves in enumerate(zip(*squares, strict=True)):
+                write(f, at, str(64 * number), row_halves)
 
 
-def _tile(f: Function, turned: bool, way: str, first: str, deep: str, at: str, limits: tuple[str, str] | None) -> None:
-    rows = []
-    for i in range(LINES):
-        if way == ALONG:
-            source = f.address("%X", f.add(f.mul(f.add(first, str(i)), "%ld"), deep))
-            rows.append(_row_of_line(f, source, limits, i))
-        else:
-            source = f.address("%X", f.add(f.mul(f.add(deep, str(i)), "%ld"), first))
-            rows.append(_row_of_pair(f, source, limits, i))
-    if turned:
-        _write_turned(f, at, rows)
-        return
-    for i, parts in enumerate(rows):
-        _write(f, at, str(64 * i), parts)
+def _half_row(f: Function, way: str, source: str, ld: str, i: int, half: int, limits: tuple[str, str] | None) -> str:
+    """16 numbers of a tile at `source`: of its i-th line, or, where lines lie across, of its i-th depth in that half.
 
-
-def _row_of_line(f: Function, source: str, limits: tuple[str, str] | None, i: int) -> list[str]:
-    """32 numbers of the i-th line, as 16 pairs, in parts. limits: how many lines there are, and how much depth."""
+    limits: how many lines there are, and how much depth.
+    """
     t = f.target
-    masks = ["", ""]
-    if limits is not None:
-        left, rest = limits
-        there = f.let(f"icmp sgt i64 {left}, {i}")
-        every = [f.lanes_below(rest), f.lanes_below(f.let(f"sub nsw i64 {rest}, {t.lanes}"))]
-        masks = [f.let(f"select i1 {there}, {t.bools} {m}, {t.bools} zeroinitializer") for m in every]
-    low = _parts(f, f.load(source, masks[0]))
-    high = _parts(f, f.load(f.address(source, str(t.lanes)), masks[1]))
-    return _side_by_side(f, low, high)
+    row, start = (i, half * LINES) if way == ALONG else (i + half * LINES, 0)
+    place = f.address(f.address(source, f.mul(ld, row)) if row else source, str(start))
+    if limits is None:
+        return f.load(place)
+    down, across = limits if way == ALONG else reversed(limits)
+    there = f.let(f"icmp sgt i64 {down}, {row}")
+    mask = f.lanes_below(f.let(f"sub nsw i64 {across}, {start}") if start else across)
+    return f.load(place, f.let(f"select i1 {there}, {t.bools} {mask}, {t.bools} zeroinitializer"))
 
 
-def _row_of_pair(f: Function, source: str, limits: tuple[str, str] | None, row: int) -> list[str]:
-    """Numbers `row` and row + 16 of the depth for each of 16 lines, in parts."""
-    t = f.target
-    halves = []
-    for i in range(2):
-        mask = ""
-        if limits is not None:
-            left, rest = limits
-            there = f.let(f"icmp sgt i64 {rest}, {row + LINES * i}")
-            mask = f.let(f"select i1 {there}, {t.bools} {f.lanes_below(left)}, {t.bools} zeroinitializer")
-        place = f.address(source, f.mul("%ld", LINES)) if i else source
-        halves.append(_parts(f, f.load(place, mask)))
-    return _side_by_side(f, *halves)
+Part = Callable[[], None]
+"""Writes some code, to be put between other code."""
 
 
-def _side_by_side(f: Function, low: list[str], high: list[str]) -> list[str]:
-    """Parts of two vectors, as `_parts` makes them, in the lower and upper halves of one."""
-    kind = f.target.integers
-    lower = [f.let(f"lshr {kind} {part}, {_SIXTEEN}") for part in low]
-    return [f.let(f"or {kind} {a}, {b}") for a, b in zip(lower, high, strict=True)]
+def _fetch(f: Function, source: str, ld: str, row: int) -> None:
+    """A row of a later tile, one by one: while many lines are on their way, tiles have to wait."""
+    f.prefetch(f.address(source, f.mul(ld, row)), write=False, near=False)
+
+
+def half_tile(f: Function, way: str, source: str, ld: str, at: str) -> list[Part]:
+    """Eight rows of a whole tile, of A where lines lie along, of B where they lie across."""
+
+    def part(i: int) -> Part:
+        def written() -> None:
+            halves = [_half_row(f, way, source, ld, i, half, None) for half in (0, 1)]
+            if way == ACROSS:
+                for row in (i, i + LINES):
+                    _fetch(f, source, ld, row + DEPTH)
+            write(f, at, str(64 * i), halves)
+
+        return written
+
+    return [part(i) for i in range(LINES // 2)]
+
+
+def turn_tile(f: Function, source: str, ld: str, at: str) -> list[Part]:
+    """Brings the numbers of a whole tile of A whose lines lie across to its place in memory, line after line.
+
+    Both halves of the depth lie there one after the other, where `divide_tile` finds them.
+    """
+
+    def turn(half: int, rows: list[str]) -> Part:
+        def written() -> None:
+            square = [_half_row(f, ACROSS, source, ld, i, half, None) for i in range(LINES)]
+            rows.extend(f.turned(square, f.target.vector))
+
+        return written
+
+    def store(half: int, rows: list[str], i: int) -> Part:
+        def written() -> None:
+            f.store(rows[i], f.byte(at, str(half * BYTES + 64 * i)))
+            if i % 2:
+                _fetch(f, source, ld, half * LINES // 2 + i // 2 + DEPTH)
+
+        return written
+
+    made: list[Part] = []
+    for half in (0, 1):
+        rows: list[str] = []
+        made += [turn(half, rows), *(store(half, rows, i) for i in range(LINES))]
+    return made
+
+
+def divide_tile(f: Function, source: str, ld: str, at: str) -> list[Part]:
+    """Divides what `turn_tile` has brought there into parts."""
+
+    def part(i: int) -> Part:
+        places = [f.byte(at, str(half * BYTES + 64 * i)) for half in (0, 1)]
+
+        def written() -> None:
+            write(f, at, str(64 * i), [f.load(place) for place in places])
+            _fetch(f, source, ld, i + LINES + DEPTH)
+
+        return written
+
+    return [part(i) for i in range(LINES)]
 
 
 def _parts(f: Function, x: str) -> list[str]:
@@ -166,15 +207,9 @@ def _parts(f: Function, x: str) -> list[str]:
     return found
 
 
-def _write(f: Function, at: str, row: str, parts: list[str]) -> None:
+def write(f: Function, at: str, row: str, halves: Sequence[str]) -> None:
+    """The parts of two vectors, in the lower and upper halves of lanes, to a row of a tile."""
     t = f.target
-    for i, part in enumerate(parts):
-        place = f.byte(at, f.add(row, str(i * BYTES)))
-        f.emit(f"store {t.integers} {part}, ptr {place}, align {t.size}")
-
-
-def _write_turned(f: Function, at: str, rows: list[list[str]]) -> None:
-    for part, square in enumerate(zip(*rows, strict=True)):
-        for i, row in enumerate(f.turned(list(square), f.target.integers)):
-            place = f.byte(at, str(part * BYTES + 64 * i))
-            f.emit(f"store {f.target.integers} {row}, ptr {place}, align {f.target.size}")
+    for i, (low, high) in enumerate(zip(*(_parts(f, half) for half in halves), strict=True)):
+        both = f.let(f"or {t.integers} {f.let(f'lshr {t.integers} {low}, {_SIXTEEN}')}, {high}")
+        f.emit(f"store {t.integers} {both}, ptr {f.byte(at, f.add(row, str(i * BYTES)))}, align {t.size}")

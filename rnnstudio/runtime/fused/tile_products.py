@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -15,12 +16,17 @@ from .ir import Target
 from .jobs import Jobs, Listener, address_of
 from .multiply import BY_TORCH, Groups, Multiply, Results
 from .repeated import Calling
+from .tile_ahead import COLUMNS_OF_B, NONE
 from .tile_chunks import JOB
 from .tile_machine import TileCode, tile_code
 from .tile_parts import ACROSS, ALONG, DEPTH, LINES, RIGHT, size, splitter_name
+from .tile_space import kind_of
 
 _SECOND_CACHE = 1 << 16
 """Of a long B so many numbers are laid out at a time, 0.4 MB, which stay in the second cache."""
+
+_CHUNK = 256
+"""Depth of a chunk at least, so that results are not read and written too often."""
 
 _COLUMNS = {ALONG: 48, ACROSS: 96}
 """With fewer columns of B, splitting A takes longer than what is gained; A across is turned besides."""
@@ -59,6 +65,10 @@ class _Matrix(NamedTuple):
     def row(self, number: int) -> int:
         """Its address."""
         return self.at + 4 * number * self.down
+
+    def some(self, first: int, last: int) -> _Matrix:
+        """These columns of it."""
+        return self._replace(at=self.at + 4 * first * self.right, columns=last - first)
 
 
 _Groups = list[tuple[_Matrix, list[tuple[_Matrix, _Matrix]]]]
@@ -184,8 +194,9 @@ class TileProducts:
             self._in_chunks(groups, outs, add)
             return
         laid = {b: self._laid_out(b) for b in _distinct(groups)}
+        places = {b: x.data_ptr() for b, x in laid.items()}
         for a, pairs in groups:
-            factors = _factors(self.jobs, laid, pairs, 0)
+            factors = _factors(self.jobs, places, pairs, 0)
             numbers = (a.at, a.line, a.rows, a.columns, address_of(factors), len(pairs), int(add))
             table = self.jobs.table(tiles.PRODUCT, numbers)
             shared = a.rows * a.columns * sum(b.columns for b, _ in pairs) >= _LEAST
@@ -194,18 +205,17 @@ class TileProducts:
 
     def _in_chunks(self, groups: _Groups, outs: list[list[Tensor]], add: bool) -> None:
         """Long products: see tile_chunks.py. The first part of the depth is added up in the results themselves."""
-        distinct = _distinct(groups)
-        depth, columns = groups[0][0].columns, sum(b.columns for b in distinct)
-        chunk = min(depth, max(4, _SECOND_CACHE // columns // DEPTH) * DEPTH)
+        depth = groups[0][0].columns
         threads = torch.get_num_threads()
         parts = max(1, min(threads, _PARTS, depth // _LEAST_DEPTH))
         shares = threads // parts
         cuts = [depth * i // parts // DEPTH * DEPTH for i in range(parts)] + [depth]
         more = [[[out.new_empty(out.shape) for out in some] for some in outs] for _ in range(parts - 1)]
         plans = [
-            _Plan(self._code, self.jobs, mine, distinct, (cuts[i], cuts[i + 1], chunk), (share, shares), add and i == 0)
+            _Plan(self._code, self.jobs, narrow, (cuts[i], cuts[i + 1]), (share, shares), add and i == 0)
             for i, mine in enumerate([groups, *(_into(groups, own) for own in more)])
             for share in range(shares)
+            for narrow in _narrow(mine)
         ]
         table = self.jobs.table("p" * len(plans), [address_of(plan.table) for plan in plans])
         self.jobs.put(self._code.jobs[JOB], table, len(plans), threads, plans)
@@ -226,37 +236,63 @@ class _Plan:
         code: TileCode,
         jobs: Jobs,
         groups: _Groups,
-        distinct: Sequence[_Matrix],
-        depth: tuple[int, int, int],
+        depth: tuple[int, int],
         share: tuple[int, int],
         add: bool,
     ) -> None:
-        laid = {b: _tiles(b.columns, depth[2]) for b in distinct}
+        distinct = _distinct(groups)
+        deep = _SECOND_CACHE // sum(b.columns for b in distinct) // DEPTH
+        chunk = min(depth[1], max(_CHUNK // DEPTH, deep) * DEPTH)
+        sizes = [size(b.columns, chunk) for b in distinct]
+        several = depth[1] - depth[0] > chunk
+        tiles_of_b = torch.empty(sum(sizes) * (2 if several else 1), dtype=torch.uint8)
+        starts = accumulate(sizes, initial=tiles_of_b.data_ptr())
+        laid = dict(zip(distinct, starts, strict=False))
         layouts: list[int] = []
         products: list[int] = []
         for b in distinct:
-            splitter = code.splitters[_TURNED[b.way]]
-            layouts.extend((splitter, b.at, b.line, b.columns, 4 * b.down, laid[b].data_ptr()))
+            way = _TURNED[b.way]
+            kind = COLUMNS_OF_B if way == ACROSS else NONE
+            layouts.extend((code.splitters[way], b.at, b.line, b.columns, 4 * b.down, laid[b], kind))
         factors: list[array[int]] = []
         for a, pairs in groups:
             blocks = -(-a.rows // LINES)
             first, last = (min(a.rows, blocks * i // share[1] * LINES) for i in (share[0], share[0] + 1))
             if first < last:
                 factors.append(_factors(jobs, laid, pairs, first))
-                sizes = last - first, 4 * a.right, address_of(factors[-1]), len(pairs)
-                products.extend((code.products[a.way], a.row(first), a.line, *sizes))
+                sizes_of_a = last - first, 4 * a.right, address_of(factors[-1]), len(pairs), kind_of(a.way)
+                products.extend((code.stages[a.way], a.row(first), a.line, *sizes_of_a))
         counts = len(laid), len(factors)
         tables = [
             jobs.table(tile_chunks.LAYOUT * counts[0], layouts),
             jobs.table(tile_chunks.PRODUCT * counts[1], products),
         ]
         at = [address_of(table) for table in tables]
-        self.table = jobs.table(tile_chunks.PLAN, (*depth, at[0], counts[0], at[1], counts[1], int(add)))
-        self._kept = laid, tables, factors
+        own = at[0], counts[0], at[1], counts[1], int(add), sum(sizes)
+        self.table = jobs.table(tile_chunks.PLAN, (*depth, chunk, *own))
+        self._kept = tiles_of_b, tables, factors
 
 
 def _distinct(groups: _Groups) -> list[_Matrix]:
     return list(dict.fromkeys(b for _, pairs in groups for b, _ in pairs))
+
+
+def _narrow(groups: _Groups) -> list[_Groups]:
+    """The same products, with no more columns of B's at a time than fit into the second cache for a chunk."""
+    distinct = _distinct(groups)
+    total = sum(b.columns for b in distinct)
+    windows = -(-total * _CHUNK // _SECOND_CACHE)
+    each = -(-total // (windows * 2 * LINES)) * 2 * LINES
+    starts = dict(zip(distinct, accumulate((b.columns for b in distinct), initial=0), strict=False))
+    made = []
+    for low in range(0, total, each):
+        inside = {b: (max(0, low - at), min(b.columns, low + each - at)) for b, at in starts.items()}
+        some = [
+            (a, [(b.some(*inside[b]), c.some(*inside[b])) for b, c in pairs if inside[b][0] < inside[b][1]])
+            for a, pairs in groups
+        ]
+        made.append([(a, pairs) for a, pairs in some if pairs])
+    return made
 
 
 def _into(groups: _Groups, outs: Sequence[Sequence[Tensor]]) -> _Groups:
@@ -273,10 +309,10 @@ def _tiles(columns: int, depth: int) -> Tensor:
 
 
 def _factors(
-    jobs: Jobs, laid: Mapping[_Matrix, Tensor], pairs: Sequence[tuple[_Matrix, _Matrix]], row: int
+    jobs: Jobs, laid: Mapping[_Matrix, int], pairs: Sequence[tuple[_Matrix, _Matrix]], row: int
 ) -> array[int]:
-    """Tiles of B, and C from a row on, as the unit's functions read them."""
-    numbers = [n for b, c in pairs for n in (laid[b].data_ptr(), c.columns, c.row(row), c.down)]
+    """Tiles of B, at these addresses, and C from a row on, as the unit's functions read them."""
+    numbers = [n for b, c in pairs for n in (laid[b], c.columns, c.row(row), c.down)]
     return jobs.table(tiles.FACTOR * len(pairs), numbers)
 
 

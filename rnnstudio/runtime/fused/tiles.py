@@ -4,47 +4,31 @@ The unit multiplies tiles of bfloat16 and adds up in float32. Every number is th
 six products of parts give the product to float32's accuracy, in half the time that vectors take. A sum with an infinite
 term is NaN here, and what is below 10⁻³³ loses digits: the unit knows no subnormal numbers.
 
-Accumulators are 2 × 2 tiles of C (32 rows, 32 columns), or 1 × 4 where there are 16 rows or less. At the edges of C
-they go through a buffer, so nothing outside of C is touched.
+At the edges of C results go through a buffer, so nothing outside of C is touched.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import jobs, tile_chunks
+from . import jobs, tile_ahead, tile_chunks
+from . import tile_space as space
 from .ir import Function, Target
 from .team import EACH_THE_WHOLE, team_code
-from .tile_parts import ACROSS, ALONG, BYTES, DEPTH, LEFT, LINES, PARTS, RIGHT, size, splitter_name, splitters
+from .tile_kernels import BLOCK, DECLARED, SHAPES, SQUARE, WIDE, configure, height, kernel_name, kernels
+from .tile_parts import ACROSS, ALONG, BYTES, DEPTH, LINES, RIGHT, splitter_name, splitters
 
 PRODUCTS = {way: f"rnn_tile_product_{way}" for way in (ALONG, ACROSS)}
 """Names of the products whose A lies along its rows, or across them (tile_parts.py)."""
 
-_ROWS, _DEEP = {ALONG: 128, ACROSS: 64}, 512
-"""A is split in parts of so many rows and such depth, on the stack: 0.4 MB, or 0.2 beside a long B's tiles
-(tile_chunks.py). Both stay in the second cache; with fewer rows a B that exceeds it is read more often."""
+STAGES = {way: f"rnn_tile_stages_{way}" for way in (ALONG, ACROSS)}
 
-_BLOCK = PARTS * BYTES
-_SQUARE, _WIDE = "square", "wide"
-_SHAPES = {_SQUARE: ((2, 2), (2, 1), (1, 2), (1, 1)), _WIDE: ((1, 4), (1, 3), (1, 2), (1, 1))}
-"""Tiles of C that one micro-kernel makes: down, across."""
+_LARGE = 1 << 18
+"""Numbers of B whose tiles, 1.6 MB, do not fit into the second cache beside others. They are read as seldom as can be:
+for space.ROWS rows of A at a time, their depth to and fro. Else for as few rows as a micro-kernel takes: so that most are laid out
+while others are multiplied, and stay in the first cache."""
 
-_LEFT, _RIGHT = (4, 5, 6), 7
-"""Registers for tiles of A and of B; 6 belongs to B in square products."""
-
-_TERMS = ((0, 2), (0, 1), (1, 1), (1, 0), (2, 0), (0, 0))
-"""Parts of A and of B that are multiplied, in this order whatever the shape: C does not depend on how rows are shared
-out. The largest come last."""
-
-_DECLARED = """
-declare void @llvm.x86.ldtilecfg(ptr)
-declare void @llvm.x86.tilerelease()
-declare void @llvm.x86.tilezero(i8)
-declare void @llvm.x86.tileloadd64(i8, ptr, i64)
-declare void @llvm.x86.tilestored64(i8, ptr, i64)
-declare void @llvm.x86.tdpbf16ps(i8, i8, i8)
-"""
-
+_FEW_ROWS = 32
 
 _LAYOUTS = {way: splitter_name(RIGHT, way) for way in (ALONG, ACROSS)}
 
@@ -70,13 +54,12 @@ def library(t: Target, *, team: bool) -> str:
 
     team: with entry points for all threads of OpenMP's team.
     """
-    kernels = [_kernel(t, kind, *shape).text() for kind, shapes in _SHAPES.items() for shape in shapes]
-    whole = [_product(t, way).text() for way in (ALONG, ACROSS)]
-    parts = [_configure(t).text(), *kernels, _carry(t).text(), _multiply(t).text(), *whole]
+    parts = [configure(t).text(), tile_ahead.code(t), kernels(t), _multiply(t).text()]
+    parts += [make(t, way).text() for way in (ALONG, ACROSS) for make in (_stages, _product)]
     parts += [_layout_range(t, way).text() for way in _LAYOUTS] + [_product_range(t, way).text() for way in PRODUCTS]
     parts += [tile_chunks.chunks(t).text(), _sums(t).text(), _copies(t).text(), jobs.all_jobs(t, team=team)]
     teams = team_code(EACH_THE_WHOLE, {jobs.TOGETHER: jobs.NAME}) if team else ""
-    return "\n".join([_DECLARED, splitters(t), *parts, teams])
+    return "\n".join([DECLARED, splitters(t), *parts, teams])
 
 
 def declared() -> str:
@@ -97,124 +80,6 @@ def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, 
     return f.text()
 
 
-def _height(f: Function, rows: str) -> tuple[str, str]:
-    """How many blocks of up to 16 rows there are, and the rows of a block: they are split evenly. rows > 0."""
-    blocks = f.let(f"sdiv i64 {f.add(rows, str(LINES - 1))}, {LINES}")
-    padded = f.let(f"sub nsw i64 {f.add(rows, blocks)}, 1")
-    return blocks, f.let(f"sdiv i64 {padded}, {blocks}")
-
-
-def _configure(t: Target) -> Function:
-    """@rnn_tile_configure(rows): tiles for products with so many rows of A and C, in blocks of even height."""
-    f = Function(t, "define internal void @rnn_tile_configure(i64 %rows) nounwind")
-    f.places.append("  %config = alloca [64 x i8], align 64")
-    blocks, high = _height(f, "%rows")
-    single = f.let(f"icmp eq i64 {blocks}, 1")
-    f.emit("call void @llvm.memset.p0.i64(ptr align 64 %config, i8 0, i64 64, i1 false)")
-    f.emit("store i8 1, ptr %config")
-    low = f.let(f"trunc i64 {high} to i8")
-    sixth = f.let(f"select i1 {single}, i8 {low}, i8 {LINES}")
-    for tile in range(8):
-        f.emit(f"store i16 64, ptr {f.byte('%config', str(16 + 2 * tile))}")
-        rows = str(LINES) if tile == _RIGHT else sixth if tile == _LEFT[2] else low
-        f.emit(f"store i8 {rows}, ptr {f.byte('%config', str(48 + tile))}")
-    f.emit("call void @llvm.x86.ldtilecfg(ptr %config)")
-    f.emit("ret void")
-    return f
-
-
-def _kernel_name(kind: str, down: int, across: int) -> str:
-    return f"rnn_tile_{kind}_{down}x{across}"
-
-
-def _kernel(t: Target, kind: str, down: int, across: int) -> Function:
-    """(A, B, from one block of A to the next, of B, tiles of depth, C, its bytes from row to row and to the next block
-    down, add).
-    """
-    args = "ptr %A, ptr %B, i64 %a_step, i64 %b_step, i64 %tiles, ptr %C, i64 %row, i64 %down, i1 %add"
-    f = Function(t, f"define internal void @{_kernel_name(kind, down, across)}({args}) noinline nounwind")
-    starts = [f.byte("%C", "%down") if m else "%C" for m in range(down)]
-    places = [f.byte(start, str(64 * n)) if n else start for start in starts for n in range(across)]
-    f.emit("br i1 %add, label %old, label %new")
-    for label, what in (("old", "tileloadd64(i8 {}, ptr {}, i64 %row)"), ("new", "tilezero(i8 {})")):
-        f.block(label)
-        for c, place in enumerate(places):
-            f.emit(f"call void @llvm.x86.{what.format(c, place)}")
-        f.emit("br label %ready")
-    f.block("ready")
-    f.places.append(f"  %awake = alloca {t.vector}, align 64")
-    f.emit(f"store volatile {t.vector} zeroinitializer, ptr %awake, align 64")
-    with f.loop("0", "%tiles") as k:
-        _stay_awake(f)
-        at = f.mul(k, _BLOCK)
-        a = [f.byte("%A", f.add(at, "%a_step") if m else at) for m in range(down)]
-        b = [f.byte("%B", f.add(at, f.mul("%b_step", n)) if n else at) for n in range(across)]
-        if kind == _WIDE:
-            _wide(f, a[0], b)
-        else:
-            _square(f, a, b)
-    for c, place in enumerate(places):
-        f.emit(f"call void @llvm.x86.tilestored64(i8 {c}, ptr {place}, i64 %row)")
-    f.emit("ret void")
-    return f
-
-
-def _stay_awake(f: Function) -> None:
-    """One sum of whole vectors of numbers. After some 2000 cycles without any, the next tile to be stored waits for
-    about 1000 (measured: a fifth of the time at a depth of 256; neither whole numbers nor shorter vectors help).
-    """
-    kind = f.target.vector
-    value = f.let(f"load volatile {kind}, ptr %awake, align 64")
-    f.emit(f"store volatile {kind} {f.op('fadd', value, value)}, ptr %awake, align 64")
-
-
-def _load(f: Function, tile: int, base: str, part: int) -> None:
-    place = f.byte(base, str(part * BYTES)) if part else base
-    f.emit(f"call void @llvm.x86.tileloadd64(i8 {tile}, ptr {place}, i64 64)")
-
-
-def _square(f: Function, a: list[str], b: list[str]) -> None:
-    """Up to 2 × 2 tiles. Each is loaded as seldom as eight registers allow."""
-    left, right = _LEFT[:2], (_RIGHT, _LEFT[2])
-    held: dict[tuple[str, int], int] = {}
-    for i, j in _TERMS:
-        for side, bases, registers, part in (("a", a, left, i), ("b", b, right, j)):
-            for n, base in enumerate(bases):
-                if held.get((side, n)) != part:
-                    _load(f, registers[n], base, part)
-                    held[side, n] = part
-        for m in range(len(a)):
-            for n in range(len(b)):
-                f.emit(f"call void @llvm.x86.tdpbf16ps(i8 {m * len(b) + n}, i8 {left[m]}, i8 {right[n]})")
-
-
-def _wide(f: Function, a: str, b: list[str]) -> None:
-    """1 × up to 4 tiles: all parts of A are held."""
-    for part, tile in enumerate(_LEFT):
-        _load(f, tile, a, part)
-    for j in range(PARTS - 1, -1, -1):
-        for n, base in enumerate(b):
-            _load(f, _RIGHT, base, j)
-            for i in (i for i, other in _TERMS if other == j):
-                f.emit(f"call void @llvm.x86.tdpbf16ps(i8 {n}, i8 {_LEFT[i]}, i8 {_RIGHT})")
-
-
-def _carry(t: Target) -> Function:
-    """@rnn_tile_carry(results, C, ldc, rows, columns left, row length of the results, add): results to C, or added."""
-    args = "ptr %out, ptr %C, i64 %ldc, i64 %rows, i64 %columns, i64 %width, i1 %add"
-    f = Function(t, f"define internal void @rnn_tile_carry({args}) noinline nounwind")
-    stop = f.least("%columns", "%width")
-    with f.loop("0", stop, str(LINES)) as j:
-        mask = f.lanes_below(f.let(f"sub nsw i64 {stop}, {j}"))
-        old = f.let(f"select i1 %add, {t.bools} {mask}, {t.bools} zeroinitializer")
-        with f.loop("0", "%rows") as r:
-            place = f.address("%C", f.add(f.mul(r, "%ldc"), j))
-            new = f.load(f.address("%out", f.add(f.mul(r, "%width"), j)))
-            f.store(f.op("fadd", new, f.load(place, old)), place, mask)
-    f.emit("ret void")
-    return f
-
-
 def _either_way(f: Function, count: str, stop: str, step: int, back: str) -> str:
     """The index of a loop 0, step … below stop, which goes down from the last one when `back` is true.
 
@@ -225,20 +90,19 @@ def _either_way(f: Function, count: str, stop: str, step: int, back: str) -> str
 
 
 def _multiply(t: Target) -> Function:
-    """@rnn_tile_multiply(A, B, rows, columns, tiles of depth, from block to block of B, C, ldc, add, back): in tiles.
-
-    The unit is set up for these rows, whose blocks are of even height.
+    """@rnn_tile_multiply(A, B, rows, columns, tiles of depth, from block to block of B, C, ldc, add, back, space): in
+    tiles. The unit is set up for these rows, whose blocks are of even height.
     """
     args = "ptr %A, ptr %B, i64 %rows, i64 %columns, i64 %tiles, i64 %b_step, ptr %C, i64 %ldc, i1 %add, i1 %back"
-    f = Function(t, f"define internal void @rnn_tile_multiply({args}) noinline nounwind")
+    f = Function(t, f"define internal void @rnn_tile_multiply({args}, ptr %space) noinline nounwind")
     f.places.append(f"  %out = alloca [{4 * BYTES} x i8], align 64")
-    blocks, high = _height(f, "%rows")
-    a_step = f.mul("%tiles", _BLOCK)
+    blocks, high = height(f, "%rows")
+    a_step = f.mul("%tiles", BLOCK)
     across = f.let(f"sdiv i64 {f.add('%columns', str(LINES - 1))}, {LINES}")
     single = f.let(f"icmp eq i64 {blocks}, 1")
     several = f.let(f"xor i1 {single}, true")
-    for kind, when in ((_WIDE, single), (_SQUARE, several)):
-        most = _SHAPES[kind][0][1]
+    for kind, when in ((WIDE, single), (SQUARE, several)):
+        most = SHAPES[kind][0][1]
         with f.when(when), f.loop("0", across, str(most)) as count:
             n = _either_way(f, count, across, most, "%back")
             b = f.byte("%B", f.mul(n, "%b_step"))
@@ -249,7 +113,7 @@ def _multiply(t: Target) -> Function:
                 down = f.least(f.let(f"sub nsw i64 {blocks}, {m}"), "2")
                 a = f.byte("%A", f.mul(m, a_step))
                 first = f.mul(m, high)
-                for shape in _SHAPES[kind]:
+                for shape in SHAPES[kind]:
                     tall = f.let(f"icmp eq i64 {down}, {shape[0]}")
                     fits = f.let(f"and i1 {tall}, {f.let(f'icmp eq i64 {left}, {shape[1]}')}")
                     with f.when(fits):
@@ -270,9 +134,17 @@ class _Kernel:
     a_step: str
 
     def call(self, f: Function, c: str, row: str, down: str, add: str) -> None:
-        name = _kernel_name(self.kind, self.down, self.across)
         factors = f"ptr {self.a}, ptr {self.b}, i64 {self.a_step}, i64 %b_step, i64 %tiles"
-        f.emit(f"call void @{name}({factors}, ptr {c}, i64 {row}, i64 {down}, i1 {add})")
+        if (self.kind, self.down, self.across) != (SQUARE, 2, 2):
+            name = kernel_name(self.kind, self.down, self.across)
+            f.emit(f"call void @{name}({factors}, ptr {c}, i64 {row}, i64 {down}, i1 {add}, ptr null)")
+            return
+        work, ahead = space.next_work(f)
+        for known in (tile_ahead.NONE, *tile_ahead.KINDS):
+            with f.when(f.let(f"icmp eq i64 {ahead}, {known}")):
+                name = kernel_name(self.kind, self.down, self.across, known)
+                own = f"ptr {c}, i64 {row}, i64 {down}, i1 {add}, ptr {work}"
+                f.emit(f"call void @{name}({factors}, {own})")
 
 
 def _tiles_of_c(f: Function, kernel: _Kernel, c: str, first: str, high: str, columns: str) -> None:
@@ -281,11 +153,12 @@ def _tiles_of_c(f: Function, kernel: _Kernel, c: str, first: str, high: str, col
     below = f.add(first, f.mul(high, kernel.down))
     inside = f.let(f"icmp sle i64 {below}, %rows")
     whole = f.let(f"and i1 {inside}, {f.let(f'icmp sge i64 {columns}, {kernel.across * LINES}')}")
-    with f.when(whole):
-        row = f.mul("%ldc", f.target.size)
-        kernel.call(f, start, row, f.mul(row, high), "%add")
+    far = f.mul("%ldc", f.target.size)
+    row = f.let(f"select i1 {whole}, i64 {far}, i64 {64 * kernel.across}")
+    down = f.let(f"select i1 {whole}, i64 {f.mul(far, high)}, i64 {BYTES * kernel.across}")
+    add = f.let(f"select i1 {whole}, i1 %add, i1 false")
+    kernel.call(f, f.let(f"select i1 {whole}, ptr {start}, ptr %out"), row, down, add)
     with f.when(f.let(f"xor i1 {whole}, true")):
-        kernel.call(f, "%out", str(64 * kernel.across), str(BYTES * kernel.across), "false")
         for m in range(kernel.down):
             top = f.add(first, f.mul(high, m)) if m else first
             rows = f.least(f.let(f"sub nsw i64 %rows, {top}"), high)
@@ -303,35 +176,64 @@ def _product(t: Target, way: str) -> Function:
     """
     args = "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first, i1 %add, i1 %back"
     f = Function(t, f"define void @{PRODUCTS[way]}({args}) nounwind")
-    f.places.append(f"  %tiles = alloca [{size(_ROWS[way], _DEEP)} x i8], align 64")
-    b_step = f.mul(f.let(f"sdiv i64 {f.add('%depth', str(DEPTH - 1))}, {DEPTH}"), _BLOCK)
-    with f.loop("0", "%rows", str(_ROWS[way])) as r:
-        rows = f.least(f.let(f"sub nsw i64 %rows, {r}"), str(_ROWS[way]))
+    own, large = space.room(f), _is_large(f, "%depth", "%factors", "%count")
+    sizes = "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first"
+    f.emit(f"call void @{STAGES[way]}({sizes}, i1 %add, i1 %back, i1 {large}, i64 0, ptr {own})")
+    f.emit("ret void")
+    return f
+
+
+def _stages(t: Target, way: str) -> Function:
+    """@rnn_tile_stages_…(as _product, whether B's tiles are many, bytes from those given to those meant, space): some
+    of A's rows, and of their depth, at a time, while what comes next is laid out.
+    """
+    args = "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first, i1 %add, i1 %back"
+    f = Function(t, f"define void @{STAGES[way]}({args}, i1 %large, i64 %shift, ptr %space) nounwind")
+    b_step = f.mul(f.let(f"sdiv i64 {f.add('%depth', str(DEPTH - 1))}, {DEPTH}"), BLOCK)
+    most = f.let(f"select i1 %large, i64 {space.ROWS}, i64 {_FEW_ROWS}")
+    with f.loop("0", "%rows", most) as r:
+        rows = f.least(f.let(f"sub nsw i64 %rows, {r}"), most)
         f.emit(f"call void @rnn_tile_configure(i64 {rows})")
-        _, high = _height(f, rows)
+        _, high = height(f, rows)
         below = f.add("%first", r)
-        odd = f.let(f"trunc i64 {f.let(f'sdiv i64 {r}, {_ROWS[way]}')} to i1")
+        odd = f.let(f"trunc i64 {f.let(f'sdiv i64 {below}, {most}')} to i1")
         back = f.let(f"xor i1 %back, {odd}")
-        with f.loop("0", "%depth", str(_DEEP)) as begun:
-            k = _either_way(f, begun, "%depth", _DEEP, back)
-            deep = f.least(f.let(f"sub nsw i64 %depth, {k}"), str(_DEEP))
+        deep_back = f.let(f"and i1 %large, {back}")
+        with f.loop("0", "%depth", str(space.DEEP)) as begun:
+            k = _either_way(f, begun, "%depth", space.DEEP, deep_back)
+            deep = f.least(f.let(f"sub nsw i64 %depth, {k}"), str(space.DEEP))
             at = f.add(f.mul(r, "%lda"), k) if way == ALONG else f.add(f.mul(k, "%lda"), r)
-            sizes = f"i64 {rows}, i64 {deep}, i64 {high}"
-            name = splitter_name(LEFT, way)
-            f.emit(f"call void @{name}(ptr {f.address('%A', at)}, i64 %lda, {sizes}, ptr %tiles)")
+            tiles = space.laid_out(f, way, f.address("%A", at), rows, deep, high)
+            last = f.let(f"icmp sge i64 {f.add(begun, str(space.DEEP))}, %depth")
+            further = f.add(k, f.let(f"select i1 {deep_back}, i64 {-space.DEEP}, i64 {space.DEEP}"))
+            first_deep = f.let(f"select i1 %large, i64 {k}, i64 0")  # to and fro, or always from the beginning
+            row = f.let(f"select i1 {last}, i64 {f.add(r, most)}, i64 {r}")
+            space.begin_next(f, way, row, f.let(f"select i1 {last}, i64 {first_deep}, i64 {further}"), most)
             count = f.let(f"sdiv i64 {f.add(deep, str(DEPTH - 1))}, {DEPTH}")
             more = f.let(f"or i1 %add, {f.let(f'icmp sgt i64 {begun}, 0')}")
             with f.loop("0", "%count") as i:
                 factor = f.let(f"getelementptr [{len(FACTOR)} x i64], ptr %factors, i64 {i}", "p")
                 whole, columns, c, ldc = f.numbers(factor, FACTOR)
-                b = f.byte(whole, f.mul(k, _BLOCK // DEPTH))
+                b = f.byte(whole, f.add(f.mul(k, BLOCK // DEPTH), "%shift"))
                 tall = f"i64 {rows}, i64 {columns}, i64 {count}, i64 {b_step}"
                 own = f.address(c, f.mul(below, ldc))
-                where = f"ptr {own}, i64 {ldc}, i1 {more}, i1 {back}"
-                f.emit(f"call void @rnn_tile_multiply(ptr %tiles, ptr {b}, {tall}, {where})")
+                where = f"ptr {own}, i64 {ldc}, i1 {more}, i1 {back}, ptr %space"
+                f.emit(f"call void @rnn_tile_multiply(ptr {tiles}, ptr {b}, {tall}, {where})")
         f.emit("call void @llvm.x86.tilerelease()")
     f.emit("ret void")
     return f
+
+
+def _is_large(f: Function, depth: str, factors: str, count: str) -> str:
+    """Whether the tiles of all these factors do not fit into the second cache."""
+    f.places.append("  %total = alloca i64, align 8")
+    f.emit("store i64 0, ptr %total, align 8")
+    with f.loop("0", count) as i:
+        factor = f.let(f"getelementptr [{len(FACTOR)} x i64], ptr {factors}, i64 {i}", "p")
+        _, columns, *_ = f.numbers(factor, FACTOR)
+        f.emit(f"store i64 {f.add(f.let('load i64, ptr %total, align 8'), columns)}, ptr %total, align 8")
+    numbers = f.mul(f.let("load i64, ptr %total, align 8"), depth)
+    return f.let(f"icmp sgt i64 {numbers}, {_LARGE}")
 
 
 def _layout_range(t: Target, way: str) -> Function:
@@ -340,7 +242,7 @@ def _layout_range(t: Target, way: str) -> Function:
     first = f.mul("%from", LINES)
     lines = f.least(f.let(f"sub nsw i64 {columns}, {first}"), f.mul(f.let("sub nsw i64 %to, %from"), LINES))
     own = f.address(x, f.mul(first, ld) if way == ALONG else first)
-    block = f.mul(f.let(f"sdiv i64 {f.add(depth, str(DEPTH - 1))}, {DEPTH}"), _BLOCK)
+    block = f.mul(f.let(f"sdiv i64 {f.add(depth, str(DEPTH - 1))}, {DEPTH}"), BLOCK)
     target = f.byte(out, f.mul("%from", block))
     sizes = f"i64 {lines}, i64 {depth}, i64 {LINES}"
     f.emit(f"call void @{_LAYOUTS[way]}(ptr {own}, i64 {ld}, {sizes}, ptr {target})")
@@ -351,13 +253,20 @@ def _layout_range(t: Target, way: str) -> Function:
 def _product_range(t: Target, way: str) -> Function:
     f = Function(t, f"define void @{PRODUCTS[way]}_range({_RANGE}) nounwind")
     a, lda, rows, depth, factors, count, add = f.numbers("%table", PRODUCT)
-    first = f.mul("%from", LINES)
-    lines = f.least(f.let(f"sub nsw i64 {rows}, {first}"), f.mul(f.let("sub nsw i64 %to, %from"), LINES))
+    first, last = (f.mul(block, LINES) for block in ("%from", "%to"))
+    if way == ALONG:  # large ones in whole stages, so that sums do not depend on how rows are shared out
+        large = _is_large(f, depth, factors, count)
+        first, last = (f.let(f"select i1 {large}, i64 {_whole_stages(f, n)}, i64 {n}") for n in (first, last))
+    lines = f.let(f"sub nsw i64 {f.least(rows, last)}, {first}")
     own = f.address(a, f.mul(first, lda) if way == ALONG else first)
     sizes = f"i64 {lines}, i64 {depth}, ptr {factors}, i64 {count}, i64 {first}"
     f.emit(f"call void @{PRODUCTS[way]}(ptr {own}, i64 {lda}, {sizes}, i1 {add}, i1 false)")
     f.emit("ret void")
     return f
+
+
+def _whole_stages(f: Function, rows: str) -> str:
+    return f.mul(f.let(f"sdiv i64 {f.add(rows, str(space.ROWS - 1))}, {space.ROWS}"), space.ROWS)
 
 
 def _sums(t: Target) -> Function:

@@ -47,8 +47,8 @@ def guarded_tiles(guard: Guarded, laid: Tensor) -> Tensor:
 
 
 @needs_unit
-@pytest.mark.parametrize("columns", [*WIDTHS, 16, 33])
-@pytest.mark.parametrize("depth", [1, 31, 32, 65, 513])
+@pytest.mark.parametrize("columns", [*WIDTHS, 16, 33, 160])
+@pytest.mark.parametrize("depth", [1, 31, 32, 65, 513, 1152])
 def test_products(columns: int, depth: int) -> None:
     call = ctypes.CFUNCTYPE(
         None, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_bool] * 2
@@ -117,7 +117,10 @@ def test_products_over_all_steps(threads: int) -> None:
     multiply = TileProducts(unit())
     one = multiply
     try:
-        for rows, depth, columns in ((300, 70, 130), (64, 3000, 200), (17, 300, 100), (5, 5, 5), (1, 1, 300)):
+        for rows, depth, columns in (
+            *((300, 70, 130), (64, 3000, 200), (17, 300, 100), (5, 5, 5), (1, 1, 300)),
+            *((160, 1344, 352), (96, 768, 544)),
+        ):
             x, w = torch.randn(rows, depth, generator=g), torch.randn(columns, depth, generator=g)
             bias, old = torch.randn(columns, generator=g), torch.randn(rows, columns, generator=g)
             tall = x.t().contiguous().t()
