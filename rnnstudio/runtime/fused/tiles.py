@@ -24,9 +24,9 @@ PRODUCTS = {way: f"rnn_tile_product_{way}" for way in (ALONG, ACROSS)}
 STAGES = {way: f"rnn_tile_stages_{way}" for way in (ALONG, ACROSS)}
 
 _LARGE = 1 << 18
-"""Numbers of B whose tiles, 1.6 MB, do not fit into the second cache beside others. They are read as seldom as can be:
-for space.ROWS rows of A at a time, their depth to and fro. Else for as few rows as a micro-kernel takes: so that most are laid out
-while others are multiplied, and stay in the first cache."""
+"""Numbers of a weight whose tiles, 1.6 MB, do not fit into the second cache beside others. A loop reads them as seldom
+as can be: for space.ROWS rows of A at a time, their depth to and fro. Else for as few rows as a micro-kernel takes: so
+that most are laid out while others are multiplied, and stay in the first cache."""
 
 _FEW_ROWS = 32
 
@@ -196,7 +196,7 @@ def _stages(t: Target, way: str) -> Function:
         f.emit(f"call void @rnn_tile_configure(i64 {rows})")
         _, high = height(f, rows)
         below = f.add("%first", r)
-        odd = f.let(f"trunc i64 {f.let(f'sdiv i64 {below}, {most}')} to i1")
+        odd = f.let(f"trunc i64 {f.let(f'sdiv i64 {r}, {most}')} to i1")
         back = f.let(f"xor i1 %back, {odd}")
         deep_back = f.let(f"and i1 %large, {back}")
         with f.loop("0", "%depth", str(space.DEEP)) as begun:
@@ -253,20 +253,13 @@ def _layout_range(t: Target, way: str) -> Function:
 def _product_range(t: Target, way: str) -> Function:
     f = Function(t, f"define void @{PRODUCTS[way]}_range({_RANGE}) nounwind")
     a, lda, rows, depth, factors, count, add = f.numbers("%table", PRODUCT)
-    first, last = (f.mul(block, LINES) for block in ("%from", "%to"))
-    if way == ALONG:  # large ones in whole stages, so that sums do not depend on how rows are shared out
-        large = _is_large(f, depth, factors, count)
-        first, last = (f.let(f"select i1 {large}, i64 {_whole_stages(f, n)}, i64 {n}") for n in (first, last))
-    lines = f.let(f"sub nsw i64 {f.least(rows, last)}, {first}")
+    first = f.mul("%from", LINES)
+    lines = f.least(f.let(f"sub nsw i64 {rows}, {first}"), f.mul(f.let("sub nsw i64 %to, %from"), LINES))
     own = f.address(a, f.mul(first, lda) if way == ALONG else first)
-    sizes = f"i64 {lines}, i64 {depth}, ptr {factors}, i64 {count}, i64 {first}"
-    f.emit(f"call void @{PRODUCTS[way]}(ptr {own}, i64 {lda}, {sizes}, i1 {add}, i1 false)")
+    sizes = f"ptr {own}, i64 {lda}, i64 {lines}, i64 {depth}, ptr {factors}, i64 {count}, i64 {first}"
+    f.emit(f"call void @{STAGES[way]}({sizes}, i1 {add}, i1 false, i1 false, i64 0, ptr {space.room(f)})")
     f.emit("ret void")
     return f
-
-
-def _whole_stages(f: Function, rows: str) -> str:
-    return f.mul(f.let(f"sdiv i64 {f.add(rows, str(space.ROWS - 1))}, {space.ROWS}"), space.ROWS)
 
 
 def _sums(t: Target) -> Function:
