@@ -14,7 +14,7 @@ from .ir import Target, declarations
 from .jit import Code, compile_ir, host, openmp
 from .jobs import Calls, Jobs, Listener
 from .team import TEAM
-from .tile_parts import ACROSS, ALONG, LINES, RIGHT, splitter_name
+from .tile_parts import ACROSS, ALONG, LEFT, LINES, RIGHT, splitter_name
 
 _SYSCALL, _ASK, _TILE_DATA = 158, 0x1023, 18
 """arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA): Linux saves the unit's registers for processes that ask."""
@@ -36,13 +36,12 @@ def matrix_unit() -> Target | str:
 
 @dataclass(frozen=True)
 class TileCode:
-    """Compiled once for all loops. symbols: what loops call. splitters, stages: addresses by the way of B's lines, or
-    A's. jobs: addresses by name.
+    """Compiled once for all loops. symbols: what loops call. splitters: addresses by side and the way of lines. jobs:
+    addresses by name.
     """
 
     symbols: dict[str, int]
-    splitters: dict[str, int]
-    stages: dict[str, int]
+    splitters: dict[tuple[str, str], int]
     jobs: dict[str, int]
     calls: Calls
     code: Code
@@ -57,12 +56,10 @@ def tile_code(target: Target) -> TileCode:
     openmp_there = openmp()
     text = declarations(target) + tiles.library(target, team=bool(openmp_there))
     code = compile_ir(text, target, openmp_there)
-    splitters = {way: code.address(splitter_name(RIGHT, way)) for way in (ALONG, ACROSS)}
-    product = tiles.PRODUCTS[ALONG]
+    sides = [(side, way) for side in (LEFT, RIGHT) for way in (ALONG, ACROSS)]
     return TileCode(
-        symbols={product: code.address(product)},
-        splitters=splitters,
-        stages={way: code.address(tiles.STAGES[way]) for way in (ALONG, ACROSS)},
+        symbols={tiles.PRODUCT_OF_TILES: code.address(tiles.PRODUCT_OF_TILES)},
+        splitters={side: code.address(splitter_name(*side)) for side in sides},
         jobs={name: code.address(name) for name in tiles.JOBS},
         calls=Calls(
             alone=code.function(jobs.NAME, jobs.EACH),

@@ -11,16 +11,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from . import tile_chunks, tiles
+from . import tile_chunks, tile_space, tiles
 from .ir import Target
 from .jobs import Jobs, Listener, address_of
 from .multiply import BY_TORCH, Groups, Multiply, Results
 from .repeated import Calling
-from .tile_ahead import COLUMNS_OF_B, NONE
+from .tile_ahead import COLUMNS_OF_A, COLUMNS_OF_B, NONE, ROWS_OF_A
 from .tile_chunks import JOB
 from .tile_machine import TileCode, tile_code
-from .tile_parts import ACROSS, ALONG, DEPTH, LINES, RIGHT, size, splitter_name
-from .tile_space import kind_of
+from .tile_parts import ACROSS, ALONG, DEPTH, LEFT, LINES, RIGHT, size, splitter_name
 
 _SECOND_CACHE = 1 << 16
 """Of a long B so many numbers are laid out at a time, 0.4 MB, which stay in the second cache."""
@@ -66,9 +65,9 @@ class _Matrix(NamedTuple):
         """Numbers from line to line, or from depth to depth: whichever do not lie side by side."""
         return max(self.down, self.right)
 
-    def row(self, number: int) -> int:
-        """Its address."""
-        return self.at + 4 * number * self.down
+    def lines(self, first: int, last: int) -> _Matrix:
+        """These rows of it."""
+        return self._replace(at=self.at + 4 * first * self.down, rows=last - first)
 
     def some(self, first: int, last: int) -> _Matrix:
         """These columns of it."""
@@ -201,11 +200,11 @@ class TileProducts:
             laid = {b: self._laid_out(b) for b in _distinct(window)}
             places = {b: x.data_ptr() for b, x in laid.items()}
             for a, pairs in window:
-                factors = _factors(self.jobs, places, pairs, 0)
+                factors = _factors(self.jobs, places, pairs)
                 numbers = (a.at, a.line, a.rows, a.columns, address_of(factors), len(pairs), int(add))
                 table = self.jobs.table(tiles.PRODUCT, numbers)
                 shared = a.rows * a.columns * sum(b.columns for b, _ in pairs) >= _LEAST
-                job = self._code.jobs[tiles.PRODUCTS[a.way] + "_range"]
+                job = self._code.jobs[f"{tiles.PRODUCT_OF_TILES}_range"]
                 threads = torch.get_num_threads() if shared else 1
                 self.jobs.put(job, table, -(-a.rows // LINES), threads, (factors, laid))
 
@@ -214,14 +213,12 @@ class TileProducts:
         depth = groups[0][0].columns
         threads = torch.get_num_threads()
         parts = max(1, min(threads, _PARTS, depth // _LEAST_DEPTH))
-        shares = threads // parts
         cuts = [depth * i // parts // DEPTH * DEPTH for i in range(parts)] + [depth]
         more = [[[out.new_empty(out.shape) for out in some] for some in outs] for _ in range(parts - 1)]
         plans = [
-            _Plan(self._code, self.jobs, narrow, (cuts[i], cuts[i + 1]), (share, shares), add and i == 0)
+            _Plan(self._code, self.jobs, a, pairs, (cuts[i], cuts[i + 1]), add and i == 0)
             for i, mine in enumerate([groups, *(_into(groups, own) for own in more)])
-            for share in range(shares)
-            for narrow in _narrow(mine, _SECOND_CACHE // _CHUNK)
+            for a, pairs in _windows(mine, threads // parts)
         ]
         table = self.jobs.table("p" * len(plans), [address_of(plan.table) for plan in plans])
         self.jobs.put(self._code.jobs[JOB], table, len(plans), threads, plans)
@@ -235,48 +232,43 @@ class TileProducts:
 
 
 class _Plan:
-    """One thread's work: a part of the depth, and a share of the rows of every product. Keeps what its table names."""
+    """One thread's work: a part of the depth for some lines of A. Keeps what its table names."""
 
     def __init__(
         self,
         code: TileCode,
         jobs: Jobs,
-        groups: _Groups,
+        a: _Matrix,
+        pairs: list[tuple[_Matrix, _Matrix]],
         depth: tuple[int, int],
-        share: tuple[int, int],
         add: bool,
     ) -> None:
-        distinct = _distinct(groups)
-        deep = _SECOND_CACHE // sum(b.columns for b in distinct) // DEPTH
-        chunk = min(depth[1], max(_CHUNK // DEPTH, deep) * DEPTH)
-        sizes = [size(b.columns, chunk) for b in distinct]
-        several = depth[1] - depth[0] > chunk
-        tiles_of_b = torch.empty(sum(sizes) * (2 if several else 1), dtype=torch.uint8)
-        starts = accumulate(sizes, initial=tiles_of_b.data_ptr())
-        laid = dict(zip(distinct, starts, strict=False))
-        layouts: list[int] = []
+        chunk = min(depth[1], tile_space.DEEP, max(_CHUNK, _SECOND_CACHE // a.rows // DEPTH * DEPTH))
+        half = size(a.rows, chunk)
+        made = torch.empty(half * 2, dtype=torch.uint8)
         products: list[int] = []
-        for b in distinct:
+        for b, c in pairs:
             way = _TURNED[b.way]
             kind = COLUMNS_OF_B if way == ACROSS else NONE
-            layouts.extend((code.splitters[way], b.at, b.line, b.columns, 4 * b.down, laid[b], kind))
-        factors: list[array[int]] = []
-        for a, pairs in groups:
-            blocks = -(-a.rows // LINES)
-            first, last = (min(a.rows, blocks * i // share[1] * LINES) for i in (share[0], share[0] + 1))
-            if first < last:
-                factors.append(_factors(jobs, laid, pairs, first))
-                sizes_of_a = last - first, 4 * a.right, address_of(factors[-1]), len(pairs), kind_of(a.way)
-                products.extend((code.stages[a.way], a.row(first), a.line, *sizes_of_a))
-        counts = len(laid), len(factors)
-        tables = [
-            jobs.table(tile_chunks.LAYOUT * counts[0], layouts),
-            jobs.table(tile_chunks.PRODUCT * counts[1], products),
-        ]
-        at = [address_of(table) for table in tables]
-        own = at[0], counts[0], at[1], counts[1], int(add), sum(sizes)
-        self.table = jobs.table(tile_chunks.PLAN, (*depth, chunk, *own))
-        self._kept = tiles_of_b, tables, factors
+            products.extend((code.splitters[RIGHT, way], b.at, b.line, b.columns, 4 * b.down, kind, c.at, c.down))
+        table = jobs.table(tile_chunks.PRODUCT * len(pairs), products)
+        kind = ROWS_OF_A if a.way == ALONG else COLUMNS_OF_A
+        left = code.splitters[LEFT, a.way], a.at, a.line, a.rows, 4 * a.right, kind
+        rest = made.data_ptr(), half, address_of(table), len(pairs), int(add)
+        self.table = jobs.table(tile_chunks.PLAN, (*depth, chunk, *left, *rest))
+        self._kept = made, table
+
+
+def _windows(groups: _Groups, shares: int) -> _Groups:
+    """The same products, with no more lines of A at a time than fit into the second cache, for so many threads."""
+    made: _Groups = []
+    for a, pairs in groups:
+        count = max(shares, -(-a.rows * _CHUNK // _SECOND_CACHE))
+        each = -(-a.rows // (count * 2 * LINES)) * 2 * LINES
+        for first in range(0, a.rows, each):
+            last = min(first + each, a.rows)
+            made.append((a.lines(first, last), [(b, c.lines(first, last)) for b, c in pairs]))
+    return made
 
 
 def _distinct(groups: _Groups) -> list[_Matrix]:
@@ -316,10 +308,10 @@ def _tiles(columns: int, depth: int) -> Tensor:
 
 
 def _factors(
-    jobs: Jobs, laid: Mapping[_Matrix, int], pairs: Sequence[tuple[_Matrix, _Matrix]], row: int
+    jobs: Jobs, laid: Mapping[_Matrix, int], pairs: Sequence[tuple[_Matrix, _Matrix]]
 ) -> array[int]:
-    """Tiles of B, at these addresses, and C from a row on, as the unit's functions read them."""
-    numbers = [n for b, c in pairs for n in (laid[b], c.columns, c.row(row), c.down)]
+    """Tiles of B, at these addresses, and C, as the unit's functions read them."""
+    numbers = [n for b, c in pairs for n in (laid[b], c.columns, c.at, c.down)]
     return jobs.table(tiles.FACTOR * len(pairs), numbers)
 
 

@@ -15,13 +15,12 @@ from . import jobs, tile_ahead, tile_chunks
 from . import tile_space as space
 from .ir import Function, Target
 from .team import EACH_THE_WHOLE, team_code
+from .tile_ahead import ROWS_OF_A
 from .tile_kernels import BLOCK, DECLARED, SHAPES, SQUARE, WIDE, configure, height, kernel_name, kernels
-from .tile_parts import ACROSS, ALONG, BYTES, DEPTH, LINES, RIGHT, splitter_name, splitters
+from .tile_parts import ACROSS, ALONG, BYTES, DEPTH, LEFT, LINES, RIGHT, splitter_name, splitters
 
-PRODUCTS = {way: f"rnn_tile_product_{way}" for way in (ALONG, ACROSS)}
-"""Names of the products whose A lies along its rows, or across them (tile_parts.py)."""
-
-STAGES = {way: f"rnn_tile_stages_{way}" for way in (ALONG, ACROSS)}
+PRODUCT_OF_TILES = "rnn_tile_product"
+"""Of an A whose lines lie along (tile_parts.py); for others see tile_chunks.py."""
 
 _LARGE = 1 << 18
 """Numbers of a weight whose tiles, 1.6 MB, do not fit into the second cache beside others. A loop reads them as seldom
@@ -35,16 +34,18 @@ _LAYOUTS = {way: splitter_name(RIGHT, way) for way in (ALONG, ACROSS)}
 LAYOUT, PRODUCT, FACTOR, SUM, ROW = "piiip", "piiipib", "pipi", "ppiiib", "ppii"
 """Kinds of the numbers in tables (ir.Function.numbers).
 
-What to lay out, its row length, columns (these are lines), depth, tiles. Of a product A, lda, rows (these are lines),
-depth, factors, how many, whether to add. Of a factor B, columns, C, ldc. Of a sum where it goes, its terms, how many
-rows of them, their row length, how many columns, whether to add. Of a row where copies go, itself, their row length,
-how many columns.
+What to lay out, its row length, columns (these are lines), depth, tiles. Of a product A, lda, rows, depth, factors, how
+many, whether to add. Of a factor B, columns, C, ldc. Of a sum where it goes, its terms, how many rows of them, their
+row length, how many columns, whether to add. Of a row where copies go, itself, their row length, how many columns.
 """
 
 SUMS, COPIES = "rnn_sum_range", "rnn_copies_range"
+_PRODUCT_ARGS = (
+    "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first, i1 %add, i1 %back"
+)
 _RANGE = "ptr %table, i64 %from, i64 %to, i64 %thread"
 
-JOBS = (*(f"{name}_range" for name in (*_LAYOUTS.values(), *PRODUCTS.values())), tile_chunks.JOB, SUMS, COPIES)
+JOBS = (*(f"{name}_range" for name in (*_LAYOUTS.values(), PRODUCT_OF_TILES)), tile_chunks.JOB, SUMS, COPIES)
 """Functions (table, first block of 16 lines, last + 1, thread), and the one of tile_chunks.py. Sums go by 16
 columns in place of lines, copies by one row."""
 
@@ -55,8 +56,8 @@ def library(t: Target, *, team: bool) -> str:
     team: with entry points for all threads of OpenMP's team.
     """
     parts = [configure(t).text(), tile_ahead.code(t), kernels(t), _multiply(t).text()]
-    parts += [make(t, way).text() for way in (ALONG, ACROSS) for make in (_stages, _product)]
-    parts += [_layout_range(t, way).text() for way in _LAYOUTS] + [_product_range(t, way).text() for way in PRODUCTS]
+    parts += [make(t).text() for make in (_stages, _product, _product_range)]
+    parts += [_layout_range(t, way).text() for way in _LAYOUTS]
     parts += [tile_chunks.chunks(t).text(), _sums(t).text(), _copies(t).text(), jobs.all_jobs(t, team=team)]
     teams = team_code(EACH_THE_WHOLE, {jobs.TOGETHER: jobs.NAME}) if team else ""
     return "\n".join([DECLARED, splitters(t), *parts, teams])
@@ -64,7 +65,7 @@ def library(t: Target, *, team: bool) -> str:
 
 def declared() -> str:
     """Declarations for modules that multiply by tiles."""
-    return f"declare void @{PRODUCTS[ALONG]}(ptr, i64, i64, i64, ptr, i64, i64, i1, i1)\n"
+    return f"declare void @{PRODUCT_OF_TILES}(ptr, i64, i64, i64, ptr, i64, i64, i1, i1)\n"
 
 
 def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, add: bool) -> str:
@@ -75,7 +76,7 @@ def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, 
     for i, number in enumerate(("ptr %B", f"i64 {columns}", "ptr %C", f"i64 {ldc}")):
         f.emit(f"store {number}, ptr {f.byte('%factor', str(8 * i))}, align 8")
     sizes = f"i64 %rows, i64 {depth}, ptr %factor, i64 1, i64 0"
-    f.emit(f"call void @{PRODUCTS[ALONG]}(ptr %A, i64 {lda}, {sizes}, i1 {str(add).lower()}, i1 {odd})")
+    f.emit(f"call void @{PRODUCT_OF_TILES}(ptr %A, i64 {lda}, {sizes}, i1 {str(add).lower()}, i1 {odd})")
     f.emit("ret void")
     return f.text()
 
@@ -139,7 +140,7 @@ class _Kernel:
             name = kernel_name(self.kind, self.down, self.across)
             f.emit(f"call void @{name}({factors}, ptr {c}, i64 {row}, i64 {down}, i1 {add}, ptr null)")
             return
-        work, ahead = space.next_work(f)
+        work, ahead = space.next_work(f, "%space")
         for known in (tile_ahead.NONE, *tile_ahead.KINDS):
             with f.when(f.let(f"icmp eq i64 {ahead}, {known}")):
                 name = kernel_name(self.kind, self.down, self.across, known)
@@ -168,27 +169,24 @@ def _tiles_of_c(f: Function, kernel: _Kernel, c: str, first: str, high: str, col
             f.emit(f"call void @rnn_tile_carry(ptr {out}, ptr {place}, i64 %ldc, {more})")
 
 
-def _product(t: Target, way: str) -> Function:
-    """@rnn_tile_product_…(A, lda, rows, depth, factors, how many, first, add, back): for each factor C (+)= A · B.
+def _product(t: Target) -> Function:
+    """@rnn_tile_product(A, lda, rows, depth, factors, how many, first, add, back): for each factor C (+)= A · B.
 
-    lda: numbers from line to line of an A that lies along, from depth to depth where it lies across. A factor is four
-    64-bit numbers: B, its columns, C, ldc. first: the row of C where A's first row is.
+    A factor is four 64-bit numbers: B, its columns, C, ldc. first: the row of C where A's first row is. back: whether B
+    is gone through from its end.
     """
-    args = "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first, i1 %add, i1 %back"
-    f = Function(t, f"define void @{PRODUCTS[way]}({args}) nounwind")
+    f = Function(t, f"define void @{PRODUCT_OF_TILES}({_PRODUCT_ARGS}) nounwind")
     own, large = space.room(f), _is_large(f, "%depth", "%factors", "%count")
-    sizes = "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first"
-    f.emit(f"call void @{STAGES[way]}({sizes}, i1 %add, i1 %back, i1 {large}, i64 0, ptr {own})")
+    f.emit(f"call void @rnn_tile_stages({_PRODUCT_ARGS}, i1 {large}, ptr {own})")
     f.emit("ret void")
     return f
 
 
-def _stages(t: Target, way: str) -> Function:
-    """@rnn_tile_stages_…(as _product, whether B's tiles are many, bytes from those given to those meant, space): some
-    of A's rows, and of their depth, at a time, while what comes next is laid out.
+def _stages(t: Target) -> Function:
+    """@rnn_tile_stages(as _product, whether B's tiles are many, space): some of A's rows, and of their depth, at a
+    time, while what comes next is laid out.
     """
-    args = "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first, i1 %add, i1 %back"
-    f = Function(t, f"define void @{STAGES[way]}({args}, i1 %large, i64 %shift, ptr %space) nounwind")
+    f = Function(t, f"define internal void @rnn_tile_stages({_PRODUCT_ARGS}, i1 %large, ptr %space) nounwind")
     b_step = f.mul(f.let(f"sdiv i64 {f.add('%depth', str(DEPTH - 1))}, {DEPTH}"), BLOCK)
     most = f.let(f"select i1 %large, i64 {space.ROWS}, i64 {_FEW_ROWS}")
     with f.loop("0", "%rows", most) as r:
@@ -202,19 +200,28 @@ def _stages(t: Target, way: str) -> Function:
         with f.loop("0", "%depth", str(space.DEEP)) as begun:
             k = _either_way(f, begun, "%depth", space.DEEP, deep_back)
             deep = f.least(f.let(f"sub nsw i64 %depth, {k}"), str(space.DEEP))
-            at = f.add(f.mul(r, "%lda"), k) if way == ALONG else f.add(f.mul(k, "%lda"), r)
-            tiles = space.laid_out(f, way, f.address("%A", at), rows, deep, high)
+            at = f.address("%A", f.add(f.mul(r, "%lda"), k))
+
+            def lay(place: str) -> None:
+                sizes = f"i64 {rows}, i64 {deep}, i64 {high}"
+                f.emit(f"call void @{splitter_name(LEFT, ALONG)}(ptr {at}, i64 %lda, {sizes}, ptr {place})")
+
+            tiles = space.laid_out(f, "%space", lay)
             last = f.let(f"icmp sge i64 {f.add(begun, str(space.DEEP))}, %depth")
             further = f.add(k, f.let(f"select i1 {deep_back}, i64 {-space.DEEP}, i64 {space.DEEP}"))
             first_deep = f.let(f"select i1 %large, i64 {k}, i64 0")  # to and fro, or always from the beginning
             row = f.let(f"select i1 {last}, i64 {f.add(r, most)}, i64 {r}")
-            space.begin_next(f, way, row, f.let(f"select i1 {last}, i64 {first_deep}, i64 {further}"), most)
+            column = f.let(f"select i1 {last}, i64 {first_deep}, i64 {further}")
+            lines = f.least(f.let(f"sub nsw i64 %rows, {row}"), most)
+            depth = f.least(f.let(f"sub nsw i64 %depth, {column}"), str(space.DEEP))
+            source = f.address("%A", f.add(f.mul(row, "%lda"), column))
+            space.begin_next(f, "%space", str(ROWS_OF_A), source, "%lda", lines, depth)
             count = f.let(f"sdiv i64 {f.add(deep, str(DEPTH - 1))}, {DEPTH}")
             more = f.let(f"or i1 %add, {f.let(f'icmp sgt i64 {begun}, 0')}")
             with f.loop("0", "%count") as i:
                 factor = f.let(f"getelementptr [{len(FACTOR)} x i64], ptr %factors, i64 {i}", "p")
                 whole, columns, c, ldc = f.numbers(factor, FACTOR)
-                b = f.byte(whole, f.add(f.mul(k, BLOCK // DEPTH), "%shift"))
+                b = f.byte(whole, f.mul(k, BLOCK // DEPTH))
                 tall = f"i64 {rows}, i64 {columns}, i64 {count}, i64 {b_step}"
                 own = f.address(c, f.mul(below, ldc))
                 where = f"ptr {own}, i64 {ldc}, i1 {more}, i1 {back}, ptr %space"
@@ -250,14 +257,14 @@ def _layout_range(t: Target, way: str) -> Function:
     return f
 
 
-def _product_range(t: Target, way: str) -> Function:
-    f = Function(t, f"define void @{PRODUCTS[way]}_range({_RANGE}) nounwind")
+def _product_range(t: Target) -> Function:
+    f = Function(t, f"define void @{PRODUCT_OF_TILES}_range({_RANGE}) nounwind")
     a, lda, rows, depth, factors, count, add = f.numbers("%table", PRODUCT)
     first = f.mul("%from", LINES)
     lines = f.least(f.let(f"sub nsw i64 {rows}, {first}"), f.mul(f.let("sub nsw i64 %to, %from"), LINES))
-    own = f.address(a, f.mul(first, lda) if way == ALONG else first)
+    own = f.address(a, f.mul(first, lda))
     sizes = f"ptr {own}, i64 {lda}, i64 {lines}, i64 {depth}, ptr {factors}, i64 {count}, i64 {first}"
-    f.emit(f"call void @{STAGES[way]}({sizes}, i1 {add}, i1 false, i1 false, i64 0, ptr {space.room(f)})")
+    f.emit(f"call void @rnn_tile_stages({sizes}, i1 {add}, i1 false, i1 false, ptr {space.room(f)})")
     f.emit("ret void")
     return f
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from .ir import Function, Target
-from .tile_parts import ALONG
-from .tiles import PRODUCTS
+from .tiles import PRODUCT_OF_TILES
 from .tree_form import TreeProduct
 from .tree_plan import TreeStage
 
@@ -36,6 +35,6 @@ def product_of_one(t: Target, name: str, depth: int, lda: int, factors: Sequence
         for j, number in enumerate((f"ptr %B{i}", f"i64 {columns}", f"ptr %C{i}", f"i64 {ldc}")):
             f.emit(f"store {number}, ptr {f.byte('%factors', str(32 * i + 8 * j))}, align 8")
     sizes = f"i64 %rows, i64 {depth}, ptr %factors, i64 {len(factors)}, i64 0"
-    f.emit(f"call void @{PRODUCTS[ALONG]}(ptr %A, i64 {lda}, {sizes}, i1 {str(add).lower()}, i1 false)")
+    f.emit(f"call void @{PRODUCT_OF_TILES}(ptr %A, i64 {lda}, {sizes}, i1 {str(add).lower()}, i1 false)")
     f.emit("ret void")
     return f.text()

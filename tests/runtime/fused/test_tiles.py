@@ -14,8 +14,8 @@ from rnnstudio.runtime.fused.ir import Target
 from rnnstudio.runtime.fused.loops import KERNEL, MACHINE, TILES
 from rnnstudio.runtime.fused.machine_loop import pack_columns, pack_rows
 from rnnstudio.runtime.fused.tile_machine import matrix_unit, tile_code
-from rnnstudio.runtime.fused.tile_parts import ACROSS, ALONG, BYTES, LINES, PARTS, size
-from rnnstudio.runtime.fused.tile_products import TileProducts
+from rnnstudio.runtime.fused.tile_parts import BYTES, LINES, PARTS, size
+from rnnstudio.runtime.fused.tile_products import TileProducts, _matrix
 from rnnstudio.runtime.network import Network
 
 from .cells import CELLS, batch, network, program
@@ -54,26 +54,43 @@ def test_products(columns: int, depth: int) -> None:
         None, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_bool] * 2
     )
     g = torch.Generator().manual_seed(columns)
-    code = tile_code(unit())
+    multiply = call(tile_code(unit()).code.address(tiles.PRODUCT_OF_TILES))
     for rows in (0, 1, 2, 15, 16, 17, 33, 64, 129):
-        for way in (ALONG, ACROSS):
-            multiply = call(code.code.address(tiles.PRODUCTS[way]))
-            for add in (False, True):
-                guard = Guarded()
-                a = torch.randn(rows, depth, generator=g)
-                weight = torch.randn(columns, depth, generator=g)
-                given = guard.like(a if way == ALONG else a.t().contiguous())
-                laid = guarded_tiles(guard, pack_columns(unit(), weight))
-                c = guard.like(torch.randn(rows, columns + 3, generator=g))
-                before = c.clone()
-                factor = (ctypes.c_int64 * 4)(laid.data_ptr(), columns, c.data_ptr(), columns + 3)
-                lda = depth if way == ALONG else rows
-                multiply(given.data_ptr(), lda, rows, depth, ctypes.addressof(factor), 1, 0, add, columns % 2 == 0)
-                guard.check()
-                wanted = a.double() @ weight.double().t() + (before[:, :columns].double() if add else 0)
-                off = (c[:, :columns].double() - wanted).abs()
-                assert bool((off <= bound(a, weight.t()) + 1e-6 * before[:, :columns].abs()).all())
-                assert torch.equal(c[:, columns:], before[:, columns:])
+        for add in (False, True):
+            guard = Guarded()
+            a = torch.randn(rows, depth, generator=g)
+            weight = torch.randn(columns, depth, generator=g)
+            given = guard.like(a)
+            laid = guarded_tiles(guard, pack_columns(unit(), weight))
+            c = guard.like(torch.randn(rows, columns + 3, generator=g))
+            before = c.clone()
+            factor = (ctypes.c_int64 * 4)(laid.data_ptr(), columns, c.data_ptr(), columns + 3)
+            multiply(given.data_ptr(), depth, rows, depth, ctypes.addressof(factor), 1, 0, add, columns % 2 == 0)
+            guard.check()
+            wanted = a.double() @ weight.double().t() + (before[:, :columns].double() if add else 0)
+            off = (c[:, :columns].double() - wanted).abs()
+            assert bool((off <= bound(a, weight.t()) + 1e-6 * before[:, :columns].abs()).all())
+            assert torch.equal(c[:, columns:], before[:, columns:])
+
+
+@needs_unit
+@pytest.mark.parametrize("columns", [*WIDTHS, 16, 33, 96])
+@pytest.mark.parametrize("depth", [16, 31, 64, 300, 704])
+def test_long_products_touch_nothing_else(columns: int, depth: int) -> None:
+    g = torch.Generator().manual_seed(columns)
+    for rows in (16, 17, 33, 64, 129, 288):
+        for turned in (False, True):
+            guard = Guarded()
+            a, b = guard.like(torch.randn(depth, rows, generator=g)), torch.randn(depth, columns, generator=g)
+            b = guard.like(b.t().contiguous()).t() if turned else guard.like(b)
+            out = guard.like(torch.randn(rows, columns, generator=g))
+            before = out.clone()
+            unfit = TileProducts(unit(), put_off=True)
+            unfit._multiply([(_matrix(a.t()), [(_matrix(b), _matrix(out))])], [[out]], add=depth % 2 == 0)
+            unfit.finish()
+            guard.check()
+            wanted = a.t().double() @ b.double() + (before.double() if depth % 2 == 0 else 0)
+            assert bool(((out.double() - wanted).abs() <= bound(a.t(), b) + 1e-6 * before.abs()).all())
 
 
 @needs_unit
