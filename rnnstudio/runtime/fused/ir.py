@@ -6,7 +6,7 @@ Torch-free. `Target` says how wide vectors are and which type the numbers have.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -184,20 +184,32 @@ class Function:
         return self.let(f"call i64 @llvm.smin.i64(i64 {a}, i64 {b})")
 
     def turned(self, square: Sequence[str], kind: str) -> list[str]:
-        """The transpose of as many vectors of type `kind` as each has lanes: blocks of 1, 2, 4 … change places."""
-        lanes, rows, s = len(square), list(square), 1
-        while s < lanes:
-            low = [j if not j & s else lanes + j - s for j in range(lanes)]
-            high = [lanes + j if j & s else j + s for j in range(lanes)]
-            for i in range(lanes):
-                if not i & s:
-                    a, b = rows[i], rows[i + s]
-                    rows[i], rows[i + s] = (
-                        self.let(f"shufflevector {kind} {a}, {kind} {b}, <{lanes} x i32> <{_picks(picks)}>")
-                        for picks in (low, high)
-                    )
-            s *= 2
+        """The transpose of as many vectors of type `kind` as each has lanes."""
+        rows = list(square)
+        for step in self.turning(rows, len(rows), kind):
+            step()
         return rows
+
+    def turning(self, rows: list[str], lanes: int, kind: str) -> list[Callable[[], None]]:
+        """What writes the transpose of `rows`, in place of them, in steps: blocks of 1, 2, 4 … change places."""
+
+        def step(i: int, s: int) -> Callable[[], None]:
+            picks = (
+                [j if not j & s else lanes + j - s for j in range(lanes)],
+                [lanes + j if j & s else j + s for j in range(lanes)],
+            )
+
+            def written() -> None:
+                a, b = rows[i], rows[i + s]
+                rows[i], rows[i + s] = (
+                    self.let(f"shufflevector {kind} {a}, {kind} {b}, <{lanes} x i32> <{_picks(some)}>")
+                    for some in picks
+                )
+
+            return written
+
+        sizes = [1 << n for n in range(lanes.bit_length() - 1)]
+        return [step(i, s) for s in sizes for i in range(lanes) if not i & s]
 
     def load(self, pointer: str, mask: str = "") -> str:
         t = self.target

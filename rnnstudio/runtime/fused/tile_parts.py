@@ -156,16 +156,12 @@ def turn_tile(f: Function, source: str, ld: str, at: str) -> list[Part]:
     Both halves of the depth lie there one after the other, where `divide_tile` finds them.
     """
 
-    def turn(half: int, rows: list[str]) -> Part:
-        def written() -> None:
-            square = [_half_row(f, ACROSS, source, ld, i, half, None) for i in range(LINES)]
-            rows.extend(f.turned(square, f.target.vector))
+    def load(half: int, square: list[str], i: int) -> Part:
+        return lambda: square.append(_half_row(f, ACROSS, source, ld, i, half, None))
 
-        return written
-
-    def store(half: int, rows: list[str], i: int) -> Part:
+    def store(half: int, square: list[str], i: int) -> Part:
         def written() -> None:
-            f.store(rows[i], f.byte(at, str(half * BYTES + 64 * i)))
+            f.store(square[i], f.byte(at, str(half * BYTES + 64 * i)))
             if i % 2:
                 _fetch(f, source, ld, half * LINES // 2 + i // 2 + DEPTH)
 
@@ -173,8 +169,10 @@ def turn_tile(f: Function, source: str, ld: str, at: str) -> list[Part]:
 
     made: list[Part] = []
     for half in (0, 1):
-        rows: list[str] = []
-        made += [turn(half, rows), *(store(half, rows, i) for i in range(LINES))]
+        square: list[str] = []
+        made += [load(half, square, i) for i in range(LINES)]
+        made += f.turning(square, LINES, f.target.vector)
+        made += [store(half, square, i) for i in range(LINES)]
     return made
 
 
