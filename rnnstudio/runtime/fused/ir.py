@@ -234,11 +234,9 @@ class Function:
         numbers = ", ".join(f"i64 {i}" for i in range(n))
         return self.let(f"icmp slt <{n} x i64> <{numbers}>, {every}")
 
-    def prefetch(self, pointer: str, *, write: bool = True, near: bool = True) -> None:
-        """Fetch the line at an address, which need not exist, to be written to soon, or read. near: to the first cache,
-        else to the second.
-        """
-        self.emit(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 {int(write)}, i32 {3 if near else 2}, i32 1)")
+    def prefetch(self, pointer: str, *, write: bool = True) -> None:
+        """Fetch the line at an address, which need not exist, to be written to soon, or read."""
+        self.emit(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 {int(write)}, i32 3, i32 1)")
 
     def broadcast(self, scalar: str) -> str:
         t = self.target

@@ -129,23 +129,11 @@ Part = Callable[[], None]
 """Writes some code, to be put between other code."""
 
 
-def _fetch(f: Function, source: str, ld: str, row: int) -> None:
-    """A row of a later tile, one by one: while many lines are on their way, tiles have to wait."""
-    f.prefetch(f.address(source, f.mul(ld, row)), write=False, near=False)
-
-
 def half_tile(f: Function, way: str, source: str, ld: str, at: str) -> list[Part]:
     """Eight rows of a whole tile, of A where lines lie along, of B where they lie across."""
 
     def part(i: int) -> Part:
-        def written() -> None:
-            halves = [_half_row(f, way, source, ld, i, half, None) for half in (0, 1)]
-            if way == ACROSS:
-                for row in (i, i + LINES):
-                    _fetch(f, source, ld, row + DEPTH)
-            write(f, at, str(64 * i), halves)
-
-        return written
+        return lambda: write(f, at, str(64 * i), [_half_row(f, way, source, ld, i, half, None) for half in (0, 1)])
 
     return [part(i) for i in range(LINES // 2)]
 
@@ -160,12 +148,7 @@ def turn_tile(f: Function, source: str, ld: str, at: str) -> list[Part]:
         return lambda: square.append(_half_row(f, ACROSS, source, ld, i, half, None))
 
     def store(half: int, square: list[str], i: int) -> Part:
-        def written() -> None:
-            f.store(square[i], f.byte(at, str(half * BYTES + 64 * i)))
-            if i % 2:
-                _fetch(f, source, ld, half * LINES // 2 + i // 2 + DEPTH)
-
-        return written
+        return lambda: f.store(square[i], f.byte(at, str(half * BYTES + 64 * i)))
 
     made: list[Part] = []
     for half in (0, 1):
@@ -176,17 +159,12 @@ def turn_tile(f: Function, source: str, ld: str, at: str) -> list[Part]:
     return made
 
 
-def divide_tile(f: Function, source: str, ld: str, at: str) -> list[Part]:
+def divide_tile(f: Function, at: str) -> list[Part]:
     """Divides what `turn_tile` has brought there into parts."""
 
     def part(i: int) -> Part:
         places = [f.byte(at, str(half * BYTES + 64 * i)) for half in (0, 1)]
-
-        def written() -> None:
-            write(f, at, str(64 * i), [f.load(place) for place in places])
-            _fetch(f, source, ld, i + LINES + DEPTH)
-
-        return written
+        return lambda: write(f, at, str(64 * i), [f.load(place) for place in places])
 
     return [part(i) for i in range(LINES)]
 
