@@ -5,8 +5,6 @@ import sys
 import time
 from pathlib import Path
 
-from tests.bench.side_by_side import restless
-
 
 def names() -> list[str]:
     return sorted(path.stem.removeprefix("bench_") for path in Path(__file__).parent.glob("bench_*.py"))
@@ -22,8 +20,6 @@ def main(wanted: list[str]) -> int:
         started = time.perf_counter()
         importlib.import_module(f"tests.bench.bench_{name}").main()
         print(f"({time.perf_counter() - started:.1f} s)", flush=True)
-        if count := restless():
-            print(f"{count} measurements were made while others worked on the machine: do not rely on them", flush=True)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import platform
@@ -83,10 +84,10 @@ class _Pulse:
 _pulse = _Pulse()
 
 
-def restless() -> int:
-    """How many measurements since the last call were made while others worked on the machine."""
-    count, _pulse.restless = _pulse.restless, 0
-    return count
+@atexit.register
+def _tell() -> None:
+    if _pulse.restless:
+        print(f"{_pulse.restless} measurements were made while others worked on the machine: do not rely on them")
 
 
 def machine() -> str:
