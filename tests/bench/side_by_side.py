@@ -15,7 +15,7 @@ import torch
 
 ROUNDS = 7
 
-_CALM, _TRIES, _PAUSE = 1.2, 20, 0.25
+_CALM, _TRIES, _PAUSE = 1.2, 6, 0.2
 """A measurement counts when a fixed piece of work, done before and after it, took at most so many times its best. Else
 it is repeated, so often at most, after so many seconds: on a shared machine others slow some ways down more than
 others."""
