@@ -79,6 +79,11 @@ class Listening(TorchDispatchMode):
         if any(a.stop > b.start for a, b in pairwise(own)):
             self.why = "inputs share memory"
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: torch would load its compiler for that, 40 MB of modules. Nothing in here is ever compiled by it."""
+        return False
+
     def _remember(self, at: int, size: int, number: int) -> None:
         if size:
             self._memory.append(_Memory(at, at + size, number))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -243,3 +245,14 @@ def test_a_table_is_known_by_where_it_lies() -> None:
     listening = Listening([], [])
     tables = [tile_code(UNIT).begin(listening).table("i", [i]) for i in range(3)]  # type: ignore[arg-type]
     assert len({address_of(table) for table in tables}) == 3
+
+
+def test_listening_does_not_load_torchs_compiler() -> None:
+    code = """
+import sys, torch
+from rnnstudio.runtime.fused.repeated import Listening
+with Listening([], []) as heard:
+    torch.zeros(3)
+assert heard._blocks and "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
