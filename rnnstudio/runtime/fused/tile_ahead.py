@@ -4,8 +4,8 @@ The unit takes 16 cycles for a multiplication that the rest of the core issues i
 a tile of what is multiplied next at each 32 numbers of its depth. Measured with all data at hand: 15 ns for a tile
 whose lines are read as they lie, 75 for one that is turned, where laying them out first takes 120 and 280.
 
-What there is to lay out stands in a `Work`, which goes through whole tiles only: blocks of 16 lines, each along a depth
-that is a multiple of 32. Several works lie one after the other; the last one says END.
+What there is to lay out stands in a *work*, numbers in memory, which goes through whole tiles only: blocks of 16
+lines, each along a depth that is a multiple of 32. Several works lie one after the other; the last one says END.
 """
 
 from __future__ import annotations

@@ -29,9 +29,6 @@ _WINDOW, _LEAST_WINDOW = 1 << 17, 128
 """Of other B's so many numbers at a time, 0.8 MB, stay there beside rows of A and C; but so many columns at least, as A
 is laid out again for each window. Measured at a depth of 512 and 1536 columns: a fifth less time than all at once."""
 
-_CHUNK = 256
-"""Depth of a chunk at least, so that results are not read and written too often."""
-
 _COLUMNS = {ALONG: 48, ACROSS: 96}
 """With fewer columns of B, splitting A takes longer than what is gained; A across is turned besides."""
 

@@ -41,9 +41,7 @@ row length, how many columns, whether to add. Of a row where copies go, itself, 
 """
 
 SUMS, COPIES = "rnn_sum_range", "rnn_copies_range"
-_PRODUCT_ARGS = (
-    "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first, i1 %add, i1 %back"
-)
+_PRODUCT_ARGS = "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first, i1 %add, i1 %back"
 _RANGE = "ptr %table, i64 %from, i64 %to, i64 %thread"
 
 JOBS = (*(f"{name}_range" for name in (*_LAYOUTS.values(), PRODUCT_OF_TILES)), tile_chunks.JOB, SUMS, COPIES)
