@@ -24,6 +24,11 @@ _JOB = "ppii"
 EACH = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 4)
 TOGETHER = f"{NAME}_team"
 
+FILL = "rnn_fill"
+"""(numbers, whose, places, tables, how many): each number plus the place whose it is goes into the tables."""
+
+FILLING = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, ctypes.c_int64)
+
 
 def all_jobs(t: Target, *, team: bool) -> str:
     """IR of the function NAME. team: OpenMP's threads can wait for each other."""
@@ -43,6 +48,20 @@ def all_jobs(t: Target, *, team: bool) -> str:
     return ("declare void @GOMP_barrier()\n" if team else "") + f.text()
 
 
+def fill(t: Target) -> str:
+    """IR of the function FILL."""
+    f = Function(t, f"define void @{FILL}(ptr %numbers, ptr %whose, ptr %places, ptr %tables, i64 %count) nounwind")
+
+    def entry(base: str, i: str) -> str:
+        return f.let(f"load i64, ptr {f.byte(base, f.mul(i, 8))}")
+
+    with f.loop("0", "%count") as i:
+        made = f.add(entry("%numbers", i), entry("%places", entry("%whose", i)))
+        f.emit(f"store i64 {made}, ptr {f.byte('%tables', f.mul(i, 8))}")
+    f.emit("ret void")
+    return f.text()
+
+
 class _Job(NamedTuple):
     function: int
     table: array[int]
@@ -54,10 +73,13 @@ class _Job(NamedTuple):
 
 @dataclass(frozen=True)
 class Calls:
-    """Ways to run jobs. alone: the function NAME. team: the same in all threads of a team, where there is one."""
+    """Ways to run jobs. alone: the function NAME. team: the same in all threads of a team, where there is one. fill:
+    the function FILL.
+    """
 
     alone: Callable[..., None]
     team: Callable[..., None] | None
+    fill: Callable[..., None]
 
     def run(self, jobs: int, count: int, most: int) -> None:
         """So many jobs at an address, in the form of _JOB, with up to so many threads; several need a team."""

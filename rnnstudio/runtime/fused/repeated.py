@@ -8,6 +8,7 @@ operation of torch's say, is never repeated.
 
 from __future__ import annotations
 
+import ctypes
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
@@ -185,8 +186,8 @@ class Listening(TorchDispatchMode):
             made=made,
             results=views,
             pools=(pools[0], pools[1]),
-            whose=torch.tensor([number for number, _ in moved]),
-            numbers=torch.tensor([number + more for number, (_, more) in zip(numbers, moved, strict=True)]),
+            whose=array("q", [number for number, _ in moved]),
+            numbers=array("q", [number + more for number, (_, more) in zip(numbers, moved, strict=True)]),
             jobs=(8 * at, len(self._jobs), most),
         )
 
@@ -217,8 +218,8 @@ class Repeated(NamedTuple):
     results: list[Tensor | _View | None]
     pools: tuple[int, int]
     """Bytes of all other memory: as it comes, and cleared."""
-    whose: Tensor
-    numbers: Tensor
+    whose: array[int]
+    numbers: array[int]
     """All tables and then the jobs: a number, and which address is added to it."""
     jobs: tuple[int, int, int]
     """Bytes from the tables' start to the jobs', how many, most threads."""
@@ -228,14 +229,18 @@ class Repeated(NamedTuple):
         for x, one in zip(made, self.made, strict=True):
             if one.cleared:
                 x.zero_()
-        some = torch.empty(self.pools[0], dtype=torch.uint8)
-        clear = torch.zeros(self.pools[1], dtype=torch.uint8) if self.pools[1] else some
-        tables = torch.empty_like(self.numbers)
-        places = [0, tables.data_ptr(), *[x.data_ptr() for x in (*given, *made, some, clear)]]
-        torch.index_select(torch.tensor(places), 0, self.whose, out=tables)
-        tables += self.numbers
-        start, count, most = self.jobs
-        self.calls.run(places[_TABLES] + start, count, most)
+        plain, cleared = self.pools
+        count = len(self.numbers)
+        some = torch.empty(plain + cleared + 8 * count, dtype=torch.uint8)
+        start = some.data_ptr()
+        if cleared:
+            ctypes.memset(start + plain, 0, cleared)
+        tables = start + plain + cleared
+        places = array("q", [0, tables, *[x.data_ptr() for x in given], *[x.data_ptr() for x in made]])
+        places.extend((start, start + plain))
+        self.calls.fill(address_of(self.numbers), address_of(self.whose), address_of(places), tables, count)
+        to_jobs, jobs, most = self.jobs
+        self.calls.run(tables + to_jobs, jobs, most)
         found: Results = []
         for result in self.results:
             if isinstance(result, _View):

@@ -64,6 +64,7 @@ def tile_code(target: Target) -> TileCode:
         calls=Calls(
             alone=code.function(jobs.NAME, jobs.EACH),
             team=code.function(jobs.TOGETHER, TEAM) if openmp_there else None,
+            fill=code.function(jobs.FILL, jobs.FILLING),
         ),
         code=code,
     )

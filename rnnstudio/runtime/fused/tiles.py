@@ -57,7 +57,8 @@ def library(t: Target, *, team: bool) -> str:
     parts = [configure(t).text(), tile_ahead.code(t), kernels(t), _multiply(t).text()]
     parts += [make(t).text() for make in (_stages, _product, _product_range)]
     parts += [_layout_range(t, way).text() for way in _LAYOUTS]
-    parts += [tile_chunks.chunks(t).text(), _sums(t).text(), _copies(t).text(), jobs.all_jobs(t, team=team)]
+    parts += [make(t).text() for make in (tile_chunks.chunks, _sums, _copies)]
+    parts += [jobs.all_jobs(t, team=team), jobs.fill(t)]
     teams = team_code(EACH_THE_WHOLE, {jobs.TOGETHER: jobs.NAME}) if team else ""
     return "\n".join([DECLARED, splitters(t), *parts, teams])
 

@@ -31,7 +31,7 @@ def job(name: str, how: str) -> str:
 def code() -> Code:
     team = openmp()
     text = [declarations(host(True)), job("more", "add i64 {}, 1"), job("twice", "mul i64 {}, 2")]
-    text.append(jobs.all_jobs(host(True), team=bool(team)))
+    text += [jobs.all_jobs(host(True), team=bool(team)), jobs.fill(host(True))]
     text += [team_code(EACH_THE_WHOLE, {jobs.TOGETHER: jobs.NAME})] if team else []
     return compile_ir("\n".join(text), host(True), team)
 
@@ -40,7 +40,7 @@ def made(team: bool) -> Jobs:
     if team and not openmp():
         pytest.skip("no OpenMP in this process")
     together = code().function(jobs.TOGETHER, TEAM) if team else None
-    return Jobs(Calls(code().function(jobs.NAME, jobs.EACH), together))
+    return Jobs(Calls(code().function(jobs.NAME, jobs.EACH), together, code().function(jobs.FILL, jobs.FILLING)))
 
 
 @pytest.mark.parametrize("team", [True, False], ids=["team", "plain threads"])
@@ -79,3 +79,13 @@ def test_what_a_job_names_is_kept_until_it_is_done() -> None:
     others = [array("q", [0] * COUNT) for _ in range(50)]  # would lie where the numbers were
     some.run()
     assert not any(any(x) for x in others)
+
+
+@pytest.mark.parametrize("count", [0, 1, 50])
+def test_tables_are_filled_in(count: int) -> None:
+    places = array("q", [0, 1 << 40, -7])
+    numbers, whose = array("q", range(count)), array("q", [i % 3 for i in range(count)])
+    tables = array("q", [-1] * (count + 2))
+    both = [address_of(numbers), address_of(whose)] if count else [0, 0]
+    made(False)._calls.fill(*both, address_of(places), tables.buffer_info()[0] + 8, count)
+    assert list(tables) == [-1, *[i + places[i % 3] for i in range(count)], -1]
