@@ -234,9 +234,10 @@ class Function:
         numbers = ", ".join(f"i64 {i}" for i in range(n))
         return self.let(f"icmp slt <{n} x i64> <{numbers}>, {every}")
 
-    def prefetch(self, pointer: str, *, write: bool = True) -> None:
-        """Fetch the line at an address, which need not exist, to be written to soon, or read."""
-        self.emit(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 {int(write)}, i32 3, i32 1)")
+    def prefetch(self, pointer: str, *, write: bool = True, second: bool = False) -> None:
+        """Fetch the line at an address, which need not exist, to be written to soon, or read. second: to the second
+        cache only."""
+        self.emit(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 {int(write)}, i32 {2 if second else 3}, i32 1)")
 
     def broadcast(self, scalar: str) -> str:
         t = self.target

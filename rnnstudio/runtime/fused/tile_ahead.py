@@ -10,22 +10,28 @@ lines, each along a depth that is a multiple of 32. Several works lie one after 
 
 from __future__ import annotations
 
+from functools import partial
+
 from .ir import Function, Target
 from .tile_parts import ACROSS, ALONG, BYTES, DEPTH, LINES, PARTS, Part, divide_tile, half_tile, turn_tile
 
-END, NONE, ROWS_OF_A, COLUMNS_OF_B, COLUMNS_OF_A = range(5)
-"""Kinds of works. A whose lines lie along, B whose lines lie across, A whose lines lie across (tile_parts.py)."""
+END, NONE, ROWS_OF_A, COLUMNS_OF_B, COLUMNS_OF_A, FETCH = range(6)
+"""Kinds of works. A whose lines lie along, B whose lines lie across, A whose lines lie across (tile_parts.py); tiles
+that are there already and only come nearer, from the third cache to the second."""
 
-KINDS = (ROWS_OF_A, COLUMNS_OF_B, COLUMNS_OF_A)
+LAYING = (ROWS_OF_A, COLUMNS_OF_B, COLUMNS_OF_A)
+KINDS = (*LAYING, FETCH)
 
 _FIELDS = ("left", "kind", "source", "ld", "step", "wrap", "inner", "rest", "target", "move", "jump")
-"""64-bit numbers of a work: halves of tiles that are left; its kind; where the next tile's numbers begin; their row
-length. Tiles are gone through as memory is, row after row: bytes from one to the next, and from the last of `inner` to
-the first of the next ones; how many are left of these. Where the next tile goes; bytes from there to where the one
-after it goes, likewise.
+"""64-bit numbers of a work: halves of tiles that are left, or tiles to fetch; its kind; where the next tile's numbers
+begin; their row length. Tiles are gone through as memory is, row after row: bytes from one to the next, and from the
+last of `inner` to the first of the next ones; how many are left of these. Where the next tile goes; bytes from there to
+where the one after it goes, likewise.
 """
 
 SIZE = 8 * len(_FIELDS)
+
+_TILE = PARTS * BYTES
 BEGIN, FINISH = "rnn_tile_begin", "rnn_tile_finish"
 
 
@@ -79,7 +85,7 @@ def _begin(t: Target) -> Function:
         inner = f.let(f"select i1 {along}, i64 {deep}, i64 {blocks}")
         step = f.let(f"select i1 {along}, i64 {DEPTH * t.size}, i64 {LINES * t.size}")
         further = f.mul(row, f.let(f"select i1 {along}, i64 {LINES}, i64 {DEPTH}"))
-        tile, block = str(PARTS * BYTES), f.mul(deep, PARTS * BYTES)
+        tile, block = str(_TILE), f.mul(deep, _TILE)
         move = f.let(f"select i1 {along}, i64 {tile}, i64 {block}")
         beyond = f.let(f"select i1 {along}, i64 {block}, i64 {tile}")
         back = f.let(f"sub nsw i64 {inner}, 1")
@@ -91,8 +97,18 @@ def _begin(t: Target) -> Function:
     return f
 
 
-def halves(f: Function, work: str, kind: int, left: str) -> list[tuple[str, list[Part]]]:
-    """(when, code) of half a tile, of which exactly one is to be done. left: halves that are left."""
+def fetch(f: Function, work: str, source: str, tiles: str, far: str) -> None:
+    """A work that fetches two rows of so many tiles, from the first row to the second so many bytes."""
+    wrap = f.let(f"sub nsw i64 {far}, {f.mul(f.let(f'sub nsw i64 {tiles}, 1'), _TILE)}")
+    _put(f, work, left=f.mul(tiles, 2), kind=str(FETCH), source=source, step=str(_TILE), wrap=wrap)
+    _put(f, work, inner=tiles, rest=tiles, target="null", move="0", jump="0")
+
+
+def pieces(f: Function, work: str, kind: int, left: str) -> list[tuple[str, list[Part]]]:
+    """(when, code) of half a tile, or of a tile to fetch, of which exactly one is to be done. left: what is left."""
+    if kind == FETCH:
+        start = _get(f, work, "source")
+        return [("true", [partial(_come_nearer, f, start, line) for line in range(0, _TILE, 64)])]
     second = f.let(f"trunc i64 {left} to i1")
     source, ld, target = (_get(f, work, name) for name in ("source", "ld", "target"))
     if kind == COLUMNS_OF_A:
@@ -103,9 +119,13 @@ def halves(f: Function, work: str, kind: int, left: str) -> list[tuple[str, list
     return [("true", half_tile(f, ALONG if kind == ROWS_OF_A else ACROSS, at, ld, out))]
 
 
-def go_on(f: Function, work: str, left: str) -> None:
-    """Half a tile less than `left`."""
-    second = f.let(f"trunc i64 {left} to i1")
+def _come_nearer(f: Function, start: str, line: int) -> None:
+    f.prefetch(f.byte(start, str(line)), write=False, second=True)
+
+
+def go_on(f: Function, work: str, kind: int, left: str) -> None:
+    """One piece less than `left`."""
+    second = "true" if kind == FETCH else f.let(f"trunc i64 {left} to i1")
     _put(f, work, left=f.let(f"sub nsw i64 {left}, 1"))
     with f.when(second):
         rest = f.let(f"sub nsw i64 {_get(f, work, 'rest')}, 1")
@@ -123,13 +143,13 @@ def go_on(f: Function, work: str, left: str) -> None:
 def _finish(t: Target) -> Function:
     f = Function(t, f"define internal void @{FINISH}(ptr %work) noinline nounwind")
     kind = kind_of(f, "%work")
-    for known in KINDS:
+    for known in LAYING:
         with f.when(f.let(f"icmp eq i64 {kind}, {known}")), f.loop("0", left_of(f, "%work")):
             left = left_of(f, "%work")
-            for when, parts in halves(f, "%work", known, left):
+            for when, parts in pieces(f, "%work", known, left):
                 with f.when(when):
                     for part in parts:
                         part()
-            go_on(f, "%work", left)
+            go_on(f, "%work", known, left)
     f.emit("ret void")
     return f

@@ -73,7 +73,7 @@ def chunks(t: Target) -> Function:
                     laid = space.laid_out(f, own, lay)
                     _begin_next(f, own, products, made, (i, n), ((k, deep), (after, next_deep)))
                     sizes = f"i64 {lines}, i64 {some}, i64 {count}, i64 {f.mul(count, BLOCK)}"
-                    out = f"ptr {f.address(c, n)}, i64 {ldc}, i1 {more}, i1 false, ptr {own}"
+                    out = f"ptr {f.address(c, n)}, i64 {ldc}, i1 {more}, i1 false, i1 false, ptr {own}"
                     f.emit(f"call void @rnn_tile_multiply(ptr {now}, ptr {laid}, {sizes}, {out})")
     f.emit("call void @llvm.x86.tilerelease()")
     f.emit("ret void")

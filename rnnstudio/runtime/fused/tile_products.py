@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import torch
@@ -20,6 +20,7 @@ from .tile_ahead import COLUMNS_OF_A, COLUMNS_OF_B, NONE, ROWS_OF_A
 from .tile_chunks import JOB
 from .tile_machine import TileCode, tile_code
 from .tile_parts import ACROSS, ALONG, DEPTH, LEFT, LINES, RIGHT, size, splitter_name
+from .tile_space import DEEP
 
 _LINES, _CHUNK = 256, 320
 """Lines of a long A, and the depth of a chunk: their tiles for two chunks, 1 MB, stay in the second cache. Measured:
@@ -27,7 +28,8 @@ with half the lines, or half the depth, it takes a tenth longer."""
 
 _WINDOW, _LEAST_WINDOW = 1 << 17, 128
 """Of other B's so many numbers at a time, 0.8 MB, stay there beside rows of A and C; but so many columns at least, as A
-is laid out again for each window. Measured at a depth of 512 and 1536 columns: a fifth less time than all at once."""
+is laid out again for each window. Measured at a depth of 512 and 1536 columns: a fifth less time than all at once; and
+at 1536 and 512 columns a tenth less with a third of the depth and 256 columns than with all of it and 128."""
 
 _COLUMNS = {ALONG: 48, ACROSS: 96}
 """With fewer columns of B, splitting A takes longer than what is gained; A across is turned besides."""
@@ -177,34 +179,41 @@ class TileProducts:
         """A weight [columns, depth], or when turned [depth, columns], as B of a product: bytes of its tiles."""
         if weight.stride(1) != 1:
             weight = weight.contiguous()
-        made = self._laid_out(_matrix(weight if turned else weight.t()), weight)
+        b = _matrix(weight if turned else weight.t())
+        made = torch.empty(size(b.columns, b.rows), dtype=torch.uint8)
+        self._laid_out(b, made, kept=weight)
         self._put()
         return made
 
-    def _laid_out(self, b: _Matrix, kept: object = None) -> Tensor:
-        """Tiles of B [depth, columns]."""
-        made = _tiles(b.columns, b.rows)
-        table = self.jobs.table(tiles.LAYOUT, (b.at, b.line, b.columns, b.rows, made.data_ptr()))
+    def _laid_out(self, b: _Matrix, made: Tensor, at: int = 0, kept: object = None) -> int:
+        """Tiles of B [depth, columns] go into memory, from a byte on; the byte after them."""
+        table = self.jobs.table(tiles.LAYOUT, (b.at, b.line, b.columns, b.rows, made.data_ptr() + at))
         job = self._code.jobs[splitter_name(RIGHT, _TURNED[b.way]) + "_range"]
         threads = torch.get_num_threads() if b.columns * b.rows >= _LEAST_LAID else 1
         self.jobs.put(job, table, -(-b.columns // LINES), threads, (made, kept))
-        return made
+        return at + size(b.columns, b.rows)
 
     def _multiply(self, groups: _Groups, outs: list[list[Tensor]], add: bool) -> None:
+        """In windows, one after the other, whose tiles take the same memory: it is in the caches still."""
         if any(a.way == ACROSS for a, _ in groups):
             self._in_chunks(groups, outs, add)
             return
-        for window in _narrow(groups, max(_LEAST_WINDOW, _WINDOW // groups[0][0].columns)):
-            laid = {b: self._laid_out(b) for b in _distinct(window)}
-            places = {b: x.data_ptr() for b, x in laid.items()}
+        windows = list(_in_windows(groups))
+        most = max(sum(size(b.columns, b.rows) for b in _distinct(window)) for _, window in windows)
+        made = torch.empty(most, dtype=torch.uint8)
+        for first, window in windows:
+            at, places = 0, {}
+            for b in _distinct(window):
+                places[b] = made.data_ptr() + at
+                at = self._laid_out(b, made, at)
             for a, pairs in window:
                 factors = _factors(self.jobs, places, pairs)
-                numbers = (a.at, a.line, a.rows, a.columns, address_of(factors), len(pairs), int(add))
+                numbers = (a.at, a.line, a.rows, a.columns, address_of(factors), len(pairs), int(add or first > 0))
                 table = self.jobs.table(tiles.PRODUCT, numbers)
                 shared = a.rows * a.columns * sum(b.columns for b, _ in pairs) >= _LEAST
                 job = self._code.jobs[f"{tiles.PRODUCT_OF_TILES}_range"]
                 threads = torch.get_num_threads() if shared else 1
-                self.jobs.put(job, table, -(-a.rows // LINES), threads, (factors, laid))
+                self.jobs.put(job, table, -(-a.rows // LINES), threads, (factors, made))
 
     def _in_chunks(self, groups: _Groups, outs: list[list[Tensor]], add: bool) -> None:
         """Long products: see tile_chunks.py. The first part of the depth is added up in the results themselves."""
@@ -269,8 +278,25 @@ def _windows(groups: _Groups, shares: int) -> _Groups:
     return made
 
 
+def _cut(depth: int, most: int) -> list[tuple[int, int]]:
+    """Parts of a depth, even ones, none of which is more than that."""
+    count = -(-depth // most)
+    cuts = [-(-depth * i // count // DEPTH) * DEPTH for i in range(count)]
+    return list(pairwise([*cuts, depth]))
+
+
 def _distinct(groups: _Groups) -> list[_Matrix]:
     return list(dict.fromkeys(b for _, pairs in groups for b, _ in pairs))
+
+
+def _in_windows(groups: _Groups) -> Iterator[tuple[int, _Groups]]:
+    """The same products in parts whose B's stay in the second cache, each with the depth where it begins."""
+    depth = groups[0][0].columns
+    few = depth * sum(b.columns for b in _distinct(groups)) <= _WINDOW
+    for first, last in [(0, depth)] if few else _cut(depth, DEEP):
+        part = [(a.some(first, last), [(b.lines(first, last), c) for b, c in pairs]) for a, pairs in groups]
+        for window in _narrow(part, max(_LEAST_WINDOW, _WINDOW // (last - first))):
+            yield first, window
 
 
 def _narrow(groups: _Groups, most: int) -> list[_Groups]:
@@ -298,11 +324,6 @@ def _into(groups: _Groups, outs: Sequence[Sequence[Tensor]]) -> _Groups:
         (a, [(b, _matrix(out)) for (b, _), out in zip(pairs, some, strict=True)])
         for (a, pairs), some in zip(groups, outs, strict=True)
     ]
-
-
-def _tiles(columns: int, depth: int) -> Tensor:
-    """Memory for so much of B."""
-    return torch.empty(size(columns, depth), dtype=torch.uint8)
 
 
 def _factors(

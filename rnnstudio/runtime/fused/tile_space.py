@@ -43,6 +43,15 @@ def further_work(f: Function, space: str) -> str:
     return f.byte(space, str(tile_ahead.SIZE))
 
 
+def fetch_next(f: Function, space: str, source: str, tiles: str, far: str) -> None:
+    """Begin to fetch two rows of tiles, beside what else is to be done. It takes the place of `further_work`."""
+    work, cell = further_work(f, space), f.byte(space, str(_AT))
+    tile_ahead.fetch(f, work, source, tiles, far)
+    now = f.let(f"load ptr, ptr {cell}, align 8")
+    over = f.let(f"icmp eq i64 {tile_ahead.kind_of(f, now)}, {END}")
+    f.emit(f"store ptr {f.let(f'select i1 {over}, ptr {work}, ptr {now}')}, ptr {cell}, align 8")
+
+
 def next_work(f: Function, space: str) -> tuple[str, str]:
     """What is to be laid out, and its kind, or NONE where nothing is left."""
     cell = f.byte(space, str(_AT))

@@ -91,11 +91,13 @@ def _either_way(f: Function, count: str, stop: str, step: int, back: str) -> str
 
 
 def _multiply(t: Target) -> Function:
-    """@rnn_tile_multiply(A, B, rows, columns, tiles of depth, from block to block of B, C, ldc, add, back, space): in
-    tiles. The unit is set up for these rows, whose blocks are of even height.
+    """@rnn_tile_multiply(A, B, rows, columns, tiles of depth, from block to block of B, C, ldc, add, back, fetch,
+    space): in tiles. The unit is set up for these rows, whose blocks are of even height. fetch: whether B's tiles may
+    lie in no nearer cache than the third, so that those of the next columns are fetched beside these.
     """
     args = "ptr %A, ptr %B, i64 %rows, i64 %columns, i64 %tiles, i64 %b_step, ptr %C, i64 %ldc, i1 %add, i1 %back"
-    f = Function(t, f"define internal void @rnn_tile_multiply({args}, ptr %space) noinline nounwind")
+    more = "i1 %fetch, ptr %space"
+    f = Function(t, f"define internal void @rnn_tile_multiply({args}, {more}) noinline nounwind")
     f.places.append(f"  %out = alloca [{4 * BYTES} x i8], align 64")
     blocks, high = height(f, "%rows")
     a_step = f.mul("%tiles", BLOCK)
@@ -110,6 +112,8 @@ def _multiply(t: Target) -> Function:
             left = f.least(f.let(f"sub nsw i64 {across}, {n}"), str(most))
             columns = f.let(f"sub nsw i64 %columns, {f.mul(n, LINES)}")
             c = f.address("%C", f.mul(n, LINES))
+            if kind == SQUARE:
+                _fetch_next(f, n, across)
             with f.loop("0", blocks, "2") as m:
                 down = f.least(f.let(f"sub nsw i64 {blocks}, {m}"), "2")
                 a = f.byte("%A", f.mul(m, a_step))
@@ -121,6 +125,15 @@ def _multiply(t: Target) -> Function:
                         _tiles_of_c(f, _Kernel(kind, *shape, a, b, a_step), c, first, high, columns)
     f.emit("ret void")
     return f
+
+
+def _fetch_next(f: Function, n: str, across: str) -> None:
+    """The two blocks of B that come after the n-th and the one beside it, where there are two."""
+    after = f.add(n, f.let("select i1 %back, i64 -2, i64 2"))
+    there = f.let(f"icmp sge i64 {after}, 0")
+    whole = f.let(f"icmp sle i64 {f.add(after, '2')}, {across}")
+    with f.when(f.let(f"and i1 %fetch, {f.let(f'and i1 {there}, {whole}')}")):
+        space.fetch_next(f, "%space", f.byte("%B", f.mul(after, "%b_step")), "%tiles", "%b_step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +237,7 @@ def _stages(t: Target) -> Function:
                 b = f.byte(whole, f.mul(k, BLOCK // DEPTH))
                 tall = f"i64 {rows}, i64 {columns}, i64 {count}, i64 {b_step}"
                 own = f.address(c, f.mul(below, ldc))
-                where = f"ptr {own}, i64 {ldc}, i1 {more}, i1 {back}, ptr %space"
+                where = f"ptr {own}, i64 {ldc}, i1 {more}, i1 {back}, i1 %large, ptr %space"
                 f.emit(f"call void @rnn_tile_multiply(ptr {tiles}, ptr {b}, {tall}, {where})")
         f.emit("call void @llvm.x86.tilerelease()")
     f.emit("ret void")
@@ -289,10 +302,8 @@ def _sums(t: Target) -> Function:
 def _copies(t: Target) -> Function:
     f = Function(t, f"define void @{COPIES}({_RANGE}) nounwind")
     out, row, ld, width = f.numbers("%table", ROW)
-    with f.loop("0", width, str(t.lanes)) as j:
+    with f.loop("%from", "%to") as r, f.loop("0", width, str(t.lanes)) as j:
         mask = f.lanes_below(f.let(f"sub nsw i64 {width}, {j}"))
-        value = f.load(f.address(row, j), mask)
-        with f.loop("%from", "%to") as r:
-            f.store(value, f.address(out, f.add(f.mul(r, ld), j)), mask)
+        f.store(f.load(f.address(row, j), mask), f.address(out, f.add(f.mul(r, ld), j)), mask)
     f.emit("ret void")
     return f
