@@ -2,7 +2,9 @@
 
 The unit takes 16 cycles for a multiplication that the rest of the core issues in one. So the micro-kernel lays out half
 a tile of what is multiplied next at each 32 numbers of its depth. Measured with all data at hand: 15 ns for a tile
-whose lines are read as they lie, 75 for one that is turned, where laying them out first takes 120 and 280.
+whose lines are read as they lie, 75 for one that is turned, where laying them out first takes 120 and 280. Data that
+lie farther than the second cache are fetched before: the unit waits for whatever its core waits for, as no more than a
+few tiles can be read ahead (a weight's gradient from memory takes a fifth less time, a product a tenth).
 
 What there is to lay out stands in a *work*, numbers in memory, which goes through whole tiles only: blocks of 16
 lines, each along a depth that is a multiple of 32. Several works lie one after the other; the last one says END.
@@ -10,6 +12,7 @@ lines, each along a depth that is a multiple of 32. Several works lie one after 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from .ir import Function, Target
@@ -105,7 +108,11 @@ def fetch(f: Function, work: str, source: str, tiles: str, far: str) -> None:
 
 
 def pieces(f: Function, work: str, kind: int, left: str) -> list[tuple[str, list[Part]]]:
-    """(when, code) of half a tile, or of a tile to fetch, of which exactly one is to be done. left: what is left."""
+    """(when, code) of half a tile, or of a tile to fetch, of which exactly one is to be done. left: what is left.
+
+    What is laid out next but one comes nearer meanwhile: lines below those of A, or the next ones of its depth where
+    they lie across, and the next two blocks of B.
+    """
     if kind == FETCH:
         start = _get(f, work, "source")
         return [("true", [partial(_come_nearer, f, start, line) for line in range(0, _TILE, 64)])]
@@ -113,10 +120,28 @@ def pieces(f: Function, work: str, kind: int, left: str) -> list[tuple[str, list
     source, ld, target = (_get(f, work, name) for name in ("source", "ld", "target"))
     if kind == COLUMNS_OF_A:
         first = f.let(f"xor i1 {second}, true")
-        return [(first, turn_tile(f, source, ld, target)), (second, divide_tile(f, target))]
+        nearer = _lines(f, f.address(source, f.mul(ld, DEPTH)), ld, range(DEPTH))
+        return [(first, turn_tile(f, source, ld, target)), (second, _mixed(divide_tile(f, target), nearer))]
     at = f.address(source, f.let(f"select i1 {second}, i64 {f.mul(ld, LINES // 2)}, i64 0"))
     out = f.byte(target, f.let(f"select i1 {second}, i64 {64 * (LINES // 2)}, i64 0"))
-    return [("true", half_tile(f, ALONG if kind == ROWS_OF_A else ACROSS, at, ld, out))]
+    if kind == ROWS_OF_A:
+        below = f.address(at, f.mul(ld, LINES))
+        nearer = [part for line in (0, 64) for part in _lines(f, f.byte(below, str(line)), ld, range(LINES // 2))]
+        return [("true", _mixed(half_tile(f, ALONG, at, ld, out), nearer))]
+    rows = [row + half for row in range(LINES // 2) for half in (0, LINES)]
+    nearer = _lines(f, f.byte(at, str(2 * LINES * f.target.size)), ld, rows)
+    return [("true", _mixed(half_tile(f, ACROSS, at, ld, out), nearer))]
+
+
+def _lines(f: Function, start: str, ld: str, rows: Iterable[int]) -> list[Part]:
+    """Fetches the line at the beginning of these rows, one part for each."""
+    return [partial(_come_nearer, f, f.address(start, f.mul(ld, row)), 0) for row in rows]
+
+
+def _mixed(some: Sequence[Part], others: Sequence[Part]) -> list[Part]:
+    """All of them, the others spread evenly among the first ones, each of which stays in its order."""
+    cuts = [len(others) * i // len(some) for i in range(len(some) + 1)]
+    return [part for i, one in enumerate(some) for part in (one, *others[cuts[i] : cuts[i + 1]])]
 
 
 def _come_nearer(f: Function, start: str, line: int) -> None:
