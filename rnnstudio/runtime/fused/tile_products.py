@@ -158,7 +158,7 @@ class TileProducts:
         if bias is not None:
             self.spread(bias, out)
             add = True
-        self._multiply([(left, [(right, _matrix(out))])], [[out]], add)
+        self._multiply([(left, [(right, _matrix(out))])], [[out]], add, (a, b))
         self._put()
         return out
 
@@ -175,7 +175,7 @@ class TileProducts:
                 self.jobs.run()
                 BY_TORCH.several([(a, factors)])
         if fitting:
-            self._multiply(fitting, outs, False)
+            self._multiply(fitting, outs, False, groups)
         self._put()
 
     def lay_out(self, weight: Tensor, *, turned: bool) -> Tensor:
@@ -196,10 +196,13 @@ class TileProducts:
         self.jobs.put(job, table, -(-b.columns // LINES), threads, (made, kept))
         return at + size(b.columns, b.rows)
 
-    def _multiply(self, groups: _Groups, outs: list[list[Tensor]], add: bool) -> None:
-        """In windows, one after the other, whose tiles take the same memory: it is in the caches still."""
+    def _multiply(self, groups: _Groups, outs: list[list[Tensor]], add: bool, given: object) -> None:
+        """In windows, one after the other, whose tiles take the same memory: it is in the caches still.
+
+        given: the factors, which are kept until they are multiplied.
+        """
         if any(a.way == ACROSS for a, _ in groups):
-            self._in_chunks(groups, outs, add)
+            self._in_chunks(groups, outs, add, given)
             return
         windows = list(_in_windows(groups))
         most = max(sum(size(b.columns, b.rows) for b in _distinct(window)) for _, window in windows)
@@ -216,9 +219,9 @@ class TileProducts:
                 shared = a.rows * a.columns * sum(b.columns for b, _ in pairs) >= _LEAST
                 job = self._code.jobs[f"{tiles.PRODUCT_OF_TILES}_range"]
                 threads = torch.get_num_threads() if shared else 1
-                self.jobs.put(job, table, -(-a.rows // LINES), threads, (factors, made))
+                self.jobs.put(job, table, -(-a.rows // LINES), threads, (factors, made, given, outs))
 
-    def _in_chunks(self, groups: _Groups, outs: list[list[Tensor]], add: bool) -> None:
+    def _in_chunks(self, groups: _Groups, outs: list[list[Tensor]], add: bool, given: object) -> None:
         """Long products: see tile_chunks.py. The first part of the depth is added up in the results themselves."""
         depth = groups[0][0].columns
         threads = torch.get_num_threads()
@@ -231,7 +234,7 @@ class TileProducts:
             for a, pairs in _windows(mine, threads // parts)
         ]
         table = self.jobs.table("p" * len(plans), [address_of(plan.table) for plan in plans])
-        self.jobs.put(self._code.jobs[JOB], table, len(plans), threads, plans)
+        self.jobs.put(self._code.jobs[JOB], table, len(plans), threads, (plans, given, outs))
         for part in more:
             for some, own in zip(outs, part, strict=True):
                 for out, x in zip(some, own, strict=True):

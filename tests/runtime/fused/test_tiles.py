@@ -86,7 +86,7 @@ def test_long_products_touch_nothing_else(columns: int, depth: int) -> None:
             out = guard.like(torch.randn(rows, columns, generator=g))
             before = out.clone()
             unfit = TileProducts(unit(), put_off=True)
-            unfit._multiply([(_matrix(a.t()), [(_matrix(b), _matrix(out))])], [[out]], add=depth % 2 == 0)
+            unfit._multiply([(_matrix(a.t()), [(_matrix(b), _matrix(out))])], [[out]], depth % 2 == 0, (a, b))
             unfit.finish()
             guard.check()
             wanted = a.t().double() @ b.double() + (before.double() if depth % 2 == 0 else 0)
@@ -158,6 +158,19 @@ def test_products_over_all_steps(threads: int) -> None:
             assert all(bool(((out.double() - wanted).abs() <= allowed).all()) for out in outs)
     finally:
         torch.set_num_threads(before)
+
+
+@needs_unit
+@pytest.mark.parametrize("tall", [False, True], ids=["", "long"])
+def test_factors_that_nobody_else_keeps_are_kept_until_they_are_multiplied(tall: bool) -> None:
+    multiply = TileProducts(unit(), put_off=True)
+    a, b = torch.randn(300, 200), torch.randn(200, 128)
+    out, outs = multiply((a.t().clone().t() if tall else a.clone()), b.clone()), torch.empty(300, 128)
+    multiply.several([((a.t().clone().t() if tall else a.clone()), [(b.clone(), outs)])])
+    others = [torch.full_like(x, torch.nan) for x in (a, a, b, b)]  # where those were, if they are gone
+    multiply.finish()
+    assert all(bool(((x.double() - a.double() @ b.double()).abs() <= bound(a, b)).all()) for x in (out, outs))
+    assert all(bool(x.isnan().all()) for x in others)
 
 
 @needs_unit
