@@ -13,7 +13,7 @@ Groups = Sequence[tuple[Tensor, Sequence[tuple[Tensor, Tensor]]]]
 
 
 class Multiply(Protocol):
-    """Makes products of matrices."""
+    """Makes products of matrices. What is put off keeps what it was given until it is made."""
 
     shares: bool
     """Whether one matrix times several takes less time than one after the other."""

@@ -268,7 +268,7 @@ class Calling:
         work: Callable[[Listening | None], Results],
     ) -> Results:
         """What `work` makes. key: all that decides what it does, but for the addresses of `given`."""
-        key = (key, torch.get_num_threads(), *[x.data_ptr() for x in fixed])
+        key = (key, torch.get_num_threads(), *[(x.data_ptr(), x.shape, x.stride()) for x in fixed])
         known = self._known.get(key)
         if isinstance(known, Repeated):
             self.repeats += 1

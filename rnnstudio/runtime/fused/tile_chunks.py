@@ -4,7 +4,8 @@ Weights' gradients are such products. Some lines of A at a time go through the d
 second cache while 32 columns of B after the other are laid out and multiplied. The tiles of the next columns, and those
 of the next chunk of A, are laid out meanwhile (tile_ahead.py). A is laid out once, as its lines have to be turned; B,
 which costs half of that, once for each window of A. Each thread takes a part of the depth and adds up in memory of its
-own, so it works with what its caches hold.
+own, so it works with what its caches hold; where the depth has fewer parts than there are threads, some share a part by
+lines of A.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from .tile_ahead import KINDS, NONE, go_on, left_of, pieces
 from .tile_parts import BYTES, LINES, PARTS, Part
 
 BLOCK = PARTS * BYTES
+COPY = "rnn_tile_copy"
 SQUARE, WIDE = "square", "wide"
 SHAPES = {SQUARE: ((2, 2), (2, 1), (1, 2), (1, 1)), WIDE: ((1, 4), (1, 3), (1, 2), (1, 1))}
 """Tiles of C that one micro-kernel makes: down, across."""
@@ -71,7 +72,7 @@ def kernels(t: Target) -> str:
     """
     every = [_kernel(t, kind, *shape) for kind, shapes in SHAPES.items() for shape in shapes]
     every += [_kernel(t, SQUARE, 2, 2, ahead) for ahead in KINDS]
-    return "\n".join([*(kernel.text() for kernel in every), _carry(t).text()])
+    return "\n".join([*(kernel.text() for kernel in every), _copy(t).text()])
 
 
 def _kernel(t: Target, kind: str, down: int, across: int, ahead: int = NONE) -> Function:
@@ -172,17 +173,14 @@ def _wide(f: Function, a: str, b: list[str]) -> None:
                 f.emit(f"call void @llvm.x86.tdpbf16ps(i8 {n}, i8 {_LEFT[i]}, i8 {_RIGHT})")
 
 
-def _carry(t: Target) -> Function:
-    """@rnn_tile_carry(results, C, ldc, rows, columns left, row length of the results, add): results to C, or added."""
-    args = "ptr %out, ptr %C, i64 %ldc, i64 %rows, i64 %columns, i64 %width, i1 %add"
-    f = Function(t, f"define internal void @rnn_tile_carry({args}) noinline nounwind")
-    stop = f.least("%columns", "%width")
-    with f.loop("0", stop, str(LINES)) as j:
-        mask = f.lanes_below(f.let(f"sub nsw i64 {stop}, {j}"))
-        old = f.let(f"select i1 %add, {t.bools} {mask}, {t.bools} zeroinitializer")
+def _copy(t: Target) -> Function:
+    """@rnn_tile_copy(X, its row length, Y, its row length, rows, columns): some of X to Y."""
+    args = "ptr %X, i64 %ldx, ptr %Y, i64 %ldy, i64 %rows, i64 %columns"
+    f = Function(t, f"define internal void @{COPY}({args}) noinline nounwind")
+    with f.loop("0", "%columns", str(LINES)) as j:
+        mask = f.lanes_below(f.let(f"sub nsw i64 %columns, {j}"))
         with f.loop("0", "%rows") as r:
-            place = f.address("%C", f.add(f.mul(r, "%ldc"), j))
-            new = f.load(f.address("%out", f.add(f.mul(r, "%width"), j)))
-            f.store(f.op("fadd", new, f.load(place, old)), place, mask)
+            value = f.load(f.address("%X", f.add(f.mul(r, "%ldx"), j)), mask)
+            f.store(value, f.address("%Y", f.add(f.mul(r, "%ldy"), j)), mask)
     f.emit("ret void")
     return f

@@ -256,7 +256,7 @@ class _Plan:
         depth: tuple[int, int],
         add: bool,
     ) -> None:
-        chunk = min(depth[1], _CHUNK)  # no more than tile_space.DEEP
+        chunk = min(depth[1] - depth[0], _CHUNK)  # no more than tile_space.DEEP
         half = size(a.rows, chunk)
         made = torch.empty(half * 2, dtype=torch.uint8)
         products: list[int] = []

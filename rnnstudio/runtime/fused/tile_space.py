@@ -1,7 +1,8 @@
 """Memory that products on the matrix unit work in, on the stack: tiles of one factor, and works for what is laid out
 ahead. As LLVM IR.
 
-There is room for two parts of the factor: one is multiplied while the next one is laid out (tile_ahead.py).
+There is room for two parts of the factor: one is multiplied while the next one is laid out (tile_ahead.py). That is
+0.8 MB in each thread; threads have 8 MB where nobody says otherwise (ulimit -s, OMP_STACKSIZE), and 1 MB suffices.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def room(f: Function) -> str:
 
 
 def further_work(f: Function, space: str) -> str:
-    """A work that is done when the one for the next part is."""
+    """A work that is done when the one for the next part is. Either a caller's or `fetch_next`'s."""
     return f.byte(space, str(tile_ahead.SIZE))
 
 

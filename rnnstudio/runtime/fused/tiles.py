@@ -16,7 +16,7 @@ from . import tile_space as space
 from .ir import Function, Target
 from .team import EACH_THE_WHOLE, team_code
 from .tile_ahead import ROWS_OF_A
-from .tile_kernels import BLOCK, DECLARED, SHAPES, SQUARE, WIDE, configure, height, kernel_name, kernels
+from .tile_kernels import BLOCK, COPY, DECLARED, SHAPES, SQUARE, WIDE, configure, height, kernel_name, kernels
 from .tile_parts import ACROSS, ALONG, BYTES, DEPTH, LEFT, LINES, RIGHT, splitter_name, splitters
 
 PRODUCT_OF_TILES = "rnn_tile_product"
@@ -162,7 +162,9 @@ class _Kernel:
 
 
 def _tiles_of_c(f: Function, kernel: _Kernel, c: str, first: str, high: str, columns: str) -> None:
-    """Tiles of C from row `first` on: straight to C when all of their rows and columns are C's, else by a buffer."""
+    """Tiles of C from row `first` on: straight to C when all of their rows and columns are C's, else by a buffer. Sums
+    begin with what C holds either way, so they do not depend on where rows are cut.
+    """
     start = f.address(c, f.mul(first, "%ldc"))
     below = f.add(first, f.mul(high, kernel.down))
     inside = f.let(f"icmp sle i64 {below}, %rows")
@@ -170,16 +172,25 @@ def _tiles_of_c(f: Function, kernel: _Kernel, c: str, first: str, high: str, col
     far = f.mul("%ldc", f.target.size)
     row = f.let(f"select i1 {whole}, i64 {far}, i64 {64 * kernel.across}")
     down = f.let(f"select i1 {whole}, i64 {f.mul(far, high)}, i64 {BYTES * kernel.across}")
-    add = f.let(f"select i1 {whole}, i1 %add, i1 false")
-    kernel.call(f, f.let(f"select i1 {whole}, ptr {start}, ptr %out"), row, down, add)
-    with f.when(f.let(f"xor i1 {whole}, true")):
-        for m in range(kernel.down):
-            top = f.add(first, f.mul(high, m)) if m else first
-            rows = f.least(f.let(f"sub nsw i64 %rows, {top}"), high)
-            place = f.address(c, f.mul(top, "%ldc"))
-            out = f.byte("%out", str(m * BYTES * kernel.across))
-            more = f"i64 {rows}, i64 {columns}, i64 {kernel.across * LINES}, i1 %add"
-            f.emit(f"call void @rnn_tile_carry(ptr {out}, ptr {place}, i64 %ldc, {more})")
+    place = f.let(f"select i1 {whole}, ptr {start}, ptr %out")
+    partly = f.let(f"xor i1 {whole}, true")
+    with f.when(f.let(f"and i1 {partly}, %add")):
+        _copy_tiles(f, kernel, c, first, high, columns, back=True)
+    kernel.call(f, place, row, down, "%add")
+    with f.when(partly):
+        _copy_tiles(f, kernel, c, first, high, columns, back=False)
+
+
+def _copy_tiles(f: Function, kernel: _Kernel, c: str, first: str, high: str, columns: str, *, back: bool) -> None:
+    """What of the buffer's tiles is C's, to C; or back."""
+    for m in range(kernel.down):
+        top = f.add(first, f.mul(high, m)) if m else first
+        rows = f.least(f.let(f"sub nsw i64 %rows, {top}"), high)
+        some = f.least(columns, str(kernel.across * LINES))
+        theirs = f.address(c, f.mul(top, "%ldc")), "%ldc"
+        own = f.byte("%out", str(m * BYTES * kernel.across)), str(kernel.across * LINES)
+        (source, ld), (target, to_ld) = (theirs, own) if back else (own, theirs)
+        f.emit(f"call void @{COPY}(ptr {source}, i64 {ld}, ptr {target}, i64 {to_ld}, i64 {rows}, i64 {some})")
 
 
 def _product(t: Target) -> Function:
@@ -202,6 +213,8 @@ def _stages(t: Target) -> Function:
     f = Function(t, f"define internal void @rnn_tile_stages({_PRODUCT_ARGS}, i1 %large, ptr %space) nounwind")
     b_step = f.mul(f.let(f"sdiv i64 {f.add('%depth', str(DEPTH - 1))}, {DEPTH}"), BLOCK)
     most = f.let(f"select i1 %large, i64 {space.ROWS}, i64 {_FEW_ROWS}")
+    deep_back = f.let("and i1 %large, %back")  # the same for all rows: sums do not depend on how they are shared out
+    begins = _either_way(f, "0", "%depth", space.DEEP, deep_back)
     with f.loop("0", "%rows", most) as r:
         rows = f.least(f.let(f"sub nsw i64 %rows, {r}"), most)
         f.emit(f"call void @rnn_tile_configure(i64 {rows})")
@@ -209,7 +222,6 @@ def _stages(t: Target) -> Function:
         below = f.add("%first", r)
         odd = f.let(f"trunc i64 {f.let(f'sdiv i64 {r}, {most}')} to i1")
         back = f.let(f"xor i1 %back, {odd}")
-        deep_back = f.let(f"and i1 %large, {back}")
         with f.loop("0", "%depth", str(space.DEEP)) as begun:
             k = _either_way(f, begun, "%depth", space.DEEP, deep_back)
             deep = f.least(f.let(f"sub nsw i64 %depth, {k}"), str(space.DEEP))
@@ -222,9 +234,8 @@ def _stages(t: Target) -> Function:
             tiles = space.laid_out(f, "%space", lay)
             last = f.let(f"icmp sge i64 {f.add(begun, str(space.DEEP))}, %depth")
             further = f.add(k, f.let(f"select i1 {deep_back}, i64 {-space.DEEP}, i64 {space.DEEP}"))
-            first_deep = f.let(f"select i1 %large, i64 {k}, i64 0")  # to and fro, or always from the beginning
             row = f.let(f"select i1 {last}, i64 {f.add(r, most)}, i64 {r}")
-            column = f.let(f"select i1 {last}, i64 {first_deep}, i64 {further}")
+            column = f.let(f"select i1 {last}, i64 {begins}, i64 {further}")
             lines = f.least(f.let(f"sub nsw i64 %rows, {row}"), most)
             depth = f.least(f.let(f"sub nsw i64 %depth, {column}"), str(space.DEEP))
             source = f.address("%A", f.add(f.mul(row, "%lda"), column))

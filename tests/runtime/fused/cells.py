@@ -81,6 +81,22 @@ def concat_rnn(s: Sketch, units: int) -> str:
     return h
 
 
+def concat_lstm(s: Sketch, units: int) -> str:
+    """The textbook's LSTM, each gate W [x, h]: products stack parts of weights, which lie in no one memory."""
+    both = s.add("both", "Concat", at=AT, a="x", b="h_before")
+    gates = []
+    for name, squash in (("f", "Sigmoid"), ("i", "Sigmoid"), ("o", "Sigmoid"), ("g", "Tanh")):
+        total = s.add(f"{name}_in", "Linear", at=AT, params={"units": units}, input=both)
+        gates.append(s.add(name, squash, at=AT, input=total))
+    f, i, o, g = gates
+    kept, new = s.add("kept", "Multiply", at=AT, a=f, b="c_before"), s.add("new", "Multiply", at=AT, a=i, b=g)
+    c = s.add("c", "Add", at=AT, a=kept, b=new)
+    h = s.add("h", "Multiply", at=AT, a=o, b=s.add("shown", "Tanh", at=AT, input=c))
+    delay(s, "h_before", h, width=units)
+    delay(s, "c_before", c, width=units)
+    return h
+
+
 def sliced_gates(s: Sketch, units: int) -> str:
     """One map of 2n rows, cut into gate and candidate."""
     total = s.add("all", "Linear", at=AT, params={"units": 2 * units, "terms": 2}, input="x", input2="h_before")
@@ -256,6 +272,7 @@ CELLS: dict[str, Draw] = {
     "relu": rnn(squash="Relu"),
     "rnn, delay 3, backward": backward(rnn(k=3)),
     "concat": concat_rnn,
+    "concat lstm": concat_lstm,
     "sliced gates": sliced_gates,
     "reset before": reset_before,
     "invented": invented,

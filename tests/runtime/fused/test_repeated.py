@@ -117,17 +117,36 @@ def test_other_inputs_other_sizes_and_trained_weights(name: str, threads: int) -
         )
 
 
-def test_weights_that_move() -> None:
-    net = made("rnn")
+@pytest.mark.parametrize("name", ["rnn", "lstm"])
+def test_weights_that_move(name: str) -> None:
+    net = made(name)
     for _ in range(3):
         step(net, numbers(0))
     assert repeats(net) == 2
     for weight in net.parameters():
         weight.data = weight.data.clone() * 0.5
-    other = made("rnn")
+    other = made(name)
     other.load_state_dict(net.state_dict())
     same(step(net, numbers(0)), step(other, numbers(0)))
     assert repeats(net) == 2
+
+
+def test_weights_that_are_turned_where_they_lie() -> None:
+    assert not isinstance(UNIT, str)
+    calling, w, x = Calling(tile_code(UNIT).calls), torch.randn(128, 128), torch.randn(200, 128)
+
+    def work(listener: Listening | None) -> Results:
+        assert not isinstance(UNIT, str)
+        products = TileProducts(UNIT, put_off=True, listener=listener)
+        made = products(x, w)
+        products.finish()
+        return [made]
+
+    for weight in (w, w, w, w.t(), w.t()):
+        w = weight
+        (made,) = calling.call("product", [x], [w], work)
+        assert made is not None
+        torch.testing.assert_close(made, x @ w, rtol=1e-4, atol=1e-4)
 
 
 def test_a_graph_that_is_kept_is_gone_through_again() -> None:

@@ -55,7 +55,7 @@ def test_products(columns: int, depth: int) -> None:
     )
     g = torch.Generator().manual_seed(columns)
     multiply = call(tile_code(unit()).code.address(tiles.PRODUCT_OF_TILES))
-    for rows in (0, 1, 2, 15, 16, 17, 33, 64, 129):
+    for rows in (0, 1, 2, 15, 16, 17, 33, 64, 129, 288):
         for add in (False, True):
             guard = Guarded()
             a = torch.randn(rows, depth, generator=g)
@@ -127,7 +127,7 @@ def test_what_is_not_finite_stays_so() -> None:
 
 
 @needs_unit
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
 def test_products_over_all_steps(threads: int) -> None:
     g = torch.Generator().manual_seed(0)
     before = torch.get_num_threads()
@@ -136,14 +136,14 @@ def test_products_over_all_steps(threads: int) -> None:
     try:
         for rows, depth, columns in (
             *((300, 70, 130), (64, 3000, 200), (17, 300, 100), (5, 5, 5), (1, 1, 300)),
-            *((160, 1344, 352), (96, 768, 544)),
+            *((160, 1344, 352), (96, 768, 544), (49, 600, 300), (51, 64, 128)),
         ):
             x, w = torch.randn(rows, depth, generator=g), torch.randn(columns, depth, generator=g)
             bias, old = torch.randn(columns, generator=g), torch.randn(rows, columns, generator=g)
             tall = x.t().contiguous().t()
             wanted, allowed = x.double() @ w.double().t(), bound(x, w.t())
             torch.set_num_threads(1)
-            first = one(x, w.t())
+            first, more = one(x, w.t()), one(x, w.t(), old.clone(), add=True)
             torch.set_num_threads(threads)
             for a in (x, tall, torch.stack([x, x], 2)[:, :, 0]):
                 for b in (w.t(), w.t().contiguous()):
@@ -153,6 +153,7 @@ def test_products_over_all_steps(threads: int) -> None:
                     made = multiply(a, b, old.clone(), add=True)
                     assert bool(((made.double() - wanted - old).abs() <= allowed + 1e-6 * old.abs()).all())
             assert torch.equal(multiply(x, w.t()), first)  # threads change no bit
+            assert torch.equal(multiply(x, w.t(), old.clone(), add=True), more)
             outs = [torch.empty(rows, columns), torch.empty(columns + 2, rows).t()[:, :columns]]
             multiply.several([(tall, [(w.t(), outs[0]), (w.t().contiguous(), outs[1])])])
             assert all(bool(((out.double() - wanted).abs() <= allowed).all()) for out in outs)
