@@ -236,7 +236,8 @@ class Function:
 
     def prefetch(self, pointer: str, *, write: bool = True, second: bool = False) -> None:
         """Fetch the line at an address, which need not exist, to be written to soon, or read. second: to the second
-        cache only."""
+        cache only.
+        """
         self.emit(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 {int(write)}, i32 {2 if second else 3}, i32 1)")
 
     def broadcast(self, scalar: str) -> str:

@@ -4,7 +4,7 @@ The unit takes 16 cycles for a multiplication that the rest of the core issues i
 a tile of what is multiplied next at each 32 numbers of its depth. Measured with all data at hand: 15 ns for a tile
 whose lines are read as they lie, 75 for one that is turned, where laying them out first takes 120 and 280. Data that
 lie farther than the second cache are fetched before: the unit waits for whatever its core waits for, as no more than a
-few tiles can be read ahead (a weight's gradient from memory takes a fifth less time, a product a tenth).
+few tiles can be read ahead.
 
 What there is to lay out stands in a *work*, numbers in memory, which goes through whole tiles only: blocks of 16
 lines, each along a depth that is a multiple of 32. Several works lie one after the other; the last one says END.
@@ -139,7 +139,7 @@ def _lines(f: Function, start: str, ld: str, rows: Iterable[int]) -> list[Part]:
 
 
 def _mixed(some: Sequence[Part], others: Sequence[Part]) -> list[Part]:
-    """All of them, the others spread evenly among the first ones, each of which stays in its order."""
+    """All of them, each kind in its order: the others spread evenly among the first ones."""
     cuts = [len(others) * i // len(some) for i in range(len(some) + 1)]
     return [part for i, one in enumerate(some) for part in (one, *others[cuts[i] : cuts[i + 1]])]
 

@@ -27,12 +27,12 @@ _LINES, _CHUNK = 256, 320
 with half the lines, or half the depth, it takes a tenth longer."""
 
 _WIDE, _MORE_LINES = 768, 384
-"""From so many columns of B on, which stay in no near cache, more lines: 3 % less time at 1024 columns."""
+"""From so many columns of B on, which stay in no near cache, more lines: B is laid out less often."""
 
 _WINDOW, _LEAST_WINDOW = 1 << 17, 128
 """Of other B's so many numbers at a time, 0.8 MB, stay there beside rows of A and C; but so many columns at least, as A
-is laid out again for each window. Measured at a depth of 512 and 1536 columns: a fifth less time than all at once; and
-at 1536 and 512 columns a tenth less with a third of the depth and 256 columns than with all of it and 128."""
+is laid out again for each window. Measured at a depth of 512 and 1536 columns: a fifth less time than all at once. Of
+a deep B it is a part of the depth besides, with more columns instead."""
 
 _COLUMNS = {ALONG: 48, ACROSS: 96}
 """With fewer columns of B, splitting A takes longer than what is gained; A across is turned besides."""
