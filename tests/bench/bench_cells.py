@@ -69,7 +69,7 @@ def built_in(kind: str, x: torch.Tensor, given: torch.Tensor, units: int) -> Cal
 
 
 def products(gates: int, batch: int, steps: int, units: int) -> Callable[[], None]:
-    """Only the six products of a layer, each over all steps at once: less than that no layer takes."""
+    """Only the six products of a layer, each over all steps at once: what a layer takes by torch's products alone."""
     x, slots = torch.randn(batch * steps, units), torch.randn(batch * steps, gates * units)
     weight, dweight = torch.randn(gates * units, units), torch.empty(gates * units, units)
 

@@ -13,9 +13,10 @@ plain, adjoints          those stages in plain torch, step by step, and their wa
 torch_loop               the time loops in plain torch, on any device
 through_time             ‖∂L/∂h_t‖ of all states from what the way back leaves behind
 ir, vector_math, packing, products, codegen, in_place, jit, team, machine_loop    the time loops as LLVM IR, on the CPU
+multiply, blocks, vector_products    products over all steps at once: by torch, or on the CPU in blocks for its caches
 tile_parts, tile_kernels, tiles, tile_machine    products on a processor's matrix unit
 tile_ahead, tile_space    what is multiplied next is laid out beside; the memory for it
-tile_chunks, tile_products, multiply    products over all steps at once, long ones in chunks of the depth
+tile_chunks, tile_products    products over all steps at once there, long ones in chunks of the depth
 jobs                     machine code that is put off, then run in one call after all of Python
 repeated                 calls that are alike: listened to once, then done without their Python
 glance, pick             attention, and tokens that the loop chooses, recognised among plain operations

@@ -149,6 +149,7 @@ def optimised(text: str, machine: Any) -> Any:
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = False
     options.slp_vectorization = False
+    options.loop_unrolling = False  # two steps of a micro-kernel at once need more registers than there are
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return module

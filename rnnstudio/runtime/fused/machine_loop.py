@@ -25,6 +25,7 @@ from .plan import Plan
 from .team import LOOPS, RANGE, TEAM, share_out
 from .tile_machine import tile_code
 from .tile_products import TileProducts, lay_out
+from .vector_products import VectorProducts
 
 _PACKER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p)
 
@@ -72,6 +73,8 @@ class MachineLoop:
         """A weight as the products read it."""
         if isinstance(work, TileProducts):
             return work.lay_out(weight, turned=way == ROWS)
+        if isinstance(work, VectorProducts):
+            return work.pack(weight.t() if way == COLUMNS else weight)
         return (pack_columns if way == COLUMNS else pack_rows)(self.target, weight)
 
     @cached_property
@@ -200,7 +203,9 @@ def product_symbols(t: Target) -> dict[str, int]:
 
 def products_at_once(t: Target) -> Multiply:
     """For products over all steps."""
-    return TileProducts(t) if t.tiles else BY_TORCH
+    if t.tiles:
+        return TileProducts(t)
+    return VectorProducts(t) if t.at_once == 1 and t.lanes * t.size >= 32 else BY_TORCH
 
 
 def pack_columns(t: Target, weight: Tensor) -> Tensor:

@@ -11,6 +11,9 @@ from .products import panel
 
 COLUMNS, ROWS = "columns", "rows"
 
+_TOGETHER = 8
+"""Rows that are read to their ends before the next ones: whole pages, one after the other."""
+
 
 def packer_name(t: Target, way: str) -> str:
     return f"rnn_{t.scalar}_pack_{way}"
@@ -31,9 +34,9 @@ def _rows(t: Target) -> Function:
     f = _function(t, ROWS)
     width = panel(t)
 
-    def one(first: str, masks: tuple[str, str]) -> None:
+    def one(first: str, start: str, stop: str, masks: tuple[str, str]) -> None:
         base = f.address("%P", f.mul(first, "%depth"))
-        with f.loop("0", "%depth") as k:
+        with f.loop(start, stop) as k:
             for h, mask in enumerate(masks):
                 source = f.address("%W", f.add(f.mul(k, "%ld"), f.add(first, str(h * t.lanes))))
                 target = f.address(base, f.add(f.mul(k, width), str(h * t.lanes)))
@@ -42,10 +45,13 @@ def _rows(t: Target) -> Function:
     whole = f.mul(f.let(f"sdiv i64 %columns, {width}"), width)
     left = f.let(f"sub nsw i64 %columns, {whole}")
     low, high = f.lanes_below(left), f.lanes_below(f.let(f"sub nsw i64 {left}, {t.lanes}"))
-    with f.loop("0", whole, str(width)) as first:
-        one(first, ("", ""))
-    with f.when(f.let(f"icmp sgt i64 {left}, 0")):  # NEON has no masks: they are branches there
-        one(whole, (low, high))
+    some = f.let(f"icmp sgt i64 {left}, 0")
+    with f.loop("0", "%depth", str(_TOGETHER)) as start:
+        stop = f.least(f.add(start, str(_TOGETHER)), "%depth")
+        with f.loop("0", whole, str(width)) as first:
+            one(first, start, stop, ("", ""))
+        with f.when(some):  # NEON has no masks: they are branches there
+            one(whole, start, stop, (low, high))
     f.emit("ret void")
     return f
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from . import tiles
 from .ir import Function, Target
 
+_IN_A_ROW = 256
+"""Terms of a sum. Measured: with so many, sums of 6400 terms are about as near to float64's as torch.mm's."""
+
 
 def panel(t: Target) -> int:
     """Columns of a packed panel."""
@@ -25,20 +28,21 @@ def kernel_names(t: Target) -> list[str]:
     return [_kernel_name(t, rows, edge) for rows in range(1, t.rows + 1) for edge in (False, True)]
 
 
-def _kernel_name(t: Target, rows: int, edge: bool) -> str:
-    return f"rnn_{t.scalar}_{'edge' if edge else 'kernel'}{rows}"
+def _kernel_name(t: Target, rows: int, edge: bool, turned: bool = False) -> str:
+    return f"rnn_{t.scalar}_{'turned_' if turned else ''}{'edge' if edge else 'kernel'}{rows}"
 
 
 def _kernel_type(t: Target, edge: bool) -> str:
-    return "ptr, i64, ptr, i64, ptr, i64, i1" + (f", {t.bools}, {t.bools}" if edge else "")
+    return "ptr, i64, ptr, i64, ptr, i64, i1" + (", i64" if edge else "")
 
 
-def kernels(t: Target) -> str:
-    """The micro-kernels (A, lda, B, depth, C, ldc, add) for 1 … t.rows rows; edges take two masks besides.
+def kernels(t: Target, *, turned: bool = False) -> str:
+    """The micro-kernels (A, lda, B, depth, C, ldc, add) for 1 … t.rows rows; edges take how many columns there are.
 
-    They are the same for every loop, and so a module of their own.
+    They are the same for every loop, and so a module of their own. turned: A is given as [depth, lda], t.rows at most.
     """
-    return "\n".join(_kernel(t, rows, edge).text() for rows in range(1, t.rows + 1) for edge in (False, True))
+    every = ((rows, edge) for rows in range(1, t.rows + 1) for edge in (False, True))
+    return "\n".join(_kernel(t, rows, edge, turned).text() for rows, edge in every)
 
 
 def declared_kernels(t: Target) -> str:
@@ -50,39 +54,41 @@ def declared_kernels(t: Target) -> str:
     return "\n".join([*lines, ""])
 
 
-def _kernel(t: Target, rows: int, edge: bool) -> Function:
-    v = t.vector
-    masks = f", {t.bools} %m0, {t.bools} %m1" if edge else ""
-    name = _kernel_name(t, rows, edge)
-    args = f"ptr noalias %A, i64 %lda, ptr noalias %B, i64 %depth, ptr noalias %C, i64 %ldc, i1 %add{masks}"
+def _kernel(t: Target, rows: int, edge: bool, turned: bool) -> Function:
+    columns = ", i64 %columns" if edge else ""
+    name = _kernel_name(t, rows, edge, turned)
+    args = f"ptr noalias %A, i64 %lda, ptr noalias %B, i64 %depth, ptr noalias %C, i64 %ldc, i1 %add{columns}"
     f = Function(t, f"define void @{name}({args}) nounwind")
-    mask = ("%m0", "%m1") if edge else ("", "")
     a_rows, c_places = [], []
     for m in range(rows):
-        a_rows.append(f.address("%A", f.mul("%lda", m) if m else "0"))
+        a_rows.append(f.address("%A", str(m) if turned else f.mul("%lda", m) if m else "0"))
         first = f.address("%C", f.mul("%ldc", m) if m else "0")
         c_places.append((first, f.address(first, str(t.lanes))))
-    f.emit("br i1 %add, label %old, label %ready")
-    f.block("old")
-    old = [f.load(p, k) for pair in c_places for p, k in zip(pair, mask, strict=True)]
-    for first, _ in c_places:  # what the next panel adds to is far away: rows are long
-        for j in range(2):
-            f.prefetch(f.address(first, str(panel(t) + j * t.lanes)))
-    f.emit("br label %ready")
-    f.block("ready")
-    sums = [f.let(f"phi {v} [ zeroinitializer, %entry ], [ {x}, %old ]") for x in old]
-    k, before = "0", "ready"
-    for count in (t.at_once, 1) if t.at_once > 1 else (1,):
-        k, sums, before = _steps(f, count, k, sums, before, a_rows)
-    for m in range(rows):
-        for j in range(2):
-            f.store(sums[2 * m + j], c_places[m][j], mask[j])
+    for pair in c_places:  # they are far away, and there when they are read or written
+        for place in pair:
+            f.prefetch(place)
+    sums = ["zeroinitializer"] * (2 * rows)
+    k, before = "0", "entry"
+    for count in (t.at_once, 1) if t.at_once > 1 and not turned else (1,):
+        k, sums, before = _steps(f, count, k, sums, before, a_rows, turned)
+    mask = ("", "")
+    if edge:  # masks are made now, as there are no registers left for them before
+        mask = f.lanes_below("%columns"), f.lanes_below(f.let(f"sub nsw i64 %columns, {t.lanes}"))
+    f.emit("br i1 %add, label %more, label %alone")
+    places = [(place, some) for pair in c_places for place, some in zip(pair, mask, strict=True)]
+    f.block("more")  # old results come last: with many of them in a row sums would lose digits
+    for total, (place, some) in zip(sums, places, strict=True):
+        f.store(f.op("fadd", f.load(place, some), total), place, some)
+    f.emit("ret void")
+    f.block("alone")
+    for total, (place, some) in zip(sums, places, strict=True):
+        f.store(total, place, some)
     f.emit("ret void")
     return f
 
 
 def _steps(
-    f: Function, count: int, first: str, start: list[str], before: str, a_rows: list[str]
+    f: Function, count: int, first: str, start: list[str], before: str, a_rows: list[str], turned: bool
 ) -> tuple[str, list[str], str]:
     """A loop over the depth from `first` on, `count` at a time, as long as so many are left: (k, sums, its last block).
 
@@ -101,8 +107,9 @@ def _steps(
     f.block(body)
     row = f.address("%B", f.mul(k, panel(t)))
     b = [f.load(f.address(row, str(i * t.lanes)) if i else row) for i in range(2 * count)]
+    along = f.mul(k, "%lda") if turned else k
     for m, a_row in enumerate(a_rows):
-        at = f.address(a_row, k)
+        at = f.address(a_row, along)
         some = "" if count == 1 else f.let(f"load <{count} x {t.scalar}>, ptr {at}, align {t.size}")
         for i in range(count):
             a = f.spread(some, count, i) if some else f.broadcast(f.load_scalar(at))
@@ -147,11 +154,11 @@ def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, 
     if full:
         with f.loop(start, stop) as p:
             packed, first = f.address("%B", f.mul(p, width * depth)), f.mul(p, width)
-            _rows(f, height, packed, first, depth, lda, ldc, add, 0)
+            _rows(f, height, packed, first, depth, lda, ldc, add, "")
     if columns % width:
         with f.when(edge):
             packed = f.address("%B", str(full * width * depth))
-            _rows(f, height, packed, str(full * width), depth, lda, ldc, add, columns % width)
+            _rows(f, height, packed, str(full * width), depth, lda, ldc, add, str(columns % width))
     f.emit("br label %nothing")
     f.block("nothing")
     f.emit("ret void")
@@ -159,26 +166,41 @@ def product(t: Target, name: str, columns: int, depth: int, lda: int, ldc: int, 
 
 
 def _rows(
-    f: Function, height: str, packed: str, first: str, depth: int, lda: int, ldc: int, add: bool, rest: int
+    f: Function,
+    height: str,
+    packed: str,
+    first: str,
+    depth: int,
+    lda: int,
+    ldc: int,
+    add: bool,
+    columns: str,
 ) -> None:
+    with f.loop("0", str(depth), str(part_of(depth))) as k:
+        deep = f.least(f.let(f"sub nsw i64 {depth}, {k}"), str(part_of(depth)))
+        more = "true" if add else f.let(f"icmp sgt i64 {k}, 0")
+        b, start = f.address(packed, f.mul(k, panel(f.target))), f.address("%A", k)
+        with f.loop("0", "%rows", height) as r:
+            count = f.least(f.let(f"sub nsw i64 %rows, {r}"), height)
+            a, c = f.address(start, f.mul(r, lda)), f.address("%C", f.add(f.mul(r, ldc), first))
+            call_kernel(f, count, f"ptr {a}, i64 {lda}, ptr {b}, i64 {deep}, ptr {c}, i64 {ldc}, i1 {more}", columns)
+
+
+def part_of(depth: int, most: int = _IN_A_ROW) -> int:
+    """So many products are added up in one row: even parts of a depth, so that the sum of all keeps its digits."""
+    return -(-depth // -(-depth // min(most, _IN_A_ROW)))
+
+
+def call_kernel(f: Function, count: str, args: str, columns: str = "", *, turned: bool = False) -> None:
+    """Call the micro-kernel for so many rows, 1 … t.rows. columns: how many there are, if fewer than a panel's."""
     t = f.target
-    with f.loop("0", "%rows", height) as r:
-        left = f.let(f"sub nsw i64 %rows, {r}")
-        less = f.let(f"icmp slt i64 {left}, {height}")
-        count = f.let(f"select i1 {less}, i64 {left}, i64 {height}")
-        a, c = f.address("%A", f.mul(r, lda)), f.address("%C", f.add(f.mul(r, ldc), first))
-        end = f.label("end")
-        labels = [f.label("rows") for _ in range(t.rows)]
-        cases = " ".join(f"i64 {i + 1}, label %{label}" for i, label in enumerate(labels[:-1]))
-        f.emit(f"switch i64 {count}, label %{labels[-1]} [ {cases} ]")
-        for i, label in enumerate(labels):
-            f.block(label)
-            args = f"ptr {a}, i64 {lda}, ptr {packed}, i64 {depth}, ptr {c}, i64 {ldc}, i1 {str(add).lower()}"
-            if rest:
-                low = f"{t.bools} {t.first_lanes(rest)}"
-                name = _kernel_name(t, i + 1, True)
-                f.emit(f"call void @{name}({args}, {low}, {t.bools} {t.first_lanes(rest - t.lanes)})")
-            else:
-                f.emit(f"call void @{_kernel_name(t, i + 1, False)}({args})")
-            f.emit(f"br label %{end}")
-        f.block(end)
+    end = f.label("end")
+    labels = [f.label("rows") for _ in range(t.rows)]
+    cases = " ".join(f"i64 {i + 1}, label %{label}" for i, label in enumerate(labels[:-1]))
+    f.emit(f"switch i64 {count}, label %{labels[-1]} [ {cases} ]")
+    more = f", i64 {columns}" if columns else ""
+    for i, label in enumerate(labels):
+        f.block(label)
+        f.emit(f"call void @{_kernel_name(t, i + 1, bool(columns), turned)}({args}{more})")
+        f.emit(f"br label %{end}")
+    f.block(end)

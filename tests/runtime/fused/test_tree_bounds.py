@@ -90,7 +90,11 @@ def check_levels(
     """A loop leaves its canaries alone and agrees with plain torch, to `tolerance` of each tensor's largest number."""
     made = tree_program(DRAWN[name], width)
     plan = plan_of(made)
-    weights = with_blocks(plan.form.blocks, network(made, dtype).weights)
+    net = network(made, dtype)
+    with torch.no_grad():
+        for weight in net.weights.values():  # wide bilinear maps would make rounding errors grow from level to level
+            weight.mul_(0.5)
+    weights = with_blocks(plan.form.blocks, net.weights)
     names, rows, stacks = tree_names(plan), TreeRows(forest_of(TREES)), Stacks(plan)
     loop = loop_of(plan)
     g = torch.Generator().manual_seed(width)
