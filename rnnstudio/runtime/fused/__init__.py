@@ -17,7 +17,7 @@ multiply, blocks, vector_products    products over all steps at once: by torch, 
 tile_parts, tile_kernels, tiles, tile_machine    products on a processor's matrix unit
 tile_ahead, tile_space    what is multiplied next is laid out beside; the memory for it
 tile_chunks, tile_products    products over all steps at once there, long ones in chunks of the depth
-jobs                     machine code that is put off, then run in one call after all of Python
+jobs, row_jobs, job_products    machine code that is put off, then run in one call after all of Python; products so
 repeated                 calls that are alike: listened to once, then done without their Python
 glance, pick             attention, and tokens that the loop chooses, recognised among plain operations
 glance_code, pick_code, plain_code, glance_run, pick_run, plain_machine    these in the generated loops; their tensors

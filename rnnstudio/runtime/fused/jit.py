@@ -36,11 +36,17 @@ _KEPT = 400
 """Files in the cache; a loop's code is some 50 kB. The oldest go first."""
 
 
+@cache
+def _begin() -> None:
+    """Before LLVM makes code for this machine."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+
 @lru_cache(maxsize=2)
 def host(double: bool) -> Target:
     """This machine's vectors."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
+    _begin()
     try:
         features = dict(llvm.get_host_cpu_features())
     except RuntimeError:  # LLVM cannot ask here: the processor's name says enough
@@ -136,6 +142,7 @@ def _told() -> Iterator[None]:
 
 def machine_for(target: Target, triple: str) -> Any:
     """llvmlite's description of the machine that code is made for."""
+    _begin()
     found = llvm.Target.from_triple(triple)
     return found.create_target_machine(
         cpu=target.cpu, features=target.features, opt=3, jit=True, codemodel="jitdefault"

@@ -97,6 +97,10 @@ class Listener(Protocol):
 
     def put(self, function: int, table: array[int], count: int, threads: int) -> None: ...
 
+    def unlike(self, why: str) -> None:
+        """No other call does the same again."""
+        ...
+
 
 class Jobs:
     """Jobs in their order."""
@@ -120,6 +124,8 @@ class Jobs:
         self._waiting.append(_Job(function, table, count, max(1, min(threads, count)), kept))
 
     def then(self, what: Callable[[], object]) -> None:
+        if self._listener is not None:
+            self._listener.unlike("it puts off what is no job")
         self._waiting.append(what)
 
     def run(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from .codegen import Key, module, module_by_columns, table_of
 from .in_place import in_place
 from .ir import Target
 from .jit import Code, compile_ir, host, openmp, product_kernels
+from .job_products import JobProducts
 from .jobs import address_of
 from .multiply import BY_TORCH, Multiply
 from .packing import COLUMNS, ROWS, packer_name
@@ -53,12 +54,13 @@ class MachineLoop:
         symbols = openmp() if team else {}
         self._symbols = symbols
         self.code = self.compiled(module(plan, self.target, team=bool(symbols)))
-        self.multiply = products_at_once(self.target)
+        self.multiply = products_at_once(self.target, team=team)
         self._tables = (table_of(plan, False), table_of(plan, True))
         self._kinds = ["".join("i" if kind in _NUMBERS else "p" for kind, _ in table.keys) for table in self._tables]
         self._plain = stages_of(plan.form)
         self._ranges = [self.code.function(name, RANGE) for name in ("forward", "backward")]
-        self._addresses = [self.code.address(name) for name in ("forward", "backward")] if self.target.tiles else []
+        put_off = isinstance(self.multiply, JobProducts)
+        self._addresses = [self.code.address(name) for name in ("forward", "backward")] if put_off else []
         teams = LOOPS if symbols else ()
         self._teams = [self.code.function(name, TEAM) for name in teams]
         inside = [p for stage in plan.stages for p in stage.products]
@@ -71,10 +73,8 @@ class MachineLoop:
 
     def packed(self, weight: Tensor, way: str, work: Multiply) -> Tensor:
         """A weight as the products read it."""
-        if isinstance(work, TileProducts):
-            return work.lay_out(weight, turned=way == ROWS)
-        if isinstance(work, VectorProducts):
-            return work.pack(weight.t() if way == COLUMNS else weight)
+        if isinstance(work, JobProducts):
+            return work.pack(weight, turned=way == ROWS)
         return (pack_columns if way == COLUMNS else pack_rows)(self.target, weight)
 
     @cached_property
@@ -180,14 +180,15 @@ class MachineLoop:
         """kept: what the numbers name, if nothing else keeps it."""
         ordered = [numbers[key] for key in self._tables[which].keys]
         threads = self._threads(b.batch)
-        if isinstance(b.multiply, TileProducts):
+        few = b.batch <= self.few and torch.get_num_threads() > 1
+        if isinstance(b.multiply, JobProducts) and not few:
             table = b.multiply.jobs.table(self._kinds[which], ordered)
             b.multiply.jobs.put(self._addresses[which], table, b.batch, threads, (b, kept))
             return
         table = array("q", ordered)
         address = address_of(table)
-        if b.batch <= self.few and torch.get_num_threads() > 1:
-            self._by_columns[1][which](address, b.batch, torch.get_num_threads())
+        if few:
+            b.multiply.then(partial(self._share_columns, which, b, table, kept))
         elif threads == 1:
             self._ranges[which](address, 0, b.batch, 0)
         elif self._teams:
@@ -195,17 +196,20 @@ class MachineLoop:
         else:
             share_out(self._ranges[which], address, b.batch, threads)
 
+    def _share_columns(self, which: int, b: Buffers, table: array[int], kept: object) -> None:
+        self._by_columns[1][which](address_of(table), b.batch, torch.get_num_threads())
+
 
 def product_symbols(t: Target) -> dict[str, int]:
     """Addresses of what products call."""
     return tile_code(t).symbols if t.tiles else product_kernels(t)[0]
 
 
-def products_at_once(t: Target) -> Multiply:
-    """For products over all steps."""
+def products_at_once(t: Target, *, team: bool = True) -> Multiply:
+    """For products over all steps. team: see MachineLoop."""
     if t.tiles:
         return TileProducts(t)
-    return VectorProducts(t) if t.at_once == 1 and t.lanes * t.size >= 32 else BY_TORCH
+    return VectorProducts(t, team=team) if t.at_once == 1 and t.lanes * t.size >= 32 else BY_TORCH
 
 
 def pack_columns(t: Target, weight: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Calls that are alike: what one did is written down, and done again without its Python.
 
-A call of a loop on the matrix unit does two things: it allocates memory, and puts jobs whose tables name that memory.
+A call of a loop in machine code does two things: it allocates memory, and puts jobs whose tables name that memory.
 With the same sizes it does the same again, at other addresses. So a second such call is listened to, and from then on
 only memory is allocated, addresses are filled into the tables, and all jobs run. A call that does anything besides, an
 operation of torch's say, is never repeated.
@@ -110,6 +110,9 @@ class Listening(TorchDispatchMode):
 
     def put(self, function: int, table: array[int], count: int, threads: int) -> None:
         self._jobs.append((function, table, count, threads))
+
+    def unlike(self, why: str) -> None:
+        self.why = self.why or why
 
     def written_down(self, calls: Calls, results: Results) -> Repeated | str:
         """What makes such results again, or why nothing can."""

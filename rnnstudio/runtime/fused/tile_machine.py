@@ -9,11 +9,10 @@ import sys
 from dataclasses import dataclass
 from functools import lru_cache
 
-from . import jobs, tiles
+from . import tiles
 from .ir import Target, declarations
-from .jit import Code, compile_ir, host, openmp
-from .jobs import Calls, Jobs, Listener
-from .team import TEAM
+from .jit import compile_ir, host, openmp
+from .job_products import JobCode, calls_of, jobs_of, shared_code
 from .tile_parts import ACROSS, ALONG, LEFT, LINES, RIGHT, splitter_name
 
 _SYSCALL, _ASK, _TILE_DATA = 158, 0x1023, 18
@@ -35,36 +34,25 @@ def matrix_unit() -> Target | str:
 
 
 @dataclass(frozen=True)
-class TileCode:
-    """Compiled once for all loops. symbols: what loops call. splitters: addresses by side and the way of lines. jobs:
-    addresses by name.
-    """
+class TileCode(JobCode):
+    """symbols: what loops call. splitters: addresses by side and the way of lines."""
 
     symbols: dict[str, int]
     splitters: dict[tuple[str, str], int]
-    jobs: dict[str, int]
-    calls: Calls
-    code: Code
-
-    def begin(self, listener: Listener | None = None) -> Jobs:
-        return Jobs(self.calls, listener)
 
 
 @lru_cache(maxsize=1)
 def tile_code(target: Target) -> TileCode:
     """The matrix unit's code. Raises CannotCompile."""
     openmp_there = openmp()
-    text = declarations(target) + tiles.library(target, team=bool(openmp_there))
+    team = bool(openmp_there)
+    text = declarations(target) + tiles.library(target) + shared_code(target, team=team)
     code = compile_ir(text, target, openmp_there)
     sides = [(side, way) for side in (LEFT, RIGHT) for way in (ALONG, ACROSS)]
     return TileCode(
         symbols={tiles.PRODUCT_OF_TILES: code.address(tiles.PRODUCT_OF_TILES)},
         splitters={side: code.address(splitter_name(*side)) for side in sides},
-        jobs={name: code.address(name) for name in tiles.JOBS},
-        calls=Calls(
-            alone=code.function(jobs.NAME, jobs.EACH),
-            team=code.function(jobs.TOGETHER, TEAM) if openmp_there else None,
-            fill=code.function(jobs.FILL, jobs.FILLING),
-        ),
+        jobs=jobs_of(code, tiles.JOBS),
+        calls=calls_of(code, team=team),
         code=code,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate, pairwise
 from typing import NamedTuple
@@ -13,9 +13,9 @@ from torch import Tensor
 
 from . import tile_chunks, tiles
 from .ir import Target
+from .job_products import JobProducts
 from .jobs import Jobs, Listener, address_of
-from .multiply import BY_TORCH, Groups, Multiply, Results
-from .repeated import Calling
+from .multiply import BY_TORCH, Groups
 from .tile_ahead import COLUMNS_OF_A, COLUMNS_OF_B, NONE, ROWS_OF_A
 from .tile_chunks import JOB
 from .tile_machine import TileCode, tile_code
@@ -40,8 +40,8 @@ _COLUMNS = {ALONG: 48, ACROSS: 96}
 _LEAST = 1 << 17
 """Smaller products are torch's: setting up takes longer. Nor are they shared out to threads."""
 
-_LEAST_LAID, _LEAST_SUM = 1 << 14, 1 << 15
-"""Fewer numbers of B are laid out, or of terms added up or of copies, by one thread."""
+_LEAST_LAID = 1 << 14
+"""Fewer numbers of B are laid out by one thread."""
 
 _LEAST_DEPTH, _PARTS = 256, 8
 """A part of the depth is no less, and there are no more parts: each has its own results, which are added up."""
@@ -87,64 +87,20 @@ def _matrix(x: Tensor) -> _Matrix:
 
 
 def lay_out(target: Target, weight: Tensor, *, turned: bool) -> Tensor:
-    """See TileProducts.lay_out."""
-    return TileProducts(target).lay_out(weight, turned=turned)
+    """See JobProducts.pack."""
+    return TileProducts(target).pack(weight, turned=turned)
 
 
-class TileProducts:
-    """Products of float32 matrices on the matrix unit, as `Multiply` says; what does not fit it is torch's.
+class TileProducts(JobProducts):
+    """Products of float32 matrices on the matrix unit; what does not fit it is torch's."""
 
-    put_off: they are made by `finish`.
-    """
-
-    shares = True
+    code: TileCode
 
     def __init__(self, target: Target, *, put_off: bool = False, listener: Listener | None = None) -> None:
-        self._target = target
-        self._code = tile_code(target)
-        self._put_off = put_off
-        self.jobs = self._code.begin(listener)
-        self.calling = Calling(self._code.calls)
+        super().__init__(target, tile_code(target), put_off=put_off, listener=listener)
 
-    def call(
-        self, key: Hashable, given: Sequence[Tensor], fixed: Sequence[Tensor], work: Callable[[Multiply], Results]
-    ) -> Results:
-        def listened(listener: Listener | None) -> Results:
-            return work(TileProducts(self._target, put_off=True, listener=listener))
-
-        return listened(None) if key is None else self.calling.call(key, given, fixed, listened)
-
-    def sum_rows(self, parts: Tensor, out: Tensor, *, add: bool = False) -> None:
-        if out.stride(0) != 1 or parts.stride(1) != 1:
-            self.then(partial(BY_TORCH.sum_rows, parts, out, add=add))
-            return
-        rows, width = parts.shape
-        numbers = (out.data_ptr(), parts.data_ptr(), rows, parts.stride(0), width, int(add))
-        threads = torch.get_num_threads() if rows * width >= _LEAST_SUM else 1
-        table = self.jobs.table(tiles.SUM, numbers)
-        self.jobs.put(self._code.jobs[tiles.SUMS], table, -(-width // LINES), threads, (parts, out))
-        self._put()
-
-    def then(self, what: Callable[[], object]) -> None:
-        self.jobs.then(what)
-        self._put()
-
-    def finish(self) -> None:
-        self.jobs.run()
-
-    def _put(self) -> None:
-        if not self._put_off:
-            self.jobs.run()
-
-    def spread(self, row: Tensor, out: Tensor) -> None:
-        if row.stride(0) != 1 or out.stride(1) != 1:
-            self.then(partial(BY_TORCH.spread, row, out))
-            return
-        rows, width = out.shape
-        table = self.jobs.table(tiles.ROW, (out.data_ptr(), row.data_ptr(), out.stride(0), width))
-        threads = torch.get_num_threads() if rows * width >= _LEAST_SUM else 1
-        self.jobs.put(self._code.jobs[tiles.COPIES], table, rows, threads, (row, out))
-        self._put()
+    def listened(self, listener: Listener | None) -> TileProducts:
+        return TileProducts(self._target, put_off=True, listener=listener)
 
     def __call__(
         self, a: Tensor, b: Tensor, out: Tensor | None = None, *, bias: Tensor | None = None, add: bool = False
@@ -159,7 +115,7 @@ class TileProducts:
             self.spread(bias, out)
             add = True
         self._multiply([(left, [(right, _matrix(out))])], [[out]], add, (a, b))
-        self._put()
+        self.put()
         return out
 
     def several(self, groups: Groups) -> None:
@@ -176,22 +132,22 @@ class TileProducts:
                 BY_TORCH.several([(a, factors)])
         if fitting:
             self._multiply(fitting, outs, False, groups)
-        self._put()
+        self.put()
 
-    def lay_out(self, weight: Tensor, *, turned: bool) -> Tensor:
-        """A weight [columns, depth], or when turned [depth, columns], as B of a product: bytes of its tiles."""
+    def pack(self, weight: Tensor, *, turned: bool) -> Tensor:
+        """Bytes of its tiles."""
         if weight.stride(1) != 1:
             weight = weight.contiguous()
         b = _matrix(weight if turned else weight.t())
         made = torch.empty(size(b.columns, b.rows), dtype=torch.uint8)
         self._laid_out(b, made, kept=weight)
-        self._put()
+        self.put()
         return made
 
     def _laid_out(self, b: _Matrix, made: Tensor, at: int = 0, kept: object = None) -> int:
         """Tiles of B [depth, columns] go into memory, from a byte on; the byte after them."""
         table = self.jobs.table(tiles.LAYOUT, (b.at, b.line, b.columns, b.rows, made.data_ptr() + at))
-        job = self._code.jobs[splitter_name(RIGHT, _TURNED[b.way]) + "_range"]
+        job = self.code.jobs[splitter_name(RIGHT, _TURNED[b.way]) + "_range"]
         threads = torch.get_num_threads() if b.columns * b.rows >= _LEAST_LAID else 1
         self.jobs.put(job, table, -(-b.columns // LINES), threads, (made, kept))
         return at + size(b.columns, b.rows)
@@ -217,7 +173,7 @@ class TileProducts:
                 numbers = (a.at, a.line, a.rows, a.columns, address_of(factors), len(pairs), int(add or first > 0))
                 table = self.jobs.table(tiles.PRODUCT, numbers)
                 shared = a.rows * a.columns * sum(b.columns for b, _ in pairs) >= _LEAST
-                job = self._code.jobs[f"{tiles.PRODUCT_OF_TILES}_range"]
+                job = self.code.jobs[f"{tiles.PRODUCT_OF_TILES}_range"]
                 threads = torch.get_num_threads() if shared else 1
                 self.jobs.put(job, table, -(-a.rows // LINES), threads, (factors, made, given, outs))
 
@@ -229,12 +185,12 @@ class TileProducts:
         cuts = [depth * i // parts // DEPTH * DEPTH for i in range(parts)] + [depth]
         more = [[[out.new_empty(out.shape) for out in some] for some in outs] for _ in range(parts - 1)]
         plans = [
-            _Plan(self._code, self.jobs, a, pairs, (cuts[i], cuts[i + 1]), add and i == 0)
+            _Plan(self.code, self.jobs, a, pairs, (cuts[i], cuts[i + 1]), add and i == 0)
             for i, mine in enumerate([groups, *(_into(groups, own) for own in more)])
             for a, pairs in _windows(mine, threads // parts)
         ]
         table = self.jobs.table("p" * len(plans), [address_of(plan.table) for plan in plans])
-        self.jobs.put(self._code.jobs[JOB], table, len(plans), threads, (plans, given, outs))
+        self.jobs.put(self.code.jobs[JOB], table, len(plans), threads, (plans, given, outs))
         for part in more:
             for some, own in zip(outs, part, strict=True):
                 for out, x in zip(some, own, strict=True):

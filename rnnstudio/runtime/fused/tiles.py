@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import jobs, tile_ahead, tile_chunks
+from . import tile_ahead, tile_chunks
 from . import tile_space as space
 from .ir import Function, Target
-from .team import EACH_THE_WHOLE, team_code
 from .tile_ahead import ROWS_OF_A
 from .tile_kernels import BLOCK, COPY, DECLARED, SHAPES, SQUARE, WIDE, configure, height, kernel_name, kernels
 from .tile_parts import ACROSS, ALONG, BYTES, DEPTH, LEFT, LINES, RIGHT, splitter_name, splitters
@@ -32,35 +31,27 @@ _FEW_ROWS = 32
 
 _LAYOUTS = {way: splitter_name(RIGHT, way) for way in (ALONG, ACROSS)}
 
-LAYOUT, PRODUCT, FACTOR, SUM, ROW = "piiip", "piiipib", "pipi", "ppiiib", "ppii"
+LAYOUT, PRODUCT, FACTOR = "piiip", "piiipib", "pipi"
 """Kinds of the numbers in tables (ir.Function.numbers).
 
 What to lay out, its row length, columns (these are lines), depth, tiles. Of a product A, lda, rows, depth, factors, how
-many, whether to add. Of a factor B, columns, C, ldc. Of a sum where it goes, its terms, how many rows of them, their
-row length, how many columns, whether to add. Of a row where copies go, itself, their row length, how many columns.
+many, whether to add. Of a factor B, columns, C, ldc.
 """
 
-SUMS, COPIES = "rnn_sum_range", "rnn_copies_range"
 _PRODUCT_ARGS = "ptr %A, i64 %lda, i64 %rows, i64 %depth, ptr %factors, i64 %count, i64 %first, i1 %add, i1 %back"
 _RANGE = "ptr %table, i64 %from, i64 %to, i64 %thread"
 
-JOBS = (*(f"{name}_range" for name in (*_LAYOUTS.values(), PRODUCT_OF_TILES)), tile_chunks.JOB, SUMS, COPIES)
-"""Functions (table, first block of 16 lines, last + 1, thread), and the one of tile_chunks.py. Sums go by 16
-columns in place of lines, copies by one row."""
+JOBS = (*(f"{name}_range" for name in (*_LAYOUTS.values(), PRODUCT_OF_TILES)), tile_chunks.JOB)
+"""Functions (table, first block of 16 lines, last + 1, thread), and the one of tile_chunks.py."""
 
 
-def library(t: Target, *, team: bool) -> str:
-    """The products, for loops and for products over all steps at once, and what lays B out: a module of their own.
-
-    team: with entry points for all threads of OpenMP's team.
-    """
+def library(t: Target) -> str:
+    """The products, for loops and for products over all steps at once, and what lays B out."""
     parts = [configure(t).text(), tile_ahead.code(t), kernels(t), _multiply(t).text()]
     parts += [make(t).text() for make in (_stages, _product, _product_range)]
     parts += [_layout_range(t, way).text() for way in _LAYOUTS]
-    parts += [make(t).text() for make in (tile_chunks.chunks, _sums, _copies)]
-    parts += [jobs.all_jobs(t, team=team), jobs.fill(t)]
-    teams = team_code(EACH_THE_WHOLE, {jobs.TOGETHER: jobs.NAME}) if team else ""
-    return "\n".join([DECLARED, splitters(t), *parts, teams])
+    parts.append(tile_chunks.chunks(t).text())
+    return "\n".join([DECLARED, splitters(t), *parts])
 
 
 def declared() -> str:
@@ -289,32 +280,5 @@ def _product_range(t: Target) -> Function:
     own = f.address(a, f.mul(first, lda))
     sizes = f"ptr {own}, i64 {lda}, i64 {lines}, i64 {depth}, ptr {factors}, i64 {count}, i64 {first}"
     f.emit(f"call void @rnn_tile_stages({sizes}, i1 {add}, i1 false, i1 false, ptr {space.room(f)})")
-    f.emit("ret void")
-    return f
-
-
-def _sums(t: Target) -> Function:
-    f = Function(t, f"define void @{SUMS}({_RANGE}) nounwind")
-    out, parts, rows, ld, width, add = f.numbers("%table", SUM)
-    stop = f.least(width, f.mul("%to", LINES))
-    total = f.place()
-    with f.loop(f.mul("%from", LINES), stop, str(t.lanes)) as j:
-        mask = f.lanes_below(f.let(f"sub nsw i64 {stop}, {j}"))
-        old = f.let(f"select i1 {add}, {t.bools} {mask}, {t.bools} zeroinitializer")
-        f.store(f.load(f.address(out, j), old), total)
-        with f.loop("0", rows) as r:
-            term = f.load(f.address(parts, f.add(f.mul(r, ld), j)), mask)
-            f.store(f.op("fadd", f.load(total), term), total)
-        f.store(f.load(total), f.address(out, j), mask)
-    f.emit("ret void")
-    return f
-
-
-def _copies(t: Target) -> Function:
-    f = Function(t, f"define void @{COPIES}({_RANGE}) nounwind")
-    out, row, ld, width = f.numbers("%table", ROW)
-    with f.loop("%from", "%to") as r, f.loop("0", width, str(t.lanes)) as j:
-        mask = f.lanes_below(f.let(f"sub nsw i64 {width}, {j}"))
-        f.store(f.load(f.address(row, j), mask), f.address(out, f.add(f.mul(r, ld), j)), mask)
     f.emit("ret void")
     return f

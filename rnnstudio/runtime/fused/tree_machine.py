@@ -53,7 +53,7 @@ class TreeMachineLoop:
         self.in_place = tree_in_place(plan)
         self.target: Target = target or host(dtype == torch.float64)
         self._symbols = openmp() if team else {}
-        self.multiply = products_at_once(self.target)
+        self.multiply = products_at_once(self.target, team=team)
         self._biases: list[tuple[Key, str, int]] = [
             (("bias", f"{n} {i}"), path, first * self.target.size)
             for n, slot in enumerate(plan.form.slots)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
@@ -12,12 +10,12 @@ from torch import Tensor
 
 from . import blocks
 from .ir import Target, declarations
-from .jit import Code, compile_ir, openmp, product_kernels
-from .jobs import address_of
-from .multiply import Groups, TorchProducts
+from .jit import compile_ir, openmp, product_kernels
+from .job_products import JobCode, JobProducts, calls_of, jobs_of, shared_code
+from .jobs import Listener, address_of
+from .multiply import BY_TORCH, Groups
 from .packing import COLUMNS, ROWS
 from .products import declared_kernels, packed_size, panel, part_of
-from .team import EACH_A_SHARE, RANGE, TEAM, share_out, team_code
 
 _STRIPS = 8
 """Strips of A in a block, of 18 kB at most: panels of B go by it through the second cache."""
@@ -36,69 +34,46 @@ _LEAST, _LEAST_PACKED = 1 << 17, 1 << 15
 """Smaller products, and weights of fewer numbers, are no work for several threads."""
 
 
-@dataclass(frozen=True)
-class BlockCode:
-    """Compiled once for all loops. jobs: by name (one thread's range; all threads of OpenMP's team, or None)."""
-
-    code: Code
-    jobs: dict[str, tuple[Callable[..., None], Callable[..., None] | None]]
-
-    def run(self, name: str, table: array[int], count: int, threads: int) -> None:
-        """Do 0 … count − 1 of a job. The table, and what it names, must live until then."""
-        one, team = self.jobs[name]
-        address = address_of(table)
-        threads = min(threads, count)
-        if threads <= 1:
-            one(address, 0, count, 0)
-        elif team is not None:
-            team(address, count, threads)
-        else:
-            share_out(one, address, count, threads)
-
-
 @lru_cache(maxsize=4)
-def block_code(target: Target) -> BlockCode:
-    """Raises CannotCompile."""
-    team = openmp()
+def block_code(target: Target, team: bool = True) -> JobCode:
+    """team: with OpenMP's threads, where they can be entered. Raises CannotCompile."""
+    entries = openmp() if team else {}
     text = declarations(target) + declared_kernels(target) + blocks.code(target)
-    entries = {f"{name}_team": name for name in blocks.JOBS} if team else {}
-    if team:
-        text += team_code(EACH_A_SHARE, entries)
-    code = compile_ir(text, target, {**team, **product_kernels(target)[0]})
-    return BlockCode(
-        code=code,
-        jobs={
-            name: (code.function(name, RANGE), code.function(f"{name}_team", TEAM) if team else None)
-            for name in blocks.JOBS
-        },
-    )
+    text += shared_code(target, team=bool(entries))
+    code = compile_ir(text, target, {**entries, **product_kernels(target)[0]})
+    return JobCode(code=code, jobs=jobs_of(code, blocks.JOBS), calls=calls_of(code, team=bool(entries)))
 
 
-class VectorProducts(TorchProducts):
-    """As `Multiply` says; what does not fit is torch's."""
+class VectorProducts(JobProducts):
+    """Products of matrices on the processor's vectors; what does not fit is torch's. team: see MachineLoop."""
 
-    shares = True
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self._code = block_code(target)
+    def __init__(
+        self, target: Target, *, team: bool = True, put_off: bool = False, listener: Listener | None = None
+    ) -> None:
+        super().__init__(target, block_code(target, team), put_off=put_off, listener=listener)
+        self._team = team
         self._dtype = torch.float64 if target.double else torch.float32
+
+    def listened(self, listener: Listener | None) -> VectorProducts:
+        return VectorProducts(self._target, team=self._team, put_off=True, listener=listener)
 
     def __call__(
         self, a: Tensor, b: Tensor, out: Tensor | None = None, *, bias: Tensor | None = None, add: bool = False
     ) -> Tensor:
         if not self._fits(a, b, out):
-            return super().__call__(a, b, out, bias=bias, add=add)
+            self.jobs.run()
+            return BY_TORCH(a, b, out, bias=bias, add=add)
         if out is None:
             out = a.new_empty(a.shape[0], b.shape[1])
         if bias is not None:
-            out.copy_(bias)
+            self.spread(bias, out)
             add = True
         if a.stride(1) == 1:
             self._by_rows(a, b, out, add)
         else:
             for some in _windows([(b, out)]):
                 self._by_depth(a, some, add)
+        self.put()
         return out
 
     def several(self, groups: Groups) -> None:
@@ -109,17 +84,26 @@ class VectorProducts(TorchProducts):
             for (b, out), fits in zip(factors, fitting, strict=True):
                 if not fits:
                     self(a, b, out)
+        self.put()
 
-    def pack(self, b: Tensor) -> Tensor:
-        """B [depth, columns] as panels (packing.py), for these products or a loop's. Copied if it has gaps."""
+    def pack(self, weight: Tensor, *, turned: bool) -> Tensor:
+        """Its panels: see packing.py."""
+        packed = self._packed(weight if turned else weight.t())
+        self.put()
+        return packed
+
+    def _packed(self, b: Tensor) -> Tensor:
+        """Panels of B [depth, columns], which is copied if it has gaps both ways."""
         if 1 not in b.stride():
             b = b.contiguous()
         depth, columns = b.shape
         packed = self.room(b, packed_size(self._target, columns, depth))
         way, line = (ROWS, b.stride(0)) if b.stride(1) == 1 else (COLUMNS, b.stride(1))
-        table = array("q", (b.data_ptr(), line, columns, depth, packed.data_ptr()))
+        numbers = b.data_ptr(), line, columns, depth, packed.data_ptr()
+        table = self.jobs.table(blocks.LAYOUT_TABLE, numbers)
         threads = torch.get_num_threads() if depth * columns >= _LEAST_PACKED else 1
-        self._code.run(blocks.LAYOUTS[way], table, blocks.panels(self._target, columns), threads)
+        count = blocks.panels(self._target, columns)
+        self.jobs.put(self.code.jobs[blocks.LAYOUTS[way]], table, count, threads, (b, packed))
         return packed
 
     def room(self, like: Tensor, count: int) -> Tensor:
@@ -139,15 +123,17 @@ class VectorProducts(TorchProducts):
 
     def _by_rows(self, a: Tensor, b: Tensor, out: Tensor, add: bool) -> None:
         t, (rows, depth), columns = self._target, a.shape, b.shape[1]
-        packed = self.pack(b)
+        packed = self._packed(b)
         threads = min(_threads(rows * depth * columns), blocks.strips(t, rows))
         part, line = part_of(depth), a.stride(0)
         copied = line * t.size % _SAME_SET == 0 and columns >= _COPIED
         room = self.room(a, threads * blocks.gapped(t, part, _STRIPS)) if copied else None
         left = a.data_ptr(), line, rows, depth, part
         right = packed.data_ptr(), columns, out.data_ptr(), out.stride(0), int(add)
-        table = array("q", (*left, *right, _STRIPS, 0 if room is None else room.data_ptr()))
-        self._code.run(blocks.BY_ROWS, table, blocks.strips(t, rows), threads)
+        numbers = (*left, *right, _STRIPS, 0 if room is None else room.data_ptr())
+        table = self.jobs.table(blocks.ROWS_TABLE, numbers)
+        kept = a, packed, out, room
+        self.jobs.put(self.code.jobs[blocks.BY_ROWS], table, blocks.strips(t, rows), threads, kept)
 
     def _by_depth(self, a: Tensor, factors: list[tuple[Tensor, Tensor]], add: bool) -> None:
         t, (rows, depth) = self._target, a.shape
@@ -156,13 +142,16 @@ class VectorProducts(TorchProducts):
         threads = min(_threads(rows * depth * wide), blocks.strips(t, rows))
         size = blocks.memory(t, wide, chunk)
         room = self.room(a, threads * size)
-        at, table = 0, array("q")
+        at, numbers = 0, []
         for b, out in factors:
-            table.extend((b.data_ptr(), b.stride(0), b.shape[1], out.data_ptr(), out.stride(0), at))
+            numbers += [b.data_ptr(), b.stride(0), b.shape[1], out.data_ptr(), out.stride(0), at]
             at += blocks.panels(t, b.shape[1]) * panel(t) * chunk
+        own = self.jobs.table(blocks.FACTOR * len(factors), numbers)
         left = a.data_ptr(), a.stride(1), rows, depth, chunk
-        rest = room.data_ptr(), size, address_of(table), len(factors), int(add)
-        self._code.run(blocks.BY_DEPTH, array("q", (*left, *rest)), blocks.strips(t, rows), threads)
+        rest = room.data_ptr(), size, address_of(own), len(factors), int(add)
+        table = self.jobs.table(blocks.DEPTH_TABLE, (*left, *rest))
+        kept = a, factors, room, own
+        self.jobs.put(self.code.jobs[blocks.BY_DEPTH], table, blocks.strips(t, rows), threads, kept)
 
 
 def _threads(products: int) -> int:

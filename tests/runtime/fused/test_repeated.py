@@ -1,31 +1,60 @@
-"""Calls on the matrix unit that are repeated without their Python give the same bits, wherever their inputs lie."""
+"""Calls in machine code that are repeated without their Python give the same bits, wherever their inputs lie."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor
 
+from rnnstudio.runtime.fused.jit import host
+from rnnstudio.runtime.fused.job_products import JobProducts
 from rnnstudio.runtime.fused.jobs import address_of
-from rnnstudio.runtime.fused.loops import TILES
-from rnnstudio.runtime.fused.machine_loop import MachineLoop
+from rnnstudio.runtime.fused.loops import MACHINE, TILES
+from rnnstudio.runtime.fused.machine_loop import MachineLoop, products_at_once
+from rnnstudio.runtime.fused.multiply import BY_TORCH
 from rnnstudio.runtime.fused.repeated import Calling, Listening, Results
-from rnnstudio.runtime.fused.tile_machine import matrix_unit, tile_code
+from rnnstudio.runtime.fused.tile_machine import matrix_unit
 from rnnstudio.runtime.fused.tile_products import TileProducts
+from rnnstudio.runtime.fused.vector_products import VectorProducts
 from rnnstudio.runtime.network import Network
 
 from .cells import CELLS, batch, lengths, network, program
 from .test_against_reference import force, run
 
-UNIT = matrix_unit()
-pytestmark = pytest.mark.skipif(isinstance(UNIT, str), reason=str(UNIT))
-
 UNITS, ROWS, STEPS = 64, 8, 20
 REPEATED = ("rnn", "relu", "lstm", "peephole lstm", "lstm, backward", "invented", "lstm, learned start")
+
+
+@dataclass(frozen=True)
+class Way:
+    """A machine code, and the products that go with it."""
+
+    lowering: str
+    products: Callable[..., JobProducts]
+
+    def made(self, name: str) -> Network:
+        return force(network(program(CELLS[name], UNITS, inputs=UNITS), torch.float32), self.lowering)
+
+    def calling(self) -> Calling:
+        return Calling(self.products().code.calls)
+
+
+@pytest.fixture(params=[MACHINE, TILES])
+def way(request: pytest.FixtureRequest) -> Way:
+    if request.param == TILES:
+        unit = matrix_unit()
+        if isinstance(unit, str):
+            pytest.skip(unit)
+        return Way(TILES, partial(TileProducts, unit))
+    if products_at_once(host(False)) is BY_TORCH:
+        pytest.skip("products over all steps are torch's on this processor")
+    return Way(MACHINE, partial(VectorProducts, host(False)))
 
 
 @pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
@@ -34,10 +63,6 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     torch.set_num_threads(request.param)
     yield request.param
     torch.set_num_threads(before)
-
-
-def made(name: str) -> Network:
-    return force(network(program(CELLS[name], UNITS, inputs=UNITS), torch.float32), TILES)
 
 
 def callings(net: Network) -> list[Calling]:
@@ -79,8 +104,8 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
 
 @pytest.mark.parametrize("ragged", [False, True], ids=["", "ragged"])
 @pytest.mark.parametrize("name", CELLS)
-def test_every_cell_gives_the_same_bits(name: str, ragged: bool, threads: int) -> None:
-    net = made(name)
+def test_every_cell_gives_the_same_bits(name: str, ragged: bool, threads: int, way: Way) -> None:
+    net = way.made(name)
     own = lengths(ROWS, STEPS) if ragged else None
     first = step(net, numbers(0), own)
     for _ in range(3):
@@ -88,16 +113,16 @@ def test_every_cell_gives_the_same_bits(name: str, ragged: bool, threads: int) -
 
 
 @pytest.mark.parametrize("name", REPEATED)
-def test_what_is_repeated(name: str, threads: int) -> None:
-    net = made(name)
+def test_what_is_repeated(name: str, threads: int, way: Way) -> None:
+    net = way.made(name)
     for count in (0, 0, 2, 4):
         step(net, numbers(0))
         assert repeats(net) == count, [calling.refusals() for calling in callings(net)]
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "invented"])
-def test_other_inputs_other_sizes_and_trained_weights(name: str, threads: int) -> None:
-    net, other = made(name), made(name)
+def test_other_inputs_other_sizes_and_trained_weights(name: str, threads: int, way: Way) -> None:
+    net, other = way.made(name), way.made(name)
     other.load_state_dict(net.state_dict())
     ways = [torch.optim.SGD(x.parameters(), lr=0.1) for x in (net, other)]
     kept = []  # so that nothing lies twice in the same place
@@ -118,26 +143,24 @@ def test_other_inputs_other_sizes_and_trained_weights(name: str, threads: int) -
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm"])
-def test_weights_that_move(name: str) -> None:
-    net = made(name)
+def test_weights_that_move(name: str, way: Way) -> None:
+    net = way.made(name)
     for _ in range(3):
         step(net, numbers(0))
     assert repeats(net) == 2
     for weight in net.parameters():
         weight.data = weight.data.clone() * 0.5
-    other = made(name)
+    other = way.made(name)
     other.load_state_dict(net.state_dict())
     same(step(net, numbers(0)), step(other, numbers(0)))
     assert repeats(net) == 2
 
 
-def test_weights_that_are_turned_where_they_lie() -> None:
-    assert not isinstance(UNIT, str)
-    calling, w, x = Calling(tile_code(UNIT).calls), torch.randn(128, 128), torch.randn(200, 128)
+def test_weights_that_are_turned_where_they_lie(way: Way) -> None:
+    calling, w, x = way.calling(), torch.randn(128, 128), torch.randn(200, 128)
 
     def work(listener: Listening | None) -> Results:
-        assert not isinstance(UNIT, str)
-        products = TileProducts(UNIT, put_off=True, listener=listener)
+        products = way.products(put_off=True, listener=listener)
         made = products(x, w)
         products.finish()
         return [made]
@@ -149,8 +172,8 @@ def test_weights_that_are_turned_where_they_lie() -> None:
         torch.testing.assert_close(made, x @ w, rtol=1e-4, atol=1e-4)
 
 
-def test_a_graph_that_is_kept_is_gone_through_again() -> None:
-    net = made("lstm")
+def test_a_graph_that_is_kept_is_gone_through_again(way: Way) -> None:
+    net = way.made("lstm")
     for _ in range(3):
         step(net, numbers(0))
     wanted = step(net, numbers(0))
@@ -168,20 +191,19 @@ def test_a_graph_that_is_kept_is_gone_through_again() -> None:
             assert torch.equal(doubled, 2 * grad)
 
 
-def test_calls_that_cannot_be_repeated_say_why() -> None:
-    net = made("lstm, delay 2")
+def test_calls_that_cannot_be_repeated_say_why(way: Way) -> None:
+    net = way.made("lstm, delay 2")
     for _ in range(4):
         step(net, numbers(0))
     (calling,) = callings(net)
     assert any(why.startswith("it runs aten::") for why in calling.refusals())
 
 
-def added(calling: Calling, x: Tensor, y: Tensor, more: Tensor | None = None) -> Results:
+def added(way: Way, calling: Calling, x: Tensor, y: Tensor, more: Tensor | None = None) -> Results:
     """Sums of the rows of x and of y, and of more."""
 
     def work(listener: Listening | None) -> Results:
-        assert not isinstance(UNIT, str)
-        products = TileProducts(UNIT, put_off=True, listener=listener)
+        products = way.products(put_off=True, listener=listener)
         out = torch.zeros(2, x.shape[1])
         for i, part in enumerate((x, y) if more is None else (x, more)):
             products.sum_rows(part, out[i])
@@ -191,12 +213,11 @@ def added(calling: Calling, x: Tensor, y: Tensor, more: Tensor | None = None) ->
     return calling.call("sums", [x, y], [], work)
 
 
-def test_results_are_views_of_one_memory() -> None:
-    assert not isinstance(UNIT, str)
-    calling = Calling(tile_code(UNIT).calls)
+def test_results_are_views_of_one_memory(way: Way) -> None:
+    calling = way.calling()
     for seed in range(4):
         x, y = torch.randn(2, 3, 21, generator=torch.Generator().manual_seed(seed))
-        first, nothing, both = added(calling, x.clone(), y.clone())
+        first, nothing, both = added(way, calling, x.clone(), y.clone())
         assert nothing is None
         assert first is not None
         assert both is not None
@@ -205,29 +226,26 @@ def test_results_are_views_of_one_memory() -> None:
     assert calling.repeats == 2
 
 
-def test_inputs_that_share_memory_are_not_told_apart() -> None:
-    assert not isinstance(UNIT, str)
-    calling = Calling(tile_code(UNIT).calls)
+def test_inputs_that_share_memory_are_not_told_apart(way: Way) -> None:
+    calling = way.calling()
     x = torch.randn(3, 21)
     for _ in range(4):
-        added(calling, x, x[1:])
+        added(way, calling, x, x[1:])
     assert calling.repeats == 0
     assert calling.refusals() == ["inputs share memory"]
 
 
-def test_memory_that_nobody_told_of() -> None:
-    assert not isinstance(UNIT, str)
-    calling = Calling(tile_code(UNIT).calls)
+def test_memory_that_nobody_told_of(way: Way) -> None:
+    calling = way.calling()
     x, y, more = torch.randn(3, 3, 21).unbind()
     for _ in range(4):
-        added(calling, x.clone(), y.clone(), more)
+        added(way, calling, x.clone(), y.clone(), more)
     assert calling.repeats == 0
     assert calling.refusals() == ["a table names memory that nobody told of"]
 
 
-def test_no_more_calls_are_remembered_than_are_worth_it() -> None:
-    assert not isinstance(UNIT, str)
-    calling = Calling(tile_code(UNIT).calls)
+def test_no_more_calls_are_remembered_than_are_worth_it(way: Way) -> None:
+    calling = way.calling()
     for key in range(100):
         calling.call(key, [], [], lambda listener: [])
     assert len(calling._known) <= 32
@@ -236,9 +254,8 @@ def test_no_more_calls_are_remembered_than_are_worth_it() -> None:
 @pytest.mark.parametrize("add", [False, True])
 @pytest.mark.parametrize("width", [1, 15, 16, 17, 33, 5000])
 @pytest.mark.parametrize("rows", [1, 2, 9])
-def test_sums(rows: int, width: int, add: bool, threads: int) -> None:
-    assert not isinstance(UNIT, str)
-    products = TileProducts(UNIT)
+def test_sums(rows: int, width: int, add: bool, threads: int, way: Way) -> None:
+    products = way.products()
     parts = torch.randn(rows, width + 3, generator=torch.Generator().manual_seed(width))[:, :width]
     whole = torch.full((width + 32,), 7.25)
     products.sum_rows(parts, whole[16:-16], add=add)
@@ -250,19 +267,18 @@ def test_sums(rows: int, width: int, add: bool, threads: int) -> None:
 
 @pytest.mark.parametrize("width", [1, 16, 33, 500])
 @pytest.mark.parametrize("rows", [0, 1, 100])
-def test_copies_of_a_row(rows: int, width: int, threads: int) -> None:
-    assert not isinstance(UNIT, str)
+def test_copies_of_a_row(rows: int, width: int, threads: int, way: Way) -> None:
     row = torch.randn(width, generator=torch.Generator().manual_seed(width))
     whole = torch.full((rows + 2, width + 7), 7.25)
-    TileProducts(UNIT).spread(row, whole[1:-1, 3:-4])
+    way.products().spread(row, whole[1:-1, 3:-4])
     assert torch.equal(whole[1:-1, 3:-4], row.expand(rows, -1))
     whole[1:-1, 3:-4] = 7.25
     assert bool((whole == 7.25).all())
 
 
-def test_a_table_is_known_by_where_it_lies() -> None:
+def test_a_table_is_known_by_where_it_lies(way: Way) -> None:
     listening = Listening([], [])
-    tables = [tile_code(UNIT).begin(listening).table("i", [i]) for i in range(3)]  # type: ignore[arg-type]
+    tables = [way.products().code.begin(listening).table("i", [i]) for i in range(3)]
     assert len({address_of(table) for table in tables}) == 3
 
 
