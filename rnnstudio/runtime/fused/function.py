@@ -142,6 +142,7 @@ class _Loop(torch.autograd.Function):
         saved: list[Tensor] = list(ctx.saved_tensors)
         count = len(ctx.needs_input_grad) - 1
         tensors, kept = saved[:count], saved[count:]
+        kept[0] = _with_gaps(job, kept[0])
         fixed = job.fixed(tensors)
         overwrite = job.loop.in_place and job.watch is None and not kept_for_another()
         yields = job.plan.form.yields
@@ -199,6 +200,14 @@ def _forward(
         outs += [job.plain.yielded(name) for name in job.plain.plain.yields]
     histories = [b.states[s.delay] for s in plan.form.states]
     return [*outs, b.bias, b.slots, *b.saved, *histories, *b.yields.values(), *b.sources]
+
+
+def _with_gaps(job: Job, slots: Tensor) -> Tensor:
+    """The pre-activations with their rows as far apart as loops have them: a hook for saved tensors may have copied
+    them without the gaps.
+    """
+    made = slot_rows(job.plan, job.steps, job.batch, slots) if slots.stride(1) != job.plan.stride else slots
+    return slots if made is slots else made.copy_(slots)
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,13 +228,13 @@ class Repeated(NamedTuple):
     """Bytes from the tables' start to the jobs', how many, most threads."""
 
     def __call__(self, given: Sequence[Tensor]) -> Results:
-        made = [torch.empty_strided(shape, stride, dtype=dtype) for shape, stride, dtype, _ in self.made]
+        made = [torch.empty_strided(shape, stride, dtype=dtype, device="cpu") for shape, stride, dtype, _ in self.made]
         for x, one in zip(made, self.made, strict=True):
             if one.cleared:
                 x.zero_()
         plain, cleared = self.pools
         count = len(self.numbers)
-        some = torch.empty(plain + cleared + 8 * count, dtype=torch.uint8)
+        some = torch.empty(plain + cleared + 8 * count, dtype=torch.uint8, device="cpu")
         start = some.data_ptr()
         if cleared:
             ctypes.memset(start + plain, 0, cleared)

@@ -44,6 +44,14 @@ def block(weight: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Te
     return weight if len(shape) == 1 or columns == (0, shape[1]) else weight[:, columns[0] : columns[1]]
 
 
+_Place = tuple[int, tuple[int, ...]]
+
+
+def _place(x: Tensor) -> _Place:
+    """Where a tensor lies, and how: it may be turned in its place."""
+    return x.data_ptr(), x.stride()
+
+
 class Stacks:
     """Stacked weights and biases of one loop. A view of what lies together is kept from call to call.
 
@@ -51,7 +59,7 @@ class Stacks:
     """
 
     def __init__(self, plan: Plan | TreePlan) -> None:
-        self._views: dict[object, tuple[list[int], Tensor]] = {}
+        self._views: dict[object, tuple[list[_Place], Tensor]] = {}
         self.biases = _biases(plan)
         self.widths = [plan.form.slots[number].width for number in _ordered(plan)]
 
@@ -59,7 +67,7 @@ class Stacks:
         """W of a product, [size, width]: its pieces one below the other."""
         pieces = product.pieces
         key = (product.source, product.offset)
-        at = [weights[piece.weight].data_ptr() for piece in pieces]
+        at = [_place(weights[piece.weight]) for piece in pieces]
         known = self._views.get(key)
         if known is not None and known[0] == at:
             return known[1]
@@ -69,7 +77,7 @@ class Stacks:
         """[plan.columns]: the sum of each slot's biases, zero where there is none; None when there are none at all."""
         if not biases:
             return None
-        at = [x.data_ptr() for x in biases.values()]
+        at = [_place(x) for x in biases.values()]
         known = self._views.get("bias")
         if known is not None and known[0] == at:
             return known[1]
@@ -83,7 +91,7 @@ class Stacks:
                 part += x
         return summed
 
-    def _stacked(self, key: object, at: list[int], blocks: Sequence[Tensor]) -> Tensor:
+    def _stacked(self, key: object, at: list[_Place], blocks: Sequence[Tensor]) -> Tensor:
         if len(blocks) == 1:
             return blocks[0]
         view = _one_view(blocks)

@@ -191,6 +191,52 @@ def test_a_graph_that_is_kept_is_gone_through_again(way: Way) -> None:
             assert torch.equal(doubled, 2 * grad)
 
 
+@pytest.mark.parametrize("before", [0, 3])
+def test_hooks_that_copy_what_is_saved(before: int, way: Way) -> None:
+    """Copies have no gaps between rows, which 4 · 128 pre-activations have."""
+    made = program(CELLS["lstm"], 128, inputs=UNITS)
+    net, other = (force(network(made, torch.float32), way.lowering) for _ in range(2))
+    step(other, numbers(0))
+    for _ in range(before):
+        step(net, numbers(0))
+    for seed in range(4):
+        with torch.autograd.graph.saved_tensors_hooks(lambda x: x.clone(), lambda x: x):
+            found = step(net, numbers(seed))
+        same(found, step(never(other), numbers(seed)))
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_a_layers_weight_that_is_turned_where_it_lies(name: str, way: Way) -> None:
+    net = way.made(name)
+    for _ in range(3):
+        step(net, numbers(0))
+    path = next(path for path, w in net.weights.items() if w.shape == (UNITS, UNITS) and "readout" not in path)
+    net.weights[path].data = net.weights[path].data.t()
+    other = way.made(name)
+    other.load_state_dict(net.state_dict())
+    found, wanted = step(net, numbers(1)), step(other, numbers(1))
+    for key, x in found.items():
+        torch.testing.assert_close(x, wanted[key], rtol=1e-4, atol=1e-4)
+
+
+def test_memory_is_the_processors_whatever_torch_takes_by_itself(way: Way) -> None:
+    calling, w, x = way.calling(), torch.randn(128, 128), torch.randn(200, 128)
+
+    def work(listener: Listening | None) -> Results:
+        products = way.products(put_off=True, listener=listener)
+        made = products(x, w)
+        products.finish()
+        return [made]
+
+    for _ in range(2):
+        calling.call("product", [x], [w], work)
+    with torch.device("meta"):
+        (made,) = calling.call("product", [x], [w], work)
+    assert calling.repeats == 1
+    assert made is not None
+    torch.testing.assert_close(made, x @ w, rtol=1e-4, atol=1e-4)
+
+
 def test_calls_that_cannot_be_repeated_say_why(way: Way) -> None:
     net = way.made("lstm, delay 2")
     for _ in range(4):
