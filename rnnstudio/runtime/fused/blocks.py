@@ -51,7 +51,7 @@ def panels(t: Target, columns: int) -> int:
 
 def memory(t: Target, columns: int, chunk: int) -> int:
     """Numbers that a thread needs in `BY_DEPTH`, columns being those of all packed factors: A's strips come first."""
-    return turned(t, chunk) + columns * chunk
+    return _GROUP * _strip(t, chunk) + columns * chunk
 
 
 def gapped(t: Target, part: int, block: int) -> int:
@@ -61,12 +61,8 @@ def gapped(t: Target, part: int, block: int) -> int:
     return block * t.rows * ((part + 31) // 16 * 16)
 
 
-def turned(t: Target, chunk: int) -> int:
-    """Numbers in a group of strips of A."""
-    return _GROUP * _strip(t, chunk)
-
-
 def _strip(t: Target, chunk: int) -> int:
+    """Numbers in a strip of A that is turned."""
     return -(-(chunk * t.rows + t.lanes) // 16) * 16
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -52,7 +53,7 @@ def calls_of(code: Code, *, team: bool) -> Calls:
     )
 
 
-class JobProducts:
+class JobProducts(ABC):
     """As `Multiply` says, but for the products themselves. put_off: what is asked for is done by `finish`."""
 
     shares = True
@@ -66,21 +67,23 @@ class JobProducts:
         self.jobs = code.begin(listener)
         self.calling = Calling(code.calls)
 
+    @abstractmethod
     def listened(self, listener: Listener | None) -> JobProducts:
         """The same for one call, of which a listener hears; everything is put off."""
-        raise NotImplementedError
 
+    @abstractmethod
     def __call__(
         self, a: Tensor, b: Tensor, out: Tensor | None = None, *, bias: Tensor | None = None, add: bool = False
     ) -> Tensor:
-        raise NotImplementedError
+        """See `Multiply`."""
 
+    @abstractmethod
     def several(self, groups: Groups) -> None:
-        raise NotImplementedError
+        """See `Multiply`."""
 
+    @abstractmethod
     def pack(self, weight: Tensor, *, turned: bool) -> Tensor:
         """A weight [columns, depth], or when turned [depth, columns], as products read it."""
-        raise NotImplementedError
 
     def call(
         self, key: Hashable, given: Sequence[Tensor], fixed: Sequence[Tensor], work: Callable[[Multiply], Results]

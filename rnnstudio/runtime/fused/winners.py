@@ -14,16 +14,17 @@ from pathlib import Path
 
 import torch
 
+from ... import __version__
 from ..context import Context
 from .jit import cache_folder, host
 
 
 def key_of(loop: str, context: Context, steps: int) -> str:
     """What a winner is remembered for: the loop, the processor (a home folder may be seen by several machines) and its
-    threads or the GPU, the type of numbers, sizes up to a factor 2.
+    threads or the GPU, the type of numbers, sizes up to a factor 2, and the versions of torch and of this program.
     """
     sizes = (context.batch.bit_length(), steps.bit_length())
-    whole = "\0".join(map(str, (loop, context.dtype, *_machine(context.device), *sizes, torch.__version__)))
+    whole = "\0".join(map(str, (loop, context.dtype, *_machine(context.device), *sizes, torch.__version__, __version__)))
     return hashlib.sha256(whole.encode()).hexdigest()[:32]
 
 

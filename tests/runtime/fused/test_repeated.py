@@ -158,18 +158,9 @@ def test_weights_that_move(name: str, way: Way) -> None:
 
 def test_weights_that_are_turned_where_they_lie(way: Way) -> None:
     calling, w, x = way.calling(), torch.randn(128, 128), torch.randn(200, 128)
-
-    def work(listener: Listening | None) -> Results:
-        products = way.products(put_off=True, listener=listener)
-        made = products(x, w)
-        products.finish()
-        return [made]
-
     for weight in (w, w, w, w.t(), w.t()):
-        w = weight
-        (made,) = calling.call("product", [x], [w], work)
-        assert made is not None
-        torch.testing.assert_close(made, x @ w, rtol=1e-4, atol=1e-4)
+        made = multiplied(way, calling, x, weight)
+        torch.testing.assert_close(made, x @ weight, rtol=1e-4, atol=1e-4)
 
 
 def test_a_graph_that_is_kept_is_gone_through_again(way: Way) -> None:
@@ -221,19 +212,11 @@ def test_a_layers_weight_that_is_turned_where_it_lies(name: str, way: Way) -> No
 
 def test_memory_is_the_processors_whatever_torch_takes_by_itself(way: Way) -> None:
     calling, w, x = way.calling(), torch.randn(128, 128), torch.randn(200, 128)
-
-    def work(listener: Listening | None) -> Results:
-        products = way.products(put_off=True, listener=listener)
-        made = products(x, w)
-        products.finish()
-        return [made]
-
     for _ in range(2):
-        calling.call("product", [x], [w], work)
+        multiplied(way, calling, x, w)
     with torch.device("meta"):
-        (made,) = calling.call("product", [x], [w], work)
+        made = multiplied(way, calling, x, w)
     assert calling.repeats == 1
-    assert made is not None
     torch.testing.assert_close(made, x @ w, rtol=1e-4, atol=1e-4)
 
 
@@ -243,6 +226,20 @@ def test_calls_that_cannot_be_repeated_say_why(way: Way) -> None:
         step(net, numbers(0))
     (calling,) = callings(net)
     assert any(why.startswith("it runs aten::") for why in calling.refusals())
+
+
+def multiplied(way: Way, calling: Calling, x: Tensor, w: Tensor) -> Tensor:
+    """x · w, where w seldom moves."""
+
+    def work(listener: Listening | None) -> Results:
+        products = way.products(put_off=True, listener=listener)
+        made = products(x, w)
+        products.finish()
+        return [made]
+
+    (made,) = calling.call("product", [x], [w], work)
+    assert made is not None
+    return made
 
 
 def added(way: Way, calling: Calling, x: Tensor, y: Tensor, more: Tensor | None = None) -> Results:
