@@ -24,7 +24,8 @@ def key_of(loop: str, context: Context, steps: int) -> str:
     threads or the GPU, the type of numbers, sizes up to a factor 2, and the versions of torch and of this program.
     """
     sizes = (context.batch.bit_length(), steps.bit_length())
-    whole = "\0".join(map(str, (loop, context.dtype, *_machine(context.device), *sizes, torch.__version__, __version__)))
+    versions = (torch.__version__, __version__)
+    whole = "\0".join(map(str, (loop, context.dtype, *_machine(context.device), *sizes, *versions)))
     return hashlib.sha256(whole.encode()).hexdigest()[:32]
 
 
