@@ -28,7 +28,6 @@ def test_a_cell_that_is_not_there_is_named() -> None:
     assert found(SetParam("rec", "cell", None).apply(recurrent("RNN")), "UnknownCell").nodes == ("rec",)
 
 
-@pytest.mark.timeout(20)
 def test_a_cell_within_itself_is_named_at_once_however_often_it_is_there() -> None:
     nodes = {"x": Node("x", "CellInput"), "y": Node("y", "CellOutput")}
     wires = [Wire(Pin("x", "out"), Pin("y", "input"))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -245,18 +244,3 @@ def test_what_cannot_be_batched_is_refused_with_its_numbers(tmp_path: Path) -> N
         Batches(dataset, "valid")  # type: ignore[arg-type]
     with pytest.raises(IndexError):
         Batches(dataset, "train", 4, 10).batch(0, 99)
-
-
-def test_a_text_batch_is_made_in_a_fraction_of_a_millisecond(tmp_path: Path) -> None:
-    dataset = text_dataset(tmp_path, 500_000)
-    for carry in (True, False):
-        batches = Batches(dataset, "train", 32, 100, carry=carry)
-        batches.batch(0, 0)
-        best = min(_seconds(batches, index) for index in range(len(batches)))
-        assert best < 0.3e-3
-
-
-def _seconds(batches: Batches, index: int) -> float:
-    before = time.perf_counter()
-    batches.batch(0, index)
-    return time.perf_counter() - before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +31,6 @@ def test_the_plays_are_plain_clean_text(plays: data.Dataset) -> None:
     readme = (GALLERY / "char-lm" / "README.md").read_text("utf-8")
     assert f"{len(text):,} characters" in readme
     assert "public domain" in readme
-
-
-def test_the_plays_open_in_well_under_a_second() -> None:
-    before = time.perf_counter()
-    data.open(DataRecipe("text", "shakespeare.txt"), GALLERY / "char-lm")
-    assert time.perf_counter() - before < 0.8
 
 
 def test_the_baselines_of_the_plays(plays: data.Dataset) -> None:

@@ -8,7 +8,6 @@ import importlib.util
 import shutil
 import sys
 import threading
-import time
 from pathlib import Path
 from types import ModuleType
 
@@ -289,14 +288,12 @@ def test_a_damaged_stamp_makes_it_run_again(bootstrap: ModuleType, project: Path
     assert bootstrap.read_stamp(project) == []
 
 
-def test_the_second_call_is_instant_and_asks_nobody(
+def test_the_second_call_asks_nobody(
     bootstrap: ModuleType, project: Path, machine: Machine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     machine.give_apt()
     bootstrap.write_stamp(project, ["offscreen"])
-    started = time.perf_counter()
     bootstrap.set_up(project, window=False)
-    assert time.perf_counter() - started < 1
     assert machine.asked() == []
     assert capfd.readouterr().out == ""
 

@@ -68,7 +68,7 @@ def trained(live: Live, open_example: Callable[[str], Design], qtbot: QtBot) -> 
     def train(name: str) -> Live:
         open_example(name)
         assert live.train()
-        qtbot.waitUntil(lambda: live.state == "idle", timeout=60_000)
+        qtbot.waitUntil(lambda: live.state == "idle")
         assert isinstance(live.curves.ended, Finished), live.curves.ended
         return live
 

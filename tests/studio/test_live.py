@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from PySide6.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
 from rnnstudio.design.design import Design
-from rnnstudio.design.edits import RemoveNodes, SetData, SetTraining, SetVariable
+from rnnstudio.design.edits import RemoveNodes, SetData, SetTraining
 from rnnstudio.design.errors import StudioError
 from rnnstudio.studio.live import Live, new_run_folder, runs_folder
 from rnnstudio.studio.plots.curves import Curves
@@ -34,7 +34,7 @@ def test_a_run_tells_everything_in_order_and_ends(
     live.validated.connect(told.append)
     live.finished.connect(told.append)
     live.stateChanged.connect(states.append)
-    with qtbot.waitSignal(live.finished, timeout=60_000):
+    with qtbot.waitSignal(live.finished):
         assert live.train()
     assert states == ["starting", "running", "idle"]
     steps = [event.step for event in told if isinstance(event, StepDone)]
@@ -66,23 +66,23 @@ def test_pause_step_resume_stop(
     session.do(SetTraining({"epochs": 2000}))
     assert live.train()
     assert not live.train(), "a second run beside the first"
-    with qtbot.waitSignal(live.stepsArrived, timeout=30_000):
+    with qtbot.waitSignal(live.stepsArrived):
         pass
     live.pause()
-    qtbot.waitUntil(lambda: live.state == "paused", timeout=10_000)
+    qtbot.waitUntil(lambda: live.state == "paused")
     qtbot.wait(100)
     before = len(live.curves)
     qtbot.wait(200)
     assert len(live.curves) == before
     live.step()
-    qtbot.waitUntil(lambda: len(live.curves) == before + 1, timeout=10_000)
+    qtbot.waitUntil(lambda: len(live.curves) == before + 1)
     qtbot.wait(200)
     assert len(live.curves) == before + 1
     session.do(SetTraining({"learning_rate": 0.0005}))
     live.resume()
-    qtbot.waitUntil(lambda: len(live.curves) > before + 20, timeout=10_000)
+    qtbot.waitUntil(lambda: len(live.curves) > before + 20)
     assert live.curves.learning_rate[-1] <= 0.0005
-    with qtbot.waitSignal(live.finished, timeout=10_000) as ended:
+    with qtbot.waitSignal(live.finished) as ended:
         live.stop()
     assert ended.args is not None
     assert ended.args[0].reason == "stopped"
@@ -95,16 +95,16 @@ def test_a_stopped_run_goes_on_where_it_was(
     open_example("char-lm")
     session.do(SetTraining({"epochs": 2000}))
     live.train()
-    qtbot.waitUntil(lambda: len(live.curves) > 20, timeout=30_000)
-    with qtbot.waitSignal(live.finished, timeout=10_000):
+    qtbot.waitUntil(lambda: len(live.curves) > 20)
+    with qtbot.waitSignal(live.finished):
         live.stop()
     folder, reached = live.run_folder, int(live.curves.step[-1])
     assert folder is not None
     assert live.go_on(folder)
-    qtbot.waitUntil(lambda: len(live.curves) > reached + 5, timeout=30_000)
+    qtbot.waitUntil(lambda: len(live.curves) > reached + 5)
     assert live.run_folder == folder
     assert list(live.curves.step) == list(range(1, len(live.curves) + 1))
-    with qtbot.waitSignal(live.finished, timeout=10_000):
+    with qtbot.waitSignal(live.finished):
         live.stop()
 
 
@@ -133,7 +133,7 @@ def test_data_that_went_away_fails_with_one_clear_error(
     open_example("char-lm")
     (session.base_folder / "shakespeare.txt").unlink()
     before = session.design
-    with qtbot.waitSignal(session.failed, timeout=30_000) as failure:
+    with qtbot.waitSignal(session.failed) as failure:
         assert live.train()
     assert failure.args is not None
     assert isinstance(failure.args[0], StudioError)
@@ -148,53 +148,41 @@ def test_a_killed_worker_leaves_the_window_able_to_train_again(
     open_example("char-lm")
     session.do(SetTraining({"epochs": 2000}))
     live.train()
-    qtbot.waitUntil(lambda: len(live.curves) > 5, timeout=30_000)
+    qtbot.waitUntil(lambda: len(live.curves) > 5)
     assert live.worker_pid is not None
-    with qtbot.waitSignal(live.failed, timeout=10_000) as failure:
+    with qtbot.waitSignal(live.failed) as failure:
         os.kill(live.worker_pid, 9)
     assert failure.args is not None
     assert "ended from outside" in failure.args[0].what
     assert live.state == "idle"
     session.do(SetTraining({"epochs": 1}))
-    with qtbot.waitSignal(live.finished, timeout=30_000):
+    with qtbot.waitSignal(live.finished):
         assert live.train()
 
 
 def test_the_event_loop_turns_during_training(
     live: Live, session: Session, open_example: Callable[[str], Design], qtbot: QtBot
 ) -> None:
-    """Steps of some 0.2 s: run in the window's thread, each would be a gap, and half of the time would lie in gaps."""
+    """The worker is held in the middle of a step: a window that waits for it would stand still with it."""
     open_example("char-lm")
-    long_steps = {"epochs": 2000, "batch_size": 64, "chunk": 150, "validate_every": 1000, "sample_length": 0}
-    session.do(SetTraining(long_steps))
-    session.do(SetVariable("hidden", 256))
+    session.do(SetTraining({"epochs": 2000}))
     live.train()
-    qtbot.waitUntil(lambda: len(live.curves) >= 2, timeout=60_000)
-    gaps: list[float] = []
-    last = time.perf_counter()
-
-    def tick() -> None:
-        nonlocal last
-        now = time.perf_counter()
-        gaps.append(now - last)
-        last = now
-
-    timer = QTimer(interval=10)
-    timer.timeout.connect(tick)
-    timer.start()
-    steps = len(live.curves)
-    qtbot.wait(3000)
-    timer.stop()
-    done = len(live.curves) - steps
-    seconds_a_step = 3.0 / max(done, 1)
-    assert done >= 2
-    assert seconds_a_step > 0.03, "steps this short would not show a blocked window"
-    assert np.median(gaps) < 0.03
-    # On a busy machine single ticks come late; a window that trains itself would spend nearly all its time in gaps.
-    late = sum(gap for gap in gaps if gap > 0.1)
-    assert late < 0.25 * sum(gaps)
+    qtbot.waitUntil(lambda: len(live.curves) >= 2)
+    assert live.worker_pid is not None
+    ticks: list[int] = []
+    timer = QTimer(interval=1)
+    timer.timeout.connect(lambda: ticks.append(len(live.curves)))
+    os.kill(live.worker_pid, signal.SIGSTOP)
+    try:
+        timer.start()
+        qtbot.waitUntil(lambda: len(ticks) > 50)
+        held = len(live.curves)
+    finally:
+        timer.stop()
+        os.kill(live.worker_pid, signal.SIGCONT)
+    qtbot.waitUntil(lambda: len(live.curves) > held)
     live.stop()
-    qtbot.waitUntil(lambda: live.state == "idle", timeout=20_000)
+    qtbot.waitUntil(lambda: live.state == "idle")
 
 
 def test_closing_in_the_middle_leaves_no_process(
@@ -204,7 +192,7 @@ def test_closing_in_the_middle_leaves_no_process(
     session.do(SetTraining({"epochs": 2000}))
     live = Live(session)
     live.train()
-    qtbot.waitUntil(lambda: len(live.curves) > 5, timeout=30_000)
+    qtbot.waitUntil(lambda: len(live.curves) > 5)
     pid, folder = live.worker_pid, live.run_folder
     assert pid is not None
     assert folder is not None

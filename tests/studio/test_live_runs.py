@@ -54,7 +54,7 @@ def test_runs_are_listed_compared_gone_on_with_and_deleted(
     trained("char-lm")
     first = live.run_folder
     session.do(SetTraining({"epochs": 1}))
-    with qtbot.waitSignal(live.finished, timeout=60_000):
+    with qtbot.waitSignal(live.finished):
         live.train()
     second = live.run_folder
     assert first is not None
@@ -84,7 +84,7 @@ def test_runs_are_listed_compared_gone_on_with_and_deleted(
     assert wanted.args == [second]
     session.do(SetTraining({"epochs": 2}))
     reached = len(live.curves)
-    with qtbot.waitSignal(live.finished, timeout=60_000):
+    with qtbot.waitSignal(live.finished):
         qtbot.mouseClick(panel.go_on_button, Qt.MouseButton.LeftButton)
     assert live.run_folder == second
     assert len(live.curves) == 2 * reached

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -170,7 +169,7 @@ def test_a_decoder_of_numbers_shows_its_sequences_beside_the_true_ones(
     quick = {"steps": 20, "chunk": 8, "batch_size": 8, "carry": False, "threads": 1, "validate_every": 10}
     assert session.do(SetTraining(quick))
     assert live.train()
-    qtbot.waitUntil(lambda: live.state == "idle", timeout=60_000)
+    qtbot.waitUntil(lambda: live.state == "idle")
     assert isinstance(live.curves.ended, Finished), live.curves.ended
     plot = panel.sequences
     assert panel.currentWidget() is plot
@@ -263,7 +262,7 @@ def test_the_legend_has_the_colour_of_the_points_before_there_are_any(live: Live
     assert lines.validation.scatter.opts["brush"].color() == plot.chart.look.colour(1)
 
 
-def test_a_hundred_thousand_steps_are_drawn_at_once(live: Live, qtbot: QtBot) -> None:
+def test_of_a_hundred_thousand_steps_as_many_points_are_painted_as_fit(live: Live, qtbot: QtBot) -> None:
     live.curves = curve(100_000)
     plots = (LossPlot(live), GradientPlot(live))
     for plot in plots:
@@ -272,14 +271,15 @@ def test_a_hundred_thousand_steps_are_drawn_at_once(live: Live, qtbot: QtBot) ->
         plot.show()
     QApplication.processEvents()
     for plot in plots:
-        spent = []
         for step in range(100_001, 100_006):
             live.curves.take(StepDone(step, step * 0.01, 1, 1.0, 0.01, 0.5, False, 320, 3e4))
-            start = time.perf_counter()
             live.drawn.emit()
             plot.grab()
-            spent.append(time.perf_counter() - start)
-        assert min(spent) < 0.1, type(plot).__name__
+        lines = [item for chart in plot.findChildren(Chart) for item in chart.listDataItems()]
+        lines = [line for line in lines if line.xData is not None and len(line.xData) > 100_000]
+        assert lines, type(plot).__name__
+        # What Qt has to paint follows the width of the plot, not the length of the run.
+        assert max(len(line.curve.xData) for line in lines) < 8 * plot.width(), type(plot).__name__
 
 
 def test_a_logarithmic_loss_axis_shows_the_same_points(live: Live, qtbot: QtBot) -> None:

@@ -60,7 +60,7 @@ def test_a_tune_file_is_read_by_the_plugins_reader(qtbot, session: Session, plug
     panel = DataPanel(session)
     qtbot.addWidget(panel)
     sample = tmp_path / "plugins" / "rnnstudio_abc" / "sample.abc"
-    with qtbot.waitSignal(panel.looked, timeout=10_000):
+    with qtbot.waitSignal(panel.looked):
         panel.open_file(sample)
     assert panel.reader.currentText() == "tunes (ABC notation)"
     assert panel.text_form.isHidden()
@@ -76,12 +76,12 @@ def test_the_design_of_a_missing_plugin_shows_why_its_data_cannot_be_read(
 ) -> None:
     panel = DataPanel(session)
     qtbot.addWidget(panel)
-    with qtbot.waitSignal(panel.looked, timeout=10_000):
+    with qtbot.waitSignal(panel.looked):
         panel.open_file(tmp_path / "plugins" / "rnnstudio_abc" / "sample.abc")
     panel.use()
     recipe = session.design.data
     readers.install(())
-    with qtbot.waitSignal(panel.looked, timeout=10_000):
+    with qtbot.waitSignal(panel.looked):
         session.new(session.design)
     assert panel.problems.count() == 1
     assert "no data reader 'abc'" in panel.problems.item(0).text()

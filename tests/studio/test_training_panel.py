@@ -131,8 +131,8 @@ def test_train_and_stop_with_the_mouse(
     assert not panel.stop_button.isEnabled()
     qtbot.mouseClick(panel.train_button, Qt.MouseButton.LeftButton)
     assert not panel.train_button.isEnabled()
-    qtbot.waitUntil(lambda: panel.progress.value() > 20, timeout=30_000)
-    qtbot.waitUntil(lambda: panel.readings.text("Validation") != "", timeout=10_000)
+    qtbot.waitUntil(lambda: panel.progress.value() > 20)
+    qtbot.waitUntil(lambda: panel.readings.text("Validation") != "")
     assert "step" in panel.place.text()
     assert "left" in panel.place.text()
     assert "nats" in panel.readings.text("Loss")
@@ -143,15 +143,15 @@ def test_train_and_stop_with_the_mouse(
     assert "lstm" in panel.lowerings.text()
     assert panel.form.hint.isVisible()
     qtbot.mouseClick(panel.pause_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel.live.state == "paused", timeout=10_000)
+    qtbot.waitUntil(lambda: panel.live.state == "paused")
     assert panel.pause_button.text() == "Resume"
     reached = panel.progress.value()
     qtbot.mouseClick(panel.step_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel.progress.value() > reached, timeout=10_000)
+    qtbot.waitUntil(lambda: panel.progress.value() > reached)
     qtbot.mouseClick(panel.pause_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel.live.state == "running", timeout=10_000)
+    qtbot.waitUntil(lambda: panel.live.state == "running")
     qtbot.mouseClick(panel.stop_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel.live.state == "idle", timeout=10_000)
+    qtbot.waitUntil(lambda: panel.live.state == "idle")
     assert panel.status.text() == "Stopped"
     assert panel.train_button.isEnabled()
 
@@ -162,13 +162,13 @@ def test_a_learning_rate_typed_during_training_reaches_the_run(
     open_example("char-lm")
     session.do(SetTraining({"epochs": 500, "schedule": "constant"}))
     panel.live.train()
-    qtbot.waitUntil(lambda: len(panel.live.curves) > 5, timeout=30_000)
+    qtbot.waitUntil(lambda: len(panel.live.curves) > 5)
     type_over(qtbot, entry(panel, "learning_rate"), "0.00025")
-    qtbot.waitUntil(lambda: panel.live.curves.learning_rate[-1] == 0.00025, timeout=10_000)
+    qtbot.waitUntil(lambda: panel.live.curves.learning_rate[-1] == 0.00025)
     session.undo()
-    qtbot.waitUntil(lambda: panel.live.curves.learning_rate[-1] == pytest.approx(0.004), timeout=10_000)
+    qtbot.waitUntil(lambda: panel.live.curves.learning_rate[-1] == pytest.approx(0.004))
     panel.live.stop()
-    qtbot.waitUntil(lambda: panel.live.state == "idle", timeout=10_000)
+    qtbot.waitUntil(lambda: panel.live.state == "idle")
 
 
 def test_no_text_is_cut_off(panel: TrainingPanel, qtbot: QtBot) -> None:
@@ -191,8 +191,8 @@ def test_the_status_says_that_machine_code_is_being_made_and_then_that_it_trains
     said: list[str] = []
     live.compilingChanged.connect(lambda loop: said.append(panel.status.text()))
     qtbot.mouseClick(panel.train_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(said) >= 2, timeout=60_000)
+    qtbot.waitUntil(lambda: len(said) >= 2)
     assert said[:2] == ["Making machine code for lstm …", "Training"]
-    qtbot.waitUntil(lambda: live.state == "idle", timeout=60_000)
+    qtbot.waitUntil(lambda: live.state == "idle")
     assert live.compiling == ""
     assert "machine code" not in panel.status.text()

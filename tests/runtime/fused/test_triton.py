@@ -108,7 +108,6 @@ def test_dropout_masks_are_those_of_the_torch_function(every_step: bool) -> None
 
 
 @runs
-@pytest.mark.timeout(600)
 @given(cells())
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_random_cells(cell: Draw) -> None:

@@ -34,6 +34,15 @@ def language_model() -> Design:
     return Design("model", variables=frozen({"hidden": 32}), graph=s.graph(), cells=frozen(cells))
 
 
+def thousand_nodes() -> Design:
+    """A chain in 25 rows of 40."""
+    s = Sketch()
+    before = s.add("x", "FeatureInput", at=(0, 0), params={"size": 4})
+    for i in range(999):
+        before = s.add(f"n{i}", "Tanh", at=(1 + i % 40, i // 40), input=before)
+    return Design(graph=s.graph())
+
+
 class Hands:
     """One person at one window."""
 

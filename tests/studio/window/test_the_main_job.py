@@ -51,7 +51,7 @@ def test_the_main_job_in_a_real_window(window: MainWindow, qtbot: QtBot, tmp_pat
     text.write_text(SENTENCE * 120, encoding="utf-8")
     live = window.live.fill()
     data = window.docks["data"].widget()
-    with qtbot.waitSignal(data.looked, timeout=20_000):
+    with qtbot.waitSignal(data.looked):
         data.open_file(text)
     data.use()
     assert window.session.design.data is not None
@@ -63,19 +63,19 @@ def test_the_main_job_in_a_real_window(window: MainWindow, qtbot: QtBot, tmp_pat
     assert window.session.save_as(design)
 
     window.train_action.trigger()
-    qtbot.waitUntil(lambda: len(live.curves) >= 30 and len(live.curves.validation_loss) > 1, timeout=60_000)
+    qtbot.waitUntil(lambda: len(live.curves) >= 30 and len(live.curves.validation_loss) > 1)
     assert live.curves.loss[-1] < live.curves.loss[0]
     for key in ("loss", "gates", "gradients", "samples"):
         window.show_dock(key)
         QApplication.processEvents()
     window.stop_action.trigger()
-    qtbot.waitUntil(lambda: live.state == "idle", timeout=20_000)
+    qtbot.waitUntil(lambda: live.state == "idle")
     run = live.run_folder
 
     dialog = ExportDialog(window.session, live, window)
     qtbot.addWidget(dialog)
     dialog.path.setText(str(tmp_path / "fox.py"))
-    with qtbot.waitSignal(dialog.exported, timeout=60_000):
+    with qtbot.waitSignal(dialog.exported):
         dialog.start()
     code = "import json, fox; m, d = fox.load(); print(json.dumps([d['design'], fox.write('the ', 8, 0)]))"
     alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
