@@ -4,7 +4,7 @@ VENV_PYTHON = .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-window run test check bench clean
+.PHONY: help setup setup-window run test check bench soak clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ check: setup  ## lint, types, and who may import whom
 
 bench: setup  ## measure speed (ARGS="name ..." picks some)
 	@$(VENV_PYTHON) -m tests.bench $(ARGS)
+
+soak: setup  ## kills, full disks, damaged and hostile files by the thousand; takes minutes (ARGS="name ... --scale 0.1")
+	@QT_QPA_PLATFORM=offscreen $(VENV_PYTHON) -m tests.soak $(ARGS)
 
 clean:  ## remove .venv, caches and what the tools left
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
