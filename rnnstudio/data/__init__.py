@@ -11,6 +11,7 @@ from rnnstudio.data.dataset import Dataset, Split, Track
 from rnnstudio.data.files import outside, resolve
 from rnnstudio.data.guess import guess
 from rnnstudio.data.opening import open_dataset
+from rnnstudio.data.options import choose
 from rnnstudio.data.preview import Preview, inspect, preview_of
 from rnnstudio.data.problems import Problem
 from rnnstudio.data.readers import BUILT_IN, Reader, plugged
@@ -31,6 +32,7 @@ __all__ = [
     "Split",
     "Track",
     "Vocabulary",
+    "choose",
     "guess",
     "inspect",
     "open",

@@ -6,8 +6,8 @@ rows after the step it belongs to: at step t the model sees row t of "inputs" an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -41,7 +41,7 @@ class Dataset:
     offsets: [sequences + 1]; names: of the sequences; lines: the file's line of each row (tables only).
     steps: a label per row (a year, a date), () without an order column.
     raw: the unscaled columns, [rows, columns] float64, None for text. columns: their names.
-    problems: warnings (errors never leave a dataset behind).
+    problems: warnings (errors never leave a dataset behind). raw_statics: `statics` in the file's units.
     """
 
     recipe: DataRecipe
@@ -57,6 +57,7 @@ class Dataset:
     facts: FileFacts
     excerpt: str
     problems: tuple[Problem, ...] = ()
+    raw_statics: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def fields(self) -> tuple[FieldSpec, ...]:
@@ -94,6 +95,27 @@ class Dataset:
         """The file's units to the model's, float32, features last."""
         spec = self.recipe.field(field)
         return scaled(np.asarray(values, np.float64), spec) if spec.std else np.asarray(values)
+
+    def as_in_file(self, features: Mapping[str, Collection[int]]) -> Dataset:
+        """The same data with these features of each field left as the file has them; itself when they are already."""
+        specs = {spec.name: spec.as_in_file(features.get(spec.name, ())) for spec in self.fields}
+        changed = {spec.name: specs[spec.name] for spec in self.fields if specs[spec.name] is not spec}
+        if not changed:
+            return self
+        tracks, statics = dict(self.tracks), dict(self.statics)
+        for name, spec in changed.items():
+            if name in self.raw_statics:
+                statics[name] = scaled(self.raw_statics[name], spec)
+                continue
+            assert self.raw is not None, "a scaled field has its columns"
+            source = tracks.get(spec.shift_of)
+            if source is not None and changed.get(spec.shift_of):
+                values = source.values  # the very same column, read later
+            else:
+                values = scaled(self.raw[:, [self.columns.index(column) for column in spec.columns]], spec)
+            tracks[name] = Track(values, self.tracks[name].shift)
+        recipe = self.recipe.replace(fields=tuple(specs.values()))
+        return replace(self, recipe=recipe, tracks=tracks, statics=statics)
 
     def summary(self) -> str:
         """One line for people: how much there is, and how it is divided."""

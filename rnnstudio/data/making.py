@@ -18,6 +18,7 @@ from rnnstudio.data.options import CsvOptions
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.series import Series
 from rnnstudio.data.split import Division, Ints, by_sequence, by_time, require_steps
+from rnnstudio.data.table import refuse_shared
 from rnnstudio.data.vocabulary import UNKNOWN, IntArray, compact
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import JSON, DataRecipe, FieldSpec
@@ -126,6 +127,8 @@ def number_dataset(
     chosen = tuple(inputs) or tuple(columns)
     offsets = _offsets(rows)
     wanted = tuple(targets) or chosen
+    if horizon == 0:
+        refuse_shared(chosen, wanted, "row_is_step", recipe.path)
     series = Series(
         values=values,
         offsets=offsets,

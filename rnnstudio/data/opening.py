@@ -107,8 +107,10 @@ def dataset_of_series(recipe: DataRecipe, series: Series, problems: Problems, fi
     )
     tracks = {"inputs": Track(_columns(series, inputs), 0)}
     statics = {}
+    raw_statics = {}
     if series.static is not None:
         statics["targets"] = scaled(series.static, targets)
+        raw_statics["targets"] = series.static
     elif targets.columns == inputs.columns:
         tracks["targets"] = Track(tracks["inputs"].values, shift)
     else:
@@ -129,6 +131,7 @@ def dataset_of_series(recipe: DataRecipe, series: Series, problems: Problems, fi
         division=division,
         facts=series.facts,
         excerpt="",
+        raw_statics=raw_statics,
     )
 
 
@@ -156,28 +159,35 @@ def warn_of_short(offsets: Ints, shift: int, names: tuple[str, ...], problems: P
 
 
 def _fields(series: Series, division: Division, problems: Problems) -> tuple[FieldSpec, FieldSpec]:
-    """The two fields with the training part's mean and standard deviation."""
+    """The two fields with the training part's mean and standard deviation, and the whole file's extremes."""
     rows = np.zeros(len(series.values), bool)
     for low, high in division.rows["train"].tolist():
         rows[low:high] = True
-    train = series.values[rows]
-    names = (STEP_COLUMN,) if series.options.mode == "row_is_sequence" else series.inputs
-    mean, std = _scaling(train[:, [series.columns.index(name) for name in names]], names, problems)
-    inputs = FieldSpec("inputs", "real", len(names), columns=names, mean=mean, std=std)
+    by_row = series.options.mode == "row_is_sequence"
+    names = (STEP_COLUMN,) if by_row else series.inputs
+    inputs = _with_facts(FieldSpec("inputs", "real", len(names), columns=names), _of(series, names), rows, problems)
     if series.static is not None:
         sequences = np.isin(series.offsets[:-1], division.rows["train"][:, 0])
-        mean, std = _scaling(series.static[sequences], series.targets, problems)
-        targets = FieldSpec(
-            "targets", "real", len(series.targets), axis=None, columns=series.targets, mean=mean, std=std
-        )
-        return inputs, targets
-    names = names if series.options.mode == "row_is_sequence" else series.targets
-    mean, std = _scaling(train[:, [series.columns.index(name) for name in names]], names, problems)
+        targets = FieldSpec("targets", "real", len(series.targets), axis=None, columns=series.targets)
+        return inputs, _with_facts(targets, series.static, sequences, problems)
+    names = names if by_row else series.targets
     same = "inputs" if names == inputs.columns else ""
-    shift = series.options.horizon
-    return inputs, FieldSpec(
-        "targets", "real", len(names), columns=names, mean=mean, std=std, shift_of=same, shift=shift
-    )
+    targets = FieldSpec("targets", "real", len(names), columns=names, shift_of=same, shift=series.options.horizon)
+    return inputs, _with_facts(targets, _of(series, names), rows, problems)
+
+
+def _of(series: Series, names: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    return series.values[:, [series.columns.index(name) for name in names]]
+
+
+def _with_facts(
+    spec: FieldSpec, values: npt.NDArray[np.float64], train: npt.NDArray[np.bool_], problems: Problems
+) -> FieldSpec:
+    """The field with what its columns hold. values: [rows, columns], NaN = missing; train: [rows]."""
+    mean, std = _scaling(values[train], spec.columns, problems)
+    spec = replace(spec, mean=mean, std=std)
+    good = values[~np.isnan(values).any(axis=1)]
+    return replace(spec, low=tuple(good.min(0).tolist()), high=tuple(good.max(0).tolist())) if len(good) else spec
 
 
 def _scaling(
@@ -200,4 +210,4 @@ def _scaling(
 
 
 def _columns(series: Series, spec: FieldSpec) -> npt.NDArray[np.float32]:
-    return scaled(series.values[:, [series.columns.index(name) for name in spec.columns]], spec)
+    return scaled(_of(series, spec.columns), spec)

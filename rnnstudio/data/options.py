@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from rnnstudio.data.files import check_encoding
 from rnnstudio.design.errors import StudioError
-from rnnstudio.design.recipe import JSON
+from rnnstudio.design.recipe import JSON, DataRecipe
 
 WORD_MIN_COUNT = 2
 
@@ -114,6 +114,36 @@ class CsvOptions:
                     where=f"option {name}",
                     remedy="Take it out of one of the two.",
                 )
+
+
+def choose(recipe: DataRecipe, chosen: Mapping[str, JSON]) -> DataRecipe:
+    """The recipe with these options put in.
+
+    Columns that `chosen` gives a role leave those roles that the recipe's own options gave them and that go not with
+    it: what a file's columns are for was only proposed, or chosen for something else. Two roles that are both chosen
+    stay, and are refused when the file is read.
+    """
+    options: dict[str, JSON] = {**recipe.options, **chosen}
+    if recipe.reader == "csv":
+        sequences = options.get("mode") == "row_is_sequence"
+        if sequences and "mode" in chosen:
+            options |= {role: "" for role in ("group", "order") if role not in chosen}
+            if "targets" not in chosen and _columns(options, "targets") == _columns(options, "inputs"):
+                options["targets"] = []
+        if sequences and {"mode", "targets"} & set(chosen) and "split_by" not in chosen:
+            options["split_by"] = "auto"  # what is settled for steps, or without labels, may not do for these
+        same_step = sequences or options.get("horizon", 1) == 0
+        taken = {name for role in ("group", "order") for name in _columns(options, role)}
+        for role in ("targets", "inputs"):
+            if role not in chosen:
+                other = set(_columns(options, "targets")) if role == "inputs" and same_step else set()
+                options[role] = [name for name in _columns(options, role) if name not in taken | other]
+    return recipe.replace(options=options)
+
+
+def _columns(options: Mapping[str, JSON], role: str) -> list[str]:
+    value = options.get(role) or []
+    return [value] if isinstance(value, str) else [str(name) for name in value] if isinstance(value, list) else []
 
 
 Options = TypeVar("Options", TextOptions, CsvOptions)
