@@ -1,7 +1,7 @@
 """Times the lowerings that serve a loop on the shapes at hand. `winners` keeps who won.
 
-One that raises is out, with the reason; so is, on a GPU, one that gives other numbers than one autograd function in plain
-torch. A trial changes nothing: it works on detached values and weights, and the random state is put back.
+One that raises is out, with the reason; so is, on a GPU, one that gives other numbers than one autograd function in
+plain torch. A trial changes nothing: it works on detached values and weights, and the random state is put back.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from ..context import Context
 
 Runner = Callable[[dict[str, Tensor], Context], None]
 """Runs a loop: adds its yields to the values."""
+
+INPUT_ERRORS = (StudioError, IndexError)
+"""What no lowering could do anything about: it is raised, and is no reason against the one that met it."""
 
 _ROUNDS = 7
 _SECONDS = 0.5
@@ -43,7 +46,7 @@ def agreeing(
                 for share in (0.5, 0.5, 1.0):
                     found = _run(runner, scan, values, context, share)[0]
                 reason = _difference(found, wanted, context.dtype)
-            except StudioError:
+            except INPUT_ERRORS:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a compiler or a driver says is the reason that is shown
                 reason = said(error)
@@ -81,7 +84,7 @@ def fastest(
     runners: Mapping[str, Runner], scan: Scan, values: Mapping[str, Tensor], context: Context
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Seconds of forward and backward by name, the fastest first: best of several rounds, one after the other. And why
-    those are out that raised; an error of the input (StudioError) is raised.
+    those are out that raised. Raises INPUT_ERRORS.
     """
     out = {name: breaks(runner, scan, values, context) for name, runner in runners.items()}
     out = {name: reason for name, reason in out.items() if reason}
@@ -98,12 +101,12 @@ def fastest(
 
 
 def breaks(runner: Runner, scan: Scan, values: Mapping[str, Tensor], context: Context) -> str:
-    """What a lowering raises on these values, forward or backward, or "". An error of the input is raised."""
+    """What a lowering raises on these values, forward or backward, or "". Raises INPUT_ERRORS."""
     try:
         # Hooks of somebody else's (a checkpoint's) would count what is saved here: the innermost alone are called.
         with _aside(context), torch.autograd.graph.saved_tensors_hooks(_itself, _itself):
             _run(runner, scan, values, context)
-    except StudioError:
+    except INPUT_ERRORS:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a kernel says is the reason that is shown
         return said(error)

@@ -1,6 +1,6 @@
 """What a loop may run on where there is a GPU, beside torch.nn's kernels, and what is to be said about it.
 
-Kernels printed for Triton and CUDA graphs have never run on a GPU: they are experimental, and serve only when asked for.
+Kernels printed for Triton and CUDA graphs have never run on a GPU: they are experimental, and serve if asked for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Lowerings that raised: tried before they serve, and declined with the reason, so that the next one serves.
 
-With gradients a lowering is tried on the values at hand, detached, forward and backward: once for each condition. Without,
-its own run is the trial, and whatever it has changed is put back. An error of the input (StudioError) declines nobody.
+With gradients a lowering is tried on the values at hand, detached, forward and backward: once for each condition.
+Without, its own run is the trial, and whatever it has changed is put back. An error of the input declines nobody.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from ...compiler.program import Scan
-from ...design.errors import StudioError
 from ..context import Context
 from ..put_off import Values
 from . import contest
@@ -79,7 +78,9 @@ class Declines:
         values: dict[str, Tensor],
         context: Context,
     ) -> str:
-        """Run a loop; or say what was raised, and nothing has changed. Raises what it raises where it has run before."""
+        """Run a loop, or say what was raised, and nothing has changed. Raises INPUT_ERRORS, and what a lowering raises
+        that has run before.
+        """
         if condition.traced or (condition, name) in self._tried:
             runner(values, context)
             return ""
@@ -97,7 +98,7 @@ class Declines:
         return ""
 
     def text(self, scan: Scan, named: Callable[[Scan, str], str]) -> str:
-        """"; no NAME: reason" for each lowering that is out; named: a lowering as people read it."""
+        """What is said about lowerings that are out, to be put behind a line; named: a lowering as people read it."""
         found: dict[str, None] = {}
         for condition, out in self._why.items():
             if condition.loop == scan.name:
@@ -114,7 +115,7 @@ def _carefully(runner: contest.Runner, values: dict[str, Tensor], context: Conte
     random = [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in devices)]
     try:
         runner(values, context)
-    except StudioError:
+    except contest.INPUT_ERRORS:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a kernel says is the reason that is shown
         for name in set(values) - there:

@@ -13,12 +13,14 @@ from ...design.errors import StudioError
 
 VARIABLE = "RNNSTUDIO_ISA"
 
-_BY_AVX2 = ("avx", "avx2", "bmi", "bmi2", "cmov", "cx16", "cx8", "f16c", "fma", "fxsr", "lzcnt", "mmx", "movbe", "popcnt")
-_BY_AVX2 += ("sahf", "sse", "sse2", "sse3", "sse4.1", "sse4.2", "ssse3", "xsave")
+_BY_AVX2 = (
+    *("avx", "avx2", "bmi", "bmi2", "cmov", "cx16", "cx8", "f16c", "fma", "fxsr", "lzcnt", "mmx", "movbe", "popcnt"),
+    *("sahf", "sse", "sse2", "sse3", "sse4.1", "sse4.2", "ssse3", "xsave"),
+)
 _BY_AVX512 = (*_BY_AVX2, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
 
 LIMITS: Mapping[str, tuple[str, ...]] = {"sse2": (), "avx2": _BY_AVX2, "avx512": _BY_AVX512}
-"""Features by limit, as LLVM names them: of psABI's levels x86-64, x86-64-v3 and x86-64-v4. None has the matrix unit."""
+"""Features by limit, as LLVM names them: those of x86-64, x86-64-v3 and x86-64-v4. None has the matrix unit."""
 
 TORCH: Mapping[str, Mapping[str, str]] = {
     "sse2": {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},

@@ -1,9 +1,9 @@
 """Which lowering each loop of a network runs on, and why: the one place where that is decided.
 
 `LOWERINGS` is the order in which they are tried. Where several of machine code, machine code on the processor's matrix
-unit and torch.nn's kernel serve, a contest on the first training step decides what training runs on. Outside of training
-it is torch.nn's kernel, else machine code. So an evaluation gives the same bits in any process. On a GPU it is torch.nn's
-kernel, else the torch function; what else could run there is experimental, and takes part in a contest when asked for.
+unit and torch.nn's kernel serve, a contest on the first training step decides what training runs on. Outside of
+training it is torch.nn's kernel, else machine code. So an evaluation gives the same bits in any process. On a GPU it is
+torch.nn's kernel, else the torch function; what else could run there is experimental: a contest only if asked for.
 
 Each lowering is tried before it serves. One that raises is declined with its reason, and the next one serves; when the
 reference raises too, it was the input, and nothing is declined.
@@ -134,7 +134,7 @@ class Loops:
     def _choice(
         self, scan: Scan, values: dict[str, Tensor], context: Context, condition: Condition, new: list[str]
     ) -> tuple[str, contest.Runner | None]:
-        """The lowering of this run, and what runs it; no runner: the reference. new: what a contest declines is added."""
+        """The lowering of this run, and what runs it; no runner: the reference. new: gets whom a contest declines."""
         chosen = self.choices.get(scan.name, "") if context.training else ""
         if chosen in (MACHINE, TILES) and context.device.type == "cuda":
             chosen = ""  # of a run that began on a processor
@@ -155,9 +155,7 @@ class Loops:
             name = name if name in self._gpu.trusted(both, scan, values, context) else TORCH
         return name, None if name == REFERENCE else serving[name]
 
-    def _serving(
-        self, scan: Scan, context: Context, chosen: str, condition: Condition
-    ) -> dict[str, contest.Runner]:
+    def _serving(self, scan: Scan, context: Context, chosen: str, condition: Condition) -> dict[str, contest.Runner]:
         """The lowerings that could run this scan now, in the order of preference; only the chosen one if it does."""
         found: dict[str, contest.Runner] = {}
         out = self._declines.of(condition)
@@ -172,7 +170,8 @@ class Loops:
             kernel = scan.kernel
             found[KERNEL] = lambda values, context: run_kernel(scan, kernel, values, context)
             settled = not self.experimental_gpu and chosen in ("", KERNEL)
-            if context.device.type != "cpu" and (context.device.type != "cuda" or settled) or not context.training:
+            elsewhere = context.device.type != "cpu" and (context.device.type != "cuda" or settled)
+            if elsewhere or not context.training:
                 return found
         if traced or (mixed and found):
             return found  # tracing needs operations of torch's own, and its kernels know mixed precision

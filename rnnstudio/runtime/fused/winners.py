@@ -21,8 +21,9 @@ from .jit import cache_folder, host
 
 
 def key_of(loop: str, context: Context, steps: int) -> str:
-    """What a winner is remembered for: the loop, the processor (a home folder may be seen by several machines), what
-    limits the code for it, its threads or the GPU, the type of numbers, sizes up to a factor 2, and the versions of torch and of this program.
+    """What a winner is remembered for: the loop, the processor (a home folder may be seen by several machines) and what
+    limits its code, its threads or the GPU, the type of numbers, sizes up to a factor 2, and the versions of torch and
+    of this program.
     """
     sizes = (context.batch.bit_length(), steps.bit_length())
     versions = (torch.__version__, __version__)
