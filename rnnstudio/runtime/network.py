@@ -114,6 +114,7 @@ class Network(nn.Module):
         for name, value in self.__dict__.items():
             twin.__dict__[name] = anew[name] if name in anew else copy.deepcopy(value, memo)
         twin.loops.choose(self.loops.choices)
+        twin.loops.experimental_gpu = self.loops.experimental_gpu
         return twin
 
     @property

@@ -87,7 +87,8 @@ def _dropout(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
         return x
     if op.attrs["every_step"]:
         drawn = context.drawn.get(op.name)
-        return F.dropout(x, rate) if drawn is None else x * drawn
+        # Laid out in order: where numbers lie decides which are drawn for them, and lowerings lay them out differently.
+        return F.dropout(x.contiguous(), rate) if drawn is None else x * drawn
     return x * context.one_mask(op.name, rate, x).to(x.dtype)
 
 
@@ -203,12 +204,21 @@ def _repeat(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
 
 
 def _pick(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
-    """The most likely token, or one drawn from softmax(logits)."""
+    """The most likely token, or one drawn from softmax(logits): the first that all up to it are likelier than a number
+    in [0, 1), which alone is random, so that a loop can draw it beforehand.
+    """
     logits = inputs[0].detach()
     if not op.attrs["sample"]:
         return logits.argmax(-1)
-    flat = torch.softmax(logits.flatten(0, -2), -1)
-    return torch.multinomial(flat, 1).reshape(logits.shape[:-1])
+    drawn = context.drawn.get(op.name)
+    chance = chances(logits.shape[:-1], context) if drawn is None else drawn
+    share = torch.softmax(logits.double(), -1).cumsum(-1)
+    return (share <= chance[..., None] * share[..., -1:]).sum(-1).clamp(max=logits.shape[-1] - 1)
+
+
+def chances(shape: Sequence[int], context: Context) -> Tensor:
+    """[*shape] float64 in [0, 1)."""
+    return torch.rand(tuple(shape), dtype=torch.float64, device=context.device)
 
 
 def _choose(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:

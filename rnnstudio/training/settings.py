@@ -57,6 +57,11 @@ class TrainingSettings(BaseModel):
         description="of products on a GPU: tf32 rounds their inputs to 10 bits, mixed to 7 (bfloat16); a CPU always "
         "uses float32",
     )
+    experimental_gpu: bool = Field(
+        False,
+        title="Experimental on a GPU",
+        description="Triton kernels and CUDA graphs, which no GPU has run yet: each is compared with plain torch first",
+    )
     threads: int = Field(0, ge=0, title="CPU threads", description="0: all but one while the window is open, else all")
     patience: int = Field(
         0, ge=0, title="Patience", description="stop after so many validations without progress; 0: never"

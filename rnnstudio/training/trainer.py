@@ -86,6 +86,7 @@ class Trainer:
         self.threads = set_threads(settings.threads, window)
         seed_everything(settings.seed)
         self.network = Network(program, settings.seed).to(self.device)
+        self.network.loops.experimental_gpu = settings.experimental_gpu
         self.trained = {path: w for path, w in self.network.weights.items() if isinstance(w, torch.nn.Parameter)}
         if not self.trained:
             raise StudioError("The design has no parameter to train", remedy="Add a layer with weights.")

@@ -16,6 +16,13 @@ def forcing(schedule, probability, end, over, step):
     decay = k / (k + math.exp(min(step / k, 700.0)))
     return end + (probability - end) * decay * (1.0 + 1.0 / k)
 ''',
+    "drawn_token": '''\
+def drawn_token(scores):
+    """[..., tokens] -> [...]: a token drawn from softmax(scores)."""
+    share = torch.softmax(scores.double(), -1).cumsum(-1)
+    chance = torch.rand(scores.shape[:-1], dtype=torch.float64, device=scores.device)
+    return (share <= chance[..., None] * share[..., -1:]).sum(-1).clamp(max=scores.shape[-1] - 1)
+''',
     "true_or_own": '''\
 def true_or_own(true, own, chance, places):
     """At each place the true value with this chance, else the network's own. chance: teacher forcing's; 1: always."""
@@ -37,8 +44,8 @@ def follows_progress(op: Op) -> bool:
 def _pick(w: Writer, op: Op, a: list[str]) -> str:
     if not op.attrs["sample"]:
         return f"{a[0]}.argmax(-1)"
-    flat = f"torch.softmax({a[0]}.flatten(0, -2), -1)"
-    return f"torch.multinomial({flat}, 1).reshape({a[0]}.shape[:-1])"
+    w.helpers.add("drawn_token")
+    return f"drawn_token({a[0]})"
 
 
 def _choose(w: Writer, op: Op, a: list[str]) -> str:

@@ -57,7 +57,8 @@ def shared_masks(w: Writer, ops: Iterable[Op], like: str) -> Iterator[str]:
 def _dropout(w: Writer, op: Op, a: list[str]) -> str:
     x, rate = a[0], op.attrs["rate"]
     if op.attrs["every_step"]:
-        return f"F.dropout({x}, {rate:g}, self.training)"
+        # Laid out in order, as in the studio: where numbers lie decides which are drawn for them.
+        return f"F.dropout({x}.contiguous(), {rate:g}, self.training)"
     if one_mask(op) in w.names:
         return f"{x} * {w.names[one_mask(op)]}"
     ones = f"{x}.new_ones({'1, ' * len(op.signal.axes)}*{x}.shape[-2:])"

@@ -1,7 +1,7 @@
 """Times the lowerings that serve a loop on the shapes at hand. `winners` keeps who won.
 
-On a GPU a lowering must first give the numbers that one autograd function in plain torch gives. A trial changes
-nothing: it works on detached values and weights, and the random state is put back.
+One that raises is out, with the reason; so is, on a GPU, one that gives other numbers than one autograd function in
+plain torch. A trial changes nothing: it works on detached values and weights, and the random state is put back.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ import torch
 from torch import Tensor
 
 from ...compiler.program import Scan
+from ...design.errors import StudioError
 from ..context import Context
 
 Runner = Callable[[dict[str, Tensor], Context], None]
 """Runs a loop: adds its yields to the values."""
+
+INPUT_ERRORS = (StudioError, IndexError)
+"""What no lowering could do anything about: it is raised, and is no reason against the one that met it."""
 
 _ROUNDS = 7
 _SECONDS = 0.5
@@ -42,8 +46,10 @@ def agreeing(
                 for share in (0.5, 0.5, 1.0):
                     found = _run(runner, scan, values, context, share)[0]
                 reason = _difference(found, wanted, context.dtype)
+            except INPUT_ERRORS:
+                raise
             except Exception as error:  # noqa: BLE001 - whatever a compiler or a driver says is the reason that is shown
-                reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+                reason = said(error)
             if reason:
                 out[name] = reason
             else:
@@ -68,21 +74,47 @@ def _difference(found: Sequence[Tensor | None], wanted: Sequence[Tensor | None],
     return ""
 
 
+def said(error: Exception) -> str:
+    """Why a lowering is out that raised: the kind of error, and its first line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
 def fastest(
     runners: Mapping[str, Runner], scan: Scan, values: Mapping[str, Tensor], context: Context
-) -> dict[str, float]:
-    """Seconds of forward and backward by name, the fastest first: best of several rounds, one after the other."""
-    best = dict.fromkeys(runners, float("inf"))
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Seconds of forward and backward by name, the fastest first: best of several rounds, one after the other. And why
+    those are out that raised. Raises INPUT_ERRORS.
+    """
+    out = {name: breaks(runner, scan, values, context) for name, runner in runners.items()}
+    out = {name: reason for name, reason in out.items() if reason}
+    left = {name: runner for name, runner in runners.items() if name not in out}
+    best = dict.fromkeys(left, float("inf"))
     with _aside(context):
-        for runner in runners.values():
-            _run(runner, scan, values, context)
         until = time.perf_counter() + _SECONDS
-        for _ in range(_ROUNDS):
-            for name, runner in runners.items():
+        for _ in range(_ROUNDS if len(left) > 1 else 1):
+            for name, runner in left.items():
                 best[name] = min(best[name], _run(runner, scan, values, context)[1])
             if time.perf_counter() > until:
                 break
-    return dict(sorted(best.items(), key=lambda item: item[1]))
+    return dict(sorted(best.items(), key=lambda item: item[1])), out
+
+
+def breaks(runner: Runner, scan: Scan, values: Mapping[str, Tensor], context: Context) -> str:
+    """What a lowering raises on these values, forward or backward, or "". Raises INPUT_ERRORS."""
+    try:
+        # Hooks of somebody else's (a checkpoint's) would count what is saved here: the innermost alone are called.
+        with _aside(context), torch.autograd.graph.saved_tensors_hooks(_itself, _itself):
+            _run(runner, scan, values, context)
+    except INPUT_ERRORS:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a kernel says is the reason that is shown
+        return said(error)
+    return ""
+
+
+def _itself(x: Tensor) -> Tensor:
+    return x
 
 
 @contextlib.contextmanager

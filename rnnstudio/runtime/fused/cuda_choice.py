@@ -1,4 +1,7 @@
-"""What a loop may run on where there is a GPU, beside torch.nn's kernels, and what is to be said about it."""
+"""What a loop may run on where there is a GPU, beside torch.nn's kernels, and what is to be said about it.
+
+Kernels printed for Triton and CUDA graphs have never run on a GPU: they are experimental, and serve if asked for.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from .triton_source import why_not
 TORCH, REFERENCE = "torch function", "reference"
 TRITON_GRAPH, TRITON, TORCH_GRAPH = "Triton, CUDA graph", "Triton", "torch function, CUDA graph"
 ON_GPU = (TRITON_GRAPH, TRITON, TORCH_GRAPH)
-"""Lowerings that are nowhere but on a GPU. TORCH is what the others are compared with."""
+"""Experimental lowerings, nowhere but on a GPU. TORCH is what they are compared with."""
 
 
 class GpuLoops:
@@ -73,7 +76,7 @@ class GpuLoops:
 
     def remarks(self, scan: Scan) -> str:
         """Why lowerings are out, and graphs are no more recorded; "" when there is nothing to say."""
-        found = [f"no {name}: {reason}" for name, reason in self.out.get(scan.name, {}).items()]
+        found = [f"no {shown(name)}: {reason}" for name, reason in self.out.get(scan.name, {}).items()]
         found += [
             f"no more CUDA graphs: {graphed.off}" for _, graphed in self._graphs.get(scan.name, []) if graphed.off
         ]
@@ -101,10 +104,17 @@ class GpuLoops:
         return graphed
 
 
-def outlook(fused: FusedLoop) -> str:
-    """What a loop would run on if there were a GPU, for a machine that may have none."""
+def shown(name: str) -> str:
+    """A lowering as people read it."""
+    return f"{name} (experimental)" if name in ON_GPU else name
+
+
+def outlook(fused: FusedLoop, experimental: bool) -> str:
+    """What a loop would run on if there were a GPU, for a machine that may have none. experimental: see Loops."""
     reason = why_not(fused.plan) or no_triton()
     if not reason and torch.cuda.is_available():
         reason = declines(torch.device("cuda"))
-    kernels = f"no {TRITON}: {reason}" if reason else f"or {TRITON}, where the first training step finds it faster"
-    return f"on a GPU {TORCH} ({kernels})"
+    if reason:
+        return f"on a GPU {TORCH} (no {shown(TRITON)}: {reason})"
+    when = "where the first training step finds it faster" if experimental else "with the setting experimental_gpu"
+    return f"on a GPU {TORCH} (or {shown(TRITON)}, {when})"

@@ -24,6 +24,7 @@ import llvmlite
 import llvmlite.binding as llvm
 from platformdirs import user_cache_path
 
+from . import isa
 from .ir import Target, declarations
 from .packing import COLUMNS, ROWS, packer_name, packers
 from .products import kernel_names, kernels
@@ -45,13 +46,14 @@ def _begin() -> None:
 
 @lru_cache(maxsize=2)
 def host(double: bool) -> Target:
-    """This machine's vectors."""
+    """This machine's vectors, or those of the older one that the environment asks for (isa.py). Raises StudioError."""
     _begin()
     try:
         features = dict(llvm.get_host_cpu_features())
     except RuntimeError:  # LLVM cannot ask here: the processor's name says enough
         features = {}
-    return vectors(llvm.get_process_triple(), llvm.get_host_cpu_name(), features, double)
+    triple = llvm.get_process_triple()
+    return vectors(triple, *isa.limited(triple, llvm.get_host_cpu_name(), features), double)
 
 
 def vectors(triple: str, cpu: str, features: Mapping[str, bool], double: bool) -> Target:

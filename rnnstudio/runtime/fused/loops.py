@@ -1,9 +1,12 @@
 """Which lowering each loop of a network runs on, and why: the one place where that is decided.
 
 `LOWERINGS` is the order in which they are tried. Where several of machine code, machine code on the processor's matrix
-unit and torch.nn's kernel serve, a contest on the first training step decides what training runs on; on a GPU one among
-all that serve there. Outside of training it is torch.nn's kernel, else machine code, or on a GPU the torch function. So
-an evaluation gives the same bits in any process.
+unit and torch.nn's kernel serve, a contest on the first training step decides what training runs on. Outside of
+training it is torch.nn's kernel, else machine code. So an evaluation gives the same bits in any process. On a GPU it is
+torch.nn's kernel, else the torch function; what else could run there is experimental: a contest only if asked for.
+
+Each lowering is tried before it serves. One that raises is declined with its reason, and the next one serves; when the
+reference raises too, it was the input, and nothing is declined.
 """
 
 from __future__ import annotations
@@ -21,10 +24,12 @@ from ..context import Context
 from ..kernels import declines, run_kernel
 from ..put_off import Values
 from ..reference import run_scan
+from ..trees import run_tree
 from . import contest, tree_codegen, winners
 from .canonical import Declined, canonical
 from .codegen import why_not
-from .cuda_choice import ON_GPU, REFERENCE, TORCH, GpuLoops, outlook
+from .cuda_choice import ON_GPU, REFERENCE, TORCH, GpuLoops, outlook, shown
+from .declined import Condition, Declines
 from .full_precision import in_full, is_mixed
 from .ir import Target
 from .jit import CannotCompile, host, telling
@@ -54,7 +59,10 @@ _KERNELS = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN (tanh)", "rnn_relu": 
 
 
 class Loops:
-    """The loops of one program. choices: loop → lowering in training, by contest or given."""
+    """The loops of one program. choices: loop → lowering in training, by contest or given.
+
+    experimental_gpu: whether on a GPU what has never run on one (ON_GPU) may take part in the contest, or be chosen.
+    """
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -64,6 +72,7 @@ class Loops:
         self.embeds = {op.name: op for op in ops if op.kind == "embed"}
         self._aligned = {op.name: op for op in ops if op.kind == "align"}
         self.choices: dict[str, str] = {}
+        self.experimental_gpu = False
         self.served: dict[str, str] = {}
         """Loop → what it ran on last."""
         self.on_compiling: Callable[[str, bool], None] | None = None
@@ -71,6 +80,7 @@ class Loops:
         self._times: dict[str, dict[str, float]] = {}
         self._no_compiler = ""
         self._gpu = GpuLoops()
+        self._declines = Declines()
         self._fused: dict[tuple[object, ...], FusedLoop | FusedTree | str] = {}
         self._runners: dict[tuple[int, str], contest.Runner | str] = {}
 
@@ -91,40 +101,77 @@ class Loops:
             return self._run(scan, values, context)
 
     def _run(self, scan: Scan, values: dict[str, Tensor], context: Context) -> bool:
+        before = self.choices.get(scan.name, "")
+        condition = self._declines.condition(scan, context)
+        new: list[str] = []
+        while True:
+            name, runner = self._choice(scan, values, context, condition, new)
+            self.served[scan.name] = name
+            if runner is None:
+                break
+            context.draw_shared_masks(scan)
+            reason = self._declines.run(name, runner, condition, scan, values, context)
+            if not reason:
+                return True
+            self._decline(condition, name, reason, new)
+        if not new:
+            return False
+        try:
+            (run_tree if scan.tree else run_scan)(scan, values, context)
+        except Exception:  # it was no fault of theirs
+            self._declines.forget(condition, new)
+            if before:
+                self.choices[scan.name] = before
+            raise
+        return True
+
+    def _decline(self, condition: Condition, name: str, reason: str, new: list[str]) -> None:
+        self._declines.add(condition, name, reason)
+        new.append(name)
+        if self.choices.get(condition.loop) == name:
+            del self.choices[condition.loop]
+
+    def _choice(
+        self, scan: Scan, values: dict[str, Tensor], context: Context, condition: Condition, new: list[str]
+    ) -> tuple[str, contest.Runner | None]:
+        """The lowering of this run, and what runs it; no runner: the reference. new: gets whom a contest declines."""
         chosen = self.choices.get(scan.name, "") if context.training else ""
         if chosen in (MACHINE, TILES) and context.device.type == "cuda":
             chosen = ""  # of a run that began on a processor
-        serving = self._serving(scan, context, chosen)
+        if chosen in ON_GPU and not self.experimental_gpu:
+            chosen = ""
+        serving = self._serving(scan, context, chosen, condition)
         name = chosen
         if name != REFERENCE and name not in serving:
             name = next(iter(serving), REFERENCE)
             if len(serving) > 1 and not chosen and torch.is_grad_enabled():
-                name = self.choices[scan.name] = self._winner(serving, scan, values, context)
+                name, out = self._winner(serving, scan, values, context, condition)
+                for other, reason in out.items():
+                    self._decline(condition, other, reason, new)
+                self.choices[scan.name] = name
                 self._gpu.settle(scan, name)
         if name in ON_GPU:
             both = {n: serving[n] for n in (name, TORCH)}
             name = name if name in self._gpu.trusted(both, scan, values, context) else TORCH
-        self.served[scan.name] = name
-        if name == REFERENCE:
-            return False
-        context.draw_shared_masks(scan)
-        serving[name](values, context)
-        return True
+        return name, None if name == REFERENCE else serving[name]
 
-    def _serving(self, scan: Scan, context: Context, chosen: str) -> dict[str, contest.Runner]:
+    def _serving(self, scan: Scan, context: Context, chosen: str, condition: Condition) -> dict[str, contest.Runner]:
         """The lowerings that could run this scan now, in the order of preference; only the chosen one if it does."""
         found: dict[str, contest.Runner] = {}
-        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        out = self._declines.of(condition)
+        traced = condition.traced
         mixed = is_mixed(context.device)
-        asked = chosen in (MACHINE, TILES) and chosen in LOWERINGS and torch.is_grad_enabled()
+        asked = chosen in (MACHINE, TILES) and chosen in LOWERINGS and chosen not in out and torch.is_grad_enabled()
         if asked and not traced and not mixed and (chosen == MACHINE or self._worth_tiles(scan, context, chosen)):
             made = self._made(chosen, scan, context)
             if not isinstance(made, str):
                 return {chosen: made}
-        if KERNEL in LOWERINGS and scan.kernel is not None and not declines(scan, context):
+        if KERNEL in LOWERINGS and KERNEL not in out and scan.kernel is not None and not declines(scan, context):
             kernel = scan.kernel
             found[KERNEL] = lambda values, context: run_kernel(scan, kernel, values, context)
-            if context.device.type not in ("cpu", "cuda") or not context.training:
+            settled = not self.experimental_gpu and chosen in ("", KERNEL)
+            elsewhere = context.device.type != "cpu" and (context.device.type != "cuda" or settled)
+            if elsewhere or not context.training:
                 return found
         if traced or (mixed and found):
             return found  # tracing needs operations of torch's own, and its kernels know mixed precision
@@ -132,21 +179,23 @@ class Loops:
             return found  # one step, as when generating: nothing to be gained, and a kernel would have to be compiled
         if chosen in found:
             return found
-        if chosen in ON_GPU or (context.device.type == "cuda" and context.training and torch.is_grad_enabled()):
+        on_gpu = context.device.type == "cuda" and context.training and torch.is_grad_enabled()
+        if self.experimental_gpu and (chosen in ON_GPU or on_gpu) and TORCH not in out:
             fused = self.fused(scan, ragged=context.ragged(scan.axis), training=context.training)
             if isinstance(fused, FusedLoop) and fused.plan.form.plain is None:
                 more = self._gpu.serving(scan, fused, context, chosen)
+                more = {name: run for name, run in more.items() if name not in out}
                 if context.device.type == "cuda" or chosen in more:
                     return in_full(found | more) if mixed else found | more
         for name in (MACHINE, TILES, TORCH):
-            if name not in LOWERINGS or (name == TILES and not self._worth_tiles(scan, context, chosen)):
+            if name not in LOWERINGS or name in out or (name == TILES and not self._worth_tiles(scan, context, chosen)):
                 continue
             if name == TORCH and MACHINE in found and chosen != TORCH:
                 break
             made = self._made(name, scan, context)
             if not isinstance(made, str):
                 found[name] = made
-                if name == TORCH and not chosen and self._by_torch(scan, context):
+                if name == TORCH and not chosen and context.device.type == "cpu" and self._by_torch(scan, context):
                     found[REFERENCE] = partial(run_scan, scan)
         found = {name: found[name] for name in LOWERINGS if name in found}
         return in_full(found) if mixed else found
@@ -203,30 +252,52 @@ class Loops:
         return isinstance(fused, FusedLoop) and fused.plan.form.plain is not None
 
     def _winner(
-        self, serving: Mapping[str, contest.Runner], scan: Scan, values: Mapping[str, Tensor], context: Context
-    ) -> str:
+        self,
+        serving: Mapping[str, contest.Runner],
+        scan: Scan,
+        values: Mapping[str, Tensor],
+        context: Context,
+        condition: Condition,
+    ) -> tuple[str, dict[str, str]]:
+        """The fastest, now or in a contest before; and why others are out."""
         steps = context.sizes[scan.axis]
         key = winners.key_of(f"{sorted(serving)} {scan}", context, steps)
         before = winners.recall(key, serving)
         if before:
-            return before
-        if context.device.type == "cuda":
-            serving = self._gpu.trusted(serving, scan, values, context)
+            return before, {}
         if isinstance(values, Values):
             values.make_all()
-        times = self._times[scan.name] = contest.fastest(serving, scan, values, context)
-        return winners.remember(key, next(iter(times)), serving)
+        out: dict[str, str] = {}
+        if context.device.type == "cuda" and TORCH in serving:
+            out[TORCH] = contest.breaks(serving[TORCH], scan, values, context)
+            if out[TORCH]:  # there is nothing to compare with
+                return next((name for name in serving if name in (KERNEL, REFERENCE)), REFERENCE), out
+            out.clear()
+            serving = self._gpu.trusted(serving, scan, values, context)
+        times, out = contest.fastest(serving, scan, values, context)
+        self._times[scan.name] = times
+        for name in times:
+            self._declines.tried(condition, name)
+        if not times:
+            return REFERENCE, out
+        return winners.remember(key, next(iter(times)), times), out
 
     def lines(self, *, reference: bool) -> tuple[str, ...]:
         """One line a loop: what it runs on, and why."""
-        return tuple(f"{scan.name}: {self._line(scan, reference)}" for scan in self.program.scans())
+        scans = self.program.scans()
+        return tuple(f"{s.name}: {self._line(s, reference)}{self._declines.text(s, self._named)}" for s in scans)
+
+    def _named(self, scan: Scan, name: str) -> str:
+        """A lowering as people read it."""
+        kernel = f"torch.nn's {_KERNELS[scan.kernel.kind]} kernel" if scan.kernel else name
+        return kernel if name == KERNEL else shown(name)
 
     def _line(self, scan: Scan, reference: bool) -> str:
         if scan.tree:
             return self._tree_line(scan, reference)
         if reference:
             return "reference loop (asked for)"
-        named = f"torch.nn's {_KERNELS[scan.kernel.kind]} kernel" if scan.kernel else ""
+        named = self._named(scan, KERNEL) if scan.kernel else ""
         fused = self.fused(scan, ragged=False, training=False)
         if isinstance(fused, str):
             if named:
@@ -243,9 +314,9 @@ class Loops:
         if not named and scan.name not in self._gpu.out:
             why = f"no layer of torch.nn: {scan.why_not}{why}{unit}"
             if own != both:
-                return self._timed(scan, f"{both}, {outlook(fused)}", why)
-            return f"{own}, {outlook(fused)} ({why})"
-        return self._timed(scan, f"{both} or {named}", f"recognised by its structure{why}{unit}", named)
+                return self._timed(scan, f"{both}, {outlook(fused, self.experimental_gpu)}", why)
+            return f"{own}, {outlook(fused, self.experimental_gpu)} ({why})"
+        return self._timed(scan, f"{both} or {named}", f"recognised by its structure{why}{unit}")
 
     def _with_tiles(self, fused: FusedLoop | FusedTree, own: str) -> tuple[str, str]:
         """Machine code with and without the matrix unit where both serve in training; else why the unit does not."""
@@ -270,15 +341,15 @@ class Loops:
             return f"{self.choices.get(scan.name, MACHINE)}{rest}" + (f" ({unit[2:]})" if unit else "")
         return f"{self.choices.get(scan.name, TORCH)}, {how}" + (f" (no {MACHINE}: {without})" if without else "")
 
-    def _timed(self, scan: Scan, either: str, why: str, named: str = "", rest: str = "") -> str:
+    def _timed(self, scan: Scan, either: str, why: str, rest: str = "") -> str:
         """Where a contest decides: what it has decided, or that it will."""
         chosen = self.choices.get(scan.name, "")
         if not chosen:
             return f"{either} ({why}; the first training step times them)"
         times = self._times.get(scan.name, {})
-        took = "; ".join(f"{named if name == KERNEL else name} {s * 1000:.1f} ms" for name, s in times.items())
+        took = "; ".join(f"{self._named(scan, name)} {s * 1000:.1f} ms" for name, s in times.items())
         said = "; ".join(part for part in (took or "chosen before", self._gpu.remarks(scan)) if part)
-        return f"{named if chosen == KERNEL else chosen}{rest} ({said})"
+        return f"{self._named(scan, chosen)}{rest} ({said})"
 
 
 def _runner(name: str, fused: FusedLoop | FusedTree, dtype: torch.dtype) -> contest.Runner:

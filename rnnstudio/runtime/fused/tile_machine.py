@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from functools import lru_cache
 
-from . import tiles
+from . import isa, tiles
 from .ir import Target, declarations
 from .jit import compile_ir, host, openmp
 from .job_products import JobCode, calls_of, jobs_of, shared_code
@@ -23,6 +23,9 @@ _SYSCALL, _ASK, _TILE_DATA = 158, 0x1023, 18
 def matrix_unit() -> Target | str:
     """This machine's vectors with the matrix unit, or why it cannot be used. Asks the operating system for it."""
     target = host(False)
+    limit = isa.asked()
+    if limit:
+        return f"machine code is limited to {limit} ({isa.VARIABLE}), which has no matrix unit"
     features = target.features.split(",")
     if "+amx-tile" not in features or "+amx-bf16" not in features or target.lanes != LINES:
         return "the processor has no matrix unit for bfloat16 (AMX)"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name every torch program uses
 from torch import Tensor
 
 from ...catalog.primitives import Op
@@ -14,6 +13,7 @@ from ..context import Context
 from ..forest import Forest
 from ..primitives import run_op
 from .distinct import Distinct
+from .drawn import draw_levels
 from .expressions import reachable
 from .together import Stacks, lay
 from .tree_buffers import Words
@@ -51,6 +51,7 @@ class FusedTree:
         padded: set[str] = set()
         words: dict[str, Words] = {}
         masks = {f"{op.name}/mask": op for op in form.masks}
+        drawn = draw_levels(self.scan, context, like)
         for name in self.names.reads:
             found = self._words(name, values, rows, context)
             if found is not None:
@@ -61,8 +62,7 @@ class FusedTree:
             elif name in (FIRST, LAST):
                 tensors.append(rows.end(context.dtype, first=name == FIRST).to(context.device))
             elif name in masks:
-                count = rows.edges if name in form.spaces.reads else rows.nodes
-                tensors.append(_mask(masks[name], count, forest, like, context))
+                tensors.append(_mask(masks[name], drawn, forest, like, context))
             elif name in form.shared:
                 tensors.append(values[name].index_select(0, forest.example))
             else:
@@ -94,9 +94,9 @@ class FusedTree:
         return Words(own, inner, present)
 
 
-def _mask(op: Op, count: int, forest: Forest, like: Tensor, context: Context) -> Tensor:
-    """[count, width]: the scaled dropout mask of every node or edge, or one that all nodes of a tree share."""
-    rate, width = op.attrs["rate"], op.signal.width
+def _mask(op: Op, drawn: Mapping[str, Tensor], forest: Forest, like: Tensor, context: Context) -> Tensor:
+    """The scaled dropout mask of every node [nodes, width] or edge [edges, width], or one that a tree's nodes share."""
     if op.attrs["every_step"]:
-        return F.dropout(like.new_ones(count, width), rate)
-    return context.one_mask(op.name, rate, like.new_empty(0, width)).index_select(0, forest.example)
+        return drawn[op.name]
+    one = context.one_mask(op.name, op.attrs["rate"], like.new_empty(0, op.signal.width))
+    return one.index_select(0, forest.example)

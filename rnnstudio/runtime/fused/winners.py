@@ -16,12 +16,14 @@ import torch
 
 from ... import __version__
 from ..context import Context
+from . import isa
 from .jit import cache_folder, host
 
 
 def key_of(loop: str, context: Context, steps: int) -> str:
-    """What a winner is remembered for: the loop, the processor (a home folder may be seen by several machines) and its
-    threads or the GPU, the type of numbers, sizes up to a factor 2, and the versions of torch and of this program.
+    """What a winner is remembered for: the loop, the processor (a home folder may be seen by several machines) and what
+    limits its code, its threads or the GPU, the type of numbers, sizes up to a factor 2, and the versions of torch and
+    of this program.
     """
     sizes = (context.batch.bit_length(), steps.bit_length())
     versions = (torch.__version__, __version__)
@@ -33,7 +35,8 @@ def _machine(device: torch.device) -> tuple[object, ...]:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device), torch.backends.cuda.matmul.fp32_precision
     own = host(False)
-    return own.cpu, own.features, torch.get_num_threads()
+    capability = torch.backends.cpu.get_cpu_capability()
+    return own.cpu, own.features, capability, isa.of_torch(), torch.get_num_threads()
 
 
 def recall(key: str, among: Collection[str]) -> str:

@@ -39,7 +39,10 @@ class Way:
     products: Callable[..., JobProducts]
 
     def made(self, name: str) -> Network:
-        return force(network(program(CELLS[name], UNITS, inputs=UNITS), torch.float32), self.lowering)
+        """A network whose loops have been tried, on a size of its own: a trial is a call, too."""
+        net = force(network(program(CELLS[name], UNITS, inputs=UNITS), torch.float32), self.lowering)
+        step(net, numbers(0, 2))
+        return net
 
     def calling(self) -> Calling:
         return Calling(self.products().code.calls)

@@ -1,0 +1,155 @@
+"""A lowering that raises is declined with its reason and the next one serves; an error of the input declines nobody."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from rnnstudio.design.errors import StudioError
+from rnnstudio.runtime.fused.buffers import Buffers, Gradients
+from rnnstudio.runtime.fused.loops import KERNEL, MACHINE, REFERENCE, TORCH
+from rnnstudio.runtime.fused.serve import FusedLoop
+from rnnstudio.runtime.fused.torch_loop import TorchLoop
+from rnnstudio.runtime.network import Network
+
+from .cells import CELLS, batch, network, program
+from .test_against_reference import force, run, same
+from .test_choosing import dropped
+
+
+class BreaksForward(TorchLoop):
+    def forward(self, b: Buffers) -> None:
+        super().forward(b)
+        torch.rand(3)
+        raise RuntimeError("could not create a primitive descriptor\nRun with ONEDNN_VERBOSE=all")
+
+
+class BreaksBackward(TorchLoop):
+    def backward(self, b: Buffers, d: Gradients) -> None:
+        raise RuntimeError("could not create a primitive descriptor")
+
+
+class BadInput(TorchLoop):
+    def forward(self, b: Buffers) -> None:
+        raise StudioError("The field “inputs” has a hole", remedy="Fill it.")
+
+
+def breaking(name: str, kind: type[TorchLoop], *lowerings: str, dtype: torch.dtype = torch.float64) -> Network:
+    """A network of one loop, of which these lowerings are such loops."""
+    draw = dropped(True) if name == "dropout" else CELLS[name]
+    net = network(program(draw, 6), dtype)
+    (scan,) = net.program.scans()
+    for training in (True, False):
+        fused = net.loops.fused(scan, ragged=False, training=training)
+        assert isinstance(fused, FusedLoop)
+        for lowering in lowerings:
+            net.loops._runners[id(fused), f"{lowering} {dtype}"] = partial(fused.run, kind(fused.plan))
+    return net
+
+
+def wanted(net: Network, fields: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
+    """What the reference gives from seed 5, and the random state afterwards."""
+    reference = Network(net.program, reference=True).double().train(net.training)
+    reference.load_state_dict(net.state_dict())
+    torch.manual_seed(5)
+    found, last = run(reference, fields, None, None)
+    return found, last, torch.get_rng_state()
+
+
+REASON = "RuntimeError: could not create a primitive descriptor"
+
+
+@pytest.mark.parametrize("kind", [BreaksForward, BreaksBackward])
+@pytest.mark.parametrize("name", ["invented", "lstm", "dropout"])
+def test_the_next_one_serves_with_the_same_numbers_and_draws(name: str, kind: type[TorchLoop]) -> None:
+    net = force(breaking(name, kind, MACHINE), MACHINE)
+    fields = batch(3, 2, 4, 5, torch.float64)
+    expected, ended, random = wanted(net, fields)
+    torch.manual_seed(5)
+    found, last = run(net, fields, None, None)
+    assert torch.equal(torch.get_rng_state(), random)
+    same(found, expected, 1e-9)
+    same(last, ended, 1e-9)
+    assert set(net.loops.served.values()) == {KERNEL if name == "lstm" else TORCH}
+    (line,) = net.lowerings()
+    assert line.endswith(f"; no machine code: {REASON}")
+
+
+@pytest.mark.parametrize("kind", [BreaksForward, BreaksBackward])
+def test_who_raises_in_the_contest_is_out_and_the_rest_go_on(kind: type[TorchLoop]) -> None:
+    net = breaking("lstm", kind, MACHINE)
+    fields = batch(3, 2, 4, 5, torch.float64)
+    expected, _, _ = wanted(net, fields)
+    for _ in range(2):
+        net.zero_grad()
+        same(run(net, fields, None, None)[0], expected, 1e-9)
+    assert set(net.lowering_choices().values()) == {KERNEL}
+    assert REASON in net.lowerings()[0]
+
+
+def test_when_none_but_the_reference_is_left_it_serves() -> None:
+    net = breaking("invented", BreaksForward, MACHINE, TORCH)
+    fields = batch(3, 2, 4, 5, torch.float64)
+    expected, _, _ = wanted(net, fields)
+    same(run(net, fields, None, None)[0], expected, 1e-9)
+    assert set(net.loops.served.values()) == {REFERENCE}
+    (line,) = net.lowerings()
+    assert f"no machine code: {REASON}" in line
+    assert f"no torch function: {REASON}" in line
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_without_gradients_what_was_begun_is_put_back(training: bool) -> None:
+    net = breaking("dropout", BreaksForward, MACHINE).train(training)
+    fields = batch(3, 2, 4, 5, torch.float64)
+    reference = Network(net.program, reference=True).double().train(training)
+    reference.load_state_dict(net.state_dict())
+    results = []
+    with torch.no_grad():
+        for each in (reference, net):
+            torch.manual_seed(5)
+            results.append((each(fields), torch.get_rng_state()))
+    (expected, before), (found, after) = results
+    assert torch.equal(before, after)
+    same(found.outputs, expected.outputs, 1e-9)
+    same(found.state, expected.state, 1e-9)
+    assert set(net.loops.served.values()) == {TORCH}
+
+
+def test_an_error_of_the_input_is_raised_and_declines_nobody() -> None:
+    net = breaking("invented", BadInput, MACHINE)
+    for gradients in (True, False):
+        with torch.set_grad_enabled(gradients), pytest.raises(StudioError, match="has a hole"):
+            net.losses(batch(3, 2, 4, 5, torch.float64))
+    assert "has a hole" not in net.lowerings()[0]
+
+
+def test_when_the_reference_raises_too_it_was_the_input_and_nobody_is_declined() -> None:
+    net = force(network(program(CELLS["lstm"], 6), torch.float64), MACHINE)
+    weight = next(w for path, w in net.weights.items() if w.dim() == 2 and "readout" not in path)
+    kept = weight.data
+    weight.data = kept[:, :-1].contiguous()  # no run has such a weight, whatever runs it
+    fields = batch(3, 2, 4, 5, torch.float64)
+    for gradients in (True, False):
+        with torch.set_grad_enabled(gradients), pytest.raises(RuntimeError):
+            net.losses(fields)
+    assert set(net.lowering_choices().values()) == {MACHINE}
+    weight.data = kept
+    expected, _, _ = wanted(net, fields)
+    same(run(net, fields, None, None)[0], expected, 1e-9)
+    assert set(net.loops.served.values()) == {MACHINE}
+    assert "; no " not in net.lowerings()[0]
+
+
+def test_a_checkpoint_of_torchs_counts_what_a_run_saves_and_not_what_a_trial_does() -> None:
+    net = network(program(CELLS["invented"], 6), torch.float64)
+    fields = batch(3, 2, 4, 5, torch.float64)
+    expected, _, _ = wanted(net, fields)
+    total = torch.utils.checkpoint.checkpoint(lambda: net.losses(fields).total, use_reentrant=False)
+    assert isinstance(total, Tensor)
+    total.backward()
+    for path, weight in net.weights.items():
+        same({path: weight.grad}, {path: expected[path]}, 1e-9)
