@@ -18,6 +18,8 @@ settings.load_profile("any machine")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # The networks of the tests are small: a second thread costs more than it brings (a third of the time of all tests).
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Every buffer is checked before machine code gets its address (runtime/fused/checked.py).
+os.environ.setdefault("RNNSTUDIO_CHECK", "1")
 
 # Settings, caches and run lists go where these say (platformdirs, QSettings and torch all follow them).
 _home = Path(tempfile.mkdtemp(prefix="rnnstudio-tests-"))

@@ -17,6 +17,7 @@ from ..compiler.prune import prune, trees_of, without
 from ..design.errors import StudioError
 from ..design.signals import Tokens
 from .context import Context, Watch
+from .door import Door, Entered
 from .forest import Forest
 from .fused.loops import Loops
 from .initialise import initialise
@@ -100,8 +101,10 @@ class Network(nn.Module):
         self.progress = 0
         """Optimiser steps so far: what changes while training (teacher forcing) reads it. The trainer sets it."""
         self.loops = Loops(program)
+        self._door = Door(program)
         self._going_on: dict[str, frozenset[str]] = {}
         self._pruned: dict[tuple[str, ...], tuple[Region, ...]] = {}
+        self._read: dict[tuple[str, ...], set[str]] = {}
         self._split: dict[tuple[str, ...], tuple[tuple[Region, tuple[Op, ...]], ...]] = {}
         self._targets = {loss.node: program.signals[loss.target] for loss in program.losses}
 
@@ -110,7 +113,7 @@ class Network(nn.Module):
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
         anew: dict[str, Any] = {"program": self.program, "_targets": self._targets, "loops": Loops(self.program)}
-        anew |= {"_going_on": {}, "_pruned": {}, "_split": {}}
+        anew |= {"_door": Door(self.program), "_going_on": {}, "_pruned": {}, "_read": {}, "_split": {}}
         for name, value in self.__dict__.items():
             twin.__dict__[name] = anew[name] if name in anew else copy.deepcopy(value, memo)
         twin.loops.choose(self.loops.choices)
@@ -201,11 +204,24 @@ class Network(nn.Module):
             values={name: values[name] for name in also},
         )
 
+    def own_lengths(self, lengths: Lengths) -> Lengths:
+        """Those of some data whose axis the drawing has; data may have more axes than a drawing reads."""
+        axes = self.program.axes.values()
+        return {axis: own for axis, own in lengths.items() if axis in axes}
+
     def begin_anew(self, state: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
         """A carried state in which the examples `rows`, [batch] bool, are at the beginning again.
 
         A state that begins with a value from a wire stays as it is: only a run knows that value.
         """
+        if rows.dtype != torch.bool or rows.dim() != 1:
+            raise StudioError(
+                f"The rows that begin anew are {rows.dtype} of shape {list(rows.shape)} but bool of [batch] is expected"
+            )
+        context = self._door.weights(self.weights)
+        some = next(iter(state.values()), rows)
+        dtype, device = context or (some.dtype, some.device)
+        state = self._door.state(state, {}, None, dtype, device)
         starts = {s.delay: (s.initial, s.weight, s.first) for scan in self.program.scans() for s in scan.states}
         for op in region_ops(self.program.regions):
             if op.kind == "delay":
@@ -247,9 +263,11 @@ class Network(nn.Module):
         gradients: whether state_gradients are wanted.
         """
         # A gradient reaches the states of a frozen loop, too, when everything real is a part of the graph.
+        wanted = tuple(loss.value for loss in self.program.losses) or tuple(self.program.outputs.values())
+        self._door.enter(fields, lengths, state, None, self.weights, self._needs_inputs(wanted))
         fields = {name: _part_of_graph(value[:1]) for name, value in fields.items()}
         lengths = {axis: value[:1] for axis, value in (lengths or {}).items()}
-        state = {name: value.narrow(value.dim() - 2, 0, 1) for name, value in (state or {}).items()}
+        state = {n: x.narrow(x.dim() - 2 if x.is_floating_point() else -1, 0, 1) for n, x in (state or {}).items()}
         for item in self.program.inputs:
             for place, axis in enumerate(item.signal.axes):
                 own = lengths.get(self.program.axes[axis])
@@ -260,7 +278,6 @@ class Network(nn.Module):
             if own is not None and name in fields:
                 fields[name] = fields[name].narrow(1, 0, int(own[0]))
         record: dict[str, list[Tensor]] = {}
-        wanted = tuple(loss.value for loss in self.program.losses) or tuple(self.program.outputs.values())
         with torch.set_grad_enabled(gradients):
             weights = {path: w if w.requires_grad else _part_of_graph(w) for path, w in self.weights.items()}
             values, context = self._run(fields, {}, state, wanted, record=record, training=False, weights=weights)
@@ -320,13 +337,10 @@ class Network(nn.Module):
     ) -> tuple[dict[str, Tensor], Context]:
         regions = self._needed(wanted)
         going_on = self._states_that_go_on(along)
-        values, sizes, batch = self._inputs(fields, wanted)
-        sizes |= steps or {}
-        own = {axis: lengths[data] for axis, data in self.program.axes.items() if lengths and data in lengths}
-        forests = self._forests(fields, own, regions, sizes)
-        if not values and forests:
-            batch = next(iter(forests.values())).batch
-        sizes |= {copy: sizes[axis] for copy, axis in self.program.copies.items() if axis in sizes}
+        weights = self.weights if weights is None else weights
+        given = self._door.enter(fields, lengths, state, steps, weights, self._needs_inputs(wanted))
+        values, sizes = given.values, given.sizes
+        forests = self._forests(given, regions)
         for region in regions:
             if isinstance(region, Scan) and not region.tree and region.axis not in sizes:
                 raise StudioError(
@@ -335,17 +349,15 @@ class Network(nn.Module):
                     remedy="Give a field that has it, or the number of steps.",
                 )
         values |= known or {}
-        weights = self.weights if weights is None else weights
-        some = next((w for w in weights.values()), None)
         context = Context(
             weights,
             sizes,
-            own,
-            batch,
+            given.lengths,
+            given.batch,
             training=self.training if training is None else training,
-            state={name: x for name, x in (state or {}).items() if name in going_on},
-            device=some.device if some is not None else torch.device("cpu"),
-            dtype=some.dtype if some is not None else torch.get_default_dtype(),
+            state={name: x for name, x in given.state.items() if name in going_on},
+            device=given.device,
+            dtype=given.dtype,
             keep_state=keep_state,
             record=record,
             forests=forests,
@@ -389,65 +401,22 @@ class Network(nn.Module):
             self._going_on[along] = states_that_go_on(self.program, along)
         return self._going_on[along]
 
-    def _inputs(self, fields: Fields, wanted: tuple[str, ...]) -> tuple[dict[str, Tensor], dict[str, int], int]:
-        """Fields as values [*axes, batch, …], and the axes' sizes. Raises StudioError for a field that does not fit."""
-        needed = self._needs_inputs(wanted)
-        values: dict[str, Tensor] = {}
-        sizes: dict[str, int] = {}
-        batch = 1
-        for item in self.program.inputs:
-            if item.name not in needed and item.field not in fields:
-                continue
-            if item.field not in fields:
-                raise StudioError(
-                    f"The data lacks the field “{item.field}”", where=item.name, remedy="Load data that has it."
-                )
-            x = fields[item.field]
-            axes = item.signal.axes
-            tokens = isinstance(item.signal.content, Tokens)
-            if x.dim() != 1 + len(axes) + (0 if tokens else 1):
-                raise StudioError(
-                    f"The field “{item.field}” has shape {list(x.shape)} but {item.signal.text()} is expected",
-                    where=item.name,
-                    remedy="Load data that fits, or change the input node.",
-                )
-            batch = x.shape[0]
-            for place, axis in enumerate(axes):
-                if sizes.setdefault(axis, x.shape[place + 1]) != x.shape[place + 1]:
-                    raise StudioError(
-                        f"The axis “{axis}” is {sizes[axis]} long in one field and {x.shape[place + 1]} in another",
-                        where=item.name,
-                        remedy="Give the inputs axes of different names.",
-                    )
-            x = x.movedim(0, len(axes)) if axes else x
-            if not tokens:
-                x = x.to(next(iter(self.weights.values())).dtype) if self._attributes else x
-            values[item.name] = x
-        return values, sizes, batch
-
-    def _forests(
-        self, fields: Fields, lengths: Lengths, regions: tuple[Region, ...], sizes: dict[str, int]
-    ) -> dict[str, Forest]:
-        """The trees that some regions read; they tell the sizes of axes that no input has.
-
-        Raises StudioError when the data has none for such an axis, or of another size.
+    def _forests(self, given: Entered, regions: tuple[Region, ...]) -> dict[str, Forest]:
+        """The trees that some regions read, or that alone tell the size of an axis. Raises StudioError when the data
+        has none for such an axis.
         """
         forests: dict[str, Forest] = {}
         read = trees_of(regions)
+        sized = {axis for item in self.program.inputs if item.name in given.values for axis in item.signal.axes}
         for axis in self.program.trees:
-            name = parents_field(self.program.axes[axis])
-            if axis not in read and (axis in sizes or name not in fields):
+            if axis not in read and (axis in sized or axis not in given.parents):
                 continue
-            if name not in fields:
+            if axis not in given.parents:
+                name = parents_field(self.program.axes[axis])
                 raise StudioError(
                     f"The data lacks the trees of “{axis}” (field “{name}”)", remedy="Load data of trees."
                 )
-            forests[axis] = Forest(fields[name], lengths.get(axis))
-            if sizes.setdefault(axis, forests[axis].size) != forests[axis].size:
-                raise StudioError(
-                    f"The axis “{axis}” has {sizes[axis]} nodes in one field and {forests[axis].size} in “{name}”",
-                    remedy="Give every field of an axis the same number of nodes.",
-                )
+            forests[axis] = Forest(given.parents[axis], given.lengths.get(axis))
         return forests
 
     def _needed(self, wanted: tuple[str, ...]) -> tuple[Region, ...]:
@@ -457,10 +426,12 @@ class Network(nn.Module):
         return self._pruned[wanted]
 
     def _needs_inputs(self, wanted: tuple[str, ...]) -> set[str]:
-        regions = self._needed(wanted)
-        read = {name for op in region_ops(regions) for name in op.inputs}
-        read |= {name for scan in _all_scans(regions) for s in scan.states for name in (s.given, s.source) if name}
-        return read | set(wanted)
+        if wanted not in self._read:
+            regions = self._needed(wanted)
+            read = {name for op in region_ops(regions) for name in op.inputs}
+            read |= {name for scan in _all_scans(regions) for s in scan.states for name in (s.given, s.source) if name}
+            self._read[wanted] = read | set(wanted)
+        return self._read[wanted]
 
     def _total(self, values: Mapping[str, Tensor]) -> Tensor:
         total: Tensor | None = None

@@ -107,7 +107,7 @@ class Stepper:
         self.program = network.program
         self.plan = plan(network.program)
         self.tokens = isinstance(self.plan.signal.content, Tokens)
-        self.device = next(iter(network.weights.values())).device
+        self.device = next((w.device for w in network.weights.values()), torch.device("cpu"))
         self.state: dict[str, Tensor] = {}
         self.known: dict[str, Tensor] = {}
         self._places: dict[str, int] = {}

@@ -197,7 +197,7 @@ class Trainer:
         rate = apply_settings(self.optimiser, self.settings, self.place.step, self.steps_total)
         self.network.progress = self.place.step
         learn = self._descend if self.ridge is None else self._solve
-        losses, loss, norm, clipped = learn(fields, batch.lengths, state, watching=watching)
+        losses, loss, norm, clipped = learn(fields, self.network.own_lengths(batch.lengths), state, watching=watching)
         self.carried = losses.state if self.batches.carries else None
         inside, changes = self.watcher.after_update() if watching else ({}, {})
         self._one_step, self._stepped = False, self._one_step

@@ -99,7 +99,7 @@ def validate(
 def batch_losses(network: Network, batch: Batch, state: State | None, device: torch.device, batches: Batches) -> Losses:
     """Losses of the steps that count; those before them (batch.skip) are only read."""
     fields = {name: to_device(tensor, device) for name, tensor in batch.fields.items()}
-    lengths = dict(batch.lengths)
+    lengths = dict(network.own_lengths(batch.lengths))
     if batch.skip:
         along = {spec.name for spec in batches.dataset.fields if spec.axis is not None}
         before = {name: x[:, : batch.skip] if name in along else x for name, x in fields.items()}

@@ -9,6 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from . import checked
 from .ir import Function, Target
 from .jit import CannotCompile, Code, compile_ir, host
 
@@ -32,6 +33,9 @@ class Distinct:
             return None
         count = found[1]
         n = len(places)
+        if checked.CHECKING:
+            checked.numbers("places of tokens", places, len(tokens))
+            checked.all_plain({"tokens": tokens, "numbers": self._numbers}, torch.int64)
         present, rows = places.new_empty(n), places.new_empty(n)
         common = (tokens.data_ptr(), places.data_ptr(), self._numbers.data_ptr(), present.data_ptr(), rows.data_ptr())
         later = count(*common, first, n, 0, len(self._numbers))

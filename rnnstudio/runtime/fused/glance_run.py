@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from . import checked
 from .glance import Glance
 from .glance_code import Key
 from .plain import PlainRun
@@ -37,6 +38,9 @@ class GlanceRun:
 
     def forward(self) -> dict[Key, int]:
         """What the forward loop is given."""
+        if checked.CHECKING:
+            checked.all_plain(self._buffers(), self.keys.dtype)
+            checked.numbers("lengths", self.lengths, self.places + 1)
         own = {
             "places": self.places,
             "pad": self.pad,
@@ -52,6 +56,10 @@ class GlanceRun:
             looked = self.weights[..., : self.places].permute(0, 3, 1, 2)
             self.plain.filled[self.glance.weights] = looked.movedim(0, self.plain.scan.dims[self.glance.weights])
         return numbers
+
+    def _buffers(self) -> dict[str, Tensor]:
+        own = ("lengths", "keys", "values", "score", "weights")
+        return {name: getattr(self, name) for name in own} | {"out": self.plain.outputs[self.glance.out]}
 
     def backward(self, threads: int) -> dict[Key, int]:
         """What the backward loop is given; gradients start at zero."""

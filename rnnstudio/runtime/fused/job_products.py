@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from . import jobs, row_jobs
+from . import checked, jobs, row_jobs
 from .ir import Target
 from .jit import Code
 from .jobs import Calls, Jobs, Listener
@@ -62,6 +62,7 @@ class JobProducts(ABC):
         self, target: Target, code: JobCode, *, put_off: bool = False, listener: Listener | None = None
     ) -> None:
         self._target = target
+        self.dtype = torch.float64 if target.double else torch.float32
         self._put_off = put_off
         self.code = code
         self.jobs = code.begin(listener)
@@ -98,6 +99,9 @@ class JobProducts(ABC):
             self.then(partial(BY_TORCH.sum_rows, parts, out, add=add))
             return
         rows, width = parts.shape
+        if checked.CHECKING:
+            checked.lies("rows to add up", parts, self.dtype)
+            checked.buffer("their sum", out, self.dtype, (width,))
         numbers = (out.data_ptr(), parts.data_ptr(), rows, parts.stride(0), width, int(add))
         threads = torch.get_num_threads() if rows * width >= _LEAST_SUM else 1
         table = self.jobs.table(row_jobs.SUM, numbers)
@@ -109,6 +113,9 @@ class JobProducts(ABC):
             self.then(partial(BY_TORCH.spread, row, out))
             return
         rows, width = out.shape
+        if checked.CHECKING:
+            checked.lies("copies of a row", out, self.dtype)
+            checked.buffer("a row to copy", row, self.dtype, (width,))
         table = self.jobs.table(row_jobs.ROW, (out.data_ptr(), row.data_ptr(), out.stride(0), width))
         threads = torch.get_num_threads() if rows * width >= _LEAST_SUM else 1
         self.jobs.put(self.code.jobs[row_jobs.COPIES], table, rows, threads, (row, out))

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache, partial
 import torch
 from torch import Tensor
 
-from . import products
+from . import checked, products
 from .buffers import Buffers, Gradients
 from .codegen import Key, module, module_by_columns, table_of
 from .in_place import in_place
@@ -51,6 +51,7 @@ class MachineLoop:
         self.plan = plan
         self.in_place = in_place(plan)
         self.target: Target = target or host(dtype == torch.float64)
+        self._dtype = torch.float64 if self.target.double else torch.float32
         symbols = openmp() if team else {}
         self._symbols = symbols
         self.code = self.compiled(module(plan, self.target, team=bool(symbols)))
@@ -94,6 +95,8 @@ class MachineLoop:
         plan, form, batch = self.plan, self.plan.form, b.batch
         packed = {key: self.packed(w, ROWS, b.multiply) for key, w in b.weights.items()}
         numbers = self._common(b, packed)
+        if checked.CHECKING:
+            checked.loop_back(b, d, self._dtype)
         numbers["dslots", 0] = d.slots.data_ptr()
         numbers["later", 0] = keep = int(d.later is not None)
         missing = [node.width for name, node in form.yields if d.douts[name] is None]
@@ -146,6 +149,8 @@ class MachineLoop:
                 d.later[s.delay] = later.flip(0) if form.forward else later
 
     def _common(self, b: Buffers, packed: dict[tuple[int, int], Tensor]) -> dict[Key, int]:
+        if checked.CHECKING:
+            checked.loop(b, self._dtype)
         numbers: dict[Key, int] = {("steps", 0): b.steps, ("batch", 0): b.batch, ("slots", 0): b.slots.data_ptr()}
         numbers["bias", 0] = 0 if b.bias is None else b.bias.data_ptr()
         numbers |= {("saved", i): x.data_ptr() for i, x in enumerate(b.saved)}
@@ -227,6 +232,8 @@ def _packed(t: Target, weight: Tensor, columns: int, depth: int, way: str) -> Te
         return lay_out(t, weight, turned=way == ROWS)
     if weight.stride(1) != 1:
         weight = weight.contiguous()
+    if checked.CHECKING:
+        checked.lies("a weight", weight, torch.float64 if t.double else torch.float32)
     packed = weight.new_empty(products.packed_size(t, columns, depth))
     _packer(t, way)(weight.data_ptr(), weight.stride(0), columns, depth, packed.data_ptr())
     return packed

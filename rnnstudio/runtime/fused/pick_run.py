@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Mapping
 
+import torch
+from torch import Tensor
+
+from . import checked
 from .glance_code import Key
 from .glance_run import Room
 from .pick import Pick
@@ -32,6 +36,8 @@ class PickRun:
 
     def forward(self) -> dict[Key, int]:
         """What the forward loop is given."""
+        if checked.CHECKING:
+            checked.all_plain(self._buffers(self.plain.outputs), self.tables[0].dtype)
         name = f"pick {self.number}"
         numbers: dict[Key, int] = {("tokens", name): self.tokens.data_ptr()}
         numbers |= {("true", name): self.true.data_ptr(), ("taken", name): self.taken.data_ptr()}
@@ -45,8 +51,15 @@ class PickRun:
         for name, _, _ in self.pick.tables:
             like = self.plain.outputs[name]
             self.plain.arriving[name] = self.room(like, *like.shape)
+        if checked.CHECKING:
+            checked.all_plain(self._buffers(self.plain.arriving), self.tables[0].dtype)
         numbers: dict[Key, int] = {("dplain", n): self.plain.arriving[n].data_ptr() for n, _, _ in self.pick.tables}
         return self.forward() | numbers
+
+    def _buffers(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        own = {"tokens": self.tokens, "true": self.true, "taken": self.taken}
+        own |= {path: table for (_, path, _), table in zip(self.pick.tables, self.tables, strict=True)}
+        return own | {name: rows[name] for name, _, _ in self.pick.tables}
 
     def finish(self) -> None:
         """Leaves the gradients where those of plain stages are."""

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from . import checked
 from .jobs import Calls, address_of
 
 Results = list[Tensor | None]
@@ -270,11 +271,16 @@ class Calling:
         fixed: Sequence[Tensor],
         work: Callable[[Listening | None], Results],
     ) -> Results:
-        """What `work` makes. key: all that decides what it does, but for the addresses of `given`."""
-        key = (key, torch.get_num_threads(), *[(x.data_ptr(), x.shape, x.stride()) for x in fixed])
+        """What `work` makes. key: all that decides what it does, besides the tensors themselves: types, shapes and
+        strides of all of them, and where the fixed ones lie, are those of the call that is done again.
+        """
+        own = [(x.data_ptr(), x.dtype, x.shape, x.stride()) for x in fixed]
+        key = (key, torch.get_num_threads(), *own, *[(x.dtype, x.shape, x.stride()) for x in given])
         known = self._known.get(key)
         if isinstance(known, Repeated):
             self.repeats += 1
+            for x in given if checked.CHECKING else ():
+                checked.lies("a tensor of a call done again", x, x.dtype)
             return known(given)
         if known != "":  # the first of its kind, or never to be repeated
             if known is None:

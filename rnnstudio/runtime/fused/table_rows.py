@@ -14,6 +14,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from . import checked
 from .ir import Function, Target, declarations
 from .jit import CannotCompile, Code, compile_ir, host
 
@@ -45,13 +46,17 @@ def take_or_zero(table: Tensor, numbers: Tensor, rows: Tensor) -> Tensor:
         there = numbers >= 0
         rows.zero_()[there] = table.index_select(0, numbers[there])
         return rows
-    _run(code.take_or_zero, table, numbers, rows)
+    _run(code.take_or_zero, table, numbers, rows, least=-1)
     return rows
 
 
-def _run(call: Callable[..., None], table: Tensor, numbers: Tensor, rows: Tensor) -> None:
+def _run(call: Callable[..., None], table: Tensor, numbers: Tensor, rows: Tensor, least: int = 0) -> None:
     n, width = rows.shape
     numbers = numbers.contiguous()
+    if checked.CHECKING:
+        checked.lies("a table", table, table.dtype)
+        checked.buffer("rows of a table", rows, table.dtype, (len(numbers), table.shape[1]), (rows.stride(0), 1))
+        checked.numbers("numbers of rows", numbers, len(table), least)
     call(table.data_ptr(), numbers.data_ptr(), rows.data_ptr(), table.stride(0), rows.stride(0), n, width)
 
 

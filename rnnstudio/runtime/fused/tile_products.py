@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from . import tile_chunks, tiles
+from . import checked, tile_chunks, tiles
 from .ir import Target
 from .job_products import JobProducts
 from .jobs import Jobs, Listener, address_of
@@ -105,6 +105,8 @@ class TileProducts(JobProducts):
     def __call__(
         self, a: Tensor, b: Tensor, out: Tensor | None = None, *, bias: Tensor | None = None, add: bool = False
     ) -> Tensor:
+        if checked.CHECKING:
+            checked.product(self.dtype, a, b, out, bias)
         left, right = _matrix(a), _matrix(b)
         if not _fits(left, [right]) or (out is not None and _matrix(out).way != ALONG):
             self.jobs.run()
@@ -123,6 +125,8 @@ class TileProducts(JobProducts):
         fitting: _Groups = []
         outs: list[list[Tensor]] = []
         for a, factors in groups:
+            for b, out in factors if checked.CHECKING else ():
+                checked.product(self.dtype, a, b, out)
             left, pairs = _matrix(a), [(_matrix(b), _matrix(out)) for b, out in factors]
             if _fits(left, [b for b, _ in pairs]) and all(c.way == ALONG for _, c in pairs):
                 fitting.append((left, pairs))
@@ -138,6 +142,8 @@ class TileProducts(JobProducts):
         """Bytes of its tiles."""
         if weight.stride(1) != 1:
             weight = weight.contiguous()
+        if checked.CHECKING:
+            checked.lies("a weight", weight, self.dtype)
         b = _matrix(weight if turned else weight.t())
         made = torch.empty(size(b.columns, b.rows), dtype=torch.uint8)
         self._laid_out(b, made, kept=weight)
@@ -289,9 +295,7 @@ def _into(groups: _Groups, outs: Sequence[Sequence[Tensor]]) -> _Groups:
     ]
 
 
-def _factors(
-    jobs: Jobs, laid: Mapping[_Matrix, int], pairs: Sequence[tuple[_Matrix, _Matrix]]
-) -> array[int]:
+def _factors(jobs: Jobs, laid: Mapping[_Matrix, int], pairs: Sequence[tuple[_Matrix, _Matrix]]) -> array[int]:
     """Tiles of B, at these addresses, and C, as the unit's functions read them."""
     numbers = [n for b, c in pairs for n in (laid[b], c.columns, c.at, c.down)]
     return jobs.table(tiles.FACTOR * len(pairs), numbers)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..forest import Ints
+from . import checked
 from .codegen import Key
 from .ir import Target
 from .jit import Code, compile_ir, host, openmp
@@ -52,6 +53,7 @@ class TreeMachineLoop:
         self.plan = plan
         self.in_place = tree_in_place(plan)
         self.target: Target = target or host(dtype == torch.float64)
+        self._dtype = torch.float64 if self.target.double else torch.float32
         self._symbols = openmp() if team else {}
         self.multiply = products_at_once(self.target, team=team)
         self._biases: list[tuple[Key, str, int]] = [
@@ -107,6 +109,8 @@ class TreeMachineLoop:
         form = self.plan.form
         packed = {key: self.packed(w, ROWS) for key, w in b.weights.items()}
         numbers, _kept = self._common(b, packed)
+        if checked.CHECKING:
+            checked.tree_back(b, d, self._dtype)
         numbers |= {("dslots", i): x.data_ptr() for i, x in enumerate(d.slots)}
         zeros = self.room(b.slots[0], max((node.width for _, node in form.yields), default=1))
         for name, node in form.yields:
@@ -126,6 +130,8 @@ class TreeMachineLoop:
 
     def _common(self, b: TreeBuffers, packed: dict[tuple[int, int], Tensor]) -> tuple[dict[Key, int], list[object]]:
         """The numbers that both tables begin with, and the index tables among them, which have to live as long."""
+        if checked.CHECKING:
+            checked.tree(b, self._dtype)
         indices, tables = self._indices(b.rows)
         numbers = dict(indices)
         numbers |= {("slots", i): x.data_ptr() for i, x in enumerate(b.slots)}

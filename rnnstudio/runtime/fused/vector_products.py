@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from . import blocks
+from . import blocks, checked
 from .ir import Target, declarations
 from .jit import compile_ir, openmp, product_kernels
 from .job_products import JobCode, JobProducts, calls_of, jobs_of, shared_code
@@ -52,7 +52,6 @@ class VectorProducts(JobProducts):
     ) -> None:
         super().__init__(target, block_code(target, team), put_off=put_off, listener=listener)
         self._team = team
-        self._dtype = torch.float64 if target.double else torch.float32
 
     def listened(self, listener: Listener | None) -> VectorProducts:
         return VectorProducts(self._target, team=self._team, put_off=True, listener=listener)
@@ -96,6 +95,8 @@ class VectorProducts(JobProducts):
         """Panels of B [depth, columns], which is copied if it has gaps both ways."""
         if 1 not in b.stride():
             b = b.contiguous()
+        if checked.CHECKING:
+            checked.lies("a weight", b, self.dtype)
         depth, columns = b.shape
         packed = self.room(b, packed_size(self._target, columns, depth))
         way, line = (ROWS, b.stride(0)) if b.stride(1) == 1 else (COLUMNS, b.stride(1))
@@ -112,8 +113,8 @@ class VectorProducts(JobProducts):
 
     def _fits(self, a: Tensor, b: Tensor, out: Tensor | None) -> bool:
         return (
-            a.dtype is self._dtype
-            and b.dtype is self._dtype
+            a.dtype is self.dtype
+            and b.dtype is self.dtype
             and min(*a.shape, b.shape[1]) > 0
             and a.shape[0] >= _LEAST_ROWS
             and (a.stride(1) == 1 or (a.stride(0) == 1 and b.stride(1) == 1))
@@ -122,6 +123,8 @@ class VectorProducts(JobProducts):
         )
 
     def _by_rows(self, a: Tensor, b: Tensor, out: Tensor, add: bool) -> None:
+        if checked.CHECKING:
+            checked.product(self.dtype, a, b, out)
         t, (rows, depth), columns = self._target, a.shape, b.shape[1]
         packed = self._packed(b)
         threads = min(_threads(rows * depth * columns), blocks.strips(t, rows))
@@ -136,6 +139,9 @@ class VectorProducts(JobProducts):
         self.jobs.put(self.code.jobs[blocks.BY_ROWS], table, blocks.strips(t, rows), threads, kept)
 
     def _by_depth(self, a: Tensor, factors: list[tuple[Tensor, Tensor]], add: bool) -> None:
+        if checked.CHECKING:
+            for b, out in factors:
+                checked.product(self.dtype, a, b, out)
         t, (rows, depth) = self._target, a.shape
         wide = sum(blocks.panels(t, b.shape[1]) for b, _ in factors) * panel(t)
         chunk = part_of(depth, max(_SHALLOWEST, _PANELS // (wide * t.size)))
