@@ -45,9 +45,11 @@ class Result:
 class Losses:
     """One batch's losses.
 
-    total: scalar with its graph, the weighted sum of mean losses; places: what the first loss is a mean over.
+    total: scalar with its graph, the weighted sum of mean losses; places: valid places of the first loss's target.
     parts: each loss by its node; correct: right argmax predictions at valid places, outside of training (None without
     a cross-entropy).
+    counts: by loss node, what its mean divides by: places, the sum of their class weights, or examples, so that means
+    of several batches can be put together; empty in training.
     state: final states, detached; predictions: by loss node, batch first.
     values: those asked for, by their name in the program, [*axes, batch, width].
     """
@@ -59,6 +61,7 @@ class Losses:
     state: dict[str, Tensor]
     predictions: dict[str, Tensor]
     values: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, int | Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +106,14 @@ class Network(nn.Module):
         self._going_on: dict[str, frozenset[str]] = {}
         self._pruned: dict[tuple[str, ...], tuple[Region, ...]] = {}
         self._split: dict[tuple[str, ...], tuple[tuple[Region, tuple[Op, ...]], ...]] = {}
-        self._targets = {loss.node: program.signals[loss.target] for loss in program.losses}
+        ops = {op.name: op for op in region_ops(program.regions)}
+        self._means = {loss.node: ops[loss.value] for loss in program.losses}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         """A network of the same program with weights of its own, which runs its loops on the same lowerings."""
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
-        anew: dict[str, Any] = {"program": self.program, "_targets": self._targets, "loops": Loops(self.program)}
+        anew: dict[str, Any] = {"program": self.program, "_means": self._means, "loops": Loops(self.program)}
         anew |= {"_going_on": {}, "_pruned": {}, "_split": {}}
         for name, value in self.__dict__.items():
             twin.__dict__[name] = anew[name] if name in anew else copy.deepcopy(value, memo)
@@ -188,16 +192,20 @@ class Network(nn.Module):
                 "The design has no loss", remedy="Connect the prediction to a Cross-entropy or other loss."
             )
         wanted = tuple(name for loss in self.program.losses for name in (loss.value, loss.prediction))
-        values, context = self._run(fields, lengths, state, (*wanted, *also), keep_state=keep_state, watch=watch)
+        means = {} if self.training else self._means
+        weights = tuple(name for mean in means.values() if mean.kind == "average" for name in mean.inputs[1:])
+        wanted = (*wanted, *weights, *also)
+        values, context = self._run(fields, lengths, state, wanted, keep_state=keep_state, watch=watch)
         total = self._total(values)
         return Losses(
             total=total,
-            places=self._places(self.program.losses[0], context),
+            places=_places(self.program.signals[self.program.losses[0].target].axes, context),
             parts={loss.node: values[loss.value].detach() for loss in self.program.losses},
             correct=None if self.training else self._correct(values, context),
             state=context.final,
             predictions={n.node: self._batch_first(n.prediction, values).detach() for n in self.program.losses},
             values={name: values[name] for name in also},
+            counts={n.node: self._divisor(n, values, context) for n in self.program.losses if n.node in means},
         )
 
     def begin_anew(self, state: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
@@ -469,15 +477,19 @@ class Network(nn.Module):
         assert total is not None
         return total
 
-    def _places(self, loss: Loss, context: Context) -> int:
-        axes = self.program.signals[loss.target].axes
-        if not axes:
-            return context.batch
-        count = torch.ones(context.batch, dtype=torch.int64)
+    def _divisor(self, loss: Loss, values: Mapping[str, Tensor], context: Context) -> int | Tensor:
+        """What a loss's mean was divided by: its places, or the sum of their weights."""
+        mean = self._means[loss.node]
+        if mean.kind != "average":  # a plugin's own way to one number
+            return _places(self.program.signals[loss.target].axes, context)
+        axes = mean.attrs["axes"]
+        if len(mean.inputs) == 1:
+            return _places(axes, context)
+        weights = values[mean.inputs[1]].detach().double()
         for axis in axes:
-            lengths = context.lengths.get(axis)
-            count *= lengths if lengths is not None else context.sizes[axis]
-        return int(count.sum())
+            if context.ragged(axis):
+                weights = weights.masked_fill(~context.mask_like(axis, axes), 0.0)
+        return weights.sum()
 
     def _correct(self, values: Mapping[str, Tensor], context: Context) -> Tensor | None:
         for loss in self.program.losses:
@@ -493,6 +505,15 @@ class Network(nn.Module):
 
     def _batch_first(self, name: str, values: Mapping[str, Tensor]) -> Tensor:
         return values[name].movedim(len(self.program.signals[name].axes), 0)
+
+
+def _places(axes: Iterable[str], context: Context) -> int:
+    """How many places of these axes the examples of a batch have of their own."""
+    count = torch.ones(context.batch, dtype=torch.int64)
+    for axis in axes:
+        lengths = context.lengths.get(axis)
+        count *= lengths if lengths is not None else context.sizes[axis]
+    return int(count.sum())
 
 
 def _part_of_graph(x: Tensor) -> Tensor:
