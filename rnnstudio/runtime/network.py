@@ -22,7 +22,7 @@ from .fused.loops import Loops
 from .initialise import initialise
 from .put_off import Values, look_up_later, split
 from .reference import run_map, run_scan
-from .state_gradients import by_autograd, of_batch
+from .state_gradients import by_autograd, of_batch, of_the_end
 from .transfer import to_device
 from .trees import by_node, run_tree
 
@@ -69,12 +69,13 @@ class Probe:
     """The first example of a batch from inside.
 
     values: node path → [time, unit]; gates: the paths of sigmoids; state_gradients: path of a state → [time] of
-    ‖∂L/∂h_t‖, the total through all later steps.
+    ‖∂L/∂h_t‖, the total through all later steps; end_gradients: of ‖∂L_T/∂h_t‖, see state_gradients.of_the_end.
     """
 
     values: dict[str, Tensor]
     gates: tuple[str, ...]
     state_gradients: dict[str, Tensor]
+    end_gradients: dict[str, Tensor] = field(default_factory=dict)
     loss: float = float("nan")
     order: tuple[str, ...] = field(default=())
 
@@ -247,11 +248,11 @@ class Network(nn.Module):
         lengths: Lengths | None = None,
         state: Fields | None = None,
         *,
-        gradients: bool = True,
+        totals: bool = True,
     ) -> Probe:
         """Look inside one example. Changes no parameter, no gradient and no random state; dropout is off.
 
-        gradients: whether state_gradients are wanted.
+        totals: whether state_gradients are wanted.
         """
         # A gradient reaches the states of a frozen loop, too, when everything real is a part of the graph.
         fields = {name: _part_of_graph(value[:1]) for name, value in fields.items()}
@@ -268,11 +269,13 @@ class Network(nn.Module):
                 fields[name] = fields[name].narrow(1, 0, int(own[0]))
         record: dict[str, list[Tensor]] = {}
         wanted = tuple(loss.value for loss in self.program.losses) or tuple(self.program.outputs.values())
-        with torch.set_grad_enabled(gradients):
+        with torch.enable_grad():
             weights = {path: w if w.requires_grad else _part_of_graph(w) for path, w in self.weights.items()}
             values, context = self._run(fields, {}, state, wanted, record=record, training=False, weights=weights)
             total = self._total(values) if self.program.losses else None
-            through_time = by_autograd(self.program, total, record)
+            roots = {axis: int(context.forest(axis).roots[0]) for axis in context.forests}
+            end = of_the_end(self.program, values, record, roots) if self.program.losses else {}
+            through_time = by_autograd(self.program, total, record) if totals else {}
         found: dict[str, Tensor] = {}
         gates: list[str] = []
         for scan in self.program.regions:
@@ -287,7 +290,7 @@ class Network(nn.Module):
                     if op.kind == "sigmoid":
                         gates.append(op.node)
         loss = float(total.detach()) if total is not None else float("nan")
-        return Probe(found, tuple(gates), through_time, loss, tuple(record))
+        return Probe(found, tuple(gates), through_time, end, loss, tuple(record))
 
     def first_non_finite(self, fields: Fields, lengths: Lengths | None = None) -> str:
         """Where a run first gives NaN or infinity: "lstm.forget, step 12", or "" when everything is finite."""
