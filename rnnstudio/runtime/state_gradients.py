@@ -1,8 +1,8 @@
 """‖∂L/∂h_t‖ of the states of loops: the total, through all later steps. A hook on a fused loop's output would see only
 what the loss asks of each step directly. And ‖∂L_T/∂h_t‖, of the last step's loss alone: `of_the_end`.
 
-Two ways to the total: `by_autograd` goes through a reference loop that has recorded every step; `of_batch` reads what fused
-loops left behind on the way back of an ordinary training step.
+Two ways to the total: `by_autograd` goes through a reference loop that has recorded every step; `of_batch` reads what
+fused loops left behind on the way back of an ordinary training step.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def of_the_end(
     found: dict[str, Tensor] = {}
     states = [found for found in _states(program) if found[1].source in record]
     for axis, forward in dict.fromkeys((scan.axis, scan.forward) for scan, _, _ in states):
-        last = roots[axis] if axis in roots else -1 if forward else 0
+        last = roots.get(axis, -1 if forward else 0)
         ends = [_end(program, loss, values, axis, last) for loss in program.losses]
         if all(own is None for own in ends):
             continue
