@@ -24,6 +24,7 @@ from .design_file import DesignFile, apply_values, open_data, read_design
 from .progress import Progress
 
 if TYPE_CHECKING:
+    from ..compiler.program import Program
     from ..training.trainer import Trainer
 
 
@@ -67,7 +68,7 @@ def train(options: argparse.Namespace) -> int:
     )
     console.print(f"{design.name}: {dataset.summary()}", markup=False)
     result = follow(trainer, console)
-    summary = _summary(result, dataset, folder)
+    summary = _summary(result, dataset, trainer.network.program, folder)
     _say(console, summary)
     if options.json:
         print_json(summary)
@@ -96,17 +97,22 @@ def new_run_folder(design: Design, base: Path) -> Path:
     return base / "runs" / f"{design.name}-{number}"
 
 
-def baselines(dataset: Dataset, part: Part = "validation") -> dict[str, float]:
+def baselines(dataset: Dataset, program: Program, part: Part = "validation") -> dict[str, float]:
     """What simple models reach on the same steps: n-grams in nats a token, or persistence and AR in squared error.
 
-    Empty where none of them applies.
+    Empty where none of them applies, or where the design's loss is another measure (tokens that are weighted, say).
     """
-    if not dataset.split(part).steps:
+    from ..training.validation import comparable_with
+
+    measure = comparable_with(program)
+    if not dataset.split(part).steps or measure not in ("cross_entropy", "squared_error"):
         return {}
     if dataset.recipe.reader == "text":
+        if measure != "cross_entropy":
+            return {}
         text = text_baselines(dataset, part)
         return {"unigram": text.unigram, "bigram": text.bigram, "trigram": text.trigram}
-    if dataset.recipe.reader != "csv":
+    if dataset.recipe.reader != "csv" or measure != "squared_error":
         return {}  # what a plugin's reader makes has fields of its own
     targets = dataset.recipe.field("targets")
     if targets.axis is None or not targets.shift:
@@ -115,7 +121,7 @@ def baselines(dataset: Dataset, part: Part = "validation") -> dict[str, float]:
     return {"mean": series.mean, "persistence": series.persistence, f"AR({series.order})": series.autoregressive}
 
 
-def _summary(result: ev.Finished | ev.Failed, dataset: Dataset, folder: Path) -> dict[str, Any]:
+def _summary(result: ev.Finished | ev.Failed, dataset: Dataset, program: Program, folder: Path) -> dict[str, Any]:
     run = Run.open(folder)
     best = run.best()
     body: dict[str, Any] = {
@@ -128,7 +134,7 @@ def _summary(result: ev.Finished | ev.Failed, dataset: Dataset, folder: Path) ->
         "perplexity": best.perplexity if best else None,
         "accuracy": best.accuracy if best else None,
         "tokens_per_second": None,
-        "baselines": baselines(dataset),
+        "baselines": baselines(dataset, program),
     }
     if isinstance(result, ev.Finished):
         body |= {"reason": result.reason, "loss": result.loss, "tokens_per_second": result.tokens_per_second}

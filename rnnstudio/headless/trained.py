@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 def evaluate_run(options: argparse.Namespace) -> int:
     """`rnnstudio evaluate`: the loss over a whole part of the data, and what simple models reach on it."""
     from .. import data
+    from ..compiler import compile_design
     from .train import baselines
 
     run = Run.open(options.run)
     result: dict[str, Any] = dict(evaluate(run, options.split, which=options.checkpoint))
-    recipe = run.design().data
-    assert recipe is not None
-    result["baselines"] = baselines(data.open(recipe, run.base_folder, fit=False), options.split)
+    design = run.design()
+    assert design.data is not None
+    program = compile_design(design, load_plugins().catalog)
+    dataset = data.open(design.data, run.base_folder, fit=False)
+    result["baselines"] = baselines(dataset, program, options.split)
     result["run"] = str(run.folder.resolve())
     for name, value in result.items():
         if isinstance(value, float):

@@ -23,7 +23,7 @@ from .fused.loops import Loops
 from .initialise import initialise
 from .put_off import Values, look_up_later, split
 from .reference import run_map, run_scan
-from .state_gradients import by_autograd, of_batch
+from .state_gradients import by_autograd, of_batch, of_the_end
 from .transfer import to_device
 from .trees import by_node, run_tree
 
@@ -46,9 +46,11 @@ class Result:
 class Losses:
     """One batch's losses.
 
-    total: scalar with its graph, the weighted sum of mean losses; places: what the first loss is a mean over.
+    total: scalar with its graph, the weighted sum of mean losses; places: valid places of the first loss's target.
     parts: each loss by its node; correct: right argmax predictions at valid places, outside of training (None without
     a cross-entropy).
+    counts: by loss node, what its mean divides by: places, the sum of their class weights, or examples, so that means
+    of several batches can be put together; empty in training.
     state: final states, detached; predictions: by loss node, batch first.
     values: those asked for, by their name in the program, [*axes, batch, width].
     """
@@ -60,6 +62,7 @@ class Losses:
     state: dict[str, Tensor]
     predictions: dict[str, Tensor]
     values: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, int | Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,13 @@ class Probe:
     """The first example of a batch from inside.
 
     values: node path → [time, unit]; gates: the paths of sigmoids; state_gradients: path of a state → [time] of
-    ‖∂L/∂h_t‖, the total through all later steps.
+    ‖∂L/∂h_t‖, the total through all later steps; end_gradients: of ‖∂L_T/∂h_t‖, see state_gradients.of_the_end.
     """
 
     values: dict[str, Tensor]
     gates: tuple[str, ...]
     state_gradients: dict[str, Tensor]
+    end_gradients: dict[str, Tensor] = field(default_factory=dict)
     loss: float = float("nan")
     order: tuple[str, ...] = field(default=())
 
@@ -106,13 +110,14 @@ class Network(nn.Module):
         self._pruned: dict[tuple[str, ...], tuple[Region, ...]] = {}
         self._read: dict[tuple[str, ...], set[str]] = {}
         self._split: dict[tuple[str, ...], tuple[tuple[Region, tuple[Op, ...]], ...]] = {}
-        self._targets = {loss.node: program.signals[loss.target] for loss in program.losses}
+        ops = {op.name: op for op in region_ops(program.regions)}
+        self._means = {loss.node: ops[loss.value] for loss in program.losses}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         """A network of the same program with weights of its own, which runs its loops on the same lowerings."""
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
-        anew: dict[str, Any] = {"program": self.program, "_targets": self._targets, "loops": Loops(self.program)}
+        anew: dict[str, Any] = {"program": self.program, "_means": self._means, "loops": Loops(self.program)}
         anew |= {"_door": Door(self.program), "_going_on": {}, "_pruned": {}, "_read": {}, "_split": {}}
         for name, value in self.__dict__.items():
             twin.__dict__[name] = anew[name] if name in anew else copy.deepcopy(value, memo)
@@ -192,16 +197,20 @@ class Network(nn.Module):
                 "The design has no loss", remedy="Connect the prediction to a Cross-entropy or other loss."
             )
         wanted = tuple(name for loss in self.program.losses for name in (loss.value, loss.prediction))
-        values, context = self._run(fields, lengths, state, (*wanted, *also), keep_state=keep_state, watch=watch)
+        means = {} if self.training else self._means
+        weights = tuple(name for mean in means.values() if mean.kind == "average" for name in mean.inputs[1:])
+        wanted = (*wanted, *weights, *also)
+        values, context = self._run(fields, lengths, state, wanted, keep_state=keep_state, watch=watch)
         total = self._total(values)
         return Losses(
             total=total,
-            places=self._places(self.program.losses[0], context),
+            places=_places(self.program.signals[self.program.losses[0].target].axes, context),
             parts={loss.node: values[loss.value].detach() for loss in self.program.losses},
             correct=None if self.training else self._correct(values, context),
             state=context.final,
             predictions={n.node: self._batch_first(n.prediction, values).detach() for n in self.program.losses},
             values={name: values[name] for name in also},
+            counts={n.node: self._divisor(n, values, context) for n in self.program.losses if n.node in means},
         )
 
     def own_lengths(self, lengths: Lengths) -> Lengths:
@@ -256,11 +265,11 @@ class Network(nn.Module):
         lengths: Lengths | None = None,
         state: Fields | None = None,
         *,
-        gradients: bool = True,
+        totals: bool = True,
     ) -> Probe:
         """Look inside one example. Changes no parameter, no gradient and no random state; dropout is off.
 
-        gradients: whether state_gradients are wanted.
+        totals: whether state_gradients are wanted.
         """
         # A gradient reaches the states of a frozen loop, too, when everything real is a part of the graph.
         wanted = tuple(loss.value for loss in self.program.losses) or tuple(self.program.outputs.values())
@@ -278,11 +287,13 @@ class Network(nn.Module):
             if own is not None and name in fields:
                 fields[name] = fields[name].narrow(1, 0, int(own[0]))
         record: dict[str, list[Tensor]] = {}
-        with torch.set_grad_enabled(gradients):
+        with torch.enable_grad():
             weights = {path: w if w.requires_grad else _part_of_graph(w) for path, w in self.weights.items()}
             values, context = self._run(fields, {}, state, wanted, record=record, training=False, weights=weights)
             total = self._total(values) if self.program.losses else None
-            through_time = by_autograd(self.program, total, record)
+            roots = {axis: int(context.forest(axis).roots[0]) for axis in context.forests}
+            end = of_the_end(self.program, values, record, roots) if self.program.losses else {}
+            through_time = by_autograd(self.program, total, record) if totals else {}
         found: dict[str, Tensor] = {}
         gates: list[str] = []
         for scan in self.program.regions:
@@ -297,7 +308,7 @@ class Network(nn.Module):
                     if op.kind == "sigmoid":
                         gates.append(op.node)
         loss = float(total.detach()) if total is not None else float("nan")
-        return Probe(found, tuple(gates), through_time, loss, tuple(record))
+        return Probe(found, tuple(gates), through_time, end, loss, tuple(record))
 
     def first_non_finite(self, fields: Fields, lengths: Lengths | None = None) -> str:
         """Where a run first gives NaN or infinity: "lstm.forget, step 12", or "" when everything is finite."""
@@ -441,15 +452,19 @@ class Network(nn.Module):
         assert total is not None
         return total
 
-    def _places(self, loss: Loss, context: Context) -> int:
-        axes = self.program.signals[loss.target].axes
-        if not axes:
-            return context.batch
-        count = torch.ones(context.batch, dtype=torch.int64)
+    def _divisor(self, loss: Loss, values: Mapping[str, Tensor], context: Context) -> int | Tensor:
+        """What a loss's mean was divided by: its places, or the sum of their weights."""
+        mean = self._means[loss.node]
+        if mean.kind != "average":  # a plugin's own way to one number
+            return _places(self.program.signals[loss.target].axes, context)
+        axes = mean.attrs["axes"]
+        if len(mean.inputs) == 1:
+            return _places(axes, context)
+        weights = values[mean.inputs[1]].detach().double()
         for axis in axes:
-            lengths = context.lengths.get(axis)
-            count *= lengths if lengths is not None else context.sizes[axis]
-        return int(count.sum())
+            if context.ragged(axis):
+                weights = weights.masked_fill(~context.mask_like(axis, axes), 0.0)
+        return weights.sum()
 
     def _correct(self, values: Mapping[str, Tensor], context: Context) -> Tensor | None:
         for loss in self.program.losses:
@@ -465,6 +480,15 @@ class Network(nn.Module):
 
     def _batch_first(self, name: str, values: Mapping[str, Tensor]) -> Tensor:
         return values[name].movedim(len(self.program.signals[name].axes), 0)
+
+
+def _places(axes: Iterable[str], context: Context) -> int:
+    """How many places of these axes the examples of a batch have of their own."""
+    count = torch.ones(context.batch, dtype=torch.int64)
+    for axis in axes:
+        lengths = context.lengths.get(axis)
+        count *= lengths if lengths is not None else context.sizes[axis]
+    return int(count.sum())
 
 
 def _part_of_graph(x: Tensor) -> Tensor:

@@ -1,31 +1,84 @@
 """‖∂L/∂h_t‖ of the states of loops: the total, through all later steps. A hook on a fused loop's output would see only
-what the loss asks of each step directly.
+what the loss asks of each step directly. And ‖∂L_T/∂h_t‖, of the last step's loss alone: `of_the_end`.
 
-Two ways to it: `by_autograd` goes through a reference loop that has recorded every step; `of_batch` reads what fused
-loops left behind on the way back of an ordinary training step.
+Two ways to the total: `by_autograd` goes through a reference loop that has recorded every step; `of_batch` reads what
+fused loops left behind on the way back of an ordinary training step.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from ..compiler.program import Map, Program, Scan, State, region_ops
+from ..compiler.program import Loss, Map, Program, Scan, State, region_ops
 from .context import Watch
 
 
 def by_autograd(program: Program, total: Tensor | None, record: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:
     """Path of a state → [time], of one example. total: its loss; record: all values of all steps, in its graph."""
-    if total is None or not total.requires_grad:
+    if total is None:
         return {}
+    return _reaching(total, [found for found in _states(program) if found[1].source in record], record)
+
+
+def of_the_end(
+    program: Program,
+    values: Mapping[str, Tensor],
+    record: Mapping[str, list[Tensor]],
+    roots: Mapping[str, int],
+) -> dict[str, Tensor]:
+    """Path of a state → [time] of ‖∂L_T/∂h_t‖, of one example. L_T: what the last step gives to the loss L, last in the
+    order of the state's own loop: step 0 of a reversed loop, the root of a tree.
+
+    L asks something of every step directly, which hides what has come back through the steps; L_T has to come that way.
+    States of a loop along whose axis no loss has steps are left out: their L_T is L. values, record: of a run with
+    gradients; the graph is kept. roots: the root's node by tree axis.
+    """
+    found: dict[str, Tensor] = {}
     states = [found for found in _states(program) if found[1].source in record]
+    for axis, forward in dict.fromkeys((scan.axis, scan.forward) for scan, _, _ in states):
+        last = roots.get(axis, -1 if forward else 0)
+        ends = [_end(program, loss, values, axis, last) for loss in program.losses]
+        if all(own is None for own in ends):
+            continue
+        total = sum(
+            loss.weight * (values[loss.value] if own is None else own)
+            for loss, own in zip(program.losses, ends, strict=True)
+        )
+        assert isinstance(total, Tensor)
+        own_states = [state for state in states if (state[0].axis, state[0].forward) == (axis, forward)]
+        found |= _reaching(total, own_states, record)
+    return found
+
+
+def _end(program: Program, loss: Loss, values: Mapping[str, Tensor], axis: str, last: int) -> Tensor | None:
+    """What the place `last` of an axis gives to a loss of one example, or None where the loss has no such axis."""
+    mean = next(op for op in region_ops(program.regions) if op.name == loss.value)
+    if mean.kind == "average" and axis in mean.attrs["axes"]:
+        each = values[mean.inputs[0]]
+        count = values[mean.inputs[1]].sum() if len(mean.inputs) == 2 else each.numel()
+        return each.select(mean.attrs["axes"].index(axis), last).sum() / count
+    axes = program.signals[loss.prediction].axes
+    prediction = values[loss.prediction]
+    if axis not in axes or not prediction.requires_grad:
+        return None
+    # A loss of all steps at once (CTC): what it asks of the prediction at that step.
+    (asked,) = torch.autograd.grad(values[loss.value], prediction, retain_graph=True)
+    place = axes.index(axis)
+    return (prediction.select(place, last) * asked.select(place, last)).sum()
+
+
+def _reaching(
+    total: Tensor, states: Sequence[tuple[Scan, State, str]], record: Mapping[str, list[Tensor]]
+) -> dict[str, Tensor]:
+    """Path of a state → [time]: the norm of the gradient of `total`; the graph is kept."""
     leaves = [x for _, state, _ in states for x in record[state.source] if x.requires_grad]
-    if not leaves:
+    if not total.requires_grad or not leaves:
         return {}
-    grads = iter(torch.autograd.grad(total, leaves, allow_unused=True))
+    grads = iter(torch.autograd.grad(total, leaves, allow_unused=True, retain_graph=True))
     found: dict[str, Tensor] = {}
     for scan, state, path in states:
         norms = []
@@ -34,6 +87,11 @@ def by_autograd(program: Program, total: Tensor | None, record: Mapping[str, lis
             norms.append(grad.norm() if grad is not None else x.new_zeros(()))
         found[path] = torch.stack(norms if scan.forward else norms[::-1]).detach()
     return found
+
+
+def backward_states(program: Program) -> tuple[str, ...]:
+    """The paths of states whose loops run from the last step to the first."""
+    return tuple(path for scan, _, path in _states(program) if not scan.forward)
 
 
 def of_batch(program: Program, watch: Watch, lengths: Mapping[str, Tensor], batch: int) -> dict[str, Tensor]:

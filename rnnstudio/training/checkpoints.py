@@ -24,15 +24,17 @@ from torch import Tensor
 from ..design.errors import StudioError
 from ..design.storage import write_atomically
 
-FORMAT = 1
+FORMAT = 2
+"""1: the optimiser's state by the number of its parameter. 2: by its path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A moment of a training.
 
-    weights: parameter path → value, frozen ones too. optimiser: torch's state_dict. carried: loop states for the next
-    chunk, None when the next chunk starts afresh. body: place, best loss and so on, as plain JSON.
+    weights: parameter path → value, frozen ones too. optimiser: see optim.named_state; of format 1, parameters are
+    numbers. carried: loop states for the next chunk, None when the next chunk starts afresh. body: place, best loss
+    and so on, as plain JSON.
     """
 
     weights: dict[str, Tensor]
@@ -49,12 +51,12 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         for name, tensor in (getattr(checkpoint, group) or {}).items():
             tensors[f"{group}/{name}"] = tensor
     plain: dict[str, Any] = {}
-    for index, values in checkpoint.optimiser["state"].items():
+    for parameter, values in checkpoint.optimiser["state"].items():
         for name, value in values.items():
             if isinstance(value, Tensor):
-                tensors[f"optimiser/{index}/{name}"] = value
+                tensors[f"optimiser/{parameter}/{name}"] = value
             else:
-                plain[f"{index}/{name}"] = value
+                plain[f"{parameter}/{name}"] = value
     body = {
         **checkpoint.body,
         "format": FORMAT,
@@ -102,17 +104,17 @@ def load(path: Path) -> Checkpoint:
     if number > FORMAT:
         raise StudioError(f"The checkpoint has format {number}", where=str(path), remedy="Update rnnstudio.")
     groups: dict[str, dict[str, Tensor]] = {"weights": {}, "random": {}, "carried": {}}
-    state: dict[int, dict[str, Any]] = {}
+    state: dict[str | int, dict[str, Any]] = {}
     for name, tensor in tensors.items():
         group, _, rest = name.partition("/")
         if group == "optimiser":
-            index, _, key = rest.partition("/")
-            state.setdefault(int(index), {})[key] = tensor
+            parameter, _, key = rest.rpartition("/")
+            state.setdefault(_parameter(parameter, number), {})[key] = tensor
         else:
             groups[group][rest] = tensor
     for name, value in described["plain"].items():
-        index, _, key = name.partition("/")
-        state.setdefault(int(index), {})[key] = value
+        parameter, _, key = name.rpartition("/")
+        state.setdefault(_parameter(parameter, number), {})[key] = value
     return Checkpoint(
         weights=groups["weights"],
         optimiser={"state": state, "param_groups": [_group(group) for group in described["groups"]]},
@@ -125,6 +127,10 @@ def load(path: Path) -> Checkpoint:
 def step_of(path: Path) -> int:
     """The number of steps a checkpoint has behind it. Raises StudioError when it is damaged."""
     return int(load(path).body["place"]["step"])
+
+
+def _parameter(name: str, number: int) -> str | int:
+    return int(name) if number < 2 else name
 
 
 def _group(values: dict[str, Any]) -> dict[str, Any]:

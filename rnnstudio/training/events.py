@@ -101,8 +101,11 @@ class Probed(Event):
     values: path of a node → [time, unit] of what it gave (gates, states, candidates).
     gates: the paths among them whose values are gates (0 … 1).
     state_gradients: path of a state → [time] of ‖∂L/∂h_t‖, total: through all later steps; L: the example's own loss.
-    batch_gradients: the same of the whole batch, [3, time]: the QUANTILES over the examples that have the step; empty
-    where the loops run on a lowering that does not tell (see runtime.state_gradients).
+    end_gradients: path of a state → [time] of ‖∂L_T/∂h_t‖. L_T: what the last step, in the order of the state's own
+    loop, gives to L; the same as state_gradients where L has no steps along the loop.
+    backward: paths of states whose loops run from the last step to the first.
+    batch_gradients: state_gradients of the whole batch, [3, time]: the QUANTILES over the examples that have the
+    step; empty where the loops run on a lowering that does not tell (see runtime.state_gradients).
     tokens: what the example reads, a text a step ("" for features).
     """
 
@@ -111,6 +114,8 @@ class Probed(Event):
     state_gradients: dict[str, Array]
     tokens: tuple[str, ...] = ()
     batch_gradients: dict[str, Array] = field(default_factory=dict)
+    end_gradients: dict[str, Array] = field(default_factory=dict)
+    backward: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from . import checkpoints
 from .checkpoints import Checkpoint
 from .events import Sampled
 from .history import History, read_events
+from .optim import load_named_state, named_state
 from .runs import RunFolder
 from .settings import TrainingSettings
 from .timing import Budget
@@ -118,10 +119,10 @@ class Keeper:
 
     def capture(self, place: Place, carried: dict[str, Tensor] | None, settings: TrainingSettings) -> Checkpoint:
         """A copy of this moment."""
-        state = self.optimiser.state_dict()
+        state = named_state(self.optimiser, self.network.weights)
         return Checkpoint(
             weights={path: w.detach().clone() for path, w in self.network.weights.items()},
-            optimiser={**state, "state": {i: _copied(values) for i, values in state["state"].items()}},
+            optimiser={**state, "state": {p: _copied(values) for p, values in state["state"].items()}},
             carried=_copied(carried) if carried is not None else None,
             random=checkpoints.random_state(),
             body={
@@ -152,7 +153,7 @@ class Keeper:
             )
         self.network.set_lowering_choices(found.body.get("lowerings", {}))
         self.network.load_weights(found.weights)
-        self.optimiser.load_state_dict(found.optimiser)
+        load_named_state(self.optimiser, self.network.weights, found.optimiser, str(path))
         checkpoints.restore_random(found.random)
         place = Place(**found.body["place"])
         history = self.open_history()

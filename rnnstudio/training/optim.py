@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..design.errors import StudioError
 from .settings import TrainingSettings
 
 
@@ -72,3 +74,56 @@ def apply_settings(optimiser: torch.optim.Optimizer, settings: TrainingSettings,
 def norms(tensors: Sequence[Tensor]) -> list[Tensor]:
     """The Euclidean norm of each tensor, by one kernel for all of them where the device has one."""
     return list(torch._foreach_norm(list(tensors)))
+
+
+def named_state(optimiser: torch.optim.Optimizer, weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    """torch's state_dict with each parameter's path in the place of its number. weights: path → parameter."""
+    order = _paths(optimiser, weights)
+    state = optimiser.state_dict()
+    groups = [{**group, "params": [order[i] for i in group["params"]]} for group in state["param_groups"]]
+    return {"state": {order[i]: values for i, values in state["state"].items()}, "param_groups": groups}
+
+
+def load_named_state(
+    optimiser: torch.optim.Optimizer, weights: Mapping[str, Tensor], stored: Mapping[str, Any], where: str
+) -> None:
+    """Give every parameter the state that was stored under its path, whatever order they came in then and come in now.
+
+    State stored by number, as before format 2, is taken in order. Raises StudioError when one parameter is without its
+    state, one state without its parameter, or one of another shape; the optimiser is then as it was. where: the file.
+    """
+    own = _paths(optimiser, weights)
+    known: list[Any] = [name for group in stored["param_groups"] for name in group["params"]]
+    state = stored["state"]
+    if all(isinstance(name, int) for name in known):
+        if len(known) != len(own):
+            raise _unfit(f"it knows {len(known)} parameters, but {len(own)} are trained here", where)
+        state = {own[known.index(number)]: values for number, values in state.items()}
+        known = own
+    if missing := sorted(set(own) - set(known)):
+        raise _unfit(f"it knows nothing of “{missing[0]}”, which is trained here", where)
+    if extra := sorted(set(known) - set(own)):
+        raise _unfit(f"it knows “{extra[0]}”, which is not trained here", where)
+    for path, values in state.items():
+        for name in _ONE_A_WEIGHT & values.keys():
+            if values[name].shape != weights[path].shape:
+                found = f"{list(values[name].shape)}, not {list(weights[path].shape)}"
+                raise _unfit(f"“{name}” of “{path}” has shape {found}", where)
+    numbers = {path: i for i, path in enumerate(own)}
+    group = {**stored["param_groups"][0], "params": list(range(len(own)))}  # all parameters are in one
+    optimiser.load_state_dict({"state": {numbers[path]: x for path, x in state.items()}, "param_groups": [group]})
+
+
+_ONE_A_WEIGHT = frozenset({"exp_avg", "exp_avg_sq", "momentum_buffer", "square_avg", "sum"})
+"""State of torch's optimisers that has one number for each number of the parameter."""
+
+
+def _paths(optimiser: torch.optim.Optimizer, weights: Mapping[str, Tensor]) -> list[str]:
+    """The parameters' paths in the order in which state_dict numbers them."""
+    paths = {id(weight): path for path, weight in weights.items()}
+    return [paths[id(weight)] for group in optimiser.param_groups for weight in group["params"]]
+
+
+def _unfit(what: str, where: str) -> StudioError:
+    remedy = "Resume it with the design it was trained with, or start a new run."
+    return StudioError(f"The checkpoint's optimiser does not fit the design: {what}", where=where, remedy=remedy)

@@ -28,7 +28,9 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """loss: mean over all places. perplexity, accuracy: None unless the only loss is a cross-entropy.
+    """loss: the mean over the whole part at once, whatever batch and chunk it was read in; of several losses the
+    weighted sum of such means. accuracy: None unless the only loss is a cross-entropy; perplexity: unless that weighs
+    all tokens alike.
 
     forecasts: target field → Stretch.
     """
@@ -74,6 +76,19 @@ def looks_back_only(program: Program) -> bool:
     return not ahead and all(op.kind in BACKWARD_LOOKING for op in ops)
 
 
+def comparable_with(program: Program) -> str:
+    """The primitive whose plain mean over all places is the design's whole loss, "cross_entropy" say: what another
+    model reaches can stand beside it. "" where it is weighted, smoothed, or a sum of several."""
+    if len(program.losses) != 1 or program.losses[0].weight != 1:
+        return ""
+    ops = {op.name: op for op in region_ops(program.regions)}
+    mean = ops[program.losses[0].value]
+    if mean.kind != "average" or len(mean.inputs) != 1:
+        return ""
+    each = ops[mean.inputs[0]]
+    return "" if each.attrs.get("smoothing") else each.kind
+
+
 def validate(
     network: Network, batches: Batches, device: torch.device, *, stop: Callable[[], bool] = lambda: False
 ) -> Score | None:
@@ -116,29 +131,35 @@ class _Counts:
         self.batches = batches
         self.program = network.program
         self.places = 0
-        self.total: Tensor | None = None
+        self.sums: dict[str, Tensor] = {}
+        """By loss node: Σ mean · count, and Σ count, [2] float64. Means of unlike counts cannot be averaged."""
         self.correct: Tensor | None = None
         self.stretches = self._stretches()
 
     def add(self, losses: Losses, batch: Batch, index: int) -> None:
-        places = int(losses.places)
-        share = losses.total.detach().double() * places
-        self.total = share if self.total is None else self.total + share
+        for node, mean in losses.parts.items():
+            count = torch.as_tensor(losses.counts[node], dtype=torch.float64, device=mean.device)
+            # Where all weights are 0 the batch's mean is 0 / 0, and it adds nothing to the whole.
+            share = torch.stack([torch.where(count > 0, mean.double() * count, 0.0), count])
+            self.sums[node] = self.sums[node] + share if node in self.sums else share
         if losses.correct is not None:
             self.correct = losses.correct if self.correct is None else self.correct + losses.correct
-        self.places += places
+        self.places += losses.places
         for name, (node, stretch) in self.stretches.items():
             self._fill(stretch, losses.predictions[node], batch.fields[name], batch, index)
 
     def score(self) -> Score:
-        loss = float(self.total) / max(self.places, 1) if self.total is not None else math.nan
-        single = len(self.program.losses) == 1 and self.program.losses[0].weight == 1
-        entropy = self.correct is not None and single
+        losses = self.program.losses
+        sums = {node: both.tolist() for node, both in self.sums.items()}
+        means = [n.weight * (sums[n.node][0] / sums[n.node][1] if sums[n.node][1] else math.nan) for n in losses]
+        loss = sum(means) if means else math.nan
+        single = len(losses) == 1 and losses[0].weight == 1
+        plain = single and comparable_with(self.program) == "cross_entropy"
         return Score(
             loss=loss,
             places=self.places,
-            perplexity=math.exp(min(loss, 700.0)) if entropy and math.isfinite(loss) else None,
-            accuracy=float(self.correct) / max(self.places, 1) if self.correct is not None and entropy else None,
+            perplexity=math.exp(min(loss, 700.0)) if plain and math.isfinite(loss) else None,
+            accuracy=float(self.correct) / max(self.places, 1) if self.correct is not None and single else None,
             forecasts={name: stretch for name, (_, stretch) in self.stretches.items() if stretch.filled},
         )
 

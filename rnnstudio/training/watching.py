@@ -2,7 +2,7 @@
 
 A look changes no bit of the training and no random state. Gates and states are those of one example, run again without
 dropout. ‖∂L/∂h_t‖ is read from the step's own way back, of the whole batch, where a loop's lowering leaves it; else it
-is that of the one example.
+is that of the one example, as that of the last step's loss always is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor
 from ..design.recipe import DataRecipe
 from ..runtime import Network
 from ..runtime.context import Watch
+from ..runtime.state_gradients import backward_states
 from .events import QUANTILES
 from .optim import norms
 from .timing import Budget
@@ -40,6 +41,7 @@ class Watcher:
         self._watch: Watch = []
         self._inside: dict[str, Any] = {}
         self._read: tuple[str, tuple[str, ...]] | None = None
+        self._backward = backward_states(network.program)
         specs = {spec.name: spec for spec in recipe.fields}
         for item in network.program.inputs:
             spec = specs.get(item.field)
@@ -69,16 +71,20 @@ class Watcher:
             size = len(next(iter(fields.values())))
             through_time = self.network.state_gradients(self._watch, lengths, size)
             self._watch = []
-            probe = self.network.probe(fields, lengths, state, gradients=not through_time)
+            probe = self.network.probe(fields, lengths, state, totals=not through_time)
             self._inside = {
                 "values": {path: _array(value) for path, value in probe.values.items()},
                 "gates": probe.gates,
                 "state_gradients": {path: _array(value) for path, value in probe.state_gradients.items()},
                 "batch_gradients": {path: _array(_spread(x)) for path, x in through_time.items() if size > 1},
+                "backward": self._backward,
                 "tokens": self._tokens(fields, lengths),
             }
+            totals: dict[str, Any] = self._inside["state_gradients"]
             for path, x in through_time.items():
-                self._inside["state_gradients"][path] = _array(x[~x[:, 0].isnan(), 0])
+                totals[path] = _array(x[~x[:, 0].isnan(), 0])
+            own = {path: _array(value) for path, value in probe.end_gradients.items()}
+            self._inside["end_gradients"] = totals | own
             self._gradients = norms([w.grad if w.grad is not None else torch.zeros_like(w) for w in self._weights()])
             self._before = [w.detach().clone() for w in self._weights()]
 

@@ -334,6 +334,28 @@ def test_the_verdict_on_gradients_through_time(a_step: float, said: str) -> None
     assert f"{a_step:.3f} a step" in words[1]
 
 
+def test_the_verdict_on_gaps_ends_and_nothing() -> None:
+    alone = np.zeros(1000)
+    alone[-1] = 2.0
+    kind, words = verdict(alone)
+    assert kind == "vanishes"
+    assert "reaches the last alone" in words[1]
+    cut = np.where(np.arange(100) >= 40, 0.9 ** (99 - np.arange(100)), 0.0)
+    kind, words = verdict(cut)
+    assert kind == "vanishes"
+    assert "0 farther than 59 steps back" in words[1]
+    assert "0.900 a step" in words[1]
+    every_second = np.where(np.arange(100) % 2 == 1, 0.98 ** (99 - np.arange(100)), 0.0)
+    kind, words = verdict(every_second)
+    assert kind == "steady"
+    assert "0.980 a step" in words[1]
+    read_late = np.append(np.ones(50), 0.0)  # the last step's loss reads the state of the step before
+    assert verdict(read_late)[0] == "steady"
+    assert verdict(np.zeros(20))[0] == "none"
+    assert verdict(np.ones(1))[0] == "none"
+    assert verdict(np.array([np.inf, 1.0]))[0] == "explodes"
+
+
 def test_gates_closed_and_open_are_counted() -> None:
     values = np.array([[0.05, 0.95], [0.5, 0.02]], np.float32)
     assert fractions(values) == (0.5, 0.25)

@@ -21,7 +21,7 @@ from rnnstudio.training.checkpoints import Checkpoint
 from rnnstudio.training.evaluate import evaluate, forecast_on, generate_text, load_trained
 from rnnstudio.training.events import Event, Paused, Probed, StepDone, Validated
 from rnnstudio.training.history import History
-from rnnstudio.training.optim import make_optimiser, rate_factor
+from rnnstudio.training.optim import make_optimiser, named_state, rate_factor
 from rnnstudio.training.outbox import Outbox
 from rnnstudio.training.runs import Run, list_runs
 from rnnstudio.training.settings import settings_from
@@ -128,7 +128,8 @@ def _checkpoint(step: int) -> Checkpoint:
     weight.grad = torch.ones(3, 2)
     optimiser.step()
     body = {"place": {"step": step}, "value": 0.1 + 0.2}
-    return Checkpoint({"a.weight": weight}, optimiser.state_dict(), None, checkpoints.random_state(), body)
+    weights = {"a.weight": weight}
+    return Checkpoint(weights, named_state(optimiser, weights), None, checkpoints.random_state(), body)
 
 
 def test_a_checkpoint_comes_back_bit_for_bit(tmp_path: Path) -> None:
@@ -146,8 +147,8 @@ def test_a_checkpoint_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert found.carried is None
     assert found.body["place"] == {"step": 7}
     assert found.body["value"] == 0.1 + 0.2
-    for name, value in saved.optimiser["state"][0].items():
-        assert torch.equal(found.optimiser["state"][0][name], value)
+    for name, value in saved.optimiser["state"]["a.weight"].items():
+        assert torch.equal(found.optimiser["state"]["a.weight"][name], value)
     assert found.optimiser["param_groups"] == saved.optimiser["param_groups"]
     assert json.loads((tmp_path / "last.json").read_text())["place"] == {"step": 7}
     checkpoints.copy(tmp_path / "last.safetensors", tmp_path / "best.safetensors")

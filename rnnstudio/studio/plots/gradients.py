@@ -28,7 +28,7 @@ from .look import Look, mixed
 
 TOTAL = "all parameters together"
 VANISHED, EXPLODED = 1e-3, 1e3
-"""‖∂L/∂h‖ early in the example over that late in it: it vanishes below the first, explodes above the second."""
+"""‖∂L_T/∂h‖ at the first steps over that at the last: it vanishes below the first, explodes above the second."""
 STRIP_BINS = 300
 
 
@@ -46,8 +46,10 @@ class GradientPlot(QWidget):
                 ("Parameters", "Norm of each parameter's gradient over the steps of the run"),
                 (
                     "Through time",
-                    "Norm of the loss's gradient by the state at each step t: line, the example that Gates shows; "
-                    "band, 80 % of its batch; dots, the batch's median",
+                    "Norm of a loss's gradient by the state at each step t, of the example that Gates shows. "
+                    "Last step: of the last step's loss alone, which has to come back through all steps. "
+                    "All steps: of the whole loss, which asks something of each step directly; "
+                    "its band: 80 % of the batch, dots: the batch's median",
                 ),
             )
         ):
@@ -231,11 +233,13 @@ class ParameterPlot(LivePlot):
 
 
 class TimePlot(LivePlot):
-    """‖∂L/∂h_t‖, total through all later steps, against t: the newest example strong, the last few fading; behind it
-    a band with 80 % of its batch, where that is known.
+    """‖∂L_T/∂h_t‖ of the last step's loss against t: the newest example strong, the last few fading. Beside it the
+    total ‖∂L/∂h_t‖, with a band of 80 % of its batch, where that is known.
     """
 
     empty_text = "Press Train to see whether gradients vanish or explode on their way back through time."
+
+    LAST, ALL = "last step's loss", "all steps' losses"
 
     def __init__(self, live: Live, parent: QWidget | None = None) -> None:
         super().__init__(live, parent)
@@ -249,20 +253,22 @@ class TimePlot(LivePlot):
         header.setContentsMargins(0, 2, 0, 2)
         header.addWidget(self.chooser)
         header.addWidget(self.verdict, 1)
-        self.chart = Chart("‖∂L/∂h_t‖", "step t")
+        self.chart = Chart("‖gradient by h_t‖", "step t")
         self.chart.setLogMode(y=True)
         self.rows.addWidget(self.chart, 1)
         self._lines: list[pg.PlotDataItem] = []
+        self._total = self.chart.line()
         self._edges = [self.chart.line() for _ in QUANTILES]
         self._band = pg.FillBetweenItem(self._edges[0], self._edges[-1])
         self.chart.addItem(self._band)
+        self.legend = self.chart.legend(columns=2)
         self._drawn: tuple[Probed, ...] = ()
         self._cursor: QPointF | None = None
         self.chart.follow_look(self._set_look)
         self.chart.follow_cursor(self._point)
 
     def _probes(self) -> tuple[Probed, ...]:
-        return tuple(probe for probe in self.live.curves.probes if probe.state_gradients)
+        return tuple(probe for probe in self.live.curves.probes if probe.end_gradients)
 
     def has_something(self) -> bool:
         return bool(self._probes())
@@ -276,7 +282,7 @@ class TimePlot(LivePlot):
         if probes == self._drawn:
             return
         self._drawn = probes
-        states = list(probes[-1].state_gradients)
+        states = list(probes[-1].end_gradients)
         if [self.chooser.itemText(place) for place in range(self.chooser.count())] != states:
             before = self.state
             self.chooser.clear()
@@ -289,7 +295,7 @@ class TimePlot(LivePlot):
         self.chart.show_all()
 
     def _draw_state(self) -> None:
-        series = [probe.state_gradients[self.state] for probe in self._drawn if self.state in probe.state_gradients]
+        series = [last for probe in self._drawn if (last := self._last(probe)) is not None]
         while len(self._lines) < len(series):
             self._lines.append(self.chart.line())
             self._set_look(self.chart.look)
@@ -297,6 +303,10 @@ class TimePlot(LivePlot):
         for place, line in enumerate(self._lines):
             values = series[-1 - place] if place < len(series) else np.empty(0, np.float32)
             line.setData(np.arange(len(values)), positive(values))
+            # What is 0 has no place on this axis: where only one step is above it, a line would show nothing.
+            line.setSymbol("o" if place == 0 and np.count_nonzero(values > 0) == 1 else None)
+        total = self._drawn[-1].state_gradients.get(self.state, np.empty(0, np.float32))
+        self._total.setData(np.arange(len(total)), positive(total))
         self._draw_band()
         self._tell()
 
@@ -306,6 +316,10 @@ class TimePlot(LivePlot):
         for edge, values in zip(self._edges, batch, strict=True):
             edge.setData(np.flatnonzero(shown), values[shown].astype(np.float64))
 
+    def _last(self, probe: Probed) -> npt.NDArray[np.floating] | None:
+        """[time] of ‖∂L_T/∂h_t‖ of the chosen state."""
+        return probe.end_gradients.get(self.state)
+
     def _batch(self) -> npt.NDArray[np.floating]:
         """The newest batch's quantiles, [3, time]; no steps where there are none."""
         return self._drawn[-1].batch_gradients.get(self.state, np.empty((len(QUANTILES), 0), np.float32))
@@ -314,7 +328,12 @@ class TimePlot(LivePlot):
         for place, line in enumerate(self._lines):
             share = 1.0 if place == 0 else max(0.55 - 0.07 * place, 0.12)
             set_pen(line, pg.mkPen(mixed(look.colour(0), look.background, share), width=2.4 if place == 0 else 1.0))
+            line.setSymbolBrush(look.colour(0))
+            line.setSymbolPen(None)
+            line.setSymbolSize(8)
             line.setZValue(-place)
+        set_pen(self._total, pg.mkPen(look.colour(1), width=1.6, style=Qt.PenStyle.DashLine))
+        self._total.setZValue(-0.5)
         faint = mixed(look.text, look.background, 0.5)
         for edge in self._edges:
             set_pen(edge, pg.mkPen(None))
@@ -322,7 +341,13 @@ class TimePlot(LivePlot):
         set_pen(self._edges[1], pg.mkPen(faint, width=1, style=Qt.PenStyle.DotLine))
         self._band.setBrush(QBrush(mixed(look.text, look.background, 0.12)))
         self._band.setZValue(-40)
+        self._name_lines()
         self._tell()
+
+    def _name_lines(self) -> None:
+        if self._lines and not self.legend.items:
+            self.legend.addItem(self._lines[0], self.LAST)
+            self.legend.addItem(self._total, self.ALL)
 
     def _point(self, place: QPointF | None) -> None:
         self._cursor = place
@@ -332,24 +357,27 @@ class TimePlot(LivePlot):
         if not self._drawn:
             return
         probe = self._drawn[-1]
-        norms = probe.state_gradients.get(self.state)
-        if norms is None:
+        last, total = self._last(probe), probe.state_gradients.get(self.state)
+        if last is None or total is None:
             return
-        if self._cursor is not None and 0 <= round(self._cursor.x()) < len(norms):
-            step = round(self._cursor.x())
-            here = f"t = {step} · ‖∂L/∂h_t‖ = <b>{number(float(norms[step]))}</b>"
-            batch = self._batch()
-            if step < batch.shape[1]:
-                low, middle, high = (number(float(x)) for x in batch[:, step])
-                self.verdict.say(f"{here} · of the batch: median {middle}, 80 % in {low} … {high}", here)
-            else:
-                self.verdict.say(here)
+        if self._cursor is not None and 0 <= round(self._cursor.x()) < len(last):
+            self._tell_step(round(self._cursor.x()), last, total)
             return
-        kind, text = verdict(norms)
+        kind, text = verdict(last[::-1] if self.state in probe.backward else last)
         look = self.chart.look
-        colour = look.good if kind == "steady" else look.bad
+        colour = {"steady": look.good, "none": look.text}.get(kind, look.bad)
         head = f'<b style="color:{colour.name()}">{text[0]}</b>'
         self.verdict.say(f"{head} {text[1]}", f"{head} {text[1].partition(' over')[0]}", head)
+
+    def _tell_step(self, step: int, last: npt.NDArray[np.floating], total: npt.NDArray[np.floating]) -> None:
+        brief = f"t = {step} · last step's loss <b>{number(float(last[step]))}</b>"
+        here = f"{brief} · all steps' losses <b>{number(float(total[step]))}</b>" if step < len(total) else brief
+        batch = self._batch()
+        if step < batch.shape[1]:
+            low, middle, high = (number(float(x)) for x in batch[:, step])
+            self.verdict.say(f"{here}, of the batch: median {middle}, 80 % in {low} … {high}", here, brief)
+        else:
+            self.verdict.say(here, brief)
 
 
 def positive(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -358,23 +386,32 @@ def positive(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 
 
 def verdict(norms: npt.NDArray[np.floating]) -> tuple[str, tuple[str, str]]:
-    """What ‖∂L/∂h_t‖ [time] does from the last step back to the first: "vanishes", "explodes" or "steady", in words.
+    """What ‖∂L_T/∂h_t‖ [time], in the order of the loop, does from the last step back to the first: "vanishes",
+    "explodes", "steady" or "none", in words.
 
-    The first twentieth of the steps is compared with the last twentieth (geometric means), so that one odd step does
-    not decide.
+    The first twentieth of the steps (geometric mean, so that one odd step does not decide) is compared with the last
+    step that L_T reads. A state that is read every k steps is 0 between: such gaps are no end of the way.
     """
     steps = len(norms)
-    if steps < 2 or not np.isfinite(norms).all():
-        if steps and not np.isfinite(norms).all():
-            return "explodes", ("Not finite:", "the gradient has overflowed.")
-        return "steady", ("One step:", "there is no way back through time to follow.")
+    if not np.isfinite(norms).all():
+        return "explodes", ("Not finite:", "the gradient has overflowed.")
+    if steps < 2:
+        return "none", ("One step:", "there is no way back through time to follow.")
+    there = np.flatnonzero(norms > 0)
+    if not len(there):
+        return "none", ("No gradient:", "the last step's loss does not depend on this state.")
+    first, last = int(there[0]), int(there[-1])
     part = max(steps // 20, 1)
-    early = float(np.exp(np.log(np.maximum(norms[:part], 1e-38)).mean()))
-    late = float(np.exp(np.log(np.maximum(norms[-part:], 1e-38)).mean()))
-    if late <= 1e-37:
-        return "steady", ("No gradient:", "the loss does not depend on this state at its last steps.")
-    ratio = early / late
-    a_step = ratio ** (1 / max(steps - part, 1))
+    gap = int(np.diff(there).max()) if len(there) > 1 else 1
+    if first >= max(part, gap):
+        if first == last:
+            return "vanishes", ("The gradient vanishes:", f"of {steps} steps it reaches the last alone, a factor of 0.")
+        a_step = float(norms[first] / norms[last]) ** (1 / (last - first))
+        told = f"0 farther than {last - first} steps back over {steps} steps, a factor of {a_step:.3f} a step before."
+        return "vanishes", ("The gradient vanishes:", told)
+    early = there[there < max(part, first + 1)]
+    ratio = float(np.exp(np.log(norms[early].astype(np.float64)).mean())) / float(norms[last])
+    a_step = ratio ** (1 / max(last - float(early.mean()), 1))
     told = f"first ÷ last = {number(ratio)} over {steps} steps, a factor of {a_step:.3f} a step."
     if ratio < VANISHED:
         return "vanishes", ("The gradient vanishes:", told)
