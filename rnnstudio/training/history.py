@@ -226,7 +226,11 @@ def _hints(kind: type[Event]) -> dict[str, Any]:
 
 
 def _damaged(why: object, path: Path) -> StudioError:
-    return StudioError(f"The history is damaged: {why}", where=str(path), remedy="The run's checkpoints still serve.")
+    return StudioError(
+        f"The history is damaged: {why}",
+        where=str(path),
+        remedy="The run's checkpoints serve without it; move it away to resume.",
+    )
 
 
 def _typed(value: Any, kind: Any) -> Any:
@@ -278,7 +282,9 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        remedy = _REMEDIES.get(code, "Is the file damaged? The run's checkpoints still serve.")
+        remedy = _REMEDIES.get(
+            code, "Is the file damaged? The run's checkpoints serve without it; move it away to resume."
+        )
         raise StudioError(f"The history cannot be used: {error}", where=str(path), remedy=remedy) from error
 
 

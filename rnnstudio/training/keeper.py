@@ -24,7 +24,7 @@ from .events import Sampled
 from .history import History, read_events
 from .ridge import Ridge
 from .runs import RunFolder
-from .saved import damaged, step_if_whole
+from .saved import Damaged, damaged, step_of
 from .settings import TrainingSettings
 from .timing import Budget
 
@@ -172,39 +172,48 @@ class Keeper:
             },
         )
 
-    def newest(self) -> tuple[Path, str]:
-        """The checkpoint to go on from, and what must be told of the choice: "" where all is well.
-
-        The newest whole one: the best may be newer than the last, where the process ended between the two.
-        Raises StudioError where there is none.
-        """
-        steps = {path: step_if_whole(path) for path in (self.path("last"), self.path("best"))}
-        whole = {path: step for path, step in steps.items() if step is not None}
-        if not whole:
-            present = [path for path in steps if path.exists()]
-            if present:
-                checkpoints.load(present[0])  # says what is wrong with it
-            raise StudioError(
-                "The run ended before its first checkpoint: there is nothing to go on with",
-                where=str(self.run.folder),
-                remedy="Start a new run.",
-            )
-        path = max(whole, key=lambda one: whole[one])
-        try:
-            broken = [other for other in steps if other.exists() and other not in whole]
-            for other in broken:
-                checkpoints.load(other)
-        except StudioError as error:
-            how = f"Going on from the checkpoint “{path.stem}”, step {whole[path]}."
-            return path, f"{error.what} ({error.where}). {how}"
-        return path, ""
-
     def restore(self, settings: TrainingSettings, device: torch.device) -> tuple[Place, dict[str, Tensor] | None, str]:
-        """Put everything back as the newest checkpoint has it, history too.
+        """Put everything back as the newest whole checkpoint has it, history too.
 
-        Returns place, carried state, and what is to be told ("": nothing). Raises StudioError when it does not fit.
+        The best one may be newer than the last, where the process ended between the two; or the only whole one.
+        Returns place, carried state, and what is to be told ("": nothing). Raises StudioError when none fits.
         """
-        path, told = self.newest()
+        steps: dict[Path, int] = {}
+        broken: list[Damaged] = []
+        for path in (self.path("last"), self.path("best")):
+            if path.exists():
+                try:
+                    steps[path] = step_of(path)
+                except Damaged as error:
+                    broken.append(error)
+        for path in sorted(steps, key=lambda one: -steps[one]):
+            try:
+                place, carried, mark = self._take_up(path, settings, device)
+            except Damaged as error:
+                broken.append(error)
+                continue
+            with self.open_history() as history:
+                history.forget_after(place.step, mark)
+            samples = read_events(self.run.folder / "history.sqlite", Sampled)
+            self.run.rewrite_samples([event for event in samples if isinstance(event, Sampled)])
+            self._saved = place.step if path == self.path("last") else 0
+            how = f"Going on from the checkpoint “{path.stem}”, step {place.step:,}."
+            return place, carried, f"{broken[0].what} ({broken[0].where}). {how}" if broken else ""
+        if broken:
+            raise broken[0]
+        raise StudioError(
+            "The run ended before its first checkpoint: there is nothing to go on with",
+            where=str(self.run.folder),
+            remedy="Start a new run.",
+        )
+
+    def _take_up(
+        self, path: Path, settings: TrainingSettings, device: torch.device
+    ) -> tuple[Place, dict[str, Tensor] | None, int | None]:
+        """Network, optimiser and random numbers as a checkpoint has them. Returns place, carried state, history's mark.
+
+        Raises Damaged, and StudioError where it belongs to other settings, data or another design.
+        """
         found = checkpoints.load(path)
         before = found.body.get("settings", {})
         for name in FIXED:
@@ -235,15 +244,10 @@ class Keeper:
             raise damaged(path, f"it lacks {error}") from error
         except (ValueError, TypeError, IndexError, AttributeError, OverflowError, RuntimeError) as error:
             raise damaged(path, error) from error
-        with self.open_history() as history:
-            history.forget_after(place.step, mark)
-        samples = read_events(self.run.folder / "history.sqlite", Sampled)
-        self.run.rewrite_samples([event for event in samples if isinstance(event, Sampled)])
-        self._saved = place.step if path == self.path("last") else 0
         carried = None
         if found.carried is not None:
             carried = {name: tensor.to(device) for name, tensor in found.carried.items()}
-        return place, carried, told
+        return place, carried, mark
 
 
 def _place(values: dict[str, Any]) -> Place:

@@ -22,6 +22,10 @@ MOST_TENSORS = 50_000
 """More than any network here has, with all that its optimiser keeps. Reading many more takes seconds."""
 
 
+class Damaged(StudioError):  # noqa: N818 (it is what happened to a file)
+    """A checkpoint is not what was written."""
+
+
 def header_of(path: Path, *, helped: bool = True) -> dict[str, Any]:
     """The header of a checkpoint, checked byte by byte. Raises StudioError when it is missing, damaged or newer."""
     try:
@@ -83,7 +87,7 @@ def step_if_whole(path: Path) -> int | None:
         return None
 
 
-def damaged(path: Path, why: object, *, helped: bool = True) -> StudioError:
+def damaged(path: Path, why: object, *, helped: bool = True) -> Damaged:
     """The error for a damaged checkpoint, with what still serves. helped: look for the run's other checkpoint."""
     other = path.with_name("last.safetensors" if path.stem == "best" else "best.safetensors")
     step = step_if_whole(other) if helped and other.is_file() else None
@@ -92,4 +96,4 @@ def damaged(path: Path, why: object, *, helped: bool = True) -> StudioError:
         remedy = "The run has no other whole one: train it again, or bring back a copy."
     else:
         remedy = f"The run's other one, {other.stem} (step {step}), is whole: use --checkpoint {other.stem}."
-    return StudioError(f"The checkpoint is damaged: {reason}", where=str(path), remedy=remedy)
+    return Damaged(f"The checkpoint is damaged: {reason}", where=str(path), remedy=remedy)
