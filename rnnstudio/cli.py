@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from . import __version__
 from .design.errors import StudioError
@@ -19,15 +19,19 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 bad input (one clear line on stderr)."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    command: Command = options.command
     try:
+        options = build_parser().parse_args(arguments)
+        command: Command = options.command
         if command not in _WITHOUT_PLUGINS:
             _warn_of_plugins()
         return command(options)
     except StudioError as error:
         print(f"rnnstudio: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or "not enough memory" in str(error) or "out of memory" in str(error)):
+            raise
+        print("rnnstudio: There is not enough memory. Make units, batch size or chunk smaller.", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("rnnstudio: stopped", file=sys.stderr)
@@ -37,9 +41,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as all of the studio does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise StudioError(f"{message[:1].upper()}{message[1:]}", remedy=f"`{self.prog} --help` lists what there is.")
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    """A whole number of the command line between two others."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"“{text[:80]}” is no whole number") from None
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text[:80]} is not between {least} and {most:,}")
+        return number
+
+    return read
+
+
+def _real(least: float, most: float) -> Callable[[str], float]:
+    """A number of the command line between two others, which NaN is not."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"“{text[:80]}” is no number") from None
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text[:80]} is not between {least:g} and {most:g}")
+        return number
+
+    return read
+
+
+def _file(text: str) -> Path:
+    """A path of the command line."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError("the name of a file or folder is empty" if not text else "a name has no NUL")
+    return Path(text)
+
+
+SEED = _whole(0, 2**32 - 1)
+MANY = 10**12
+
+
 def build_parser() -> argparse.ArgumentParser:
     """All commands with their options; what `rnnstudio --help` prints."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="rnnstudio", description="Draw recurrent networks, train them, look inside them, take them away."
     )
     parser.add_argument("--version", action="version", version=f"rnnstudio {__version__}")
@@ -52,7 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     sub = add("open", _open, "open the studio (on a design)")
-    sub.add_argument("file", nargs="?", type=Path, help="a .rnn file, or the name of an example")
+    sub.add_argument("file", nargs="?", type=_file, help="a .rnn file, or the name of an example")
 
     add("demo", _demo, "open the studio on the language model; without a display train and export it here")
 
@@ -61,7 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     sub = add("new", _new, "copy an example with its data into a folder of your own")
     sub.add_argument("example")
-    sub.add_argument("folder", type=Path)
+    sub.add_argument("folder", type=_file)
 
     sub = add("plugins", _plugins, "list the plugins, what each adds, and which could not be loaded")
     _json(sub)
@@ -80,13 +132,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     sub = add("train", _train, "train a design")
     sub.add_argument("file", help="a .rnn file, or the name of an example")
-    sub.add_argument("--data", type=Path, help="another data file in place of the design's")
-    sub.add_argument("--run", type=Path, help="folder of the run (a new one beside the design by default)")
+    sub.add_argument("--data", type=_file, help="another data file in place of the design's")
+    sub.add_argument("--run", type=_file, help="folder of the run (a new one beside the design by default)")
     sub.add_argument("--resume", action="store_true", help="go on with the run in --run")
     length = sub.add_mutually_exclusive_group()
-    length.add_argument("--epochs", type=int, help="passes over the training data")
-    length.add_argument("--steps", type=int, help="optimiser steps")
-    sub.add_argument("--seed", type=int)
+    length.add_argument("--epochs", type=_whole(1, MANY), help="passes over the training data")
+    length.add_argument("--steps", type=_whole(0, MANY), help="optimiser steps")
+    sub.add_argument("--seed", type=SEED)
     sub.add_argument("--device", choices=("auto", "cpu", "cuda"))
     sub.add_argument(
         "--set",
@@ -98,34 +150,43 @@ def build_parser() -> argparse.ArgumentParser:
     _json(sub)
 
     sub = add("evaluate", _evaluate, "measure a trained model, with baselines beside it")
-    sub.add_argument("run", type=Path)
+    sub.add_argument("run", type=_file)
     sub.add_argument("--split", choices=("train", "validation", "test"), default="test")
     sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
     _json(sub)
 
     sub = add("generate", _generate, "let a trained language model or encoder-decoder write")
-    sub.add_argument("run", type=Path)
+    sub.add_argument("run", type=_file)
     sub.add_argument("--prompt", default="", help="what the text begins with, or what an encoder reads")
-    sub.add_argument("--examples", type=int, default=3, help="without a prompt an encoder reads so many of the data's")
-    sub.add_argument("--beam", type=int, default=0, help="a decoder keeps so many hypotheses; 0: no beam search")
-    sub.add_argument("--length", type=int, default=300, help="tokens to write")
-    sub.add_argument("--temperature", type=float, help="0: always the most likely token (0.8; of a decoder 0)")
-    sub.add_argument("--top-k", type=int, default=0, help="only among the k most likely tokens; 0: all")
-    sub.add_argument("--top-p", type=float, default=1.0, help="only among the likeliest that reach this probability")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument(
+        "--examples",
+        type=_whole(1, 1_000_000),
+        default=3,
+        help="without a prompt an encoder reads so many of the data's",
+    )
+    sub.add_argument(
+        "--beam", type=_whole(0, 10_000), default=0, help="a decoder keeps so many hypotheses; 0: no beam search"
+    )
+    sub.add_argument("--length", type=_whole(1, 10_000_000), default=300, help="tokens to write")
+    sub.add_argument("--temperature", type=_real(0, 1e6), help="0: always the most likely token (0.8; of a decoder 0)")
+    sub.add_argument("--top-k", type=_whole(0, 10**9), default=0, help="only among the k most likely tokens; 0: all")
+    sub.add_argument(
+        "--top-p", type=_real(0, 1), default=1.0, help="only among the likeliest that reach this probability"
+    )
+    sub.add_argument("--seed", type=SEED, default=0)
     sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
     _json(sub)
 
     sub = add("forecast", _forecast, "let a trained forecaster go on with its series, on its own predictions")
-    sub.add_argument("run", type=Path)
-    sub.add_argument("--steps", type=int, default=10, help="how many steps beyond the end of the data")
+    sub.add_argument("run", type=_file)
+    sub.add_argument("--steps", type=_whole(1, 1_000_000), default=10, help="how many steps beyond the end of the data")
     sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
     _json(sub)
 
     sub = add("export", _export, "write a trained model to files that run without the studio")
-    sub.add_argument("run", type=Path)
+    sub.add_argument("run", type=_file)
     sub.add_argument("--format", default="python", help="python, or one that a plugin brings")
-    sub.add_argument("--out", type=Path, required=True, help="file name or folder")
+    sub.add_argument("--out", type=_file, required=True, help="file name or folder")
     sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
     _json(sub)
     return parser

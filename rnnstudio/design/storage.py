@@ -6,13 +6,13 @@ import contextlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
 from .design import CellDefinition, Design, Frame, Graph, Node, Pin, Value, Var, Wire, frozen
+from .drafts import cannot_write, draft_of, sweep
 from .edits import check_name
 from .errors import StudioError
 from .recipe import DataRecipe
@@ -130,26 +130,23 @@ def save(design: Design, path: Path) -> None:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary name beside `path`, sync, rename. Raises StudioError; the old file then stands."""
+    sweep(path.parent, path.name)
+    draft = draft_of(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     except OSError as error:
-        raise StudioError(
-            f"Cannot write here: {error.strerror}", where=str(path), remedy="Choose another folder."
-        ) from None
+        raise cannot_write(path, error, "Cannot write here") from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        draft = Path(name)
         draft.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
         draft.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise StudioError(
-            f"Cannot write the file: {error.strerror}", where=str(path), remedy="Choose another folder."
-        ) from None
+            draft.unlink()
+        raise cannot_write(path, error) from None
 
 
 def _no_constant(name: str) -> None:

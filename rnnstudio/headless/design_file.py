@@ -100,13 +100,15 @@ def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, di
         name, sign, written = text.partition("=")
         name = name.strip()
         if not sign or not name:
-            raise StudioError(f"“{text}” is not NAME=VALUE", where="--set", remedy="For example --set hidden=256.")
+            raise StudioError(f"“{text[:80]}” is not NAME=VALUE", where="--set", remedy="For example --set hidden=256.")
         value = _value(written.strip())
+        if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:  # NaN is not between them either
+            raise StudioError(f"“{name[:80]}” cannot be {written.strip()[:80]}", where="--set", remedy="Give a number.")
         if name.startswith("data."):
             options[name.removeprefix("data.")] = value
         elif name in design.variables:
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise StudioError(f"The variable “{name}” needs a number, not “{written}”", where="--set")
+                raise StudioError(f"The variable “{name}” needs a number, not “{written[:80]}”", where="--set")
             design = SetVariable(name, value).apply(design)
         elif name in TrainingSettings.model_fields:
             settings[name] = value
@@ -122,7 +124,7 @@ def _set_param(design: Design, name: str, value: Any) -> Design:
         variables = ", ".join(design.variables) or "none"
         params = f"; parameters of {key}: {', '.join(_params(design, node))}" if node is not None else ""
         raise StudioError(
-            f"There is no “{name}” to set",
+            f"There is no “{name[:80]}” to set",
             where="--set",
             remedy=f"Variables: {variables}{params}; training settings: {', '.join(TrainingSettings.model_fields)}.",
         )
@@ -146,6 +148,10 @@ def _params(design: Design, node: Node) -> list[str]:
         return [*own, *(p.name for p in cell_params(cell))] if cell is not None else []
     kind = load_plugins().catalog.of(node)
     return [p.name for p in kind.params] if kind is not None else []
+
+
+LARGEST = 10**15
+"""Of any number: floats are exact up to there, and no size or rate is larger."""
 
 
 def _value(text: str) -> bool | int | float | str:

@@ -61,8 +61,12 @@ class Progress:
                 self.console.print(as_text(event), style="italic", markup=False)
             case ev.Failed():
                 self.console.print(f"{event.what}. {event.remedy}", style="red", markup=False)
+            case ev.Log():
+                self.console.print(event.text, style="yellow", markup=False)
             case ev.Finished():
-                self.console.print(f"{_REASONS.get(event.reason, event.reason)} after {event.step:,} steps")
+                count, cost = event.summary.get("checkpoints", 0.0), event.summary.get("checkpoint_seconds", 0.0)
+                kept = f"; {count:.0f} checkpoints took {cost:.1f} s" if count else ""
+                self.console.print(f"{_REASONS.get(event.reason, event.reason)} after {event.step:,} steps{kept}")
             case _:
                 pass
 

@@ -157,3 +157,7 @@ def _say(console: Console, summary: dict[str, Any]) -> None:
         for name, value in summary["baselines"].items():
             console.print(f"  {name:<12} {value:.4f}", style="dim")
     console.print(f"Run: {summary['run']}", markup=False)
+    if summary["state"] not in ("finished", "running"):
+        step = Run.open(summary["run"]).step_to_resume()
+        if step is not None:
+            console.print(f"Add --resume --run {summary['run']} to go on from step {step:,}.", markup=False)

@@ -50,14 +50,6 @@ def generate_text(options: argparse.Namespace) -> int:
     """`rnnstudio generate`: what a language model writes after a prompt, or an encoder–decoder for what it reads."""
     from ..training.showing import Writer
 
-    if options.length < 1:
-        raise StudioError("There is nothing to write", where="--length", remedy="Ask for 1 token or more.")
-    if options.temperature is not None and options.temperature < 0:
-        raise StudioError("The temperature is below 0", where="--temperature", remedy="Use 0 or more.")
-    if options.seed < 0:
-        raise StudioError("The seed is below 0", where="--seed", remedy="Use 0 or more.")
-    if options.beam < 0 or options.examples < 1:
-        raise StudioError("--beam is 0 or more, --examples 1 or more", where="--beam, --examples")
     run = Run.open(options.run)
     trained = load_trained(run, options.checkpoint, mode="forced")
     temperature = 0.8 if options.temperature is None else options.temperature
@@ -113,8 +105,6 @@ def forecast_series(options: argparse.Namespace) -> int:
     """`rnnstudio forecast`: what comes after the end of the data, in the file's units, as a table."""
     from ..training.evaluate import forecast_on
 
-    if options.steps < 1:
-        raise StudioError("There is nothing to forecast", where="--steps", remedy="Ask for 1 step or more.")
     run = Run.open(options.run)
     columns, rows = forecast_on(run, options.steps, options.checkpoint)
     print("\t".join(["step", *columns]))

@@ -6,6 +6,7 @@ beside it is a copy of that rest for people and for readers without torch.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -21,11 +22,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ..design.errors import StudioError
+from ..design.drafts import cannot_write, draft_of
 from ..design.storage import write_atomically
-
-FORMAT = 2
-"""1: the optimiser's state by the number of its parameter. 2: by its path."""
+from .saved import BLANK, BODY, DIGEST, FORMAT, body_of, damaged, header_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,42 +66,51 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     # Cloned, as the file format refuses tensors that share memory.
     content = safetensors.torch.save(
         {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()},
-        {"rnnstudio": text},
+        {BODY: text, DIGEST: BLANK},
     )
-    write_atomically(path, content)
+    write_atomically(path, _signed(content))
     write_atomically(path.with_suffix(".json"), text.encode("utf-8"))
+
+
+def _signed(content: bytes) -> bytes:
+    """The file with its digest in the place that was left for it."""
+    place = content.index(f'"{DIGEST}":"{BLANK}"'.encode()) + len(DIGEST) + 4
+    digest = hashlib.blake2b(content, digest_size=16).hexdigest().encode()
+    return content[:place] + digest + content[place + len(digest) :]
 
 
 def copy(source: Path, target: Path) -> None:
     """Make `target` the same checkpoint, as atomically as save; it costs no bytes where the disk knows hard links."""
-    for suffix in (".json", ".safetensors"):
-        draft = target.with_name(f".{target.stem}{suffix}.new")
-        draft.unlink(missing_ok=True)
+    for suffix in (".safetensors", ".json"):
+        path = target.with_suffix(suffix)
+        draft = draft_of(path)
         try:
-            os.link(source.with_suffix(suffix), draft)
-        except OSError:
-            shutil.copyfile(source.with_suffix(suffix), draft)
-        draft.replace(target.with_suffix(suffix))
+            try:
+                os.link(source.with_suffix(suffix), draft)
+            except OSError:
+                shutil.copyfile(source.with_suffix(suffix), draft)
+            draft.replace(path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise cannot_write(path, error) from None
 
 
 def load(path: Path) -> Checkpoint:
-    """Raises StudioError when the file is missing or damaged."""
+    """Raises StudioError when the file is missing, damaged or of a newer version."""
+    body = body_of(header_of(path), path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("rnnstudio", "")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        body = json.loads(text)
-        described = body.pop("optimiser")
-        carried = body.pop("carried")
-        number = int(body["format"])
-    except FileNotFoundError:
-        raise StudioError("There is no such checkpoint", where=str(path), remedy="Train the run first.") from None
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
-        raise StudioError(
-            f"The checkpoint is damaged: {error}", where=str(path), remedy="Use the run's other checkpoint."
-        ) from error
-    if number > FORMAT:
-        raise StudioError(f"The checkpoint has format {number}", where=str(path), remedy="Update rnnstudio.")
+        return _sorted_out(tensors, body)
+    except KeyError as error:
+        raise damaged(path, f"it lacks {error}") from error
+    except (safetensors.SafetensorError, ValueError, TypeError, AttributeError, OSError, RuntimeError) as error:
+        raise damaged(path, error) from error
+
+
+def _sorted_out(tensors: Mapping[str, Tensor], body: dict[str, Any]) -> Checkpoint:
+    """Tensors and description by what they are. Raises KeyError, TypeError, ValueError where they do not fit."""
+    described, carried, number = body.pop("optimiser"), body.pop("carried"), int(body["format"])
     groups: dict[str, dict[str, Tensor]] = {"weights": {}, "random": {}, "carried": {}}
     state: dict[str | int, dict[str, Any]] = {}
     for name, tensor in tensors.items():
@@ -110,11 +118,22 @@ def load(path: Path) -> Checkpoint:
         if group == "optimiser":
             parameter, _, key = rest.rpartition("/")
             state.setdefault(_parameter(parameter, number), {})[key] = tensor
-        else:
+        elif group in groups:
             groups[group][rest] = tensor
+        else:
+            raise ValueError(f"“{name[:80]}” is nothing that it should hold")
     for name, value in described["plain"].items():
         parameter, _, key = name.rpartition("/")
         state.setdefault(_parameter(parameter, number), {})[key] = value
+    for name, tensor in groups["weights"].items():
+        if not tensor.is_floating_point():
+            raise ValueError(f"the weight “{name[:80]}” is of {tensor.dtype}")
+    for name in ("python", "numpy", "torch"):
+        if name not in groups["random"]:
+            raise ValueError(f"it lacks the random state “{name}”")
+    for name, kind in (("place", dict), ("settings", dict), ("lowerings", dict)):
+        if not isinstance(body.get(name, {}), kind):
+            raise TypeError(f"“{name}” is {str(body[name])[:40]!r}")
     return Checkpoint(
         weights=groups["weights"],
         optimiser={"state": state, "param_groups": [_group(group) for group in described["groups"]]},
@@ -122,11 +141,6 @@ def load(path: Path) -> Checkpoint:
         random=groups["random"],
         body=body,
     )
-
-
-def step_of(path: Path) -> int:
-    """The number of steps a checkpoint has behind it. Raises StudioError when it is damaged."""
-    return int(load(path).body["place"]["step"])
 
 
 def _parameter(name: str, number: int) -> str | int:

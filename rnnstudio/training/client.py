@@ -27,7 +27,7 @@ from . import worker
 from .events import Event, Failed, Finished, Paused, Resumed, Started
 from .outbox import Outbox
 from .requests import Request, Requests
-from .runs import mark_interrupted
+from .runs import Run, mark_interrupted
 from .settings import TrainingSettings
 from .worker import Job, Message
 
@@ -312,13 +312,16 @@ class _ProcessDriver:
         code = process.exitcode
         name = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
         why = f"The training process was ended from outside ({name})"
-        remedy = "If memory ran out, make batch size, chunk or units smaller. Resume goes on from the last checkpoint."
+        remedy = "If memory ran out, make batch size, chunk or units smaller."
         failed = Failed(*self._last, why, f"step {self._last[0]}", remedy)
         try:
             if (Path(job.run_folder) / "run.json").exists():
+                step = Run.open(job.run_folder).step_to_resume()
+                more = "Nothing was saved yet: start again." if step is None else f"Resume goes on from step {step:,}."
+                failed = dataclasses.replace(failed, remedy=f"{remedy} {more}")
                 mark_interrupted(Path(job.run_folder), failed)
         except StudioError as error:
-            failed = dataclasses.replace(failed, remedy=f"{remedy} {error}")
+            failed = dataclasses.replace(failed, remedy=f"{failed.remedy} {error}")
         self._take([failed])
 
 

@@ -23,6 +23,7 @@ from ..runtime.stepper import plan
 from . import checkpoints
 from .machine import choose_device, set_precision, set_threads
 from .runs import Run, Which
+from .saved import step_of
 from .showing import Writer
 from .validation import evaluation_batches, validate
 
@@ -113,7 +114,7 @@ def evaluate(
         "perplexity": score.perplexity,
         "accuracy": score.accuracy,
         "places": score.places,
-        "step": checkpoints.step_of(path),
+        "step": step_of(path),
         "seconds": time.perf_counter() - start,
         "run": str(run.folder),
         "checkpoint": path.stem,

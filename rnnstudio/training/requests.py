@@ -23,6 +23,7 @@ LIVE_SETTINGS = (
     "patience",
     "validate_every",
     "checkpoint_every",
+    "checkpoint_seconds",
     "sample_every",
     "sample_length",
     "temperature",

@@ -1,6 +1,6 @@
 """A run is a folder: the design as it was, settings, what happened, checkpoints. Read here by window and CLI. No torch.
 
-design.rnn  settings.json  run.json  history.sqlite  samples.txt  checkpoints/{last,best}.{safetensors,json}
+design.rnn  settings.json  run.json  run.lock  history.sqlite  samples.txt  checkpoints/{last,best}.{safetensors,json}
 """
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from ..design.design import Design
+from ..design.drafts import cannot_write, sweep
 from ..design.errors import StudioError
 from ..design.storage import load, save, write_atomically
 from .events import Event, Failed, Finished, Forecast, ParameterNorms, Sampled, Validated
 from .history import Steps, add, read_events, read_steps
+from .holding import Hold, being_trained, held
+from .saved import step_if_whole
 from .settings import TrainingSettings, settings_from
 
 FORMAT = 1
+ROOM = 600
+"""Bytes of run.json that stay blank: on a full disk it can still be said there how the run ended."""
 State: TypeAlias = Literal["running", "paused", "finished", "stopped", "failed", "interrupted"]
 Which: TypeAlias = Literal["best", "last"]
 
@@ -42,10 +47,18 @@ class Run:
         if not path.exists():
             raise StudioError("This folder is not a run", where=str(folder), remedy="A run has a file run.json.")
         info = read_json(path)
-        if not isinstance(info.get("state"), str) or not isinstance(info.get("format"), int):
-            raise StudioError("The run is damaged: no state or format", where=str(path), remedy="Repair that file.")
+        if not isinstance(info.get("format"), int):
+            raise StudioError("The run is damaged: it has no format", where=str(path), remedy="Repair that file.")
         if info["format"] > FORMAT:
             raise StudioError(f"The run has format {info['format']}", where=str(path), remedy="Update rnnstudio.")
+        base = info.get("base_folder")
+        for name, fits in (
+            ("state", info.get("state") in get_args(State)),
+            ("base_folder", base is None or (isinstance(base, str) and "\0" not in base)),
+        ):
+            if not fits:
+                what = f"The run is damaged: its {name} is {str(info.get(name))[:80]!r}"
+                raise StudioError(what, where=str(path), remedy="Repair that file.")
         return cls(folder, info)
 
     @property
@@ -54,9 +67,9 @@ class Run:
 
     @property
     def state(self) -> State:
-        """ "interrupted" for a run that says it is alive and whose process is gone."""
+        """ "interrupted" for a run that says it is alive and that nobody trains."""
         state: State = self.info["state"]
-        if state in ("running", "paused") and not _alive(self.info.get("pid")):
+        if state in ("running", "paused") and not held(self.folder, self.info.get("pid")):
             return "interrupted"
         return state
 
@@ -104,14 +117,22 @@ class Run:
     def has(self, which: Which) -> bool:
         return (self.folder / "checkpoints" / f"{which}.safetensors").is_file()
 
+    def step_to_resume(self) -> int | None:
+        """The step that the run can go on from: that of its newest whole checkpoint. None where there is none."""
+        steps = [step_if_whole(self.folder / "checkpoints" / f"{which}.safetensors") for which in ("last", "best")]
+        return max((step for step in steps if step is not None), default=None)
+
     def checkpoint(self, which: Which = "best") -> Path:
         """The checkpoint file; for "best" the last one where nothing was validated. Raises StudioError without one."""
         for name in (which, "last") if which == "best" else (which,):
             path = self.folder / "checkpoints" / f"{name}.safetensors"
             if path.is_file():
                 return path
+        other = next((name for name in ("last", "best") if self.has(name)), None)
         raise StudioError(
-            f"The run has no checkpoint “{which}” yet", where=str(self.folder), remedy="Train it longer first."
+            f"The run has no checkpoint “{which}” yet",
+            where=str(self.folder),
+            remedy=f"Use --checkpoint {other}." if other else "Train it longer first.",
         )
 
     @property
@@ -135,57 +156,92 @@ def list_runs(folder: Path | str) -> Iterator[Run]:
 class RunFolder:
     """A run's folder as the trainer writes it: everything but history and checkpoints."""
 
-    def __init__(self, folder: Path, info: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, info: dict[str, Any], hold: Hold) -> None:
         self.folder = folder
         self.info = info
+        self.hold = hold
 
     @classmethod
     def create(cls, folder: Path, design: Design, settings: TrainingSettings, info: Mapping[str, Any]) -> RunFolder:
         """Make a new run. Raises StudioError when the folder holds something already or cannot be made."""
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        try:
+            full = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+            if not full:
+                (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            if isinstance(error, ValueError):  # a null character
+                raise StudioError(f"That is no name of a folder: {error}", where=repr(folder)[:120]) from None
+            there = next(above for above in (folder, *folder.parents) if above.exists())
+            raise cannot_write(there, error, "The run's folder cannot be made") from error
+        if full:
             raise StudioError(
                 "The run's folder is not empty", where=str(folder), remedy="Choose another one, or resume that run."
             )
+        run = cls(folder, {"format": FORMAT, "state": "running", "started": _now(), **info}, Hold(folder))
         try:
-            (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StudioError(
-                f"The run's folder cannot be made: {error.strerror}", where=str(folder), remedy="Choose another one."
-            ) from error
-        save(design, folder / "design.rnn")
-        run = cls(folder, {"format": FORMAT, "state": "running", "started": _now(), **info})
-        run.write_settings(settings)
-        run.mark("running")
+            save(design, folder / "design.rnn")
+            run.write_settings(settings)
+            run.mark("running")
+        except BaseException:
+            run.hold.release()
+            raise
         return run
 
     @classmethod
     def reopen(cls, folder: Path, info: Mapping[str, Any]) -> RunFolder:
         """Go on with a run. Raises StudioError when another process is training it."""
         run = Run.open(folder)
-        if run.state in ("running", "paused") and run.info.get("pid") != os.getpid():
-            raise StudioError(
-                f"The run is being trained by process {run.info.get('pid')}", where=str(folder), remedy="Stop it first."
-            )
-        return cls(folder, {**run.info, **info})
+        pid = run.info.get("pid")
+        if run.state in ("running", "paused") and pid != os.getpid():
+            raise being_trained(folder, pid)
+        hold = Hold(folder, pid)
+        for drafts in (folder, folder / "checkpoints"):
+            sweep(drafts)
+        return cls(folder, {**run.info, **info}, hold)
 
     def mark(self, state: State, **facts: Any) -> None:
         """Note how the run stands."""
         self.info = {**self.info, **facts, "state": state, "pid": os.getpid(), "changed": _now()}
-        write_json(self.folder / "run.json", self.info)
+        write_json(self.folder / "run.json", self.info, ROOM)
+
+    def mark_failed(self, step: int, why: str) -> None:
+        """Note that the run broke off, even on a disk that is full: over what stands in run.json then, as a new file
+        would need room. Where that is refused too, the run is taken for interrupted, as nobody holds it any more.
+        """
+        try:
+            self.mark("failed", step=step, why=why)
+        except StudioError:
+            path = self.folder / "run.json"
+            content = _json({**self.info, "why": why[:200]})
+            try:
+                with path.open("r+b") as file:
+                    room = file.seek(0, os.SEEK_END)
+                    if len(content) <= room:
+                        os.lseek(file.fileno(), 0, os.SEEK_SET)
+                        os.write(file.fileno(), content.rstrip().ljust(room - 1) + b"\n")
+            except OSError:
+                return  # what broke the run off is told; this would only be said over it
 
     def write_settings(self, settings: TrainingSettings) -> None:
         write_json(self.folder / "settings.json", settings.model_dump())
 
     def write_sample(self, event: Sampled) -> None:
-        """Add a sample to the text that people read."""
-        head = f"──── step {event.step:,}, {event.seconds:.0f} s, temperature {event.temperature:g}\n"
-        with (self.folder / "samples.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{head}{as_text(event)}\n\n")
+        """Add a sample to the text that people read. Raises StudioError when the disk does not take it."""
+        path = self.folder / "samples.txt"
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(_sample(event))
+        except OSError as error:
+            raise cannot_write(path, error) from None
 
     def rewrite_samples(self, samples: list[Sampled]) -> None:
-        (self.folder / "samples.txt").unlink(missing_ok=True)
-        for event in samples:
-            self.write_sample(event)
+        content = "".join(map(_sample, samples)).encode("utf-8", "replace")
+        write_atomically(self.folder / "samples.txt", content)
+
+
+def _sample(event: Sampled) -> str:
+    head = f"──── step {event.step:,}, {event.seconds:.0f} s, temperature {event.temperature:g}\n"
+    return f"{head}{as_text(event)}\n\n"
 
 
 def as_text(sample: Sampled) -> str:
@@ -200,7 +256,7 @@ def mark_interrupted(folder: Path, event: Failed) -> None:
     run = Run.open(folder)
     if run.info["state"] in ("running", "paused"):
         body = {**run.info, "state": "interrupted", "why": event.what, "changed": _now()}
-        write_json(folder / "run.json", body)
+        write_json(folder / "run.json", body, ROOM)
         add(folder / "history.sqlite", event)
 
 
@@ -209,12 +265,18 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         body = json.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
-        raise StudioError("The run is incomplete: a file is missing", where=str(path)) from None
+        raise StudioError(
+            "The run is incomplete: a file is missing", where=str(path), remedy="Bring it back from a copy of the run."
+        ) from None
     except json.JSONDecodeError as error:
         place = f"{path}, line {error.lineno}, column {error.colno}"
         raise StudioError(f"The run is damaged: {error.msg}", where=place, remedy="Repair that line.") from None
     except UnicodeDecodeError as error:
         raise StudioError(f"The run is damaged: byte {error.start} is not UTF-8", where=str(path)) from None
+    except RecursionError:
+        raise StudioError("The run is damaged: nested too deep", where=str(path), remedy="Repair that file.") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise StudioError(f"The run is damaged: {error}", where=str(path), remedy="Repair that file.") from None
     except OSError as error:
         raise StudioError(f"The run cannot be read: {error.strerror}", where=str(path)) from None
     if not isinstance(body, dict):
@@ -222,22 +284,13 @@ def read_json(path: Path) -> dict[str, Any]:
     return body
 
 
-def write_json(path: Path, body: Mapping[str, Any]) -> None:
-    write_atomically(path, (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
+def write_json(path: Path, body: Mapping[str, Any], room: int = 0) -> None:
+    """room: blanks at the end, which another version of the file can be written into."""
+    write_atomically(path, _json(body).rstrip() + b" " * room + b"\n")
 
 
-def _alive(pid: object) -> bool:
-    if not isinstance(pid, int) or pid <= 0:
-        return False
-    if os.name != "posix":
-        return True  # asking would end the process there
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _json(body: Mapping[str, Any]) -> bytes:
+    return (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
 def _now() -> str:

@@ -10,16 +10,25 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..design.design import Design
 from ..design.errors import StudioError
 
+MANY = 10**12
+"""So many steps nobody takes."""
+
 
 class TrainingSettings(BaseModel):
     """Every setting with its unit and default. `title` and `description` are what the settings form shows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    epochs: int = Field(10, ge=1, title="Epochs", description="passes over the training split")
-    steps: int = Field(0, ge=0, title="Steps", description="optimiser steps in all; 0: as many as the epochs have")
-    batch_size: int = Field(32, ge=1, title="Batch size", description="examples (or streams of one text) in a step")
-    chunk: int = Field(100, ge=1, title="Chunk length", description="steps of an axis that back-propagation sees")
+    epochs: int = Field(10, ge=1, le=MANY, title="Epochs", description="passes over the training split")
+    steps: int = Field(
+        0, ge=0, le=MANY, title="Steps", description="optimiser steps in all; 0: as many as the epochs have"
+    )
+    batch_size: int = Field(
+        32, ge=1, le=1_000_000, title="Batch size", description="examples (or streams of one text) in a step"
+    )
+    chunk: int = Field(
+        100, ge=1, le=10_000_000, title="Chunk length", description="steps of an axis that back-propagation sees"
+    )
     carry: bool = Field(True, title="Carry state", description="the state goes on from chunk to chunk of one long text")
     anew: float = Field(
         0.05,
@@ -40,16 +49,22 @@ class TrainingSettings(BaseModel):
         0.0, ge=0, title="Weight decay", description="λ; of ridge: in ‖H W − Y‖² + λ‖W‖², a sum over all steps"
     )
     washout: int = Field(
-        0, ge=0, title="Washout", description="steps at each sequence's beginning that ridge does not learn from"
+        0,
+        ge=0,
+        le=MANY,
+        title="Washout",
+        description="steps at each sequence's beginning that ridge does not learn from",
     )
     schedule: Literal["constant", "linear", "cosine", "step"] = Field(
         "constant", title="Schedule", description="how the learning rate falls over the run"
     )
-    warmup: int = Field(0, ge=0, title="Warm-up", description="steps over which the learning rate rises from 0")
+    warmup: int = Field(
+        0, ge=0, le=MANY, title="Warm-up", description="steps over which the learning rate rises from 0"
+    )
     clip_norm: float = Field(
         1.0, ge=0, title="Clip gradients", description="largest norm of all gradients together; 0: never clip"
     )
-    seed: int = Field(0, ge=0, title="Seed")
+    seed: int = Field(0, ge=0, le=2**32 - 1, title="Seed")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", title="Device")
     precision: Literal["float32", "tf32", "mixed"] = Field(
         "float32",
@@ -62,14 +77,25 @@ class TrainingSettings(BaseModel):
         title="Experimental on a GPU",
         description="Triton kernels and CUDA graphs, which no GPU has run yet: each is compared with plain torch first",
     )
-    threads: int = Field(0, ge=0, title="CPU threads", description="0: all but one while the window is open, else all")
-    patience: int = Field(
-        0, ge=0, title="Patience", description="stop after so many validations without progress; 0: never"
+    threads: int = Field(
+        0, ge=0, le=4096, title="CPU threads", description="0: all but one while the window is open, else all"
     )
-    validate_every: int = Field(0, ge=0, title="Validate every", description="steps; 0: once an epoch")
-    checkpoint_every: int = Field(0, ge=0, title="Checkpoint every", description="steps; 0: at each validation")
-    sample_every: int = Field(0, ge=0, title="Sample every", description="steps; 0: at each validation")
-    sample_length: int = Field(300, ge=0, title="Sample length", description="tokens; 0: no samples")
+    patience: int = Field(
+        0, ge=0, le=MANY, title="Patience", description="stop after so many validations without progress; 0: never"
+    )
+    validate_every: int = Field(0, ge=0, le=MANY, title="Validate every", description="steps; 0: once an epoch")
+    checkpoint_every: int = Field(
+        0, ge=0, le=MANY, title="Checkpoint every", description="steps; 0: at each validation, as time allows"
+    )
+    checkpoint_seconds: float = Field(
+        30.0,
+        ge=0,
+        title="Checkpoint after",
+        description="seconds at the latest: a training that is killed loses no more; 0: never by time. What they cost "
+        "is told at the end, and earlier when it is much",
+    )
+    sample_every: int = Field(0, ge=0, le=MANY, title="Sample every", description="steps; 0: at each validation")
+    sample_length: int = Field(300, ge=0, le=1_000_000, title="Sample length", description="tokens; 0: no samples")
     sample_prompt: str = Field("", title="Prompt", description="what samples begin with")
     temperature: float = Field(0.8, ge=0, title="Temperature", description="0: always the most likely token")
     probe_seconds: float = Field(
@@ -99,7 +125,7 @@ def settings_from(values: Mapping[str, Any], **overrides: Any) -> TrainingSettin
         problems = []
         for item in error.errors():
             name = ".".join(str(part) for part in item["loc"])
-            problems.append(f"{name}: {item['msg'][:1].lower()}{item['msg'][1:]}, not {item.get('input')!r}")
+            problems.append(f"{name}: {item['msg'][:1].lower()}{item['msg'][1:]}, not {repr(item.get('input'))[:80]}")
         raise StudioError(
             "These training settings do not fit: " + "; ".join(problems),
             where="training settings",

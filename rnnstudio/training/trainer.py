@@ -35,6 +35,7 @@ from .optim import apply_settings, make_optimiser, norms
 from .requests import LIVE_SETTINGS, Request, Requests
 from .ridge import Ridge
 from .runs import RunFolder
+from .saved import damaged
 from .settings import TrainingSettings, along_axes, settings_from
 from .showing import Writer, forecast
 from .timing import Budget, Stopwatch
@@ -126,10 +127,19 @@ class Trainer:
         self.network.loops.on_compiling = self._compiling
         self._lowerings = self.network.lowerings()
         self._untold = STEPS_OF_A_CONTEST
+        self._restored = ""
+        """What must be told of the checkpoint that the run goes on from."""
         if resume:
-            self.place, self.carried = self.keeper.restore(settings, self.device)
-            self.run.write_settings(settings)
+            try:
+                self.place, self.carried, self._restored = self.keeper.restore(settings, self.device)
+                if self.place.index >= len(self.batches):
+                    raise damaged(self.keeper.path("last"), "its place is behind the end of the data")
+                self.run.write_settings(settings)
+            except BaseException:
+                self.run.hold.release()
+                raise
         self.clock = Stopwatch(self.place.seconds)
+        self._taken_up = self.place.seconds
         self._one_step = False
         """Whether to wait after the next step."""
         self._stepped = False
@@ -148,30 +158,46 @@ class Trainer:
 
     def events(self) -> Iterator[ev.Event]:
         """The training. Each event is in the run's history before it is given out. Raises StudioError (disk full …)."""
-        self.run.mark("running")
         ended = False
         try:
-            with self.keeper.open_history() as history:
+            self.run.mark("running")
+            history = self.keeper.open_history()
+            try:
                 for event in self._training():
                     history.record(event)
                     ended = isinstance(event, ev.Finished | ev.Failed)
                     yield event
+            except Exception:
+                history.abandon()  # it may be the disk of the history that is full: this error is the one to tell
+                raise
+            finally:
+                history.close()
         except Exception as error:
             ended = True
-            self.run.mark("failed", step=self.place.step, why=str(error))
+            self.run.mark_failed(self.place.step, str(error))
             raise
         finally:
-            if not ended:
-                self.run.mark("interrupted", step=self.place.step)
+            try:
+                if not ended:
+                    self.run.mark("interrupted", step=self.place.step)
+            finally:
+                self.run.hold.release()
 
     def _training(self) -> Iterator[ev.Event]:
         self.clock.start()
         yield self._started()
+        if self._restored:
+            yield ev.Log(*self._now(), self._restored)
+        if self.keeper.due(self.place, self.settings, validated=False):  # the beginning: what a resume needs at least
+            yield from self._save()
         try:
             while True:
                 yield from self._obey()
                 if self.requests.stop_asked:
                     yield from self._finish("stopped")
+                elif self._sample_is_due():
+                    yield from self._sample()
+                    continue
                 elif self._validation_is_due():
                     yield from self._validate()
                     continue
@@ -222,9 +248,6 @@ class Trainer:
             yield ev.ParameterNorms(*self._now(), **changes)
         if self.keeper.due(self.place, self.settings, validated=False):
             yield from self._save()
-        every = self.settings.sample_every
-        if every and self.place.step % every == 0:
-            yield from self._sample()
 
     def _looked_at(self) -> bool:
         """Whether the watcher takes this step: none shorter than others, and the last of these: it stays in sight."""
@@ -338,7 +361,6 @@ class Trainer:
         place.without_progress = 0 if best else place.without_progress + 1
         if best:
             place.best_loss, place.best_step = score.loss, place.step
-            self.keeper.improved(place, self.carried, self.settings)
         epoch = place.epoch + (1 if place.index else 0)
         yield ev.Validated(*self._now(), "validation", epoch, score.loss, score.perplexity, score.accuracy, best)
         drawn = forecast(score, self.dataset, self.validation.split.labels(0))
@@ -346,15 +368,24 @@ class Trainer:
             yield ev.Forecast(*self._now(), **drawn)
         if not self.settings.sample_every and (self.sampling.due or place.step >= self.steps_total):
             yield from self._sample()
+        if best:  # after all that comes of this moment: whoever goes on from it has that in the history
+            place.seconds = self.clock.seconds
+            self.keeper.improved(place, self.carried, self.settings)
         if self.keeper.due(place, self.settings, validated=True):
             yield from self._save()
 
+    def _sample_is_due(self) -> bool:
+        """Every N steps, where so many are set. By the place alone, as validations are."""
+        place, every = self.place, self.settings.sample_every
+        return bool(every) and place.step > 0 and place.sampled != place.step and place.step % every == 0
+
     def _sample(self) -> Iterator[ev.Event]:
+        """Let the model write. What a stop cuts short is not kept: a resumed run writes it whole."""
         settings = self.settings
-        if not settings.sample_length:
-            return
-        if self.writer.why_not:
-            yield from self._answer()
+        if not settings.sample_length or self.writer.why_not:
+            self.place.sampled = self.place.step
+            if settings.sample_length:
+                yield from self._answer()
             return
         with self.sampling.spending():
             seed = settings.seed * 1_000_003 + self.place.step
@@ -363,6 +394,9 @@ class Trainer:
             text = self.writer.write(
                 prompt, settings.sample_length, settings.temperature, seed, lambda: stop.stop_asked
             )
+        if stop.stop_asked:
+            return
+        self.place.sampled = self.place.step
         event = ev.Sampled(*self._now(), prompt, text, settings.temperature)
         self.run.write_sample(event)
         yield event
@@ -388,6 +422,9 @@ class Trainer:
         self.place.seconds = self.clock.seconds
         for path, best in self.keeper.save(self.place, self.carried, self.settings):
             yield ev.CheckpointSaved(*self._now(), str(path), best)
+        told = self.keeper.dear(self.clock.seconds - self._taken_up, self.settings)
+        if told:
+            yield ev.Log(*self._now(), told)
 
     def _obey(self) -> Iterator[ev.Event]:
         """Take what was asked; after "pause" and "step" wait for more."""
@@ -457,6 +494,7 @@ class Trainer:
         place, seconds = self.place, self.clock.seconds
         speed = place.places / place.busy if place.busy else 0.0
         summary = {"steps": float(place.step), "seconds": seconds, "tokens": float(place.places)}
+        summary |= {"checkpoints": float(self.keeper.count), "checkpoint_seconds": self.keeper.cost}
         if place.best_loss is not None:
             summary["best_step"] = float(place.best_step)
         self.run.mark("stopped" if reason == "stopped" else "finished", reason=reason, step=place.step)

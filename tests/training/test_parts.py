@@ -24,6 +24,7 @@ from rnnstudio.training.history import History
 from rnnstudio.training.optim import make_optimiser, named_state, rate_factor
 from rnnstudio.training.outbox import Outbox
 from rnnstudio.training.runs import Run, list_runs
+from rnnstudio.training.saved import step_of
 from rnnstudio.training.settings import settings_from
 from tests.training.designs import forecaster, language_model, self_fed, settings, text_file, trainer
 from tests.training.series import series_file
@@ -153,8 +154,8 @@ def test_a_checkpoint_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "last.json").read_text())["place"] == {"step": 7}
     checkpoints.copy(tmp_path / "last.safetensors", tmp_path / "best.safetensors")
     checkpoints.save(tmp_path / "last.safetensors", _checkpoint(9))
-    assert checkpoints.step_of(tmp_path / "best.safetensors") == 7
-    assert checkpoints.step_of(tmp_path / "last.safetensors") == 9
+    assert step_of(tmp_path / "best.safetensors") == 7
+    assert step_of(tmp_path / "last.safetensors") == 9
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         *["best.json", "best.safetensors", "last.json", "last.safetensors"]
     ]
@@ -179,7 +180,7 @@ def test_folders_that_are_no_runs_are_clear_errors(tmp_path: Path) -> None:
         Run.open(tmp_path / "nothing")
     with pytest.raises(StudioError, match="not a run"):
         Run.open(tmp_path)
-    for text, words in (("{", "line 1"), ("[]", "not a JSON object"), ("{}", "no state"), ("\xff", "UTF-8")):
+    for text, words in (("{", "line 1"), ("[]", "not a JSON object"), ("{}", "no format"), ("\xff", "UTF-8")):
         (tmp_path / "run.json").write_bytes(text.encode("latin-1"))
         with pytest.raises(StudioError, match=words):
             Run.open(tmp_path)
