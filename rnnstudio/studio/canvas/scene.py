@@ -23,6 +23,7 @@ from .frame_item import FrameItem
 from .look import look
 from .node_item import NodeItem
 from .routing import STUB, backward, forward, lane, leg, runs_back
+from .shape import PORT
 from .wire_item import WireItem
 
 _RANK = {"": 0, "hint": 1, "warning": 2, "error": 3}
@@ -272,17 +273,29 @@ class CanvasScene(QGraphicsScene):
 
     # Finding things
 
-    def hit(self, at: QPointF, reach: float) -> Hit:
-        """What is at a point: ports first (within `reach`), then nodes from the top, then wires."""
+    def hit(self, at: QPointF, reach: float, *, ports: bool = True) -> Hit:
+        """What is at a point: a port within `reach`, else the upper node, else a wire.
+
+        The middle half of a node is always the node, however small it is on the screen; and a port of another node
+        takes nothing away from one that lies under the point, but for its own disc. ports: whether any can be seen.
+        """
         near = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
-        close = [n for n in self.nodes.values() if n.sceneBoundingRect().intersects(near)]
-        for item in reversed(close):
-            port = item.port_at(at, reach)
-            if port is not None:
-                return Hit(item, port)
-        for item in reversed(close):
-            if item.shape_.rect.translated(item.pos()).contains(at):
-                return Hit(item)
+        close = [n for n in reversed(self.nodes.values()) if n.sceneBoundingRect().intersects(near)]
+        body = next((item for item in close if item.contains_point(at)), None)
+        best: tuple[float, NodeItem, tuple[bool, str]] | None = None
+        for item in close if ports else ():
+            within = reach
+            if item is body:
+                within = min(reach, item.shape_.rect.width() / 4)
+            elif body is not None:
+                within = min(reach, PORT + 1.5)
+            found = item.port_near(at, within)
+            if found is not None and (best is None or found[0] < best[0]):
+                best = (found[0], item, found[1])
+        if best is not None:
+            return Hit(best[1], best[2])
+        if body is not None:
+            return Hit(body)
         wire = self.wire_at(at)
         return Hit(wire=wire) if wire is not None else Hit()
 

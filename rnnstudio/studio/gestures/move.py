@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 
-from ..commands import snap
+from ..canvas.room import snap
 from .base import Gesture, Press
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MoveNodes(Gesture):
-    """Places snap to the grid; Alt moves freely."""
+    """Places snap to the grid; Alt moves freely, and puts a node into no wire."""
 
     cursor = Qt.CursorShape.SizeAllCursor
 
@@ -50,7 +50,8 @@ class MoveNodes(Gesture):
             by = QPointF(snap(first.x + by.x()) - first.x, snap(first.y + by.y()) - first.y)
         self._places = {k: QPointF(nodes[k].x, nodes[k].y) + by for k in keys}
         self.view.canvas.preview_move(self._places)
-        self._wire = self._splice(keys, at)
+        free = event.modifiers() & Qt.KeyboardModifier.AltModifier
+        self._wire = None if free else self._splice(keys, at)
         self.view.show_drop_target(self._wire)
 
     def _splice(self, keys: list[str], at: QPointF) -> Wire | None:

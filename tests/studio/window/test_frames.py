@@ -46,7 +46,7 @@ def test_a_selection_is_framed_renamed_and_unframed(hands):
 def test_no_frame_without_a_selection_or_a_title(hands):
     hands.session.focus.select()
     assert not hands.window.frame_action.isEnabled()
-    assert not hands.view.commands.frame("x")
+    assert not hands.view.commands.arrange.frame("x")
     hands.session.focus.select(("lstm",))
-    assert not hands.view.commands.frame("  ")
+    assert not hands.view.commands.arrange.frame("  ")
     assert not hands.graph.frames

@@ -1,0 +1,63 @@
+"""A node's name, typed where it stands: F2, or a double-click on a node that is no cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, Qt
+from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtWidgets import QLineEdit
+
+if TYPE_CHECKING:
+    from .view import CanvasView
+
+
+class RenameField(QLineEdit):
+    """Enter takes the name, Esc leaves it; so does a click elsewhere take it, as a click on a form would."""
+
+    def __init__(self, view: CanvasView, key: str) -> None:
+        super().__init__(view.viewport())
+        self.view = view
+        self.key = key
+        self._done = False
+        item = view.canvas.nodes[key]
+        node = view.canvas.graph.nodes[key]
+        self.setObjectName("renameField")
+        self.setAccessibleName(f"name of {node.label}")
+        self.setText(node.title or node.id)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        rect = view.viewportTransform().mapRect(item.shape_.rect.translated(item.pos()))
+        width = max(round(rect.width()) + 8, self.fontMetrics().horizontalAdvance(self.text()) + 48, 130)
+        height = self.sizeHint().height()
+        below = QRectF(rect).bottom() if item.shape_.compact else rect.top() + (min(26 * view.zoom, 40) - height) / 2
+        self.setFixedSize(width, height)
+        self.move(QPoint(round(rect.center().x() - width / 2), round(below)))
+        self.selectAll()
+        self.show()
+        self.setFocus()
+        self.installEventFilter(self)
+
+    def _finish(self, take: bool) -> None:
+        if self._done:
+            return
+        self._done = True
+        if take and self.text().strip():
+            self.view.commands.rename(self.key, self.text().strip())
+        self.hide()
+        self.deleteLater()
+        self.view.setFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            if event.key() == Qt.Key.Key_Escape:
+                self._finish(False)
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab):
+                self._finish(True)
+                return True
+        return super().eventFilter(watched, event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        if event.reason() != Qt.FocusReason.PopupFocusReason:  # its own menu of copy and paste
+            self._finish(True)
