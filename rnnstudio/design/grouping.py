@@ -155,7 +155,7 @@ def ungroup(design: Design, graph: str, key: str) -> tuple[Edit, tuple[str, ...]
             continue
         edits += [Connect(Wire(begin, target), graph) for port, target in readers if port == wire.target.node]
     frames = tuple(
-        Frame(f"{key}_{f.id}", f.title, f.x + dx, f.y + dy, f.width, f.height, f.extra) for f in cell.graph.frames
+        f.replace(id=_free(f.id, {old.id for old in drawn.frames}), x=f.x + dx, y=f.y + dy) for f in cell.graph.frames
     )
     if frames:
         edits.append(SetFrames((*drawn.frames, *frames), graph))
@@ -228,11 +228,7 @@ def _cell_of(design: Design, graph: str, key: str) -> tuple[Node, CellDefinition
 
 
 def _only_holds(frame: Frame, drawn: Graph, nodes: Collection[str]) -> bool:
-    held = {
-        k
-        for k, n in drawn.nodes.items()
-        if frame.x <= n.x <= frame.x + frame.width and frame.y <= n.y <= frame.y + frame.height
-    }
+    held = {k for k, n in drawn.nodes.items() if frame.holds(n.x, n.y)}
     return bool(held) and held <= set(nodes)
 
 

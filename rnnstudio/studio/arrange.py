@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
 from PySide6.QtCore import QPointF, QRectF
@@ -14,7 +13,7 @@ from ..design.edits import Compound, MoveNodes, SetFrames
 from .canvas.frame_item import MARGIN, TITLE_HEIGHT
 from .canvas.layout import Edge, tidy
 from .canvas.look import look
-from .canvas.room import snap
+from .canvas.room import body_of, snap
 from .canvas.shape import LABEL_SIZE, shape_of, text_width
 from .session import Session
 
@@ -121,35 +120,32 @@ class Arrange:
         places = {k: (graph.nodes[k].x + dx, graph.nodes[k].y + dy) for k, (dx, dy) in shifts.items() if dx or dy}
         return bool(places) and self.session.do(Compound((MoveNodes(places, self._graph),), name))
 
-    def frame_of_selection(self) -> Frame | None:
-        """The smallest frame around everything that is selected."""
+    def put_frame(self, frame: Frame, name: str) -> bool:
+        """Change a frame that is there."""
         graph = self.session.design.graph_of(self._graph)
-        places = [(graph.nodes[k].x, graph.nodes[k].y) for k in self.session.focus.nodes if k in graph.nodes]
-        around = [
-            f
-            for f in graph.frames
-            if places and all(f.x <= x <= f.x + f.width and f.y <= y <= f.y + f.height for x, y in places)
-        ]
-        return min(around, key=lambda f: f.width * f.height, default=None)
+        frames = tuple(frame if f.id == frame.id else f for f in graph.frames)
+        return frames != graph.frames and self.session.do(Compound((SetFrames(frames, self._graph),), name))
 
-    def frame(self, title: str) -> bool:
-        """Draw a frame around the selected nodes; where there is one, give it this title, or remove it without one."""
+    def rename_frame(self, key: str, title: str) -> bool:
+        frame = next(f for f in self.session.design.graph_of(self._graph).frames if f.id == key)
+        return self.put_frame(frame.replace(title=title), "Rename frame")
+
+    def frame(self, title: str = "Frame") -> str | None:
+        """Draw a frame that fits around the selected nodes. Returns its id, None when nothing is selected."""
         session, name = self.session, self._graph
         graph = session.design.graph_of(name)
-        title, there = title.strip(), self.frame_of_selection()
-        others = tuple(f for f in graph.frames if f is not there)
-        if there is not None:
-            again = (dataclasses.replace(there, title=title),) if title else ()
-            return session.do(SetFrames((*others, *again), name))
-        nodes = [graph.nodes[k] for k in session.focus.nodes if k in graph.nodes]
-        if not nodes or not title:
-            return False
+        boxes = self._selected_boxes()
+        if not boxes:
+            session.message.emit("Select the nodes to draw a frame around")
+            return None
         area = QRectF()
-        for node in nodes:
-            shape = shape_of(look(node, session.design, session.catalog, graph.wires))
-            area = area.united(shape.rect.translated(node.x, node.y))
+        for key in boxes:
+            area = area.united(body_of(graph.nodes[key], session.design, session.catalog, graph.wires))
         area.adjust(-MARGIN, -MARGIN - TITLE_HEIGHT, MARGIN, MARGIN)
         taken = {f.id for f in graph.frames}
         key = next(f"frame{i}" for i in range(1, len(taken) + 2) if f"frame{i}" not in taken)
         made = Frame(key, title, area.x(), area.y(), area.width(), area.height())
-        return session.do(SetFrames((*graph.frames, made), name))
+        if not session.do(Compound((SetFrames((*graph.frames, made), name),), "Frame")):
+            return None
+        session.focus.select((), (), (key,))
+        return key

@@ -7,13 +7,14 @@ was clicked is made anew.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
-from ..catalog.catalog import CELL
+from ..catalog.catalog import CELL, FAMILIES
 from .canvas.scene import Hit
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def menu_of(window: MainWindow, hit: Hit, at: QPointF) -> QMenu:
         _of_node(window, menu, hit)
     elif hit.wire is not None:
         _of_wire(window, menu, at)
+    elif hit.frame is not None:
+        _of_frame(window, menu, hit)
     else:
         _of_canvas(window, menu, at)
     return menu
@@ -92,6 +95,24 @@ def _of_wire(window: MainWindow, menu: QMenu, at: QPointF) -> None:
         _entry(menu, "Select its ends", lambda: focus.select((wire.source.node, wire.target.node)))
     menu.addAction(window.delete_action)
     _entry(menu, "Cut wires with a stroke", lambda: window.session.message.emit(STROKE), "Ctrl+Right drag")
+
+
+def _of_frame(window: MainWindow, menu: QMenu, hit: Hit) -> None:
+    assert hit.frame is not None
+    frame, arrange = hit.frame.frame, window.view.commands.arrange
+    graph = window.view.canvas.graph
+    inside = [k for k, n in graph.nodes.items() if frame.holds(n.x, n.y)]
+    menu.addAction(window.rename_action)
+    _entry(menu, "Select what stands in it", lambda: window.session.focus.select(inside))
+    colours = menu.addMenu("Colour")
+    for family in ("", *FAMILIES[:6]):
+        entry = _entry(
+            colours, family or "None", partial(arrange.put_frame, frame.replace(color=family), "Colour frame")
+        )
+        entry.setCheckable(True)
+        entry.setChecked(frame.color == family)
+    menu.addSeparator()
+    menu.addActions([window.copy_action, window.delete_action])
 
 
 STROKE = "Hold Ctrl and draw with the right button through the wires to cut"

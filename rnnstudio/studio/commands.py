@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from PySide6.QtCore import QMimeData, QPointF
 from PySide6.QtWidgets import QApplication
@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication
 from ..catalog.catalog import CELL
 from ..catalog.node import Port
 from ..design import storage
-from ..design.design import CellDefinition, Design, Node, Pin, Wire, frozen
+from ..design.design import CellDefinition, Design, Frame, Node, Pin, Wire, frozen
 from ..design.edits import (
     AddNode,
     Compound,
@@ -21,6 +21,7 @@ from ..design.edits import (
     RemoveNodes,
     RenameNode,
     SetCell,
+    SetFrames,
     SetTitle,
     SetVariable,
 )
@@ -222,14 +223,19 @@ class Commands:
 
     # Places
 
-    def move(self, places: Mapping[str, QPointF], wire: Wire | None = None) -> bool:
-        """Put nodes at places; a single one dropped on `wire` is spliced into it."""
+    def move(self, places: Mapping[str, QPointF], wire: Wire | None = None, frames: Sequence[Frame] = ()) -> bool:
+        """Put nodes and frames at places; a single node dropped on `wire` is spliced into it."""
         graph = self.session.design.graph_of(self._graph)
         now = {k: (graph.nodes[k].x, graph.nodes[k].y) for k in places}
         changed = {k: (p.x(), p.y()) for k, p in places.items() if now[k] != (p.x(), p.y())}
-        if not changed:
+        moved = {f.id: f for f in frames}
+        after = tuple(moved.get(f.id, f) for f in graph.frames)
+        edits: list[Edit] = [MoveNodes(changed, self._graph)] if changed else []
+        if after != graph.frames:
+            edits.append(SetFrames(after, self._graph))
+        if not edits:
             return False
-        edit: Edit = MoveNodes(changed, self._graph)
+        edit: Edit = Compound(tuple(edits), "Move") if len(edits) > 1 else edits[0]
         if wire is not None and len(places) == 1:
             key = next(iter(places))
             if (spliced := self.can_splice(key, wire)) is not None:
@@ -249,11 +255,15 @@ class Commands:
     # Selection
 
     def select_all(self) -> None:
-        self.session.focus.select(self.session.design.graph_of(self._graph).nodes)
+        graph = self.session.design.graph_of(self._graph)
+        self.session.focus.select(graph.nodes, (), [frame.id for frame in graph.frames])
 
     def delete(self) -> None:
         focus = self.session.focus
         edits: list[Edit] = []
+        if focus.frames:
+            kept = tuple(f for f in self.session.design.graph_of(self._graph).frames if f.id not in focus.frames)
+            edits.append(SetFrames(kept, self._graph))
         if focus.nodes:
             edits.append(RemoveNodes(focus.nodes, self._graph))
         gone = set(focus.nodes)
@@ -285,11 +295,12 @@ class Commands:
             return None
         nodes = {k: n for k, n in graph.nodes.items() if k in keys}
         inside = tuple(w for w in graph.wires if w.source.node in keys and w.target.node in keys)
+        frames = tuple(f for f in graph.frames if f.id in self.session.focus.frames)
         incoming = [[str(w.source), str(w.target)] for w in graph.wires if w.target.node in keys and w not in inside]
         return Design(
             name="clipboard",
             variables=design.variables,
-            graph=graph.replace(nodes=frozen(nodes), wires=inside, frames=()),
+            graph=graph.replace(nodes=frozen(nodes), wires=inside, frames=frames),
             cells=frozen(_used_cells(design, nodes.values())),
             extra=frozen({"incoming": incoming}),
         )
@@ -345,8 +356,11 @@ class Commands:
                 begin, end = Pin(*str(source).split(".", 1)), Pin(*str(target).split(".", 1))
                 if begin.node in graph.nodes and end.node in names:
                     edits.append(Connect(Wire(begin, renamed(end)), graph_name))
+        frames = _renamed_frames(clip.graph.frames, {f.id for f in graph.frames}, moved)
+        if frames:
+            edits.append(SetFrames((*graph.frames, *frames), graph_name))
         if self.session.do(Compound(tuple(edits), name)):
-            self.session.focus.select(names.values())
+            self.session.focus.select(names.values(), (), [f.id for f in frames])
 
     def _shift(self, clip: Design, at: QPointF | None) -> QPointF:
         """How far pasted nodes are moved: to the pointer, or a little aside, and on until they lie on nothing."""
@@ -360,6 +374,16 @@ class Commands:
         known = design.replace(cells=frozen({**clip.cells, **design.cells}))
         new = [body_of(n, known, catalog, clip.graph.wires) for n in clip.graph.nodes.values()]
         return free_shift(new, there, wanted)
+
+
+def _renamed_frames(frames: Iterable[Frame], taken: set[str], by: QPointF) -> list[Frame]:
+    """Copies of frames, moved, each with an id of its own."""
+    found: list[Frame] = []
+    for frame in frames:
+        key = next(f"frame{i}" for i in range(1, len(taken) + 2) if f"frame{i}" not in taken)
+        taken.add(key)
+        found.append(frame.replace(id=key, x=frame.x + by.x(), y=frame.y + by.y()))
+    return found
 
 
 def _used_cells(design: Design, nodes: Iterable[Node]) -> dict[str, CellDefinition]:

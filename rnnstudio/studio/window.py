@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
+    QGuiApplication,
     QKeySequence,
     QShowEvent,
 )
@@ -22,7 +23,6 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QFileDialog,
     QHBoxLayout,
-    QInputDialog,
     QLabel,
     QMainWindow,
     QMenu,
@@ -56,7 +56,9 @@ from .session import Session
 
 RECENT = 8
 FILTER = f"Designs (*{SUFFIX})"
-LAYOUT = 1
+FRAME = QSize(8, 40)
+"""What a window manager's frame takes of the screen, about."""
+LAYOUT = 2
 """Number of the arrangement of docks; an older remembered one is not restored."""
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
 
@@ -64,7 +66,7 @@ _Area = Qt.DockWidgetArea
 
 
 class MainWindow(QMainWindow):
-    """`ask_unsaved`, `ask_file` and `ask_title` are the questions it asks; tests and scripts may answer them."""
+    """`ask_unsaved` and `ask_file` are the questions it asks; tests and scripts may answer them."""
 
     def __init__(self, session: Session | None = None) -> None:
         super().__init__()
@@ -82,7 +84,6 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(icon("app"))
         self.ask_unsaved: Callable[[], str] = self._ask_unsaved
         self.ask_file: Callable[[bool], Path | None] = self._ask_file
-        self.ask_title: Callable[[str], str | None] = self._ask_title
         self.docks: dict[str, QDockWidget] = {}
         self._pictures: dict[QAction, str] = {}
         self._painted = False
@@ -111,11 +112,17 @@ class MainWindow(QMainWindow):
         self._status_bar()
         self.autosave = Autosave(self.session)
         self._connect()
-        self.resize(1440, 900)
+        self._fit_screen()
         self._first_layout()
         self._restore()
         self._show_title()
         self._show_check(self.session.checked)
+
+    def _fit_screen(self) -> None:
+        """As large as is good, but no larger than the screen, with room for the frame that the system draws."""
+        screen = self.screen() or QGuiApplication.primaryScreen()
+        area = screen.availableSize() - FRAME if screen is not None else QSize(1440, 900)
+        self.resize(QSize(1440, 900).boundedTo(area.expandedTo(QSize(640, 480))))
 
     # Building
 
@@ -164,6 +171,18 @@ class MainWindow(QMainWindow):
         for key in ("inspector", "training", plots[0]):
             docks[key].raise_()
         self._first_sizes()
+        for key in plots:
+            docks[key].hide()  # nothing to show before the first run: the drawing has the room
+
+    def show_plots(self) -> None:
+        """Bring the live panels, all of them where none is to be seen; the one in front stays in front."""
+        docks = [self.docks[key] for key in self.live.plots]
+        if any(dock.isVisible() for dock in docks):
+            return
+        for dock in docks:
+            dock.show()
+        docks[0].raise_()
+        self.resizeDocks(docks[:1], [max(260, self.height() * 3 // 10)], Qt.Orientation.Vertical)
 
     def _first_sizes(self) -> None:
         docks, plot = self.docks, self.docks[self.live.plots[0]]
@@ -228,7 +247,7 @@ class MainWindow(QMainWindow):
         self.delete_action = act("De&lete", commands.delete, key.Delete, on_canvas=True)
         self.select_all_action = act("Select &all", commands.select_all, key.SelectAll, on_canvas=True)
         self.tidy_action = act("&Tidy", commands.arrange.tidy, "Ctrl+L", "tidy", "Lay the drawing out in columns")
-        self.frame_action = act("F&rame…", self._frame, "Ctrl+Shift+F", "", "Draw a frame with a title", on_canvas=True)
+        self.frame_action = act("F&rame the selection", self._frame, "Ctrl+Shift+F", on_canvas=True)
         cells, arrange = commands.cells, commands.arrange
         self.rename_action = act("&Rename", self.view.rename_selected, on_canvas=True)
         self.rename_action.setShortcut("F2")
@@ -414,7 +433,8 @@ class MainWindow(QMainWindow):
         self.docks["problems"].setWindowTitle(f"Problems ({counted})" if counted else "Problems")
 
     def _show_selection(self) -> None:
-        nodes, some = self.session.focus.nodes, bool(self.session.focus.nodes or self.session.focus.wires)
+        focus = self.session.focus
+        nodes, some = focus.nodes, bool(focus.nodes or focus.wires or focus.frames)
         for action in (self.cut_action, self.copy_action, self.duplicate_action, self.frame_action, self.group_action):
             action.setEnabled(bool(nodes))
         graph = self.session.design.graph_of(self.session.focus.graph).nodes
@@ -423,8 +443,8 @@ class MainWindow(QMainWindow):
         self.ungroup_action.setEnabled(bool(cells))
         for action in (self.unique_action, self.open_cell_action):
             action.setEnabled(len(cells) == len(nodes) == 1)
-        for action in (self.rename_action, self.replace_action):
-            action.setEnabled(len(nodes) == 1)
+        self.replace_action.setEnabled(len(nodes) == 1)
+        self.rename_action.setEnabled(len(nodes) + len(focus.frames) == 1)
         for action in self.align_actions:
             action.setEnabled(len(nodes) > 1)
         for action in self.distribute_actions:
@@ -584,15 +604,9 @@ class MainWindow(QMainWindow):
         self.view.open_quick_add(self.view.viewport().rect().center())
 
     def _frame(self) -> None:
-        before = self.view.commands.arrange.frame_of_selection()
-        title = self.ask_title(before.title if before is not None else "")
-        if title is not None:
-            self.view.commands.arrange.frame(title)
-
-    def _ask_title(self, before: str) -> str | None:
-        words = "Title of the frame" + (" (none removes it)" if before else "")
-        title, accepted = QInputDialog.getText(self, "Frame", words, text=before)
-        return title if accepted else None
+        key = self.view.commands.arrange.frame()
+        if key is not None:
+            self.view.rename_frame(key)
 
     def toggle_theme(self) -> None:
         theme.apply(theme.LIGHT if theme.current().dark else theme.DARK, remember=True)

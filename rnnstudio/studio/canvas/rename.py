@@ -1,7 +1,8 @@
-"""A node's name, typed where it stands: F2, or a double-click on a node that is no cell."""
+"""A name, typed where it stands: of a node by F2 or a double-click where it is no cell, of a frame likewise."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, Qt
@@ -15,23 +16,21 @@ if TYPE_CHECKING:
 class RenameField(QLineEdit):
     """Enter takes the name, Esc leaves it; so does a click elsewhere take it, as a click on a form would."""
 
-    def __init__(self, view: CanvasView, key: str) -> None:
+    def __init__(self, view: CanvasView, text: str, over: QRectF, take: Callable[[str], object]) -> None:
+        """over: the line of text it stands in the place of, in scene units. take: is given the new name."""
         super().__init__(view.viewport())
         self.view = view
-        self.key = key
+        self._take = take
         self._done = False
-        item = view.canvas.nodes[key]
-        node = view.canvas.graph.nodes[key]
         self.setObjectName("renameField")
-        self.setAccessibleName(f"name of {node.label}")
-        self.setText(node.title or node.id)
+        self.setAccessibleName(f"name of {text}")
+        self.setText(text)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        rect = view.viewportTransform().mapRect(item.shape_.rect.translated(item.pos()))
-        width = max(round(rect.width()) + 8, self.fontMetrics().horizontalAdvance(self.text()) + 48, 130)
+        rect = view.viewportTransform().mapRect(over)
+        width = max(round(rect.width()) + 8, self.fontMetrics().horizontalAdvance(text) + 48, 130)
         height = self.sizeHint().height()
-        below = QRectF(rect).bottom() if item.shape_.compact else rect.top() + (min(26 * view.zoom, 40) - height) / 2
         self.setFixedSize(width, height)
-        self.move(QPoint(round(rect.center().x() - width / 2), round(below)))
+        self.move(QPoint(round(rect.center().x() - width / 2), round(rect.center().y() - height / 2)))
         self.selectAll()
         self.show()
         self.setFocus()
@@ -42,7 +41,7 @@ class RenameField(QLineEdit):
             return
         self._done = True
         if take and self.text().strip():
-            self.view.commands.rename(self.key, self.text().strip())
+            self._take(self.text().strip())
         self.hide()
         self.deleteLater()
         self.view.setFocus()

@@ -30,19 +30,23 @@ from ..commands import Commands
 from ..gestures.base import Gesture, Press
 from ..gestures.connect import DrawWire
 from ..gestures.cut import BreakWires, CutWires
-from ..gestures.move import MoveNodes
+from ..gestures.move import MoveNodes, ResizeFrame, cursor_of
 from ..gestures.pan import Pan, PanOrMenu
 from ..gestures.select import BoxSelect
 from ..offers import MIME, Offer, content_of, find, fitting, nodes_of, offer_ports, offers
 from ..session import Session
+from .frame_item import TITLE_HEIGHT
 from .node_item import NO_PORTS_BELOW
 from .quick_add import QuickAdd
 from .rename import RenameField
 from .scene import CanvasScene, Hit
-from .shape import GRID
+from .shape import GRID, HEADER
 from .wire_item import WireItem
 
-GESTURES: tuple[type[Gesture], ...] = (Pan, CutWires, PanOrMenu, BreakWires, DrawWire, MoveNodes, BoxSelect)
+GESTURES: tuple[type[Gesture], ...] = (
+    *(Pan, CutWires, PanOrMenu, BreakWires),
+    *(DrawWire, ResizeFrame, MoveNodes, BoxSelect),
+)
 """Asked in this order whether they begin at a press."""
 SMALLEST, LARGEST = 0.08, 4.0
 REACH = 11.0
@@ -285,7 +289,9 @@ class CanvasView(QGraphicsView):
         hit = self.hit(self.at(event.position()))
         if hit.node is not None and hit.port is None:
             self.open_node(hit.node.key)
-        elif hit.node is None and hit.wire is None:
+        elif hit.frame is not None and hit.edges == (0, 0):
+            self.rename_frame(hit.frame.frame.id)
+        elif hit.node is None and hit.wire is None and hit.frame is None:
             self.open_quick_add(event.position().toPoint())
         event.accept()
 
@@ -313,6 +319,10 @@ class CanvasView(QGraphicsView):
             before.node.mark(hovered=False, hovered_port=None)
         if before.wire is not None and before.wire.scene() is not None:
             before.wire.mark(hovered=False)
+        if before.frame is not None and before.frame.scene() is not None:
+            before.frame.mark(hovered=False)
+        if hit.frame is not None:
+            hit.frame.mark(hovered=True)
         if hit.node is not None:
             hit.node.mark(hovered=True, hovered_port=hit.port)
         if hit.wire is not None:
@@ -326,6 +336,8 @@ class CanvasView(QGraphicsView):
             shape = Qt.CursorShape.OpenHandCursor
         elif self._hovered.port is not None:
             shape = Qt.CursorShape.CrossCursor
+        elif self._hovered.frame is not None:
+            shape = cursor_of(self._hovered.edges)
         else:
             shape = Qt.CursorShape.ArrowCursor
         self.viewport().setCursor(shape)
@@ -417,9 +429,10 @@ class CanvasView(QGraphicsView):
 
     def escape(self) -> None:
         """Cancel what is going on; else select nothing; else leave the cell."""
+        focus = self.session.focus
         if self.gesture is not None:
             self.cancel()
-        elif self.session.focus.nodes or self.session.focus.wires:
+        elif focus.nodes or focus.wires or focus.frames:
             self.session.focus.select()
         else:
             self.session.focus.leave()
@@ -450,16 +463,28 @@ class CanvasView(QGraphicsView):
             self.rename(key)
 
     def rename_selected(self) -> None:
-        nodes = self.session.focus.nodes
+        nodes, frames = self.session.focus.nodes, self.session.focus.frames
         if len(nodes) == 1:
             self.rename(nodes[0])
+        elif len(frames) == 1 and not nodes:
+            self.rename_frame(frames[0])
         else:
             self.session.message.emit("Select one node to rename it")
 
     def rename(self, key: str) -> RenameField:
         """Type a node's name where it stands."""
         self.reveal()
-        return RenameField(self, key)
+        item, node = self.canvas.nodes[key], self.canvas.graph.nodes[key]
+        rect = item.shape_.rect.translated(item.pos())
+        line = QRectF(rect.left(), rect.bottom() if item.shape_.compact else rect.top(), rect.width(), HEADER)
+        return RenameField(self, node.title or node.id, line, lambda text: self.commands.rename(key, text))
+
+    def rename_frame(self, key: str) -> RenameField:
+        """Type a frame's title where it stands."""
+        frame = self.canvas.frames[key].frame
+        width = min(frame.width, 200.0)
+        line = QRectF(frame.x, frame.y, width, TITLE_HEIGHT)
+        return RenameField(self, frame.title, line, lambda text: self.commands.arrange.rename_frame(key, text))
 
     # Menus
 
@@ -470,6 +495,8 @@ class CanvasView(QGraphicsView):
             focus.select((hit.node.key,))
         elif hit.wire is not None and hit.wire.wire is not None and hit.wire.wire not in focus.wires:
             focus.select((), (hit.wire.wire,))
+        elif hit.frame is not None and hit.frame.frame.id not in focus.frames:
+            focus.select((), (), (hit.frame.frame.id,))
         self.menuWanted.emit(hit, at, where)
 
     def ask_menu_of_selection(self) -> None:
