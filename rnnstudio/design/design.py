@@ -86,7 +86,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A titled rectangle drawn behind nodes; it means nothing to the compiler. extra: as of a Node."""
+    """A titled rectangle drawn behind nodes; it means nothing to the compiler. x, y: its upper left corner.
+
+    color: a family of nodes whose colour it wears ("" = none). note: a text below the title. extra: as of a Node.
+    """
 
     id: str
     title: str
@@ -94,7 +97,16 @@ class Frame:
     y: float
     width: float
     height: float
+    color: str = ""
+    note: str = ""
     extra: Mapping[str, Any] = field(default_factory=lambda: _EMPTY, hash=False)
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point lies in it: a node belongs to the frames that hold its middle."""
+        return self.x <= x <= self.x + self.width and self.y <= y <= self.y + self.height
+
+    def replace(self, **changes: Any) -> Frame:
+        return _replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ SUFFIX = ".rnn"
 
 _NODE_KEYS = {"kind", "params", "x", "y", "title", "shared"}
 _GRAPH_KEYS = {"nodes", "wires", "frames"}
-_FRAME_KEYS = {"title", "x", "y", "width", "height"}
+_FRAME_KEYS = {"title", "x", "y", "width", "height", "color", "note"}
 _CELL_KEYS = {"graph", "params", "doc", "formula", "source"}
 _AXIS_KEYS = {"kind", "chunk", "carry"}
 _DESIGN_KEYS = {"format", "name", "doc", "variables", "graph", "cells", "axes", "data", "training"}
@@ -199,6 +199,8 @@ def _graph_to_json(graph: Graph) -> dict[str, Any]:
                 "y": _place(f.y),
                 "width": _place(f.width),
                 "height": _place(f.height),
+                **({"color": f.color} if f.color else {}),
+                **({"note": f.note} if f.note else {}),
             }
             for f in graph.frames
         },
@@ -327,7 +329,8 @@ class Reader:
             at = f"{place}.frames.{name}"
             x, y, width, height = (float(self.take(f, k, (int, float), 0.0, at)) for k in ("x", "y", "width", "height"))
             title = self.take(f, "title", str, "", at)
-            frames.append(Frame(name, title, x, y, width, height, _unknown(f, _FRAME_KEYS)))
+            color, note = (self.take(f, key, str, "", at) for key in ("color", "note"))
+            frames.append(Frame(name, title, x, y, width, height, color, note, _unknown(f, _FRAME_KEYS)))
         return Graph(frozen(nodes), tuple(wires), tuple(frames), extra=_unknown(body, _GRAPH_KEYS))
 
     def node(self, name: str, body: Any, place: str) -> Node:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from PySide6.QtCore import QMimeData, QPointF, QRectF
+from PySide6.QtCore import QMimeData, QPointF
 from PySide6.QtWidgets import QApplication
 
 from ..catalog.catalog import CELL
 from ..catalog.node import Port
-from ..compiler.check import late_inputs
 from ..design import storage
 from ..design.design import CellDefinition, Design, Frame, Node, Pin, Wire, frozen
 from ..design.edits import (
@@ -21,15 +19,18 @@ from ..design.edits import (
     Edit,
     MoveNodes,
     RemoveNodes,
+    RenameNode,
     SetCell,
     SetFrames,
+    SetTitle,
     SetVariable,
 )
 from ..design.errors import StudioError
-from .canvas.frame_item import MARGIN, TITLE_HEIGHT
-from .canvas.layout import Edge, tidy
+from .arrange import Arrange
 from .canvas.look import look
-from .canvas.shape import GRID, LABEL_SIZE, shape_of, text_width
+from .canvas.room import body_of, free_shift, snap, with_room
+from .canvas.shape import GRID, shape_of
+from .cell_commands import CellCommands
 from .offers import Offer, content_of, make, offer_ports, why_not
 from .session import Session
 
@@ -41,6 +42,8 @@ class Commands:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.arrange = Arrange(session)
+        self.cells = CellCommands(session)
 
     @property
     def _graph(self) -> str:
@@ -58,9 +61,14 @@ class Commands:
         port: str = "",
         wire: Wire | None = None,
     ) -> str | None:
-        """Add a node, and wire its `port` to `source` or `target`, or put it into `wire`. Returns the new node's id."""
+        """Add a node, and wire its `port` to `source` or `target`, or put it into `wire`. Returns the new node's id.
+
+        It stands with its middle at `at`, or with its `port` there when one is given; neighbours make room for it.
+        """
         session, graph = self.session, self._graph
         node, edits = make(offer, session.catalog, session.design, graph, snap(at.x()), snap(at.y()))
+        if port:
+            node, edits = self._port_at(node, edits, port, target is None, at)
         if source is not None:
             edits.append(Connect(Wire(source, Pin(node.id, port)), graph))
         if target is not None:
@@ -68,18 +76,32 @@ class Commands:
         if wire is not None:
             edits += self.into_wire(node.id, offer_ports(offer, session.catalog, session.design), wire) or []
         name = f"Add {offer.title}"
+        edits = with_room(self.session, edits, (node.id,))
         if not session.do(Compound(tuple(edits), name) if len(edits) > 1 else edits[0]):
             return None
         session.focus.select((node.id,))
         return node.id
 
-    def free_place(self, at: QPointF) -> QPointF:
-        """`at`, or a place near it where no node stands yet."""
-        taken = [(n.x, n.y) for n in self.session.design.graph_of(self._graph).nodes.values()]
-        x, y = snap(at.x()), snap(at.y())
-        while any(abs(x - a) < 30 and abs(y - b) < 30 for a, b in taken):
-            x, y = x + 3 * GRID, y + 4 * GRID
-        return QPointF(x, y)
+    def _port_at(
+        self, node: Node, edits: list[Edit], port: str, is_input: bool, at: QPointF
+    ) -> tuple[Node, list[Edit]]:
+        """The new node moved so that its port lies at a point."""
+        design = Compound(tuple(edits)).apply(self.session.design)
+        shape = shape_of(look(node, design, self.session.catalog))
+        places = shape.inputs if is_input else shape.outputs
+        offset = places.get(port, QPointF())
+        moved = node.replace(x=snap(at.x() - offset.x()), y=snap(at.y() - offset.y()))
+        return moved, [AddNode(moved, e.graph) if isinstance(e, AddNode) else e for e in edits]
+
+    def free_place(self, offer: Offer, at: QPointF) -> QPointF:
+        """`at`, or the next place near it where a node for the offer lies on nothing."""
+        session = self.session
+        node, edits = make(offer, session.catalog, session.design, self._graph, snap(at.x()), snap(at.y()))
+        design = Compound(tuple(edits)).apply(session.design)
+        graph = design.graph_of(self._graph)
+        boxes = {k: body_of(n, design, session.catalog, graph.wires) for k, n in graph.nodes.items()}
+        new = boxes.pop(node.id)
+        return QPointF(node.x, node.y) + free_shift([new], list(boxes.values()), QPointF())
 
     def into_wire(self, node: str, ports: tuple[tuple[Port, ...], tuple[Port, ...]], wire: Wire) -> list[Edit] | None:
         """Edits that put a node between a wire's ends; None when it has no fitting input and output."""
@@ -107,22 +129,118 @@ class Commands:
         return self.session.do(Compound(edits, "Move wire"))
 
     def disconnect(self, wires: Iterable[Wire]) -> bool:
-        return self.session.do(Disconnect(tuple(wires), self._graph))
+        wires = tuple(wires)
+        return bool(wires) and self.session.do(Disconnect(wires, self._graph))
+
+    def disconnect_port(self, pin: Pin, is_input: bool) -> bool:
+        """Break all wires at a port."""
+        wires = self.session.design.graph_of(self._graph).wires
+        return self.disconnect(w for w in wires if (w.target if is_input else w.source) == pin)
+
+    def disconnect_selected(self) -> bool:
+        """Break all wires between the selected nodes and others."""
+        keys = set(self.session.focus.nodes)
+        wires = self.session.design.graph_of(self._graph).wires
+        return self.disconnect(w for w in wires if (w.source.node in keys) != (w.target.node in keys))
+
+    # Names, and what stands where
+
+    def rename(self, key: str, text: str) -> bool:
+        """Call a node `text`: its name where that can be one, which names its parameters too; else what it shows."""
+        session, graph = self.session, self._graph
+        node = session.design.graph_of(graph).nodes[key]
+        if text == (node.title or node.id):
+            return False
+        if not text.isidentifier() or text.startswith("_"):
+            return session.do(SetTitle(key, text, graph))
+        edits: list[Edit] = [SetTitle(key, "", graph)] if node.title else []
+        if text != key:
+            edits.append(RenameNode(key, text, graph))
+        done = session.do(edits[0] if len(edits) == 1 else Compound(tuple(edits), f"Rename {key} to {text}"))
+        if done:
+            session.focus.select((text,))
+        return done
+
+    def can_replace(self, key: str, offer: Offer, *, whole: bool = False) -> bool:
+        """Whether a node for `offer` could take over some wire of a node; whole: all of them, and there are any."""
+        session = self.session
+        wires = [w for w in session.design.graph_of(self._graph).wires if key in (w.source.node, w.target.node)]
+        kept = self._kept_wires(key, "new", offer_ports(offer, session.catalog, session.design))
+        return len(kept) == len(wires) > 0 if whole else bool(kept) or not wires
+
+    def replace(self, key: str, offer: Offer) -> str | None:
+        """Put a new node in a node's place. Its wires are kept where they fit, parameters that both have as well."""
+        session, graph = self.session, self._graph
+        old = session.design.graph_of(graph).nodes[key]
+        node, edits = make(offer, session.catalog, session.design, graph, old.x, old.y)
+        ports = offer_ports(offer, session.catalog, session.design)
+        known = self._param_names(offer)
+        kept = {name: value for name, value in old.params.items() if name in known and name != CELL}
+        node = node.replace(params=frozen({**node.params, **kept}))
+        edits = [AddNode(node, e.graph) if isinstance(e, AddNode) else e for e in edits]
+        edits.append(RemoveNodes((key,), graph))
+        edits += [Connect(wire, graph) for wire in self._kept_wires(key, node.id, ports)]
+        edits = with_room(self.session, edits, (node.id,))
+        if not session.do(Compound(tuple(edits), f"Replace {old.label} with {offer.title}")):
+            return None
+        session.focus.select((node.id,))
+        return node.id
+
+    def _param_names(self, offer: Offer) -> set[str]:
+        catalog, design = self.session.catalog, self.session.design
+        if offer.key.startswith("cell:"):
+            return set((design.cells.get(offer.name) or catalog.cells[offer.name]).params)
+        return {p.name for p in catalog.kinds[offer.name].params}
+
+    def _kept_wires(self, key: str, new: str, ports: tuple[tuple[Port, ...], tuple[Port, ...]]) -> list[Wire]:
+        """A node's wires, as they go to a new node: to the port of the same name, else to the first that is free."""
+        graph, signals = self.session.design.graph_of(self._graph), self.session.checked.signals
+        kinds = {p.name: content_of(signals.get((self._graph, key, p.name)), p) for p in self._outputs(key)}
+        found: list[Wire] = []
+        fed: set[str] = set()
+        given: dict[str, str] = {}
+        entering = [w for w in graph.wires if w.target.node == key and w.source.node != key]
+        named = {p.name for p in ports[0]}
+        for wire in sorted(entering, key=lambda w: w.target.port not in named):
+            carried = content_of(signals.get((self._graph, wire.source.node, wire.source.port)), None)
+            fits = [p.name for p in ports[0] if p.name not in fed and not why_not(carried, p.content)]
+            if fits:
+                port = wire.target.port if wire.target.port in fits else fits[0]
+                fed.add(port)
+                found.append(Wire(wire.source, Pin(new, port)))
+        for wire in graph.wires:
+            if wire.source.node == key and wire.target.node != key:
+                carried = kinds.get(wire.source.port, "any")
+                fits = [p.name for p in ports[1] if not why_not(p.content, carried)]
+                same = wire.source.port if wire.source.port in fits else next(iter(fits), "")
+                if port := given.setdefault(wire.source.port, same):
+                    found.append(Wire(Pin(new, port), wire.target))
+        return found
+
+    def _outputs(self, key: str) -> tuple[Port, ...]:
+        node = self.session.design.graph_of(self._graph).nodes[key]
+        return look(node, self.session.design, self.session.catalog).outputs
 
     # Places
 
-    def move(self, places: Mapping[str, QPointF], wire: Wire | None = None) -> bool:
-        """Put nodes at places; a single one dropped on `wire` is spliced into it."""
+    def move(self, places: Mapping[str, QPointF], wire: Wire | None = None, frames: Sequence[Frame] = ()) -> bool:
+        """Put nodes and frames at places; a single node dropped on `wire` is spliced into it."""
         graph = self.session.design.graph_of(self._graph)
         now = {k: (graph.nodes[k].x, graph.nodes[k].y) for k in places}
         changed = {k: (p.x(), p.y()) for k, p in places.items() if now[k] != (p.x(), p.y())}
-        if not changed:
+        moved = {f.id: f for f in frames}
+        after = tuple(moved.get(f.id, f) for f in graph.frames)
+        edits: list[Edit] = [MoveNodes(changed, self._graph)] if changed else []
+        if after != graph.frames:
+            edits.append(SetFrames(after, self._graph))
+        if not edits:
             return False
-        edit: Edit = MoveNodes(changed, self._graph)
+        edit: Edit = Compound(tuple(edits), "Move") if len(edits) > 1 else edits[0]
         if wire is not None and len(places) == 1:
             key = next(iter(places))
             if (spliced := self.can_splice(key, wire)) is not None:
-                edit = Compound((edit, *spliced), f"Insert {graph.nodes[key].label}")
+                edits = with_room(self.session, [edit, *spliced], (key,))
+                edit = Compound(tuple(edits), f"Insert {graph.nodes[key].label}")
         return self.session.do(edit)
 
     def can_splice(self, key: str, wire: Wire) -> list[Edit] | None:
@@ -134,91 +252,18 @@ class Commands:
         seen = look(graph.nodes[key], design, self.session.catalog)
         return self.into_wire(key, (seen.inputs, seen.outputs), wire)
 
-    def nudge(self, dx: float, dy: float) -> None:
-        graph = self.session.design.graph_of(self._graph)
-        keys = self.session.focus.nodes
-        if keys:
-            places = {k: (graph.nodes[k].x + dx, graph.nodes[k].y + dy) for k in keys}
-            self.session.do(MoveNodes(places, self._graph), merge=f"nudge {','.join(keys)}")
-
-    def frame_of_selection(self) -> Frame | None:
-        """The smallest frame around everything that is selected."""
-        graph = self.session.design.graph_of(self._graph)
-        places = [(graph.nodes[k].x, graph.nodes[k].y) for k in self.session.focus.nodes if k in graph.nodes]
-        around = [
-            f
-            for f in graph.frames
-            if places and all(f.x <= x <= f.x + f.width and f.y <= y <= f.y + f.height for x, y in places)
-        ]
-        return min(around, key=lambda f: f.width * f.height, default=None)
-
-    def frame(self, title: str) -> bool:
-        """Draw a frame around the selected nodes; where there is one, give it this title, or remove it without one."""
-        session, name = self.session, self._graph
-        graph = session.design.graph_of(name)
-        title, there = title.strip(), self.frame_of_selection()
-        others = tuple(f for f in graph.frames if f is not there)
-        if there is not None:
-            again = (dataclasses.replace(there, title=title),) if title else ()
-            return session.do(SetFrames((*others, *again), name))
-        nodes = [graph.nodes[k] for k in session.focus.nodes if k in graph.nodes]
-        if not nodes or not title:
-            return False
-        area = QRectF()
-        for node in nodes:
-            shape = shape_of(look(node, session.design, session.catalog, graph.wires))
-            area = area.united(shape.rect.translated(node.x, node.y))
-        area.adjust(-MARGIN, -MARGIN - TITLE_HEIGHT, MARGIN, MARGIN)
-        taken = {f.id for f in graph.frames}
-        key = next(f"frame{i}" for i in range(1, len(taken) + 2) if f"frame{i}" not in taken)
-        made = Frame(key, title, area.x(), area.y(), area.width(), area.height())
-        return session.do(SetFrames((*graph.frames, made), name))
-
-    def tidy(self) -> None:
-        """Lay out the selected nodes, or all when fewer than two are selected."""
-        session, name = self.session, self._graph
-        design, catalog, signals = session.design, session.catalog, session.checked.signals
-        graph = design.graph_of(name)
-        keys = session.focus.nodes if len(session.focus.nodes) > 1 else tuple(graph.nodes)
-        shapes = {k: shape_of(look(graph.nodes[k], design, catalog, graph.wires)) for k in keys}
-        sizes = {
-            k: (s.rect.width(), s.rect.height() + (18 if s.caption else 0) + (8 if graph.nodes[k].kind == CELL else 0))
-            for k, s in shapes.items()
-        }
-        edges = []
-        for wire in graph.wires:
-            if wire.source.node in shapes and wire.target.node in shapes:
-                out, into = shapes[wire.source.node].outputs, shapes[wire.target.node].inputs
-                signal = signals.get((name, wire.source.node, wire.source.port))
-                label = text_width(signal.text(), LABEL_SIZE) if signal is not None else 0.0
-                dy = (out.get(wire.source.port, QPointF()).y(), into.get(wire.target.port, QPointF()).y())
-                late = self._late(graph.nodes[wire.target.node], wire.target.port)
-                edges.append(Edge(wire.source.node, wire.target.node, *dy, label, late))
-        found = tidy(sizes, edges)
-        if not found:
-            return
-        # The drawing stays where it was: the first node's corner is kept.
-        left = min(graph.nodes[k].x - sizes[k][0] / 2 for k in keys) - min(found[k][0] - sizes[k][0] / 2 for k in keys)
-        top = min(graph.nodes[k].y for k in keys) - min(y for _, y in found.values())
-        places = {k: (snap(x + left), snap(y + top)) for k, (x, y) in found.items()}
-        session.do(Compound((MoveNodes(places, name),), "Tidy"))
-
-    def _late(self, node: Node, port: str) -> bool:
-        design, catalog = self.session.design, self.session.catalog
-        if node.kind == CELL:
-            cell = design.cells.get(str(node.params.get("cell", "")))
-            return cell is not None and port in late_inputs(cell, design, catalog)
-        kind = catalog.of(node)
-        return kind is not None and port in kind.late_ports
-
     # Selection
 
     def select_all(self) -> None:
-        self.session.focus.select(self.session.design.graph_of(self._graph).nodes)
+        graph = self.session.design.graph_of(self._graph)
+        self.session.focus.select(graph.nodes, (), [frame.id for frame in graph.frames])
 
     def delete(self) -> None:
         focus = self.session.focus
         edits: list[Edit] = []
+        if focus.frames:
+            kept = tuple(f for f in self.session.design.graph_of(self._graph).frames if f.id not in focus.frames)
+            edits.append(SetFrames(kept, self._graph))
         if focus.nodes:
             edits.append(RemoveNodes(focus.nodes, self._graph))
         gone = set(focus.nodes)
@@ -250,11 +295,12 @@ class Commands:
             return None
         nodes = {k: n for k, n in graph.nodes.items() if k in keys}
         inside = tuple(w for w in graph.wires if w.source.node in keys and w.target.node in keys)
+        frames = tuple(f for f in graph.frames if f.id in self.session.focus.frames)
         incoming = [[str(w.source), str(w.target)] for w in graph.wires if w.target.node in keys and w not in inside]
         return Design(
             name="clipboard",
             variables=design.variables,
-            graph=graph.replace(nodes=frozen(nodes), wires=inside, frames=()),
+            graph=graph.replace(nodes=frozen(nodes), wires=inside, frames=frames),
             cells=frozen(_used_cells(design, nodes.values())),
             extra=frozen({"incoming": incoming}),
         )
@@ -310,18 +356,34 @@ class Commands:
                 begin, end = Pin(*str(source).split(".", 1)), Pin(*str(target).split(".", 1))
                 if begin.node in graph.nodes and end.node in names:
                     edits.append(Connect(Wire(begin, renamed(end)), graph_name))
+        frames = _renamed_frames(clip.graph.frames, {f.id for f in graph.frames}, moved)
+        if frames:
+            edits.append(SetFrames((*graph.frames, *frames), graph_name))
         if self.session.do(Compound(tuple(edits), name)):
-            self.session.focus.select(names.values())
+            self.session.focus.select(names.values(), (), [f.id for f in frames])
 
     def _shift(self, clip: Design, at: QPointF | None) -> QPointF:
+        """How far pasted nodes are moved: to the pointer, or a little aside, and on until they lie on nothing."""
         xs, ys = [n.x for n in clip.graph.nodes.values()], [n.y for n in clip.graph.nodes.values()]
+        wanted = QPointF(4 * GRID, 4 * GRID)
         if at is not None:
-            return QPointF(snap(at.x() - (min(xs) + max(xs)) / 2), snap(at.y() - (min(ys) + max(ys)) / 2))
-        places = {(n.x, n.y) for n in self.session.design.graph_of(self._graph).nodes.values()}
-        shift = 4 * GRID
-        while any((n.x + shift, n.y + shift) in places for n in clip.graph.nodes.values()):
-            shift += 4 * GRID
-        return QPointF(shift, shift)
+            wanted = QPointF(snap(at.x() - (min(xs) + max(xs)) / 2), snap(at.y() - (min(ys) + max(ys)) / 2))
+        design, catalog = self.session.design, self.session.catalog
+        graph = design.graph_of(self._graph)
+        there = [body_of(n, design, catalog, graph.wires) for n in graph.nodes.values()]
+        known = design.replace(cells=frozen({**clip.cells, **design.cells}))
+        new = [body_of(n, known, catalog, clip.graph.wires) for n in clip.graph.nodes.values()]
+        return free_shift(new, there, wanted)
+
+
+def _renamed_frames(frames: Iterable[Frame], taken: set[str], by: QPointF) -> list[Frame]:
+    """Copies of frames, moved, each with an id of its own."""
+    found: list[Frame] = []
+    for frame in frames:
+        key = next(f"frame{i}" for i in range(1, len(taken) + 2) if f"frame{i}" not in taken)
+        taken.add(key)
+        found.append(frame.replace(id=key, x=frame.x + by.x(), y=frame.y + by.y()))
+    return found
 
 
 def _used_cells(design: Design, nodes: Iterable[Node]) -> dict[str, CellDefinition]:
@@ -335,7 +397,3 @@ def _used_cells(design: Design, nodes: Iterable[Node]) -> dict[str, CellDefiniti
             found[name] = design.cells[name]
             todo += design.cells[name].graph.nodes.values()
     return found
-
-
-def snap(value: float) -> float:
-    return round(value / GRID) * GRID

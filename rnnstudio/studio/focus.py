@@ -30,16 +30,17 @@ class Focus(QObject):
         self.trail: tuple[Step, ...] = (Step(MAIN),)
         self.nodes: tuple[str, ...] = ()
         self.wires: tuple[Wire, ...] = ()
+        self.frames: tuple[str, ...] = ()
 
     @property
     def graph(self) -> str:
         """The graph that is shown: MAIN or a cell's name."""
         return self.trail[-1].graph
 
-    def select(self, nodes: Iterable[str] = (), wires: Iterable[Wire] = ()) -> None:
-        nodes, wires = tuple(nodes), tuple(wires)
-        if (nodes, wires) != (self.nodes, self.wires):
-            self.nodes, self.wires = nodes, wires
+    def select(self, nodes: Iterable[str] = (), wires: Iterable[Wire] = (), frames: Iterable[str] = ()) -> None:
+        nodes, wires, frames = tuple(nodes), tuple(wires), tuple(frames)
+        if (nodes, wires, frames) != (self.nodes, self.wires, self.frames):
+            self.nodes, self.wires, self.frames = nodes, wires, frames
             self.selectionChanged.emit()
 
     def enter(self, graph: str, node: str = "") -> None:
@@ -73,14 +74,18 @@ class Focus(QObject):
         if depth < len(self.trail):
             self._go(self.trail[:depth])
         graph = design.graph_of(self.graph)
-        wires = set(graph.wires)
-        self.select([n for n in self.nodes if n in graph.nodes], [w for w in self.wires if w in wires])
+        wires, frames = set(graph.wires), {f.id for f in graph.frames}
+        self.select(
+            [n for n in self.nodes if n in graph.nodes],
+            [w for w in self.wires if w in wires],
+            [f for f in self.frames if f in frames],
+        )
 
     def _go(self, trail: tuple[Step, ...]) -> None:
         if trail == self.trail:
             self.select()
             return
         self.trail = trail
-        self.nodes, self.wires = (), ()
+        self.nodes, self.wires, self.frames = (), (), ()
         self.trailChanged.emit()
         self.selectionChanged.emit()

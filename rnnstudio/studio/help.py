@@ -80,12 +80,18 @@ KEYS = """<table cellpadding='3'>
 <tr><td><b>Tab</b>, Shift+A, double-click</td><td>search and add a node</td></tr>
 <tr><td><b>drag from a port</b></td><td>draw a wire; let go on nothing: what fits is offered</td></tr>
 <tr><td><b>drag a wire's end</b></td><td>connect it elsewhere, or off</td></tr>
-<tr><td><b>drop a node on a wire</b></td><td>put it in between</td></tr>
+<tr><td><b>Alt + click</b> on a port or wire</td><td>break it</td></tr>
+<tr><td><b>Ctrl + right drag</b></td><td>cut every wire the stroke crosses</td></tr>
+<tr><td><b>drop a node on a wire</b></td><td>put it in between; with Alt: not</td></tr>
+<tr><td><b>drop a node on a node</b></td><td>put it in its place, wires kept (Ctrl+R: choose one)</td></tr>
+<tr><td><b>right click</b>, Menu key</td><td>what can be done here</td></tr>
 <tr><td><b>double-click a cell</b></td><td>open its drawing; Esc leaves</td></tr>
-<tr><td><b>drag on nothing</b></td><td>select with a box; Shift adds</td></tr>
-<tr><td><b>middle button</b>, Space + drag</td><td>pan</td></tr>
+<tr><td><b>Ctrl+G</b>, Ctrl+Shift+G</td><td>make a cell of the selection; take one apart</td></tr>
+<tr><td><b>F2</b></td><td>rename</td></tr>
+<tr><td><b>drag on nothing</b></td><td>select with a box; Shift adds, Ctrl takes away</td></tr>
+<tr><td><b>middle or right button</b>, Space + drag</td><td>pan</td></tr>
 <tr><td><b>wheel</b></td><td>zoom at the pointer</td></tr>
-<tr><td><b>F</b></td><td>show the selection, or everything</td></tr>
+<tr><td><b>F</b>, Home</td><td>show the selection; everything</td></tr>
 <tr><td><b>arrows</b></td><td>move what is selected; Shift: further</td></tr>
 <tr><td><b>Ctrl+D</b>, Ctrl+C, Ctrl+V, Del</td><td>duplicate, copy, paste, delete</td></tr>
 <tr><td><b>Ctrl+Shift+V</b></td><td>paste and keep the incoming wires</td></tr>

@@ -93,7 +93,7 @@ class LiveDocks(QObject):
         if self.fill().train():
             self.window.banner.forget_error()
             self.window.show_dock("training")
-            self.window.show_dock(self.plots[0])
+            self.window.show_plots()
 
     def pause_or_resume(self) -> None:
         live = self.fill()

@@ -82,6 +82,10 @@ class Session(QObject):
             self._checked = self._checker.check(self.document.design)
         return self._checked
 
+    def trial(self, design: Design) -> Checked:
+        """The check of a design that is not the document's: what an edit would lead to."""
+        return self._checker.check(design)
+
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
         """What keeps the design from being trained."""

@@ -6,14 +6,16 @@ The live panels are made after the first paint, so that the window is there at o
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QPoint, QPointF, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
+    QGuiApplication,
     QKeySequence,
     QShowEvent,
 )
@@ -21,7 +23,6 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QFileDialog,
     QHBoxLayout,
-    QInputDialog,
     QLabel,
     QMainWindow,
     QMenu,
@@ -33,12 +34,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ..catalog.catalog import CELL
 from ..compiler.check import Checked
 from ..design.errors import StudioError
 from ..design.storage import SUFFIX
 from . import theme
 from .canvas.overlay import Banner, Breadcrumbs, EmptyState
+from .canvas.scene import Hit
 from .canvas.view import CanvasView
+from .canvas_menus import menu_of
 from .help import ABOUT, KEYS, about_node, tell
 from .icons import icon
 from .live_docks import LiveDocks
@@ -52,7 +56,9 @@ from .session import Session
 
 RECENT = 8
 FILTER = f"Designs (*{SUFFIX})"
-LAYOUT = 1
+FRAME = QSize(8, 40)
+"""What a window manager's frame takes of the screen, about."""
+LAYOUT = 2
 """Number of the arrangement of docks; an older remembered one is not restored."""
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
 
@@ -60,7 +66,7 @@ _Area = Qt.DockWidgetArea
 
 
 class MainWindow(QMainWindow):
-    """`ask_unsaved`, `ask_file` and `ask_title` are the questions it asks; tests and scripts may answer them."""
+    """`ask_unsaved` and `ask_file` are the questions it asks; tests and scripts may answer them."""
 
     def __init__(self, session: Session | None = None) -> None:
         super().__init__()
@@ -78,7 +84,6 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(icon("app"))
         self.ask_unsaved: Callable[[], str] = self._ask_unsaved
         self.ask_file: Callable[[bool], Path | None] = self._ask_file
-        self.ask_title: Callable[[str], str | None] = self._ask_title
         self.docks: dict[str, QDockWidget] = {}
         self._pictures: dict[QAction, str] = {}
         self._painted = False
@@ -107,11 +112,17 @@ class MainWindow(QMainWindow):
         self._status_bar()
         self.autosave = Autosave(self.session)
         self._connect()
-        self.resize(1440, 900)
+        self._fit_screen()
         self._first_layout()
         self._restore()
         self._show_title()
         self._show_check(self.session.checked)
+
+    def _fit_screen(self) -> None:
+        """As large as is good, but no larger than the screen, with room for the frame that the system draws."""
+        screen = self.screen() or QGuiApplication.primaryScreen()
+        area = screen.availableSize() - FRAME if screen is not None else QSize(1440, 900)
+        self.resize(QSize(1440, 900).boundedTo(area.expandedTo(QSize(640, 480))))
 
     # Building
 
@@ -160,6 +171,18 @@ class MainWindow(QMainWindow):
         for key in ("inspector", "training", plots[0]):
             docks[key].raise_()
         self._first_sizes()
+        for key in plots:
+            docks[key].hide()  # nothing to show before the first run: the drawing has the room
+
+    def show_plots(self) -> None:
+        """Bring the live panels, all of them where none is to be seen; the one in front stays in front."""
+        docks = [self.docks[key] for key in self.live.plots]
+        if any(dock.isVisible() for dock in docks):
+            return
+        for dock in docks:
+            dock.show()
+        docks[0].raise_()
+        self.resizeDocks(docks[:1], [max(260, self.height() * 3 // 10)], Qt.Orientation.Vertical)
 
     def _first_sizes(self) -> None:
         docks, plot = self.docks, self.docks[self.live.plots[0]]
@@ -223,8 +246,29 @@ class MainWindow(QMainWindow):
         self.duplicate_action = act("&Duplicate", commands.duplicate, "Ctrl+D", on_canvas=True)
         self.delete_action = act("De&lete", commands.delete, key.Delete, on_canvas=True)
         self.select_all_action = act("Select &all", commands.select_all, key.SelectAll, on_canvas=True)
-        self.tidy_action = act("&Tidy", commands.tidy, "Ctrl+L", "tidy", "Lay the drawing out in columns")
-        self.frame_action = act("F&rame…", self._frame, "Ctrl+Shift+F", "", "Draw a frame with a title", on_canvas=True)
+        self.tidy_action = act("&Tidy", commands.arrange.tidy, "Ctrl+L", "tidy", "Lay the drawing out in columns")
+        self.frame_action = act("F&rame the selection", self._frame, "Ctrl+Shift+F", on_canvas=True)
+        cells, arrange = commands.cells, commands.arrange
+        self.rename_action = act("&Rename", self.view.rename_selected, on_canvas=True)
+        self.rename_action.setShortcut("F2")
+        self.replace_action = act("Replace &with…", self._replace, "Ctrl+R", on_canvas=True)
+        self.disconnect_action = act("&Break its wires", commands.disconnect_selected, "Ctrl+Shift+X", on_canvas=True)
+        self.group_action = act("&Group into a cell", cells.group, "Ctrl+G", on_canvas=True)
+        self.ungroup_action = act("&Ungroup the cell", cells.ungroup, "Ctrl+Shift+G", on_canvas=True)
+        self.unique_action = act("Make the cell &unique", self._make_unique, on_canvas=True)
+        self.new_cell_action = act("New &empty cell", lambda: cells.new_cell(self.view.pointer()), on_canvas=True)
+        self.open_cell_action = act("&Open the cell", self._open_cell, on_canvas=True)
+        self.align_actions = [
+            act(f"Align {title}", partial(arrange.align, edge), on_canvas=True)
+            for edge, title in (
+                *(("left", "&left"), ("middle", "in a &column"), ("right", "&right")),
+                *(("top", "&top"), ("centre", "in a ro&w"), ("bottom", "&bottom")),
+            )
+        ]
+        self.distribute_actions = [
+            act("Distribute &horizontally", lambda: arrange.distribute(True), on_canvas=True),
+            act("Distribute &vertically", lambda: arrange.distribute(False), on_canvas=True),
+        ]
         self.add_action = act("Add &node…", self._add_node, "Ctrl+Space", "", "Search for a node to add (Tab)")
         self.find_action = act("&Find a node…", self.view.open_find, key.Find, "", "Find a node, in every cell too")
         self.fit_action = act("Zoom to &fit", self.view.frame_all, "Ctrl+0", "fit", "Show the whole drawing (F)")
@@ -268,8 +312,17 @@ class MainWindow(QMainWindow):
         edit.addActions([self.cut_action, self.copy_action, self.paste_action, self.paste_wired_action])
         edit.addActions([self.duplicate_action, self.delete_action])
         edit.addSeparator()
-        edit.addActions([self.select_all_action, self.find_action, self.add_action, self.frame_action])
-        edit.addAction(self.tidy_action)
+        edit.addActions([self.select_all_action, self.find_action, self.add_action])
+        edit.addSeparator()
+        edit.addActions([self.rename_action, self.replace_action, self.disconnect_action])
+        edit.addActions([self.frame_action, self.tidy_action])
+        aligned = edit.addMenu("&Align")
+        aligned.addActions(self.align_actions)
+        aligned.addSeparator()
+        aligned.addActions(self.distribute_actions)
+        cell = bar.addMenu("&Cell")
+        cell.addActions([self.new_cell_action, self.group_action, self.ungroup_action, self.unique_action])
+        cell.addAction(self.open_cell_action)
         view = bar.addMenu("&View")
         view.addActions([self.fit_action, self.in_action, self.out_action, self.real_size_action])
         view.addSeparator()
@@ -334,6 +387,7 @@ class MainWindow(QMainWindow):
         session.focus.selectionChanged.connect(self._show_selection)
         self.problems.dataWanted.connect(lambda: self.show_dock("data"))
         self.view.hint.connect(self.statusBar().showMessage)
+        self.view.menuWanted.connect(self._show_menu)
         self.view.zoomChanged.connect(lambda zoom: self.zoom_label.setText(f"{100 * zoom:.0f} %"))
         theme.changes().changed.connect(self._redress)
         self._show_selection()
@@ -379,9 +433,22 @@ class MainWindow(QMainWindow):
         self.docks["problems"].setWindowTitle(f"Problems ({counted})" if counted else "Problems")
 
     def _show_selection(self) -> None:
-        nodes, some = self.session.focus.nodes, bool(self.session.focus.nodes or self.session.focus.wires)
-        for action in (self.cut_action, self.copy_action, self.duplicate_action, self.frame_action):
+        focus = self.session.focus
+        nodes, some = focus.nodes, bool(focus.nodes or focus.wires or focus.frames)
+        for action in (self.cut_action, self.copy_action, self.duplicate_action, self.frame_action, self.group_action):
             action.setEnabled(bool(nodes))
+        graph = self.session.design.graph_of(self.session.focus.graph).nodes
+        cells = [k for k in nodes if k in graph and graph[k].kind == CELL]
+        self.disconnect_action.setEnabled(bool(nodes))
+        self.ungroup_action.setEnabled(bool(cells))
+        for action in (self.unique_action, self.open_cell_action):
+            action.setEnabled(len(cells) == len(nodes) == 1)
+        self.replace_action.setEnabled(len(nodes) == 1)
+        self.rename_action.setEnabled(len(nodes) + len(focus.frames) == 1)
+        for action in self.align_actions:
+            action.setEnabled(len(nodes) > 1)
+        for action in self.distribute_actions:
+            action.setEnabled(len(nodes) > 2)
         self.delete_action.setEnabled(some)
 
     def show_error(self, error: StudioError) -> None:
@@ -509,6 +576,24 @@ class MainWindow(QMainWindow):
 
     # Small commands
 
+    def _show_menu(self, hit: Hit, at: QPointF, where: QPoint) -> None:
+        """The menu of what lies under the pointer; it goes with its closing."""
+        menu = menu_of(self, hit, at)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(where)
+
+    def _replace(self) -> None:
+        if len(self.session.focus.nodes) == 1:
+            self.view.open_replace(self.session.focus.nodes[0])
+
+    def _make_unique(self) -> None:
+        if len(self.session.focus.nodes) == 1:
+            self.view.commands.cells.make_unique(self.session.focus.nodes[0])
+
+    def _open_cell(self) -> None:
+        if len(self.session.focus.nodes) == 1:
+            self.view.enter(self.session.focus.nodes[0])
+
     def _paste(self) -> None:
         self.view.commands.paste(self.view.pointer())
 
@@ -519,15 +604,9 @@ class MainWindow(QMainWindow):
         self.view.open_quick_add(self.view.viewport().rect().center())
 
     def _frame(self) -> None:
-        before = self.view.commands.frame_of_selection()
-        title = self.ask_title(before.title if before is not None else "")
-        if title is not None:
-            self.view.commands.frame(title)
-
-    def _ask_title(self, before: str) -> str | None:
-        words = "Title of the frame" + (" (none removes it)" if before else "")
-        title, accepted = QInputDialog.getText(self, "Frame", words, text=before)
-        return title if accepted else None
+        key = self.view.commands.arrange.frame()
+        if key is not None:
+            self.view.rename_frame(key)
 
     def toggle_theme(self) -> None:
         theme.apply(theme.LIGHT if theme.current().dark else theme.DARK, remember=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import hypot
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -32,6 +33,7 @@ class NodeItem(QGraphicsItem):
         """What each port carries, where it is known: (is input, name) → "real", "tokens" …"""
         self.severity = ""
         self.selected = False
+        self.target_of_drop = False
         self.hovered = False
         self.hovered_port: tuple[bool, str] | None = None
         self.refused: Mapping[tuple[bool, str], str] | None = None
@@ -80,16 +82,20 @@ class NodeItem(QGraphicsItem):
         rect = self.shape_.rect.translated(self.pos())
         return rect.adjusted(0, 0, 0, 14) if self.shape_.caption else rect
 
-    def port_at(self, at: QPointF, reach: float) -> tuple[bool, str] | None:
-        """The port within `reach` of a point in scene units: (is input, name)."""
-        best, distance = None, reach
+    def port_near(self, at: QPointF, reach: float) -> tuple[float, tuple[bool, str]] | None:
+        """The nearest port within `reach` of a point in scene units: how far it is, and (is input, name)."""
         here = at - self.pos()
-        for is_input, places in ((True, self.shape_.inputs), (False, self.shape_.outputs)):
-            for name, place in places.items():
-                apart = (here - place).manhattanLength()
-                if apart < distance * 1.3:
-                    best, distance = (is_input, name), apart / 1.3
-        return best
+        found = [
+            (hypot(here.x() - place.x(), here.y() - place.y()), (is_input, name))
+            for is_input, places in self._ports()
+            for name, place in places.items()
+        ]
+        near = [entry for entry in found if entry[0] < reach]
+        return min(near) if near else None
+
+    def contains_point(self, at: QPointF) -> bool:
+        """Whether a point in scene units lies on the node's body."""
+        return self.shape_.rect.translated(self.pos()).contains(at)
 
     def port_place(self, is_input: bool, name: str) -> QPointF:
         """Where a port is, in scene units; the node's edge for a port it does not have (any more)."""
@@ -118,7 +124,7 @@ class NodeItem(QGraphicsItem):
             self._paint_badge(painter, t)
 
     def _outline(self, t: Theme) -> QPen:
-        if self.selected:
+        if self.selected or self.target_of_drop:
             return QPen(t.color("accent"), 2.2)
         if self.severity in ("error", "warning"):
             return QPen(t.severity(self.severity), 1.8)
@@ -131,7 +137,7 @@ class NodeItem(QGraphicsItem):
 
     def _glow(self, painter: QPainter, t: Theme, rect: QRectF, radius: float) -> None:
         """What shows an error even on a node that is selected, and a selection at a distance."""
-        if self.severity in ("error", "warning") or self.selected:
+        if self.severity in ("error", "warning") or self.selected or self.target_of_drop:
             color = t.severity(self.severity) if self.severity in ("error", "warning") else t.color("accent")
             color.setAlphaF(0.24)
             painter.setPen(QPen(color, 6.0))

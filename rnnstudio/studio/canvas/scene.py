@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QGraphicsScene
 from ...catalog.catalog import CELL
 from ...compiler.check import Checked
 from ...compiler.diagnostics import Diagnostic
-from ...design.design import Graph, Node, Pin, Wire
+from ...design.design import Frame, Graph, Node, Pin, Wire
 from ...design.history import Change, difference
 from ...design.signals import Signal
 from ..offers import content_of, why_not
@@ -23,6 +23,7 @@ from .frame_item import FrameItem
 from .look import look
 from .node_item import NodeItem
 from .routing import STUB, backward, forward, lane, leg, runs_back
+from .shape import PORT
 from .wire_item import WireItem
 
 _RANK = {"": 0, "hint": 1, "warning": 2, "error": 3}
@@ -30,11 +31,14 @@ _RANK = {"": 0, "hint": 1, "warning": 2, "error": 3}
 
 @dataclass(frozen=True)
 class Hit:
-    """What lies under the pointer: a port of a node, a node, a wire, or nothing."""
+    """What lies under the pointer: a port of a node, a node, a wire, a frame by its title or border, or nothing."""
 
     node: NodeItem | None = None
     port: tuple[bool, str] | None = None
     wire: WireItem | None = None
+    frame: FrameItem | None = None
+    edges: tuple[int, int] = (0, 0)
+    """Of a frame: which of its edges are held (FrameItem.edges_at)."""
 
     @property
     def pin(self) -> Pin | None:
@@ -149,6 +153,8 @@ class CanvasScene(QGraphicsScene):
         """Put everything where the document says: the end of a preview."""
         for key, node in self.graph.nodes.items():
             self.nodes[key].setPos(node.x, node.y)
+        for frame in self.graph.frames:
+            self.frames[frame.id].preview(frame)
         self.route()
 
     def route(self, besides: Collection[str] | None = None) -> None:
@@ -184,10 +190,13 @@ class CanvasScene(QGraphicsScene):
             turns += [(min(a.y(), y), max(a.y(), y), x) for a, x in ((start, right), (end, left))]
             item.route(backward(start, end, y, right, left), QPointF((left + right) / 2, y), right - left - 40)
 
-    def preview_move(self, places: dict[str, QPointF]) -> None:
+    def preview_move(self, places: dict[str, QPointF], frames: Iterable[Frame] = ()) -> None:
         for key, place in places.items():
             if key in self.nodes:
                 self.nodes[key].setPos(place)
+        for frame in frames:
+            if frame.id in self.frames:
+                self.frames[frame.id].preview(frame)
         self._moving = tuple(places)
         self._route_timer.start()
 
@@ -269,22 +278,42 @@ class CanvasScene(QGraphicsScene):
             item.mark(selected=key in nodes)
         for wire, line in self.wires.items():
             line.mark(selected=wire in wires)
+        for name, frame in self.frames.items():
+            frame.mark(selected=name in focus.frames)
 
     # Finding things
 
-    def hit(self, at: QPointF, reach: float) -> Hit:
-        """What is at a point: ports first (within `reach`), then nodes from the top, then wires."""
+    def hit(self, at: QPointF, reach: float, *, ports: bool = True) -> Hit:
+        """What is at a point: a port within `reach`, else the upper node, else a wire, else a frame.
+
+        The middle half of a node is always the node, however small it is on the screen; and a port of another node
+        takes nothing away from one that lies under the point, but for its own disc. ports: whether any can be seen.
+        """
         near = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
-        close = [n for n in self.nodes.values() if n.sceneBoundingRect().intersects(near)]
-        for item in reversed(close):
-            port = item.port_at(at, reach)
-            if port is not None:
-                return Hit(item, port)
-        for item in reversed(close):
-            if item.shape_.rect.translated(item.pos()).contains(at):
-                return Hit(item)
+        close = [n for n in reversed(self.nodes.values()) if n.sceneBoundingRect().intersects(near)]
+        body = next((item for item in close if item.contains_point(at)), None)
+        best: tuple[float, NodeItem, tuple[bool, str]] | None = None
+        for item in close if ports else ():
+            within = reach
+            if item is body:
+                within = min(reach, item.shape_.rect.width() / 4)
+            elif body is not None:
+                within = min(reach, PORT + 1.5)
+            found = item.port_near(at, within)
+            if found is not None and (best is None or found[0] < best[0]):
+                best = (found[0], item, found[1])
+        if best is not None:
+            return Hit(best[1], best[2])
+        if body is not None:
+            return Hit(body)
         wire = self.wire_at(at)
-        return Hit(wire=wire) if wire is not None else Hit()
+        if wire is not None:
+            return Hit(wire=wire)
+        for frame in sorted(self.frames.values(), key=lambda f: f.frame.width * f.frame.height):
+            edges = frame.edges_at(at, min(reach / 2, 8.0))
+            if edges is not None:
+                return Hit(frame=frame, edges=edges)
+        return Hit()
 
     def wire_at(self, at: QPointF, besides: Iterable[str] = ()) -> WireItem | None:
         """The wire under a point, not counting those of some nodes."""
@@ -298,6 +327,10 @@ class CanvasScene(QGraphicsScene):
 
     def nodes_in(self, rect: QRectF) -> list[str]:
         return [k for k, n in self.nodes.items() if rect.intersects(n.shape_.rect.translated(n.pos()))]
+
+    def frames_in(self, rect: QRectF) -> list[str]:
+        """Frames that lie in a box as a whole: a box drawn inside one means what stands there."""
+        return [k for k, f in self.frames.items() if rect.contains(f.rect())]
 
     def wires_in(self, rect: QRectF) -> list[Wire]:
         return [w for w, item in self.wires.items() if rect.contains(item.path.boundingRect())]

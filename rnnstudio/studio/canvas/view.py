@@ -6,6 +6,7 @@ from math import ceil, floor
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDragMoveEvent,
@@ -28,17 +29,24 @@ from .. import theme
 from ..commands import Commands
 from ..gestures.base import Gesture, Press
 from ..gestures.connect import DrawWire
-from ..gestures.move import MoveNodes
-from ..gestures.pan import Pan
+from ..gestures.cut import BreakWires, CutWires
+from ..gestures.move import MoveNodes, ResizeFrame, cursor_of
+from ..gestures.pan import Pan, PanOrMenu
 from ..gestures.select import BoxSelect
 from ..offers import MIME, Offer, content_of, find, fitting, nodes_of, offer_ports, offers
 from ..session import Session
+from .frame_item import TITLE_HEIGHT
+from .node_item import NO_PORTS_BELOW
 from .quick_add import QuickAdd
+from .rename import RenameField
 from .scene import CanvasScene, Hit
-from .shape import GRID
+from .shape import GRID, HEADER
 from .wire_item import WireItem
 
-GESTURES: tuple[type[Gesture], ...] = (Pan, DrawWire, MoveNodes, BoxSelect)
+GESTURES: tuple[type[Gesture], ...] = (
+    *(Pan, CutWires, PanOrMenu, BreakWires),
+    *(DrawWire, ResizeFrame, MoveNodes, BoxSelect),
+)
 """Asked in this order whether they begin at a press."""
 SMALLEST, LARGEST = 0.08, 4.0
 REACH = 11.0
@@ -52,10 +60,11 @@ ARROWS = {
 
 
 class CanvasView(QGraphicsView):
-    """Signals: zoomChanged(float), hint(str) for the status bar, filesDropped(list of paths)."""
+    """Signals: zoomChanged(float), hint(str) for the status bar, menuWanted(Hit, scene point, point of the screen)."""
 
     zoomChanged = Signal(float)
     hint = Signal(str)
+    menuWanted = Signal(object, object, object)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -242,15 +251,28 @@ class CanvasView(QGraphicsView):
 
     def _press(self, event: QMouseEvent) -> Press:
         at = self.at(event.position())
-        hit = self.canvas.hit(at, REACH / self.zoom)
-        return Press(at, event.position().toPoint(), event.button(), event.modifiers(), hit)
+        return Press(at, event.position().toPoint(), event.button(), event.modifiers(), self.hit(at))
+
+    def hit(self, at: QPointF, reach: float = REACH) -> Hit:
+        """What is at a point of the scene. reach: how near to a port, in pixels; one too small to be seen is none."""
+        return self.canvas.hit(at, reach / self.zoom, ports=self.zoom >= NO_PORTS_BELOW)
+
+    def select_node(self, key: str, *, adding: bool = False) -> None:
+        """What a click on a node does: select it alone, or put it into the selection or out of it."""
+        focus = self.session.focus
+        if not adding:
+            focus.select((key,))
+        elif key in focus.nodes:
+            focus.select([k for k in focus.nodes if k != key], focus.wires)
+        else:
+            focus.select((*focus.nodes, key), focus.wires)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._pointer = event.position().toPoint()
         if self.gesture is not None:
             self.gesture.move(self.at(event.position()), event)
         else:
-            self._hover(self.canvas.hit(self.at(event.position()), REACH / self.zoom))
+            self._hover(self.hit(self.at(event.position())))
         event.accept()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -264,10 +286,12 @@ class CanvasView(QGraphicsView):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
             return
-        hit = self.canvas.hit(self.at(event.position()), REACH / self.zoom)
+        hit = self.hit(self.at(event.position()))
         if hit.node is not None and hit.port is None:
-            self.enter(hit.node.key)
-        elif hit.node is None and hit.wire is None:
+            self.open_node(hit.node.key)
+        elif hit.frame is not None and hit.edges == (0, 0):
+            self.rename_frame(hit.frame.frame.id)
+        elif hit.node is None and hit.wire is None and hit.frame is None:
             self.open_quick_add(event.position().toPoint())
         event.accept()
 
@@ -295,6 +319,10 @@ class CanvasView(QGraphicsView):
             before.node.mark(hovered=False, hovered_port=None)
         if before.wire is not None and before.wire.scene() is not None:
             before.wire.mark(hovered=False)
+        if before.frame is not None and before.frame.scene() is not None:
+            before.frame.mark(hovered=False)
+        if hit.frame is not None:
+            hit.frame.mark(hovered=True)
         if hit.node is not None:
             hit.node.mark(hovered=True, hovered_port=hit.port)
         if hit.wire is not None:
@@ -308,6 +336,8 @@ class CanvasView(QGraphicsView):
             shape = Qt.CursorShape.OpenHandCursor
         elif self._hovered.port is not None:
             shape = Qt.CursorShape.CrossCursor
+        elif self._hovered.frame is not None:
+            shape = cursor_of(self._hovered.edges)
         else:
             shape = Qt.CursorShape.ArrowCursor
         self.viewport().setCursor(shape)
@@ -366,12 +396,18 @@ class CanvasView(QGraphicsView):
             self.open_quick_add(self._pointer if inside else self.viewport().rect().center())
         elif key == Qt.Key.Key_F and plain:
             self.frame_selection()
+        elif key == Qt.Key.Key_Home and plain:
+            self.frame_all()
+        elif key == Qt.Key.Key_F2 and plain:
+            self.rename_selected()
+        elif key == Qt.Key.Key_Menu or (key == Qt.Key.Key_F10 and shift):
+            self.ask_menu_of_selection()
         elif key == Qt.Key.Key_Return and plain and len(self.session.focus.nodes) == 1:
             self.enter(self.session.focus.nodes[0])
         elif key in ARROWS and (plain or shift) and self.session.focus.nodes and self.gesture is None:
             step = GRID * (5 if shift else 1)
             dx, dy = ARROWS[key]
-            self.commands.nudge(dx * step, dy * step)
+            self.commands.arrange.nudge(dx * step, dy * step)
         elif key in ARROWS and plain:
             dx, dy = ARROWS[key]
             self.pan(QPoint(-40 * dx, -40 * dy))
@@ -393,9 +429,10 @@ class CanvasView(QGraphicsView):
 
     def escape(self) -> None:
         """Cancel what is going on; else select nothing; else leave the cell."""
+        focus = self.session.focus
         if self.gesture is not None:
             self.cancel()
-        elif self.session.focus.nodes or self.session.focus.wires:
+        elif focus.nodes or focus.wires or focus.frames:
             self.session.focus.select()
         else:
             self.session.focus.leave()
@@ -417,12 +454,65 @@ class CanvasView(QGraphicsView):
         if name in self.session.design.cells and all(step.graph != name for step in self.session.focus.trail):
             self.session.focus.enter(name, key)
 
+    def open_node(self, key: str) -> None:
+        """What a double-click does: open a cell's drawing, rename another node."""
+        node = self.canvas.graph.nodes.get(key)
+        if node is not None and node.kind == "cell":
+            self.enter(key)
+        elif node is not None:
+            self.rename(key)
+
+    def rename_selected(self) -> None:
+        nodes, frames = self.session.focus.nodes, self.session.focus.frames
+        if len(nodes) == 1:
+            self.rename(nodes[0])
+        elif len(frames) == 1 and not nodes:
+            self.rename_frame(frames[0])
+        else:
+            self.session.message.emit("Select one node to rename it")
+
+    def rename(self, key: str) -> RenameField:
+        """Type a node's name where it stands."""
+        self.reveal()
+        item, node = self.canvas.nodes[key], self.canvas.graph.nodes[key]
+        rect = item.shape_.rect.translated(item.pos())
+        line = QRectF(rect.left(), rect.bottom() if item.shape_.compact else rect.top(), rect.width(), HEADER)
+        return RenameField(self, node.title or node.id, line, lambda text: self.commands.rename(key, text))
+
+    def rename_frame(self, key: str) -> RenameField:
+        """Type a frame's title where it stands."""
+        frame = self.canvas.frames[key].frame
+        width = min(frame.width, 200.0)
+        line = QRectF(frame.x, frame.y, width, TITLE_HEIGHT)
+        return RenameField(self, frame.title, line, lambda text: self.commands.arrange.rename_frame(key, text))
+
+    # Menus
+
+    def ask_menu(self, hit: Hit, at: QPointF, where: QPoint) -> None:
+        """Ask for the menu of what lies at a point; that is selected then, unless it was already."""
+        focus = self.session.focus
+        if hit.node is not None and hit.node.key not in focus.nodes:
+            focus.select((hit.node.key,))
+        elif hit.wire is not None and hit.wire.wire is not None and hit.wire.wire not in focus.wires:
+            focus.select((), (hit.wire.wire,))
+        elif hit.frame is not None and hit.frame.frame.id not in focus.frames:
+            focus.select((), (), (hit.frame.frame.id,))
+        self.menuWanted.emit(hit, at, where)
+
+    def ask_menu_of_selection(self) -> None:
+        """By keyboard: the menu of the first selected node, or of the canvas."""
+        node = next((self.canvas.nodes[k] for k in self.session.focus.nodes if k in self.canvas.nodes), None)
+        at = node.pos() if node is not None else self.middle()
+        where = self.viewport().mapToGlobal(self.viewportTransform().map(at).toPoint())
+        self.menuWanted.emit(Hit(node), at, where)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        event.accept()  # the right button's gesture and the Menu key ask for it themselves
+
     # Adding
 
     def open_quick_add(self, where: QPoint, pin: Pin | None = None, is_input: bool = False) -> QuickAdd:
         """Search for a node to add at a point of the viewport; with `pin`, one that fits it, wired to it."""
-        if self.quick_add is not None:
-            self.quick_add.dismiss()
         session = self.session
         among = offers(session.catalog, session.design, session.focus.graph)
         ports: dict[str, str] = {}
@@ -438,42 +528,52 @@ class CanvasView(QGraphicsView):
             shape = signal.text() if signal is not None else here.content
             hint = f"What gives “{pin.port}” of {content.look.title} ({shape})" if is_input else f"What takes {shape}"
         place = self.at(where)
-        popup = QuickAdd(self, among, hint, where)
-
-        def chosen(offer: Offer) -> None:
-            self._add_chosen(offer, place, pin, is_input, ports.get(offer.key, ""))
-
-        popup.chosen.connect(chosen)
-        popup.closed.connect(self._quick_add_closed)
-        self.quick_add = popup
+        popup = self._search(among, hint, where)
+        popup.chosen.connect(lambda o: self._add_chosen(o, place, pin, is_input, ports.get(o.key, "")))
         return popup
 
     def open_find(self) -> QuickAdd:
         """Search among the nodes that are there, in every cell; the one chosen is selected and shown."""
-        if self.quick_add is not None:
-            self.quick_add.dismiss()
         places = nodes_of(self.session.catalog, self.session.design)
-        popup = QuickAdd(self, list(places), "Find a node", QPoint(self.viewport().width() // 2 - 140, 28))
+        popup = self._search(list(places), "Find a node", QPoint(self.viewport().width() // 2 - 140, 28))
 
         def chosen(offer: Offer) -> None:
             graph, key = places[offer]
             self.session.focus.show(graph, (key,))
 
         popup.chosen.connect(chosen)
-        popup.closed.connect(self._quick_add_closed)
-        self.quick_add = popup
         return popup
 
     def _add_chosen(self, offer: Offer, place: QPointF, pin: Pin | None, is_input: bool, port: str) -> None:
         if pin is None:
             self.commands.add(offer, place, wire=self._splice_target(offer, place))
             return
-        # The port that was asked for comes to lie where the wire was let go.
-        shift = QPointF(-70, 0) if is_input else QPointF(70, 0)
         if is_input:
-            self.commands.add(offer, place + shift, target=pin, port=port)
+            self.commands.add(offer, place, target=pin, port=port)
         else:
-            self.commands.add(offer, place + shift, source=pin, port=port)
+            self.commands.add(offer, place, source=pin, port=port)
+
+    def open_replace(self, key: str) -> QuickAdd:
+        """Search for what shall stand in a node's place, its wires kept where they fit."""
+        item = self.canvas.nodes[key]
+        session = self.session
+        among = [
+            o
+            for o in offers(session.catalog, session.design, session.focus.graph)
+            if self.commands.can_replace(key, o) and o.key != f"kind:{self.canvas.graph.nodes[key].kind}"
+        ]
+        place = self.viewportTransform().map(item.pos()).toPoint()
+        popup = self._search(among, f"In the place of {item.look.title}", place)
+        popup.chosen.connect(lambda offer: self.commands.replace(key, offer))
+        return popup
+
+    def _search(self, among: list[Offer], hint: str, where: QPoint) -> QuickAdd:
+        if self.quick_add is not None:
+            self.quick_add.dismiss()
+        popup = QuickAdd(self, among, hint, where)
+        popup.closed.connect(self._quick_add_closed)
+        self.quick_add = popup
+        return popup
 
     def _quick_add_closed(self) -> None:
         self.quick_add = None
@@ -481,7 +581,7 @@ class CanvasView(QGraphicsView):
 
     def add_offer(self, offer: Offer, at: QPointF | None = None) -> str | None:
         """Add a node at a point of the scene, or in the middle of the view."""
-        key = self.commands.add(offer, self.commands.free_place(self.middle() if at is None else at))
+        key = self.commands.add(offer, self.commands.free_place(offer, self.middle() if at is None else at))
         self._show_whole(key)
         self.setFocus()
         return key
@@ -492,9 +592,19 @@ class CanvasView(QGraphicsView):
         if item is not None:
             self.ensureVisible(item.sceneBoundingRect(), 12, 12)
 
-    def _splice_target(self, offer: Offer, at: QPointF) -> Wire | None:
+    def _replace_target(self, offer: Offer, at: QPointF, keys: Qt.KeyboardModifier) -> str | None:
+        """The node that a drop at a point replaces: one that lies there and whose wires all find a port. Alt: none."""
+        node = self.canvas.hit(at, 1.0, ports=False).node
+        if node is None or keys & Qt.KeyboardModifier.AltModifier:
+            return None
+        return node.key if self.commands.can_replace(node.key, offer, whole=True) else None
+
+    def _splice_target(
+        self, offer: Offer, at: QPointF, keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+    ) -> Wire | None:
+        """The wire that a drop at a point is put into. With Alt none."""
         item = self.canvas.wire_at(at)
-        if item is None or item.wire is None:
+        if item is None or item.wire is None or keys & Qt.KeyboardModifier.AltModifier:
             return None
         ports = offer_ports(offer, self.session.catalog, self.session.design)
         return item.wire if self.commands.into_wire("new", ports, item.wire) is not None else None
@@ -518,7 +628,9 @@ class CanvasView(QGraphicsView):
         if offer is None:
             event.ignore()
             return
-        self.show_drop_target(self._splice_target(offer, self.at(event.position())))
+        at = self.at(event.position())
+        replaced = self._replace_target(offer, at, event.modifiers())
+        self.show_drop_target(None if replaced else self._splice_target(offer, at, event.modifiers()), replaced)
         event.acceptProposedAction()
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
@@ -530,15 +642,21 @@ class CanvasView(QGraphicsView):
         if offer is None:
             event.ignore()
             return
-        at = self.at(event.position())
-        self._show_whole(self.commands.add(offer, at, wire=self._splice_target(offer, at)))
+        at, keys = self.at(event.position()), event.modifiers()
+        replaced = self._replace_target(offer, at, keys)
+        if replaced is not None:
+            self._show_whole(self.commands.replace(replaced, offer))
+        else:
+            self._show_whole(self.commands.add(offer, at, wire=self._splice_target(offer, at, keys)))
         self.setFocus()
         event.acceptProposedAction()
 
-    def show_drop_target(self, wire: Wire | None) -> None:
-        """Light up the wire a node would be put into."""
+    def show_drop_target(self, wire: Wire | None, node: str | None = None) -> None:
+        """Light up the wire a node would be put into, or the node it would replace."""
         for key, item in self.canvas.wires.items():
             item.mark(target_of_drop=wire is not None and key == wire)
+        for name, box in self.canvas.nodes.items():
+            box.mark(target_of_drop=name == node)
 
     def temporary_wire(self) -> WireItem:
         item = WireItem(None)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from math import hypot
 from typing import Any
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPainterPathStroker, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
@@ -84,9 +86,22 @@ class WireItem(QGraphicsItem):
     def shape(self) -> QPainterPath:
         return self._grasp
 
-    def nearer_end_is_target(self, at: QPointF) -> bool:
-        start, end = self.path.pointAtPercent(0.0), self.path.pointAtPercent(1.0)
-        return (at - end).manhattanLength() <= (at - start).manhattanLength()
+    def end_near(self, at: QPointF, reach: float) -> bool | None:
+        """Whether the end within `reach` of a point is the target's (True) or the source's (False); None: neither."""
+        start, end = self.path.pointAtPercent(0.0) - at, self.path.pointAtPercent(1.0) - at
+        to_start, to_end = hypot(start.x(), start.y()), hypot(end.x(), end.y())
+        if min(to_start, to_end) > min(reach, self.path.length() / 3):
+            return None
+        return to_end <= to_start
+
+    def crosses(self, stroke: QLineF) -> bool:
+        """Whether a straight line crosses the wire."""
+        near = QRectF(stroke.p1(), stroke.p2()).normalized().adjusted(-1, -1, 1, 1)
+        if not self.path.controlPointRect().adjusted(-1, -1, 1, 1).intersects(near):
+            return False
+        kind = QLineF.IntersectionType.BoundedIntersection
+        points = [point for polygon in self.path.toSubpathPolygons() for point in polygon.toList()]
+        return any(stroke.intersects(QLineF(a, b))[0] == kind for a, b in pairwise(points))
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         t = theme.current()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SNAP = 22.0
 """How near to a port a wire jumps to it, in pixels of the screen."""
+GRIP = 30.0
+"""So much of a wire, from its end, can be taken elsewhere; a drag begun on the rest draws a box, as on nothing."""
 
 
 class DrawWire(Gesture):
@@ -45,7 +47,7 @@ class DrawWire(Gesture):
 
     @classmethod
     def begin(cls, view: CanvasView, press: Press) -> Self | None:
-        if press.button != Qt.MouseButton.LeftButton:
+        if press.button != Qt.MouseButton.LeftButton or press.keys & Qt.KeyboardModifier.AltModifier:
             return None
         hit = press.hit
         if hit.pin is not None and hit.port is not None:
@@ -57,12 +59,10 @@ class DrawWire(Gesture):
         if hit.wire is not None and hit.wire.wire is not None:
             wire = hit.wire.wire
             if press.adding:
-                focus = view.session.focus
-                rest = tuple(w for w in focus.wires if w != wire)
-                focus.select(focus.nodes, rest if wire in focus.wires else (*focus.wires, wire))
                 return None
-            off = hit.wire.nearer_end_is_target(press.at)
-            return cls(view, press, wire.source if off else wire.target, not off, wire)
+            off = hit.wire.end_near(press.at, GRIP / view.zoom)
+            if off is not None:
+                return cls(view, press, wire.source if off else wire.target, not off, wire)
         return None
 
     def started(self) -> None:
@@ -91,7 +91,7 @@ class DrawWire(Gesture):
         """The port that would be wired, or why the one under the pointer cannot be. On a node's body: its first fit."""
         canvas, wants_input = self.view.canvas, not self.fixed_is_input
         reach = SNAP / self.view.zoom
-        hit = canvas.hit(at, 9 / self.view.zoom)
+        hit = self.view.hit(at, 9)
         over = self._reasons.get(hit.node.key, {}) if hit.node is not None else {}
         if hit.port is not None and (reason := over.get(hit.port, "")):
             return None, reason, None
@@ -129,6 +129,8 @@ class DrawWire(Gesture):
     def finish(self, at: QPointF, event: QMouseEvent) -> None:
         self._clear()
         if not self.dragging:
+            if self.press.hit.node is not None:
+                self.view.select_node(self.press.hit.node.key, adding=self.press.adding)
             return
         commands = self.view.commands
         if self.end is not None:
@@ -138,7 +140,7 @@ class DrawWire(Gesture):
             self.view.session.message.emit(self.reason[:1].upper() + self.reason[1:])
         elif self.taken is not None:
             commands.disconnect((self.taken,))
-        elif self.view.canvas.hit(at, 1.0).node is None:
+        elif self.view.hit(at, 1).node is None:
             self.view.open_quick_add(event.position().toPoint(), self.fixed, self.fixed_is_input)
 
     def cancel(self) -> None:

@@ -1,4 +1,7 @@
-"""Move nodes: select at the press, preview while dragging, one edit at the end. Dropped on a wire, a node goes in."""
+"""Move nodes and frames: select at the press, preview while dragging, one edit at the end.
+
+A frame takes along what stands in it. A node without wires that is dropped on a wire goes in.
+"""
 
 from __future__ import annotations
 
@@ -7,50 +10,70 @@ from typing import TYPE_CHECKING, Self
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 
-from ..commands import snap
+from ...design.design import Frame, Node
+from ..canvas.frame_item import SMALLEST
+from ..canvas.room import snap
 from .base import Gesture, Press
 
 if TYPE_CHECKING:
     from ...design.design import Wire
     from ..canvas.view import CanvasView
 
+ALT = Qt.KeyboardModifier.AltModifier
+
 
 class MoveNodes(Gesture):
-    """Places snap to the grid; Alt moves freely."""
+    """Of all that is selected, by a node or by the title of a frame. Places snap to the grid and to the ports of
+    neighbours; Alt moves freely, and puts a node into no wire.
+    """
 
     cursor = Qt.CursorShape.SizeAllCursor
 
     def __init__(self, view: CanvasView, press: Press) -> None:
         super().__init__(view, press)
-        assert press.hit.node is not None
-        self.key = press.hit.node.key
+        node, frame = press.hit.node, press.hit.frame
+        self.key = node.key if node is not None else ""
+        self._frame = frame.frame.id if frame is not None else ""
         focus = view.session.focus
-        self._was_selected = self.key in focus.nodes
+        self._was_selected = self.key in focus.nodes or self._frame in focus.frames
         if press.adding:
-            left = [k for k in focus.nodes if k != self.key]
-            focus.select(left if self._was_selected else [*left, self.key], focus.wires)
+            if self.key:
+                view.select_node(self.key, adding=True)
+            else:
+                left = [f for f in focus.frames if f != self._frame]
+                focus.select(focus.nodes, focus.wires, left if self._was_selected else [*left, self._frame])
         elif not self._was_selected:
-            focus.select((self.key,))
+            focus.select((self.key,) if self.key else (), (), (self._frame,) if self._frame else ())
         self._places: dict[str, QPointF] = {}
+        self._frames: tuple[Frame, ...] = ()
         self._wire: Wire | None = None
 
     @classmethod
     def begin(cls, view: CanvasView, press: Press) -> Self | None:
         hit = press.hit
-        if press.button != Qt.MouseButton.LeftButton or hit.node is None or hit.port is not None:
+        if press.button != Qt.MouseButton.LeftButton or hit.port is not None:
             return None
-        return cls(view, press)
+        held = hit.node is not None or (hit.frame is not None and hit.edges == (0, 0))
+        return cls(view, press) if held else None
 
     def drag(self, at: QPointF, event: QMouseEvent) -> None:
-        nodes = self.view.canvas.graph.nodes
-        keys = [k for k in self.view.session.focus.nodes if k in nodes] or [self.key]
-        first = nodes[self.key]
+        graph, focus = self.view.canvas.graph, self.view.session.focus
+        moved = [f for f in graph.frames if f.id in focus.frames]
+        inside = [k for k, n in graph.nodes.items() if any(f.holds(n.x, n.y) for f in moved)]
+        keys = list(dict.fromkeys((*(k for k in focus.nodes if k in graph.nodes), *inside)))
+        if not keys and self.key:
+            keys = [self.key]
+        within = [f for f in graph.frames if f not in moved and any(_inside(f, outer) for outer in moved)]
         by = at - self.press.at
-        if not event.modifiers() & Qt.KeyboardModifier.AltModifier:
-            by = QPointF(snap(first.x + by.x()) - first.x, snap(first.y + by.y()) - first.y)
-        self._places = {k: QPointF(nodes[k].x, nodes[k].y) + by for k in keys}
-        self.view.canvas.preview_move(self._places)
-        self._wire = self._splice(keys, at)
+        free = bool(event.modifiers() & ALT)
+        if not free:
+            first: Node | Frame | None = graph.nodes.get(self.key) or next(iter(moved), None)
+            if first is not None:
+                by = QPointF(snap(first.x + by.x()) - first.x, snap(first.y + by.y()) - first.y)
+        self._places = {k: QPointF(graph.nodes[k].x, graph.nodes[k].y) + by for k in keys}
+        self._frames = tuple(f.replace(x=f.x + by.x(), y=f.y + by.y()) for f in (*moved, *within))
+        self.view.canvas.preview_move(self._places, self._frames)
+        self._wire = None if free or self._frames else self._splice(keys, at)
         self.view.show_drop_target(self._wire)
 
     def _splice(self, keys: list[str], at: QPointF) -> Wire | None:
@@ -65,11 +88,65 @@ class MoveNodes(Gesture):
     def finish(self, at: QPointF, event: QMouseEvent) -> None:
         self.view.show_drop_target(None)
         if self.dragging:
-            self.view.commands.move(self._places, self._wire)
+            self.view.commands.move(self._places, self._wire, self._frames)
             self.view.canvas.settle()
         elif self._was_selected and not self.press.adding:
-            self.view.session.focus.select((self.key,))
+            self.view.session.focus.select((self.key,) if self.key else (), (), (self._frame,) if self._frame else ())
 
     def cancel(self) -> None:
         self.view.show_drop_target(None)
         self.view.canvas.settle()
+
+
+class ResizeFrame(Gesture):
+    """By an edge or a corner of a frame; what stands in it stays."""
+
+    def __init__(self, view: CanvasView, press: Press) -> None:
+        super().__init__(view, press)
+        assert press.hit.frame is not None
+        self._before = press.hit.frame.frame
+        self._now = self._before
+        view.session.focus.select((), (), (self._before.id,))
+        self.cursor = cursor_of(press.hit.edges)
+
+    @classmethod
+    def begin(cls, view: CanvasView, press: Press) -> Self | None:
+        held = press.button == Qt.MouseButton.LeftButton and press.hit.frame is not None
+        return cls(view, press) if held and press.hit.edges != (0, 0) else None
+
+    def drag(self, at: QPointF, event: QMouseEvent) -> None:
+        f, (x, y) = self._before, self.press.hit.edges
+        by = at - self.press.at
+        left, right = f.x, f.x + f.width
+        top, bottom = f.y, f.y + f.height
+        if x < 0:
+            left = min(snap(left + by.x()), right - SMALLEST)
+        elif x > 0:
+            right = max(snap(right + by.x()), left + SMALLEST)
+        if y < 0:
+            top = min(snap(top + by.y()), bottom - SMALLEST)
+        elif y > 0:
+            bottom = max(snap(bottom + by.y()), top + SMALLEST)
+        self._now = f.replace(x=left, y=top, width=right - left, height=bottom - top)
+        self.view.canvas.preview_move({}, (self._now,))
+
+    def finish(self, at: QPointF, event: QMouseEvent) -> None:
+        if self._now != self._before:
+            self.view.commands.arrange.put_frame(self._now, "Resize frame")
+        self.view.canvas.settle()
+
+    def cancel(self) -> None:
+        self.view.canvas.settle()
+
+
+def cursor_of(edges: tuple[int, int]) -> Qt.CursorShape:
+    """The pointer's shape over a frame's edges."""
+    if edges == (0, 0):
+        return Qt.CursorShape.SizeAllCursor
+    if 0 in edges:
+        return Qt.CursorShape.SizeHorCursor if edges[0] else Qt.CursorShape.SizeVerCursor
+    return Qt.CursorShape.SizeFDiagCursor if edges[0] == edges[1] else Qt.CursorShape.SizeBDiagCursor
+
+
+def _inside(frame: Frame, outer: Frame) -> bool:
+    return outer.holds(frame.x, frame.y) and outer.holds(frame.x + frame.width, frame.y + frame.height)

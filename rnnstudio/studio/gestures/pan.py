@@ -1,4 +1,4 @@
-"""Pan: drag with the middle button, or with the left one while Space is held."""
+"""Pan: drag with the middle or right button, or with the left one and Space. A right click asks for a menu."""
 
 from __future__ import annotations
 
@@ -25,7 +25,24 @@ class Pan(Gesture):
         left = press.button == Qt.MouseButton.LeftButton and view.space_held
         return cls(view, press) if left or press.button == Qt.MouseButton.MiddleButton else None
 
-    def move(self, at: QPointF, event: QMouseEvent) -> None:
+    def drag(self, at: QPointF, event: QMouseEvent) -> None:
         now = event.position().toPoint()
         self.view.pan(now - self._last)
         self._last = now
+
+
+class PanOrMenu(Pan):
+    """The right button: what is under it is selected, unless it was; let go without a drag, its menu opens."""
+
+    cursor = Qt.CursorShape.ArrowCursor
+
+    @classmethod
+    def begin(cls, view: CanvasView, press: Press) -> Self | None:
+        return cls(view, press) if press.button == Qt.MouseButton.RightButton else None
+
+    def started(self) -> None:
+        self.view.viewport().setCursor(Qt.CursorShape.ClosedHandCursor)
+
+    def finish(self, at: QPointF, event: QMouseEvent) -> None:
+        if not self.dragging:
+            self.view.ask_menu(self.press.hit, self.press.at, event.globalPosition().toPoint())

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from ...catalog.catalog import CELL
 from ...catalog.families import CHILDREN, MOST, set_children
@@ -19,6 +19,8 @@ from .. import theme
 from ..session import Session
 from .design_form import DesignForm
 from .fields import MIXED, BoolField, ChoiceField, Field, ListField, NumberField, TextField, Variables
+from .frame_form import FrameForm
+from .layout import form_layout, form_title
 
 
 def variables_in(session: Session, graph: str) -> Variables:
@@ -104,7 +106,7 @@ class InspectorPanel(QScrollArea):
                 old.deleteLater()
             self.form = self._build()
             self.setWidget(self.form)
-        elif isinstance(self.form, NodeForm | DesignForm | WireForm):
+        elif isinstance(self.form, NodeForm | DesignForm | WireForm | FrameForm):
             self.form.refresh()
 
     def _wanted(self) -> Any:
@@ -114,6 +116,8 @@ class InspectorPanel(QScrollArea):
         if nodes:
             shapes = tuple((n.kind, params_of(self.session, n)) for n in nodes)
             return ("nodes", focus.graph, tuple(n.id for n in nodes), shapes)
+        if len(focus.frames) == 1 and any(f.id == focus.frames[0] for f in graph.frames):
+            return ("frame", focus.graph, focus.frames[0])
         if len(focus.wires) == 1:
             return ("wire", focus.graph, focus.wires[0])
         return ("design", focus.graph)
@@ -122,6 +126,8 @@ class InspectorPanel(QScrollArea):
         what, graph = self._schema[0], self._schema[1]
         if what == "nodes":
             return NodeForm(self.session, graph, self._schema[2])
+        if what == "frame":
+            return FrameForm(self.session, graph, self._schema[2])
         if what == "wire":
             return WireForm(self.session, graph, self._schema[2])
         return DesignForm(self.session, graph)
@@ -131,16 +137,6 @@ def heading(text: str) -> QLabel:
     label = QLabel(text, wordWrap=True)
     label.setProperty("role", "section")
     return label
-
-
-def form_layout() -> QFormLayout:
-    form = QFormLayout()
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
-    form.setHorizontalSpacing(10)
-    form.setVerticalSpacing(7)
-    form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
-    return form
 
 
 class NodeForm(QWidget):
@@ -388,11 +384,7 @@ class WireForm(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(12, 12, 12, 12)
         box.setSpacing(8)
-        title = QLabel("Wire")
-        font = title.font()
-        font.setPointSizeF(font.pointSizeF() * 1.25)
-        font.setWeight(font.Weight.DemiBold)
-        title.setFont(font)
+        title = form_title("Wire")
         self.text = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         box.addWidget(title)
