@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from ..cli import DONE, FAILED, print_json
-from ..data.baselines import series_baselines, text_baselines
+from ..data.baselines import baselines_of
 from ..data.dataset import Dataset
 from ..data.split import Part
 from ..design.design import Design
@@ -101,18 +101,7 @@ def baselines(dataset: Dataset, part: Part = "validation") -> dict[str, float]:
 
     Empty where none of them applies.
     """
-    if not dataset.split(part).steps:
-        return {}
-    if dataset.recipe.reader == "text":
-        text = text_baselines(dataset, part)
-        return {"unigram": text.unigram, "bigram": text.bigram, "trigram": text.trigram}
-    if dataset.recipe.reader != "csv":
-        return {}  # what a plugin's reader makes has fields of its own
-    targets = dataset.recipe.field("targets")
-    if targets.axis is None or not targets.shift:
-        return {}
-    series = series_baselines(dataset, part)
-    return {"mean": series.mean, "persistence": series.persistence, f"AR({series.order})": series.autoregressive}
+    return baselines_of(dataset, part)
 
 
 def _summary(result: ev.Finished | ev.Failed, dataset: Dataset, folder: Path) -> dict[str, Any]:

@@ -289,9 +289,7 @@ def _into(groups: _Groups, outs: Sequence[Sequence[Tensor]]) -> _Groups:
     ]
 
 
-def _factors(
-    jobs: Jobs, laid: Mapping[_Matrix, int], pairs: Sequence[tuple[_Matrix, _Matrix]]
-) -> array[int]:
+def _factors(jobs: Jobs, laid: Mapping[_Matrix, int], pairs: Sequence[tuple[_Matrix, _Matrix]]) -> array[int]:
     """Tiles of B, at these addresses, and C, as the unit's functions read them."""
     numbers = [n for b, c in pairs for n in (laid[b], c.columns, c.at, c.down)]
     return jobs.table(tiles.FACTOR * len(pairs), numbers)
