@@ -28,6 +28,7 @@ from .catalog.families import CHILDREN, set_children
 from .catalog.node import Param, Port
 from .catalog.sketch import Sketch
 from .compiler.resolve import cell_params, ports
+from .compiler.units import unscaled, with_units
 from .design import storage
 from .design.design import MAIN, CellDefinition, Design, Graph, Node, Pin, Value, Var, Wire, frozen
 from .design.edits import AddNode, Compound, Connect, Edit, SetAxis, SetCell, SetData, SetParam, SetVariable
@@ -58,6 +59,9 @@ class Sheet:
         self._document = document
         self._graph = graph
         self._catalog = catalog
+
+    def _do(self, edit: Edit) -> None:
+        self._document.do(with_units(edit, self._document.design, self._catalog))
 
     @property
     def name(self) -> str:
@@ -122,7 +126,7 @@ class Sheet:
         node = Node(name, node_kind, frozen(params), x * Sketch.COLUMN, y * Sketch.ROW, title, shared)
         edits.append(AddNode(node, self._graph))
         edits += [Connect(Wire(pin, Pin(name, port)), self._graph) for port, pin in pins.items()]
-        self._document.do(Compound(tuple(edits), f"Add {name}"))
+        self._do(Compound(tuple(edits), f"Add {name}"))
         return name
 
     def connect(self, source: str, target: str) -> None:
@@ -140,7 +144,7 @@ class Sheet:
                 raise StudioError(f"“{name}” has no free input", remedy="Name the port: “node.port”.")
         elif all(p.name != port for p in free):
             raise StudioError(f"“{name}” has no input “{port}”", remedy=_listed("Inputs", (p.name for p in free)))
-        self._document.do(Connect(Wire(pin, Pin(name, port)), self._graph))
+        self._do(Connect(Wire(pin, Pin(name, port)), self._graph))
 
     def set(self, node: str, **values: Any) -> None:
         """Change parameters of a node. Raises StudioError when there is no such node or parameter."""
@@ -157,7 +161,7 @@ class Sheet:
                 edits.append(SetParam(node, key, _value(value), self._graph))
             else:
                 raise _unknown(there.kind, key, known)
-        self._document.do(Compound(tuple(edits), f"Set {node}"))
+        self._do(Compound(tuple(edits), f"Set {node}"))
 
     def _cell(self, name: str, edits: list[Edit], values: dict[str, Any]) -> CellDefinition:
         """The cell of that name; `edits` bring it and what is inside it into the design.
@@ -227,7 +231,7 @@ class Drawing(Sheet):
 
     def variable(self, name: str, value: float) -> Var:
         """Set a named size, and return what a parameter takes to read it."""
-        self._document.do(SetVariable(name, value))
+        self._do(SetVariable(name, value))
         return Var(name)
 
     def axis(self, name: str, *, kind: str | None = None, chunk: int | None = None, carry: bool | None = None) -> str:
@@ -245,7 +249,7 @@ class Drawing(Sheet):
             raise StudioError(f"A chunk of {chunk!r} steps cannot be", remedy="Give a whole number; 0 for no own.")
         given: dict[str, Any] = {"kind": kind, "chunk": chunk, "carry": carry}
         settings = replace(self.design.axis(name), **{key: value for key, value in given.items() if value is not None})
-        self._document.do(SetAxis(settings))
+        self._do(SetAxis(settings))
         return name
 
     def define(self, name: str, *, doc: str = "", formula: str = "", source: str = "", **params: Value) -> Sheet:
@@ -255,7 +259,7 @@ class Drawing(Sheet):
         """
         if name in self._catalog.kinds or name in self.design.cells:
             raise StudioError(f"There is a node or cell called “{name}” already", remedy="Choose another name.")
-        self._document.do(SetCell(CellDefinition(name, Graph(), frozen(params), doc, formula, source)))
+        self._do(SetCell(CellDefinition(name, Graph(), frozen(params), doc, formula, source)))
         return Sheet(self._document, name, self._catalog)
 
     def cell(self, name: str) -> Sheet:
@@ -268,7 +272,9 @@ class Drawing(Sheet):
     def read(self, data: str | os.PathLike[str] | DataRecipe, **options: Any) -> Dataset:
         """Read a data file (or recipe) and make its fields known to the drawing. Returns the dataset.
 
-        options: of the reader. A relative path starts from the design's folder, or the current one. Raises StudioError.
+        options: of the reader; columns they name as targets, group or order are then no inputs. A relative path starts
+        from the design's folder, or the current one. What a loss of probabilities in the drawing takes as its target
+        is not scaled. Raises StudioError.
         """
         from . import data as reading
         from .design.recipe import DataRecipe
@@ -277,9 +283,9 @@ class Drawing(Sheet):
         recipe = data if isinstance(data, DataRecipe) else reading.guess(reading.resolve(str(data), base))
         if not isinstance(data, DataRecipe):
             recipe = recipe.replace(path=str(data))
-        dataset = reading.open(recipe.replace(options={**recipe.options, **options}), base)
-        self._document.do(SetData(dataset.recipe))
-        return dataset
+        dataset = reading.open(reading.choose(recipe, options), base)
+        self._do(SetData(dataset.recipe))
+        return dataset.as_in_file(unscaled(self.design, self._catalog))
 
     def check(self) -> tuple[Diagnostic, ...]:
         """Everything that is wrong with the drawing: errors, warnings and hints."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from ..design.signals import Signal
-from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
+from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real
 from .primitives import Builder, Value
 from .trees import CHILDREN
 
@@ -67,6 +67,9 @@ class Last(_Pool):
     how = "last"
     words = ("final", "end", "many to one")
 
+    def handed_on(self, inputs: Mapping[str, Sequence[Feature]], params: Params) -> Sequence[Feature]:
+        return inputs.get("input", ())
+
 
 class First(_Pool):
     name = title = "First"
@@ -74,6 +77,9 @@ class First(_Pool):
     formula = "y = x_1"
     how = "first"
     reads_axis = ()
+
+    def handed_on(self, inputs: Mapping[str, Sequence[Feature]], params: Params) -> Sequence[Feature]:
+        return inputs.get("input", ())
 
 
 class Mean(_Pool):
@@ -90,6 +96,9 @@ class Max(_Pool):
     formula = "y = max_t x_t"
     how = "max"
     words = ("pool",)
+
+    def handed_on(self, inputs: Mapping[str, Sequence[Feature]], params: Params) -> Sequence[Feature]:
+        return inputs.get("input", ())
 
 
 class Sum(_Pool):
@@ -109,6 +118,9 @@ class Reverse(NodeKind):
     inputs = (Port("input", "", "any"),)
     params = (_AXIS,)
     words = ("flip", "backward")
+
+    def handed_on(self, inputs: Mapping[str, Sequence[Feature]], params: Params) -> Sequence[Feature]:
+        return inputs.get("input", ())
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         signal = inputs["input"]
@@ -142,6 +154,9 @@ class Repeat(NodeKind):
         if axis not in missing:
             raise Mistake("MixedAxes", f"“along” {along.text()} gives the input {signal.text()} no new axis", "along")
         return axis
+
+    def handed_on(self, inputs: Mapping[str, Sequence[Feature]], params: Params) -> Sequence[Feature]:
+        return inputs.get("input", ())
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         signal, along = inputs["input"], inputs["along"]

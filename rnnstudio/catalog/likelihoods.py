@@ -15,7 +15,10 @@ class BinaryCrossEntropy(Regression):
     title = "Binary cross-entropy"
     doc = "For yes-or-no features, each by itself: how surprised the prediction is by the truth (0 … 1)."
     formula = "L = −(1/τ) Σ_t mean(y log σ(o) + (1 − y) log(1 − σ(o)))"
-    inputs = (Port("prediction", "a score for each feature (logits)"), Port("target", "the truth, 0 … 1"))
+    inputs = (
+        Port("prediction", "a score for each feature (logits)"),
+        Port("target", "the truth, 0 … 1", within=(0.0, 1.0)),
+    )
     primitive = "binary_cross_entropy"
     words = ("bce", "logistic", "multi-label", "sigmoid")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from ..design.recipe import FieldSpec
 from ..design.signals import Axis, Real, Signal, Tokens
@@ -17,15 +17,22 @@ Params = Mapping[str, Any]
 Signals = Mapping[str, Signal | None]
 """Signals by port; None where it is not known (yet)."""
 
+Feature = TypeVar("Feature")
+"""Whatever tells one feature of a signal from another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output of a node. content: "real", "tokens", "any" or "loss" (a scalar)."""
+    """An input or output of a node. content: "real", "tokens", "any" or "loss" (a scalar).
+
+    within: the least and the greatest value that mean anything here, as the file has them: such data is not scaled.
+    """
 
     name: str
     doc: str = ""
     content: str = "real"
     optional: bool = False
+    within: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,13 @@ class NodeKind:
     def whole_ports(self, params: Params, along: str) -> tuple[str, ...]:
         """As `reads_axis`, for a node with these parameters (as drawn: some may be missing) and steps of one axis."""
         return self.reads_axis
+
+    def handed_on(self, inputs: Mapping[str, Sequence[Feature]], params: Params) -> Sequence[Feature]:
+        """Which features of its inputs the output consists of, unchanged; empty where it computes something.
+
+        inputs: by port, what each feature is. An output of as many features takes each from one of them.
+        """
+        return ()
 
     def follows_order(self, inputs: Signals, params: Params) -> str:
         """The axis whose steps it takes in their order, "" for none. Called with checked inputs."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from ..design.signals import Real, Signal
 from .node import (
     TERMS,
     Context,
+    Feature,
     Mistake,
     NodeKind,
     Param,
@@ -222,6 +223,10 @@ class Concat(NodeKind):
     def input_ports(self, params: Params) -> tuple[Port, ...]:
         return tuple(Port(letter(i), "features") for i in range(counted(params.get("terms"), 2)))
 
+    def handed_on(self, inputs: Mapping[str, Sequence[Feature]], params: Params) -> Sequence[Feature]:
+        ports = [port.name for port in self.input_ports(params)]
+        return [feature for port in ports for feature in inputs[port]] if all(map(inputs.get, ports)) else ()
+
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         known = {port: s for port, s in inputs.items() if s is not None}
         if len(known) < len(inputs):
@@ -246,6 +251,9 @@ class Slice(NodeKind):
         Param("stop", "int", 1, "one past the last feature", minimum=1),
     )
     words = ("columns", "part", "split")
+
+    def handed_on(self, inputs: Mapping[str, Sequence[Feature]], params: Params) -> Sequence[Feature]:
+        return inputs.get("input", ())[params["start"] : params["stop"]]
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         signal = inputs["input"]

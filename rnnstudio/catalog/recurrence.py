@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..design.signals import Real, Signal, Tokens
-from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
+from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real
 from .primitives import Builder, Init, Value
 
 
@@ -28,6 +28,9 @@ class Delay(NodeKind):
     symbol = "■"
     late_ports = ("input",)
     words = ("state", "memory", "recurrent", "z^-1", "lag", "previous")
+
+    def handed_on(self, inputs: Mapping[str, Sequence[Feature]], params: Params) -> Sequence[Feature]:
+        return inputs.get("input", ())
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         if params["k"] == 0:

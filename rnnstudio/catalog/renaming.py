@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..design.signals import Signal
-from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals
+from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals
 from .primitives import Builder, Value
 from .trees import CHILDREN
 
@@ -26,6 +26,9 @@ class RenameAxis(NodeKind):
         Param("to", "axis", "", "its new name; empty: its name with a 2 behind (time2)"),
     )
     words = ("self-attention", "copy", "second name", "pairwise", "transpose", "duplicate", "alias")
+
+    def handed_on(self, inputs: Mapping[str, Sequence[Feature]], params: Params) -> Sequence[Feature]:
+        return inputs.get("input", ())
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         signal = inputs["input"]

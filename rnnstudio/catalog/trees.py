@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from ..design.signals import Real, Signal
-from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
+from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real
 from .primitives import Builder, Init, Value
 
 
@@ -109,6 +109,9 @@ class Root(NodeKind):
     inputs = (Port("input", "a value at every node of the tree"),)
     params = (Param("axis", "axis", "", "the tree's axis; empty: the input's only tree"),)
     words = ("tree", "top", "sentence")
+
+    def handed_on(self, inputs: Mapping[str, Sequence[Feature]], params: Params) -> Sequence[Feature]:
+        return inputs.get("input", ())
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         signal = inputs["input"]

@@ -15,7 +15,7 @@ from rnnstudio.data.guess import guess, guess_with, guesses
 from rnnstudio.data.opening import open_dataset
 from rnnstudio.data.preview import Preview, inspect, preview_of
 from rnnstudio.data.problems import Problem
-from rnnstudio.data.readers import Reader, plugged
+from rnnstudio.data.readers import Reader, choose, plugged
 from rnnstudio.data.split import PARTS, Part
 from rnnstudio.data.vocabulary import UNKNOWN, Vocabulary, vocabulary_of
 
@@ -35,6 +35,7 @@ __all__ = [
     "Split",
     "Track",
     "Vocabulary",
+    "choose",
     "guess",
     "guess_with",
     "guesses",

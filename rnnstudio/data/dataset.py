@@ -16,8 +16,8 @@ examples may be cut into windows (`cuttable`). Along further axes examples stay 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -99,6 +99,11 @@ class Dataset:
         return len(self.offsets) - 1
 
     @cached_property
+    def statics(self) -> dict[str, Array]:
+        """The values of the fields that have one row for each example."""
+        return {name: track.values for name, track in self.tracks.items() if track.axis is None}
+
+    @cached_property
     def targets(self) -> tuple[FieldSpec, ...]:
         """The fields to be predicted, those that the first loss is a mean over in front."""
         return tuple(spec for spec in self.fields if spec.role == "target")
@@ -160,6 +165,22 @@ class Dataset:
         """The file's units to the model's, float32, features last."""
         spec = self.recipe.field(field)
         return scaled(np.asarray(values, np.float64), spec) if spec.std else np.asarray(values)
+
+    def as_in_file(self, features: Mapping[str, Collection[int]]) -> Dataset:
+        """The same data with these features of each field left as the file has them; itself when they are already."""
+        specs = {spec.name: spec.as_in_file(features.get(spec.name, ())) for spec in self.fields}
+        changed = {spec.name: specs[spec.name] for spec in self.fields if specs[spec.name] is not spec}
+        if not changed:
+            return self
+        tracks = dict(self.tracks)
+        for name, spec in changed.items():
+            track = tracks[name]
+            if spec.shift_of in changed:
+                tracks[name] = replace(tracks[spec.shift_of], shift=track.shift)  # the very same rows, read later
+            elif track.raw is not None:
+                tracks[name] = replace(track, values=scaled(track.raw, spec))
+        recipe = self.recipe.replace(fields=tuple(specs.values()))
+        return replace(self, recipe=recipe, tracks=tracks)
 
     def summary(self) -> str:
         """One line for people: how much there is, and how it is divided."""

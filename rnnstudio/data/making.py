@@ -31,6 +31,7 @@ def dataset_of(recipe: DataRecipe, found: Examples, facts: FileFacts, problems: 
     Raises StudioError where there is too little to train on, or what the recipe learned does not fit.
     """
     axes = found.axes()
+    _refuse_shared(found, recipe.path)
     found, axes = _without_empty(found, axes, problems)
     main = next(iter(axes), None)
     counts = {len(offsets) - 1 for offsets in axes.values()} or {len(_values(found.fields[0]))}
@@ -81,7 +82,31 @@ def _values(item: Any) -> Array:
 
 def _targets_without_axis(found: Examples) -> bool:
     one = (item for item in found.fields if isinstance(item, TokenField | NumberField) and item.axis is None)
-    return any(item.role == "target" or (not item.role and item.name in TARGET_NAMES) for item in one)
+    return any(map(_is_target, one))
+
+
+def _is_target(item: TokenField | NumberField) -> bool:
+    return item.role == "target" or (not item.role and item.name in TARGET_NAMES)
+
+
+def _refuse_shared(found: Examples, shown: str) -> None:
+    """Raises StudioError for a column of numbers that is an input and, of the same step, a target."""
+    numbers = [item for item in found.fields if isinstance(item, NumberField)]
+    for target in (item for item in numbers if _is_target(item) and not item.shift):
+        for item in numbers:
+            if not _is_target(item) and item.axis == target.axis and not item.shift:
+                shared = [column for column in target.columns if column in item.columns]
+                if shared:
+                    raise StudioError(
+                        f"the column {shared[0]!r} is an input and, at horizon 0, its own target: "
+                        "there is nothing to predict",
+                        where=shown,
+                        remedy="Predict a later step, or take the column out of the inputs.",
+                    )
+    for later in (item for item in found.fields if isinstance(item, LaterField) and item.shift < 1):
+        raise StudioError(
+            f"the field {later.name!r} is {later.of!r} at the same step: there is nothing to predict", where=shown
+        )
 
 
 def _without_empty(found: Examples, axes: dict[str, Ints], problems: Problems) -> tuple[Examples, dict[str, Ints]]:
@@ -223,8 +248,19 @@ class _Maker:
             inside = mask_of(self._training_rows(item.axis), len(item.values))
             scaling: tuple[Scaling, ...] = item.scaling or tuple("standard" for _ in item.columns)
             mean, std = statistics(item.values[inside], item.columns, scaling, self.problems)
+            good = item.values[~np.isnan(item.values).any(axis=1)]
             spec = FieldSpec(
-                item.name, "real", len(item.columns), item.axis, (), item.columns, mean, std, "", item.shift, item.role
+                item.name,
+                "real",
+                len(item.columns),
+                item.axis,
+                columns=item.columns,
+                mean=mean,
+                std=std,
+                low=tuple(good.min(0).tolist()) if len(good) else (),
+                high=tuple(good.max(0).tolist()) if len(good) else (),
+                shift=item.shift,
+                role=item.role,
             )
         else:
             spec = self.recipe.field(item.name)

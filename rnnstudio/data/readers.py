@@ -119,12 +119,23 @@ class Reader:
         """What a model wrote, as text."""
         return " ".join(tokens)
 
+    def choose(self, options: Mapping[str, JSON], chosen: Mapping[str, JSON]) -> dict[str, JSON]:
+        """The options with a person's put in: what was only proposed and goes not with them, goes."""
+        return {**options, **chosen}
+
     def like(self, sample: Sample, guessed: Mapping[str, JSON], own: Mapping[str, JSON]) -> dict[str, JSON]:
         """The options for another file in a design's way: what was guessed, with the design's choices that do not
         depend on the file, or fit it."""
         portable = self.portable
         kept = own if portable is None else {name: own[name] for name in portable if name in own}
         return {**guessed, **kept}
+
+
+def choose(recipe: DataRecipe, chosen: Mapping[str, JSON]) -> DataRecipe:
+    """The recipe with these options put in by its reader, where there is one."""
+    reader = _own.get(recipe.reader) or _plugged.get(recipe.reader)
+    options = {**recipe.options, **chosen} if reader is None else reader.choose(recipe.options, chosen)
+    return recipe.replace(options=options)
 
 
 _own: Mapping[str, Reader] = MappingProxyType({})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
@@ -43,7 +43,9 @@ class FieldSpec:
         each example, fields of two axes are not.
     vocabulary: token number -> text; empty for real fields.
     columns: the file's column of each feature, for real fields.
-    mean, std: per feature, of the training part; the model sees (x - mean) / std, whatever the scaling is called.
+    mean, std: per feature, of the training part; the model sees (x - mean) / std, whatever the scaling is called. 0 and
+        1: as in the file.
+    low, high: per feature, the least and the greatest value of the whole file, in its units; empty = not known.
     shift_of, shift: this field is the field `shift_of` read `shift` steps later; "" when it is independent.
     role: "input" (given) or "target" (to be predicted); "" becomes "target" for `next` and `targets`, else "input".
     counts: of class labels, how often each occurs in the training part; empty for other fields.
@@ -58,6 +60,8 @@ class FieldSpec:
     columns: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
     shift_of: str = ""
     shift: int = 0
     role: Role | Literal[""] = ""
@@ -77,14 +81,27 @@ class FieldSpec:
             raise StudioError(f"unknown content {self.content!r}", where=where, remedy=remedy)
         if self.size < 0:
             raise StudioError(f"the size {self.size} is negative", where=where, remedy="Sizes count from 0.")
-        for label, values in (("columns", self.columns), ("mean", self.mean), ("std", self.std)):
+        for label in ("columns", "mean", "std", "low", "high"):
+            values = getattr(self, label)
             if values and len(values) != self.size:
                 raise StudioError(f"{len(values)} values of {label} for {self.size} features", where=where)
         for label, entries in (("vocabulary entries", self.vocabulary), ("counts", self.counts)):
             if entries and len(entries) != self.size:
                 raise StudioError(f"{len(entries)} {label} for {self.size} tokens", where=where)
-        if not all(math.isfinite(value) for value in (*self.mean, *self.std)) or any(s <= 0 for s in self.std):
+        if not all(map(math.isfinite, (*self.mean, *self.std, *self.low, *self.high))) or any(s <= 0 for s in self.std):
             raise StudioError("the scaling is not finite, or a standard deviation is not above 0", where=where)
+
+    def is_scaled(self, feature: int) -> bool:
+        """Whether the model sees other numbers than the file holds."""
+        return bool(self.std) and (self.mean[feature], self.std[feature]) != (0.0, 1.0)
+
+    def as_in_file(self, features: Collection[int]) -> FieldSpec:
+        """The same field with these features left as the file has them; itself when they are already."""
+        if not any(map(self.is_scaled, features)):
+            return self
+        mean = tuple(0.0 if place in features else value for place, value in enumerate(self.mean))
+        std = tuple(1.0 if place in features else value for place, value in enumerate(self.std))
+        return dataclasses.replace(self, mean=mean, std=std)
 
     def _role_by_name(self) -> Role:
         return "target" if self.name in TARGET_NAMES else "input"
@@ -93,7 +110,7 @@ class FieldSpec:
         """As a JSON object; what equals the default is left out, so that a saved design stays short."""
         written: dict[str, JSON] = {**self.extra, "name": self.name, "content": self.content}
         written |= {"size": self.size, "axis": self.axis}
-        for label in ("vocabulary", "columns", "mean", "std"):
+        for label in ("vocabulary", "columns", "mean", "std", "low", "high"):
             values = getattr(self, label)
             if values:
                 written[label] = list(values)
@@ -119,6 +136,8 @@ class FieldSpec:
             columns=entry.texts("columns"),
             mean=entry.numbers("mean"),
             std=entry.numbers("std"),
+            low=entry.numbers("low"),
+            high=entry.numbers("high"),
             shift_of=entry.text("shift_of", ""),
             shift=entry.integer("shift", 0),
             role=cast("Role | Literal['']", entry.text("role", "")),

@@ -11,6 +11,7 @@ from .. import data
 from ..catalog.catalog import CELL
 from ..catalog.families import CHILDREN, CellFamily, set_children
 from ..compiler.resolve import cell_params
+from ..compiler.units import unscaled
 from ..data import readers
 from ..data.dataset import Dataset
 from ..data.source import Sample
@@ -51,7 +52,7 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
                 f"The design “{file.design.name}” has no data",
                 remedy="Give a file with --data, or load one in the studio.",
             )
-        return data.open(recipe.replace(options={**recipe.options, **(chosen or {})}), file.folder)
+        return _bound(data.open(data.choose(recipe, chosen or {}), file.folder), file.design)
     guessed = data.guess(path)
     if recipe is not None:
         found = data.guesses(path)
@@ -67,8 +68,13 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
                 "(`rnnstudio examples` lists some).",
             )
         guessed = _like(own, recipe, Sample.of(path, str(path))) if own is not None else guessed
-    options = {**guessed.options, **(chosen or {})}
-    return data.open(guessed.replace(path=str(path.resolve()), options=options), path.resolve().parent)
+    guessed = data.choose(guessed.replace(path=str(path.resolve())), chosen or {})
+    return _bound(data.open(guessed, path.resolve().parent), file.design)
+
+
+def _bound(dataset: Dataset, design: Design) -> Dataset:
+    """The dataset for the design's losses: what a loss of probabilities takes is as in the file."""
+    return dataset.as_in_file(unscaled(design.replace(data=dataset.recipe), load_plugins().catalog))
 
 
 UNCERTAIN = ("cp1252", "latin-1")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..catalog.node import Context, Mistake, NodeKind, Params, Port, Signals
+from ..catalog.node import Context, Feature, Mistake, NodeKind, Params, Port, Signals
 from ..catalog.primitives import Builder, Value
 from ..design.errors import StudioError
 from ..design.signals import Signal
@@ -44,6 +44,12 @@ class GuardedKind(NodeKind):
         if wrong:
             raise Mistake("PluginFailed", f"the plugin “{self.plugin}” gives no signal for “{wrong[0]}”")
         return outputs
+
+    def handed_on(self, inputs: Mapping[str, Sequence[Feature]], params: Params) -> Sequence[Feature]:
+        try:
+            return tuple(self.kind.handed_on(inputs, params))
+        except Exception:  # noqa: BLE001 (it then counts as a computation; what else is wrong with it, infer reports)
+            return ()
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         try:

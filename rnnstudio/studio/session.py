@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ..compiler.check import Checked, Checker
 from ..compiler.diagnostics import Diagnostic
+from ..compiler.units import with_units
 from ..design import storage
 from ..design.design import Design
 from ..design.edits import Edit, Restore, SetData
@@ -96,7 +97,7 @@ class Session(QObject):
     def do(self, edit: Edit, merge: str = "") -> bool:
         """Apply an edit. A StudioError is sent as `failed`, nothing has changed then, and False is returned."""
         try:
-            self.document.do(edit, merge=merge)
+            self.document.do(with_units(edit, self.design, self.catalog), merge=merge)
         except StudioError as error:
             self.failed.emit(error)
             return False

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..catalog.catalog import Catalog, standard
 from ..compiler import compile_design
+from ..compiler.units import unscaled
 from ..data.batches import Batches
 from ..data.dataset import Dataset
 from ..design.design import Design
@@ -72,7 +73,9 @@ class Trainer:
         command: Sequence[str] = (),
         requests: Requests | None = None,
     ) -> None:
-        program = compile_design(design.replace(data=dataset.recipe), catalog or standard())
+        catalog = catalog or standard()
+        dataset = dataset.as_in_file(unscaled(design.replace(data=dataset.recipe), catalog))
+        program = compile_design(design.replace(data=dataset.recipe), catalog)
         self.settings = settings = along_axes(settings, design, program.axes)
         self.dataset = dataset
         self.design = design.replace(data=dataset.recipe, training=settings.model_dump())
@@ -100,7 +103,7 @@ class Trainer:
         self.writer = Writer(self.network, dataset.recipe)
         self.answerer: Answerer | None = None
         if self.writer.why_not:
-            self.answerer = answerer_of(self.design, catalog or standard())
+            self.answerer = answerer_of(self.design, catalog)
         self.watcher = Watcher(self.network, dataset.recipe, self.trained)
         self.sampling = Budget(SHARE_OF_SAMPLES)
         info = {

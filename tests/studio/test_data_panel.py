@@ -11,7 +11,8 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from rnnstudio.design.design import Design
+from rnnstudio.design.design import Design, Node, Pin, Wire
+from rnnstudio.design.edits import AddNode, Connect
 from rnnstudio.studio.panels.data import DataPanel
 from rnnstudio.studio.session import Session
 
@@ -206,3 +207,45 @@ def test_the_window_goes_on_while_a_large_file_is_read(panel: DataPanel, tmp_pat
         # Read in the window's thread, the file would be there before the loop turns again.
         QTimer.singleShot(0, lambda: turns.append(panel.preview is None))
     assert turns == [True]
+
+
+def test_a_target_of_a_sequence_is_no_step_of_it(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
+    rows = "".join(f"{n % 7},{n % 5},{n % 2}\n" for n in range(60))
+    look(qtbot, panel, write(tmp_path / "labels.csv", "a,b,ill\n" + rows))
+    form = panel.table_form
+    with qtbot.waitSignal(panel.looked):
+        form.mode.setCurrentIndex(1)
+        form.mode.activated.emit(1)
+    assert (form.options()["inputs"], form.options()["targets"]) == (["a", "b", "ill"], [])
+    with qtbot.waitSignal(panel.looked):
+        form.columns.topLevelItem(2).setCheckState(2, Qt.CheckState.Checked)
+    assert (form.options()["inputs"], form.options()["targets"]) == (["a", "b"], ["ill"])
+    assert panel.preview is not None
+    assert panel.preview.usable
+    with qtbot.waitSignal(panel.looked):
+        form.columns.topLevelItem(2).setCheckState(1, Qt.CheckState.Checked)
+    assert (form.options()["inputs"], form.options()["targets"]) == (["a", "b", "ill"], [])
+
+
+def test_a_binary_loss_takes_its_target_as_it_is_in_the_file(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    rows = "".join(f"{n % 7},{int(n % 9 == 0)}\n" for n in range(80))
+    look(qtbot, panel, write(tmp_path / "faults.csv", "load,fault\n" + rows))
+    with qtbot.waitSignal(panel.looked):
+        panel.table_form.columns.topLevelItem(0).setCheckState(2, Qt.CheckState.Unchecked)
+    with qtbot.waitSignal(panel.looked):
+        panel.table_form.columns.topLevelItem(1).setCheckState(1, Qt.CheckState.Unchecked)
+    panel.use()
+    for key, kind in (("y", "FeatureTarget"), ("loss", "BinaryCrossEntropy")):
+        session.do(AddNode(Node(key, kind)))
+    assert session.design.data is not None
+    assert session.design.data.field("targets").is_scaled(0)
+    with qtbot.waitSignal(panel.looked):
+        session.do(Connect(Wire(Pin("y", "out"), Pin("loss", "target"))))
+    assert not session.design.data.field("targets").is_scaled(0)
+    assert session.design.data.field("inputs").is_scaled(0)
+    assert panel.state.text() == "In use"
+    with qtbot.waitSignal(panel.looked):
+        session.undo()
+    assert session.design.data.field("targets").is_scaled(0)

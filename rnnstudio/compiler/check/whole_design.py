@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 from ...catalog.catalog import CELL
 from ...catalog.trees import CHILDREN
@@ -12,6 +13,7 @@ from ..leaks import leaks
 from ..loops import ImpossibleLoop
 from ..reach import reached
 from ..sharing import Clash
+from ..units import Bound, bounds
 from .run import Run
 
 RENAME = "RenameAxis"
@@ -49,6 +51,8 @@ def whole_design(run: Run) -> None:
         if before and not any(_may_learn(run, graph.nodes[other]) for other in before):
             text = f"nothing that is trained leads to {graph.nodes[key].label}: put a layer before it, or delete it"
             run.report("UnreachableLoss", "warning", text, MAIN, (key,))
+    for bound in bounds(run.design, run.catalog):
+        _values_mean_something(run, bound)
     for leak in leaks(graph, run.design, run.catalog, run.main, run.signals):
         way = " → ".join(graph.nodes[key].label for key in leak.path)
         if leak.whole:
@@ -61,6 +65,32 @@ def whole_design(run: Run) -> None:
         meant = "" if leak.later else "; ignore this in an autoencoder that reproduces each step from itself"
         text = f"the prediction reads what it should predict, “{leak.field}”, by {way}: use Feedback or a Delay{meant}"
         run.report("TargetLeaks", "warning", text, MAIN, (leak.loss, *leak.path))
+
+
+def _values_mean_something(run: Run, bound: Bound) -> None:
+    """Report data that a loss of probabilities cannot mean: columns beyond 0 … 1, or scaled ones."""
+    label = run.design.graph.nodes[bound.node].label
+    least, most = bound.port.within or (-inf, inf)
+    beyond, scaled = [], []
+    for field, feature in bound.columns:
+        spec = run.context.fields[field]
+        name = f"“{spec.columns[feature]}”" if spec.columns else f"feature {feature} of “{field}”"
+        if spec.low and not least <= spec.low[feature] <= spec.high[feature] <= most:
+            beyond.append(f"{name} goes from {spec.low[feature]:.6g} to {spec.high[feature]:.6g}")
+        elif spec.is_scaled(feature):
+            scaled.append(name)
+    if beyond:
+        text = (
+            f"{label} is a loss of values from {least:g} to {most:g}, but {beyond[0]}: use another loss (mean squared "
+            f"error), or choose a column of {least:g} … {most:g}"
+        )
+        run.report("TargetOutOfRange", "error", text, MAIN, (bound.node,), port=bound.port.name)
+    elif scaled:
+        text = (
+            f"{label} is a loss of values from {least:g} to {most:g}, but {scaled[0]} is scaled to mean 0 and "
+            "deviation 1: leave it as it is in the file"
+        )
+        run.report("ScaledTarget", "error", text, MAIN, (bound.node,), port=bound.port.name)
 
 
 def _may_learn(run: Run, node: Node, within: tuple[str, ...] = ()) -> bool:

@@ -43,6 +43,8 @@ CANDIDATES: Mapping[str, Callable[[Place], Iterator[Fix]]] = {
     "UnknownAxis": shapes.unknown_axis,
     "NoLoss": whole.no_loss,
     "DeadNode": whole.dead_node,
+    "ScaledTarget": whole.scaled_target,
+    "TargetOutOfRange": whole.target_out_of_range,
     "TargetLeaks": whole.target_leaks,
     "SharedShapes": whole.shared_shapes,
     "SharedSettings": whole.shared_settings,

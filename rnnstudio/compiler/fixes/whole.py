@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from ...design.design import MAIN, Node, Pin, Value, Var, Wire, frozen
-from ...design.edits import AddNode, Compound, Connect, Edit, RemoveNodes, SetShared
+from ...design.edits import AddNode, Compound, Connect, Edit, RemoveNodes, SetData, SetShared
 from ...design.recipe import FieldSpec
 from ...design.signals import Signal, Tokens
 from ..diagnostics import Fix
+from ..units import as_in_file, bounds, unscaled
 from .place import Place, size_of
 
 
@@ -90,6 +91,22 @@ def target_leaks(place: Place) -> Iterator[Fix]:
             if (wire.source.node, wire.target.node) == (key, reader):
                 label = place.graph.nodes[key].label
                 yield place.splice(wire, "Delay", {}), f"Insert a Delay behind {label}"
+
+
+def scaled_target(place: Place) -> Iterator[Fix]:
+    """The data's features as the file has them, wherever a loss needs that."""
+    data = place.design.data
+    if data is not None:
+        columns = [c for b in bounds(place.design, place.catalog) if b.node == place.node.id for c in b.columns]
+        specs = [(place.fields[field], feature) for field, feature in columns]
+        names = dict.fromkeys(spec.columns[f] if spec.columns else spec.name for spec, f in specs if spec.is_scaled(f))
+        title = f"Leave {' and '.join(f'“{name}”' for name in names)} as in the file"
+        yield SetData(as_in_file(data, unscaled(place.design, place.catalog))), title
+
+
+def target_out_of_range(place: Place) -> Iterator[Fix]:
+    """A loss of any numbers."""
+    yield from place.exchanged("MeanSquaredError")
 
 
 def shared_shapes(place: Place) -> Iterator[Fix]:

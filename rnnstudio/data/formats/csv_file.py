@@ -51,6 +51,25 @@ class CsvReader(Reader):
         why = f"the suffix {sample.suffix}" if named else "most cells are numbers"
         return Guess(0.5, _proposed(sample), self.parts, why)
 
+    def choose(self, options: Mapping[str, JSON], chosen: Mapping[str, JSON]) -> dict[str, JSON]:
+        """Columns that `chosen` gives a role leave those roles that the recipe's own options gave them and that go not
+        with it. Two roles that are both chosen stay, and are refused when the file is read."""
+        options = {**options, **chosen}
+        sequences = options.get("mode") == "row_is_sequence"
+        if sequences and "mode" in chosen:
+            options |= {role: "" for role in ("group", "order") if role not in chosen}
+            if "targets" not in chosen and _texts(options.get("targets")) == _texts(options.get("inputs")):
+                options["targets"] = []
+        if sequences and {"mode", "targets"} & set(chosen) and "split_by" not in chosen:
+            options["split_by"] = "auto"  # what is settled for steps, or without labels, may not do for these
+        same_step = sequences or options.get("horizon", 1) == 0
+        taken = {name for role in ("group", "order") for name in _texts(options.get(role))}
+        for role in ("targets", "inputs"):
+            if role not in chosen:
+                other = set(_texts(options.get("targets"))) if role == "inputs" and same_step else set()
+                options[role] = [name for name in _texts(options.get(role)) if name not in taken | other]
+        return options
+
     def like(self, sample: Sample, guessed: Mapping[str, JSON], own: Mapping[str, JSON]) -> dict[str, JSON]:
         """The design's roles stay where the file has their columns."""
         options = super().like(sample, guessed, own)

@@ -79,7 +79,8 @@ def find_columns(layout: Layout, options: CsvOptions, shown: str) -> tuple[tuple
                     remedy=f"Columns: {', '.join(layout.names)}.",
                 )
     taken = {options.group, options.order}
-    if options.mode == "row_is_sequence":
+    same_step = options.mode == "row_is_sequence" or options.horizon == 0
+    if same_step:
         taken |= set(options.targets)
     numeric = tuple(name for name, good in zip(layout.names, layout.numeric, strict=True) if good and name not in taken)
     inputs = options.inputs or numeric
@@ -91,15 +92,27 @@ def find_columns(layout: Layout, options: CsvOptions, shown: str) -> tuple[tuple
             remedy="Set the delimiter or decimal option, or read the file as text.",
         )
     targets = options.targets or (inputs if options.mode == "row_is_step" else ())
-    if options.horizon == 0:
-        shared = [name for name in targets or inputs if name in inputs]
-        if shared:
-            raise StudioError(
-                f"the column {shared[0]!r} is an input and, at horizon 0, its own target: there is nothing to predict",
-                where=f"{shown}, option horizon",
-                remedy="Set horizon to 1 or more, or take the column out of inputs.",
-            )
+    if same_step:
+        refuse_shared(inputs, targets, options.mode, shown)
     return inputs, targets
+
+
+def refuse_shared(inputs: Sequence[str], targets: Sequence[str], mode: str, shown: str) -> None:
+    """Raises StudioError for a target that is an input of the same step, or of the sequence it is the label of."""
+    shared = next((name for name in targets if name in inputs), None)
+    if shared is None:
+        return
+    if mode == "row_is_sequence":
+        raise StudioError(
+            f"the column {shared!r} is an input and the target of the same sequence: there is nothing to predict",
+            where=f"{shown}, option inputs",
+            remedy=f"Take {shared!r} out of inputs, or out of targets.",
+        )
+    raise StudioError(
+        f"the column {shared!r} is an input and, at horizon 0, its own target: there is nothing to predict",
+        where=f"{shown}, option horizon",
+        remedy="Set horizon to 1 or more, or take the column out of inputs.",
+    )
 
 
 def _spoken(delimiter: str) -> str:

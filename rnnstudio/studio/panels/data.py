@@ -6,7 +6,7 @@ read. The design changes only with "Use this data", as one edit that can be undo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
@@ -30,6 +30,7 @@ from PySide6.QtWidgets import (
 )
 
 from rnnstudio import data
+from rnnstudio.compiler.units import as_in_file, unscaled
 from rnnstudio.data import readers
 from rnnstudio.data.formats.sniff import find_layout
 from rnnstudio.data.formats.table import read_sample
@@ -275,7 +276,7 @@ class DataPanel(QWidget):
     # --- what was found
 
     def _show(self, look: _Look) -> None:
-        preview = look.preview
+        preview = self._for_the_design(look.preview)
         self.preview = preview
         self._recipe = recipe = preview.recipe
         self.error.hide()
@@ -297,6 +298,11 @@ class DataPanel(QWidget):
         self._fill_table(preview)
         self._update_buttons()
         self.looked.emit()
+
+    def _for_the_design(self, preview: data.Preview) -> data.Preview:
+        """As the design would take it: what its losses of probabilities predict is not scaled."""
+        design = self.session.design.replace(data=preview.recipe)
+        return replace(preview, recipe=as_in_file(preview.recipe, unscaled(design, self.session.catalog)))
 
     def _show_failure(self, error: StudioError) -> None:
         """The file could not be read at all: what is shown and what the design holds stay."""
@@ -452,7 +458,12 @@ def _relative(recipe: DataRecipe, base: Path) -> DataRecipe:
 
 
 def _reads_the_same(one: DataRecipe, other: DataRecipe) -> bool:
-    return one.fields == other.fields and one.split == other.split and other.digest in ("", one.digest)
+    """Whether what was read just now is what a design notes; one that was saved earlier may know no extremes."""
+    if len(one.fields) != len(other.fields) or one.split != other.split:
+        return False
+    pairs = zip(one.fields, other.fields, strict=True)
+    noted = [spec if known.low else replace(spec, low=(), high=()) for spec, known in pairs]
+    return tuple(noted) == other.fields and other.digest in ("", one.digest)
 
 
 def _statistics(preview: data.Preview) -> str:

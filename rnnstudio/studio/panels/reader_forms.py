@@ -209,7 +209,7 @@ class TableForm(ReaderForm):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for place in (1, 2):
             header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
-        self.columns.itemChanged.connect(self._tell)
+        self.columns.itemChanged.connect(self._ticked)
         self.order = Combo(tip="The column that labels the steps, such as a year; rows are put in its order")
         self.group = Combo(tip="The column whose values tell sequences apart")
         self.horizon = Spin(0, LARGEST, tip="How many steps ahead the targets lie", suffix=" ahead", zero="same step")
@@ -267,7 +267,8 @@ class TableForm(ReaderForm):
         layout.setSpacing(5)
         for widget in (top, self.columns, below, self.how):
             layout.addWidget(widget)
-        combos = (self.mode, self.order, self.group, self.missing, self.split_by)
+        self.mode.activated.connect(self._mode_chosen)
+        combos = (self.order, self.group, self.missing, self.split_by)
         for combo in (*combos, self.delimiter, self.decimal, self.header, self.encoding):
             combo.activated.connect(self._tell)
         for spin in (self.horizon, self.window_length):
@@ -341,6 +342,30 @@ class TableForm(ReaderForm):
             "header": self.header.currentData(),
             "encoding": self.encoding.currentData(),
         }
+
+    def _ticked(self, item: QTreeWidgetItem, place: int) -> None:
+        """What is predicted of a sequence, or at the same step, is no input: the last tick counts."""
+        sequences = self.mode.currentData() == "row_is_sequence"
+        if sequences and place == 2:
+            self.split_by.put("auto")  # labelled sequences are dealt out whole
+        same_step = sequences or self.horizon.value() == 0
+        if same_step and place in (1, 2) and item.checkState(place) == Qt.CheckState.Checked:
+            self._untick((item,), 3 - place)
+        self._tell()
+
+    def _mode_chosen(self) -> None:
+        """Where a row becomes a sequence, each column is a step of it, until one is ticked as its target."""
+        items = [item for row in range(self.columns.topLevelItemCount()) if (item := self.columns.topLevelItem(row))]
+        if self.mode.currentData() == "row_is_sequence" and all(i.checkState(1) == i.checkState(2) for i in items):
+            self._untick(items, 2)
+        self.split_by.put("auto")
+        self._tell()
+
+    def _untick(self, items: Sequence[QTreeWidgetItem], place: int) -> None:
+        self.columns.blockSignals(True)
+        for item in items:
+            item.setCheckState(place, Qt.CheckState.Unchecked)
+        self.columns.blockSignals(False)
 
     def _suit(self) -> None:
         steps = self.mode.currentData() == "row_is_step"
