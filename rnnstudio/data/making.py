@@ -241,7 +241,8 @@ class _Maker:
         if UNKNOWN in spec.vocabulary and UNKNOWN not in item.entries:
             lost = [entry for entry in item.entries if entry not in spec.vocabulary]
             listed = ", ".join(map(repr, lost[:5])) + (", …" if len(lost) > 5 else "")
-            self.problems.warn(f"{len(lost)} classes of {spec.name!r} are not in the training part: {listed}")
+            which = "the class" if len(lost) == 1 else f"{len(lost)} classes,"
+            self.problems.warn(f"not in the training part: {which} {listed} of {spec.name!r}")
 
     def _numbers(self, item: NumberField) -> tuple[FieldSpec, Track]:
         if self.fit:
