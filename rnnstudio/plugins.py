@@ -33,11 +33,13 @@ from .catalog.sketch import Sketch
 from .compiler.program import Program
 from .compiler.source import class_name, parameter_names, source
 from .data.dataset import Dataset, Track
+from .data.examples import Examples, Learning, labels, later, numbers, tags, tokens, tree
 from .data.files import FileFacts
-from .data.making import number_dataset, read_file, token_dataset
+from .data.options import encoding_option, option
 from .data.problems import Problem, Problems
-from .data.readers import Reader
-from .data.split import Division, by_sequence, by_time
+from .data.readers import Guess, Reader
+from .data.source import Sample, Source
+from .data.split import Division, by_examples, by_sequence, by_time
 from .data.vocabulary import UNKNOWN, Vocabulary
 from .design.cell_file import dumps_cell, load_cell, loads_cell, save_cell
 from .design.design import CellDefinition, Graph, Node, Pin, Var, Wire, frozen
@@ -79,11 +81,14 @@ __all__ = [
     "DataRecipe",
     "Dataset",
     "Division",
+    "Examples",
     "Exporter",
     "FieldSpec",
     "FileFacts",
     "Graph",
+    "Guess",
     "Init",
+    "Learning",
     "Mistake",
     "Network",
     "Node",
@@ -98,9 +103,11 @@ __all__ = [
     "Program",
     "Reader",
     "Real",
+    "Sample",
     "Signal",
     "Signals",
     "Sketch",
+    "Source",
     "StudioError",
     "Tokens",
     "Track",
@@ -108,23 +115,29 @@ __all__ = [
     "Var",
     "Vocabulary",
     "Wire",
+    "by_examples",
     "by_sequence",
     "by_time",
     "class_name",
     "compare",
     "dumps_cell",
+    "encoding_option",
     "frozen",
     "joint_axes",
     "joint_width",
+    "labels",
+    "later",
     "load_cell",
     "loads_cell",
     "need_real",
     "need_tokens",
-    "number_dataset",
+    "numbers",
+    "option",
     "parameter_names",
-    "read_file",
     "save_cell",
     "source",
-    "token_dataset",
+    "tags",
+    "tokens",
+    "tree",
     "write_atomically",
 ]

@@ -42,7 +42,7 @@ def compile_design(design: Design, catalog: Catalog, mode: str = "train") -> Pro
 
 def _data_axes(design: Design, flat: Flat) -> dict[str, str]:
     """The drawing's axes, each with the data's axis that gives its lengths."""
-    specs = {spec.name: spec for spec in design.data.fields} if design.data is not None else {}
+    specs = design.data.readable if design.data is not None else {}
     axes: dict[str, str] = {}
     for item in flat.inputs:
         spec = specs.get(item.field)

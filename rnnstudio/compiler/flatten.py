@@ -69,7 +69,7 @@ class _Flattener:
     def __init__(self, design: Design, catalog: Catalog) -> None:
         self.design = design
         self.catalog = catalog
-        fields = {f.name: f for f in design.data.fields} if design.data is not None else {}
+        fields = design.data.readable if design.data is not None else {}
         self.context = Context(fields, design.axes)
         self.nodes: dict[str, _FlatNode] = {}
 

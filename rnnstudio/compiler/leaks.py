@@ -46,7 +46,7 @@ def leaks(
     A path is followed backwards with the number of steps it reads earlier: a Delay of k adds k, Feedback adds 1, what
     reads a whole axis (a pool, Reverse, a loop that runs backward) may read anything. signals: of the design's ports.
     """
-    fields: Mapping[str, FieldSpec] = {s.name: s for s in design.data.fields} if design.data is not None else {}
+    fields: Mapping[str, FieldSpec] = design.data.readable if design.data is not None else {}
     feeds = _feeds(graph)
     by_axis: dict[str, tuple[_Ahead, Mapping[str, Sequence[tuple[str, int]]]]] = {}
     for node in graph.nodes.values():

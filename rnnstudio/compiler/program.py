@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..catalog.primitives import Op, Parameter
+from ..design.recipe import parents_field as parents_field
 from ..design.signals import Signal
 
 
@@ -169,11 +170,6 @@ class Program:
     def text(self) -> str:
         """The program as people read it."""
         return "\n".join(_Printer(self).lines()) + "\n"
-
-
-def parents_field(data_axis: str) -> str:
-    """The data field that holds the trees of an axis: [batch, nodes] int64, each node's parent, −1 at the root."""
-    return f"{data_axis}_parents"
 
 
 def region_ops(regions: tuple[Region, ...]) -> Iterator[Op]:

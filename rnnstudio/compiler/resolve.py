@@ -26,7 +26,7 @@ def variables_of(design: Design) -> Variables:
     """The design's variables, and one the data gives for each of its fields: `next_size` is the size of “next”."""
     if design.data is None:
         return design.variables
-    return {**{f"{spec.name}_size": spec.size for spec in design.data.fields}, **design.variables}
+    return {**{f"{spec.name}_size": spec.size for spec in design.data.readable.values()}, **design.variables}
 
 
 def resolve(node: Node, params: tuple[Param, ...], variables: Variables) -> tuple[dict[str, Any], list[Problem]]:

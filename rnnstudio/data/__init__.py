@@ -7,22 +7,26 @@ batches = Batches(dataset, "train", batch_size=32, chunk=100, carry=True, seed=1
 
 from __future__ import annotations
 
+from rnnstudio.data import readers
 from rnnstudio.data.dataset import Dataset, Split, Track
 from rnnstudio.data.files import outside, resolve
-from rnnstudio.data.guess import guess
+from rnnstudio.data.formats import READERS
+from rnnstudio.data.guess import guess, guess_with, guesses
 from rnnstudio.data.opening import open_dataset
 from rnnstudio.data.options import choose
 from rnnstudio.data.preview import Preview, inspect, preview_of
 from rnnstudio.data.problems import Problem
-from rnnstudio.data.readers import BUILT_IN, Reader, plugged
+from rnnstudio.data.readers import Reader, choose, plugged
 from rnnstudio.data.split import PARTS, Part
 from rnnstudio.data.vocabulary import UNKNOWN, Vocabulary, vocabulary_of
+
+readers.install_own(READERS)
 
 open = open_dataset
 
 __all__ = [
-    "BUILT_IN",
     "PARTS",
+    "READERS",
     "UNKNOWN",
     "Dataset",
     "Part",
@@ -34,6 +38,8 @@ __all__ = [
     "Vocabulary",
     "choose",
     "guess",
+    "guess_with",
+    "guesses",
     "inspect",
     "open",
     "open_dataset",

@@ -172,10 +172,12 @@ class SeriesBaselines:
     raw_autoregressive: tuple[float, ...]
 
 
-def series_baselines(dataset: Dataset, part: Part = "validation", order: int = 9) -> SeriesBaselines:
+def series_baselines(
+    dataset: Dataset, part: Part = "validation", order: int = 9, field: str = "targets"
+) -> SeriesBaselines:
     """The baselines of a series of numbers. Raises StudioError where the targets are no later values of a series."""
-    spec = dataset.recipe.field("targets")
-    if spec.axis is None or dataset.tracks["targets"].shift == 0:
+    spec = dataset.recipe.field(field)
+    if spec.axis is None or dataset.tracks[field].shift == 0:
         raise StudioError(
             "persistence and autoregression need targets that lie ahead",
             where=dataset.recipe.path,
@@ -184,8 +186,8 @@ def series_baselines(dataset: Dataset, part: Part = "validation", order: int = 9
     split = dataset.split(part)
     if split.steps == 0:
         raise StudioError(f"the {part} part is empty", where=dataset.recipe.path, remedy="Give it a fraction above 0.")
-    lags_train, y_train = _lagged(dataset, "train", order)
-    lags, y = _lagged(dataset, part, order)
+    lags_train, y_train = _lagged(dataset, "train", order, field)
+    lags, y = _lagged(dataset, part, order, field)
     persistence = (lags[:, :, 0] - y) ** 2
     linear = np.empty_like(y)
     for column in range(y.shape[1]):
@@ -204,11 +206,13 @@ def series_baselines(dataset: Dataset, part: Part = "validation", order: int = 9
     )
 
 
-def _lagged(dataset: Dataset, part: Part, order: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _lagged(
+    dataset: Dataset, part: Part, order: int, field: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """For each predicted step the last `order` target values that are known, newest first, [steps, columns, order], and
     the value to predict, [steps, columns]. Before a sequence's beginning its first value is repeated; steps without a
     full history are left out of the training part, where they would spoil the fit."""
-    track = dataset.tracks["targets"]
+    track = dataset.tracks[field]
     spans = dataset.split(part).spans
     pieces, wanted = [], []
     for origin, first, end in zip(spans.origin.tolist(), spans.first.tolist(), spans.end.tolist(), strict=True):
@@ -218,3 +222,34 @@ def _lagged(dataset: Dataset, part: Part, order: int) -> tuple[npt.NDArray[np.fl
         pieces.append(np.swapaxes(track.values[back], 1, 2).astype(np.float64))
         wanted.append(track.values[step + track.shift].astype(np.float64))
     return np.concatenate(pieces), np.concatenate(wanted)
+
+
+def baselines_of(dataset: Dataset, part: Part = "validation") -> dict[str, float]:
+    """What simple models reach on the steps of a part, for the first target, by name: nats, or scaled squared errors.
+
+    Tokens that come next: n-grams. Classes: always the training part's frequencies. Later values of a series: mean,
+    persistence, autoregression. Empty where none of them applies, or the part is empty.
+    """
+    if not dataset.split(part).steps or not dataset.targets:
+        return {}
+    target = dataset.targets[0]
+    track = dataset.tracks[target.name]
+    if target.counts:
+        return {"frequencies": class_entropy(dataset, part, target.name)}
+    if target.content == "tokens":
+        if not target.shift_of or dataset.sequences > 1:
+            return {}
+        text = text_baselines(dataset, part, target.shift_of)
+        return {"unigram": text.unigram, "bigram": text.bigram, "trigram": text.trigram}
+    if target.axis is None or target.axis != dataset.axis or not track.shift:
+        return {}
+    series = series_baselines(dataset, part, field=target.name)
+    return {"mean": series.mean, "persistence": series.persistence, f"AR({series.order})": series.autoregressive}
+
+
+def class_entropy(dataset: Dataset, part: Part, field: str) -> float:
+    """Nats a class, of saying the training part's frequencies (each class once more than it was seen) all the time."""
+    spec = dataset.recipe.field(field)
+    seen = np.array(spec.counts, np.float64) + 1.0
+    found = dataset.values_of(part, field)
+    return float(-np.log(seen / seen.sum())[found].mean())

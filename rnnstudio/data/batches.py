@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rnnstudio.data.dataset import Array, Dataset, Split
+from rnnstudio.data.dataset import Dataset, Split
 from rnnstudio.data.split import TITLES, Ints, Part
 from rnnstudio.data.windows import (
     Cut,
@@ -34,9 +35,10 @@ TEXT_CHUNK = 100
 
 @dataclass(frozen=True)
 class Batch:
-    """fields: tokens [B, T] int64, numbers [B, T, F] float32; without an axis [B, F]. Padding, on the right, is 0.
+    """fields: tokens [B, T] int64, numbers [B, T, F] float32, T being each axis's own; without an axis [B] and [B, F];
+    parents of trees [B, N] int64. Padding, on the right, is 0, of parents -1.
 
-    lengths: axis -> [B] int64, every one at least 1.
+    lengths: axis -> [B] int64, every one at least 1; the dataset's main axis is the first.
     carries: the final state of the batch before is the initial state of this one.
     tokens: how many steps the loss counts (rows, where targets have no axis).
     skip: the first so many steps of every row are context that the loss leaves out (0 in training).
@@ -56,7 +58,7 @@ class Batch:
         return next(iter(self.fields.values())).shape[0]
 
     def mask(self, axis: str = "time") -> Tensor:
-        """[B, T] bool: the steps that the loss counts; `tokens` of them are True."""
+        """[B, T] bool: the steps of an axis that are no padding, and no context before those that the loss counts."""
         lengths_B = self.lengths[axis]
         step_T = torch.arange(int(lengths_B.max()), device=lengths_B.device)
         return (step_T >= self.skip) & (step_T < lengths_B[:, None])
@@ -68,6 +70,24 @@ class Batch:
             fields={name: tensor.to(device, non_blocking=True) for name, tensor in self.fields.items()},
             lengths={axis: tensor.to(device, non_blocking=True) for axis, tensor in self.lengths.items()},
         )
+
+
+@dataclass(frozen=True)
+class _Places:
+    """row: [B, T], the rows of an axis that a batch reads; length: [B]; padding: [B, T] bool, None = there is none."""
+
+    row: Ints
+    length: Ints
+    padding: npt.NDArray[np.bool_] | None
+
+    @classmethod
+    def of(cls, start: Ints, length: Ints) -> _Places:
+        steps = int(length.max())
+        row_BT = start[:, None] + np.arange(steps)
+        if int(length.min()) == steps:
+            return cls(row_BT, length, None)
+        padding_BT = np.arange(steps) >= length[:, None]
+        return cls(np.where(padding_BT, start[:, None], row_BT), length, padding_BT)
 
 
 class Batches:
@@ -115,7 +135,7 @@ class Batches:
         self.chunk = _chunk(dataset, chunk)
         self._check()
         spans = self.split.spans
-        self.carries = carry and len(spans.sequence) == 1 and self.chunk > 0 and not dataset.statics
+        self.carries = carry and len(spans.sequence) == 1 and self.chunk > 0 and dataset.cuttable
         self._shuffled: tuple[int, list[Ints]] = (-1, [])
         self._streams: Streams | None = None
         self._windows: Windows | None = None
@@ -123,13 +143,20 @@ class Batches:
             before = 0 if self.training else self.chunk if context is None else context
             self._streams = plan_streams(spans, batch_size, self.chunk, before)
         elif self.training:
-            window = 0 if dataset.statics else self.chunk
-            self._windows = training_windows(spans, window, self._stride(stride))
+            window = self.chunk if dataset.cuttable else 0
+            self._windows = self._sized(training_windows(spans, window, self._stride(stride)))
         else:
-            window = 0 if dataset.statics else self.chunk
+            window = self.chunk if dataset.cuttable else 0
             before = window // 2 if context is None else min(context, max(window - 1, 0))
-            self._windows = ordered_windows(spans, window, before if window else self.split.dataset.rows)
+            self._windows = self._sized(ordered_windows(spans, window, before if window else dataset.rows))
             self._shuffled = (0, ordered_batches(self._windows, batch_size))
+
+    def _sized(self, windows: Windows) -> Windows:
+        """Where examples run along several axes, those of like lengths along all of them go together."""
+        if len(self.dataset.axes) < 2:
+            return windows
+        total = sum(self.dataset.lengths(axis) for axis in self.dataset.axes)
+        return replace(windows, size=np.asarray(total, np.int64)[windows.sequence])
 
     def _check(self) -> None:
         part, steps = TITLES[self.split.part], self.split.steps
@@ -149,7 +176,7 @@ class Batches:
 
     def _stride(self, wanted: int) -> int:
         recipe = self.dataset.recipe
-        if not wanted and recipe.reader == "csv":
+        if not wanted:
             given = recipe.options.get("stride", 0)
             wanted = given if isinstance(given, int) else 0
         if wanted:
@@ -173,7 +200,7 @@ class Batches:
     @property
     def tokens(self) -> int:
         """Steps that the losses of one epoch count together."""
-        if self._windows is None or self.dataset.statics:
+        if self._windows is None or not self.dataset.cuttable:
             return self.split.steps
         return int((self._windows.length - self._windows.skip).sum())
 
@@ -191,30 +218,35 @@ class Batches:
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch `index` (from 0, below len) of epoch `epoch` (from 0); the same every time."""
         cut = self.cut(epoch, index)
-        steps = int(cut.length.max())
-        row_BT = cut.start[:, None] + np.arange(steps)
-        full = int(cut.length.min()) == steps
-        padding_BT = None if full else np.arange(steps) >= cut.length[:, None]
-        if padding_BT is not None:
-            row_BT = np.where(padding_BT, cut.start[:, None], row_BT)
-        fields: dict[str, Tensor] = {}
-        lengths: dict[str, Tensor] = {}
-        for spec in self.dataset.fields:
-            fields[spec.name] = self._tensor(spec, cut, row_BT, padding_BT)
-            if spec.axis is not None and spec.axis not in lengths:
-                lengths[spec.axis] = torch.from_numpy(cut.length)
-        tokens = len(cut.length) if self.dataset.statics else cut.counted
-        return Batch(fields, lengths, cut.carries, tokens, cut.skip, full)
+        dataset = self.dataset
+        places = {axis: self._places(axis, cut) for axis in dataset.axes}
+        fields = {spec.name: self._tensor(spec, cut, places) for spec in dataset.fields}
+        lengths = {axis: torch.from_numpy(place.length) for axis, place in places.items()}
+        full = all(place.padding is None for place in places.values())
+        return Batch(fields, lengths, cut.carries, self._counted(cut, places), cut.skip, full)
 
-    def _tensor(self, spec: FieldSpec, cut: Cut, row_BT: Array, padding_BT: Array | None) -> Tensor:
-        if spec.name in self.dataset.statics:
-            return torch.from_numpy(self.dataset.statics[spec.name][cut.sequence])
+    def _places(self, axis: str, cut: Cut) -> _Places:
+        """Which rows of an axis the batch reads: the cut along the main axis, whole examples along the others."""
+        if axis == self.dataset.axis:
+            return _Places.of(cut.start, cut.length)
+        offsets = self.dataset.axes[axis]
+        return _Places.of(offsets[cut.sequence], offsets[cut.sequence + 1] - offsets[cut.sequence])
+
+    def _counted(self, cut: Cut, places: Mapping[str, _Places]) -> int:
+        counted = self.dataset.counted
+        if counted is None:
+            return len(cut.length)
+        return cut.counted if counted == self.dataset.axis else int(places[counted].length.sum())
+
+    def _tensor(self, spec: FieldSpec, cut: Cut, places: Mapping[str, _Places]) -> Tensor:
         track = self.dataset.tracks[spec.name]
-        found = np.take(track.values, row_BT + track.shift if track.shift else row_BT, axis=0)
-        if spec.content == "tokens":
+        place = places.get(track.axis) if track.axis is not None else None
+        row = cut.sequence if place is None else place.row + track.shift if track.shift else place.row
+        found = np.take(track.values, row, axis=0)
+        if spec.content != "real":
             found = found.astype(np.int64)
-        if padding_BT is not None:
-            found[padding_BT] = 0
+        if place is not None and place.padding is not None:
+            found[place.padding] = -1 if spec.content == "parents" else 0
         return torch.from_numpy(found)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
@@ -232,4 +264,5 @@ def _chunk(dataset: Dataset, wanted: int) -> int:
     limits = [limit for limit in (wanted, window) if isinstance(limit, int) and limit > 0]
     if limits:
         return min(limits)
-    return TEXT_CHUNK if dataset.recipe.reader == "text" else 0
+    tokens = any(spec.content == "tokens" for spec in dataset.fields)
+    return TEXT_CHUNK if tokens and dataset.sequences == 1 and dataset.cuttable else 0

@@ -141,18 +141,12 @@ def check_text(head: bytes, shown: str, encoding: str) -> None:
         raise StudioError("the file is binary, not text", where=shown, remedy="Choose a plain text or CSV file.")
 
 
-def detect_encoding(path: Path, shown: str) -> str:
-    """The first of UTF-8, UTF-16, UTF-32, cp1252, latin-1 that reads the whole file.
-
-    Raises StudioError for a missing, empty or binary file.
-    """
-    head = head_of(path, shown)
+def encoding_by_mark(head: bytes) -> str | None:
+    """The encoding that a file's first bytes show: by a byte-order mark, or by the zeros of UTF-16. None: neither."""
     for bom, name in _BOMS:
         if head.startswith(bom):
             return name
-    wide = _alternating_nul(head) if 0 in head else None
-    check_text(head, shown, wide or "utf-8")
-    return wide or _working_encoding(path, shown, ("utf-8", "cp1252", "latin-1")) or "latin-1"
+    return _alternating_nul(head) if 0 in head else None
 
 
 def _working_encoding(path: Path, shown: str, candidates: tuple[str, ...]) -> str | None:

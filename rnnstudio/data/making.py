@@ -1,188 +1,276 @@
-"""Datasets from sequences that are in memory already: what a plugin's reader hands its tokens or numbers to."""
+"""From what a reader found to a dataset: parts, vocabularies, scaling, class counts. The same for every reader."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from rnnstudio.data.dataset import Dataset, Track
-from rnnstudio.data.files import FileFacts, Reading
-from rnnstudio.data.opening import MANY_SEQUENCES, dataset_of_series, warn_of_short
-from rnnstudio.data.options import CsvOptions
+from rnnstudio.data import options as data_options
+from rnnstudio.data.dataset import Array, Dataset, Track, scaled
+from rnnstudio.data.examples import Examples, LaterField, NumberField, Scaling, TokenField, TreeField
+from rnnstudio.data.files import FileFacts
+from rnnstudio.data.learning import counts_of_runs, learn, mask_of, renumber, statistics
 from rnnstudio.data.problems import Problems
-from rnnstudio.data.series import Series
 from rnnstudio.data.split import Division, Ints, by_sequence, by_time, require_steps
-from rnnstudio.data.table import refuse_shared
-from rnnstudio.data.vocabulary import UNKNOWN, IntArray, compact
+from rnnstudio.data.vocabulary import UNKNOWN, IntArray
 from rnnstudio.design.errors import StudioError
-from rnnstudio.design.recipe import JSON, DataRecipe, FieldSpec
+from rnnstudio.design.recipe import TARGET_NAMES, DataRecipe, FieldSpec
 
-Splitting = Literal["auto", "sequence", "time"]
-"""Whole sequences are dealt to the parts, or each is cut in three; "auto": dealt out from 20 sequences on."""
+MANY_SEQUENCES = 20
+"""From so many sequences on, whole ones are dealt to the parts unless the recipe says otherwise."""
 
 EXCERPT = 2000
 
 
-def read_file(path: Path, shown: str, encoding: str = "utf-8") -> tuple[str, FileFacts]:
-    """The text of a file (every line end as "\\n", no byte-order mark) and its facts.
+def dataset_of(recipe: DataRecipe, found: Examples, facts: FileFacts, problems: Problems, fit: bool) -> Dataset:
+    """Divide the examples, learn from the training part (fit) or take what the recipe learned, and number and scale.
 
-    Raises StudioError with line and column when it is missing, empty, binary or not in that encoding.
+    Raises StudioError where there is too little to train on, or what the recipe learned does not fit.
     """
-    reading = Reading(path, shown, encoding)
-    text = "".join(reading)
-    return text, reading.facts()
-
-
-def token_dataset(
-    recipe: DataRecipe,
-    sequences: Sequence[Sequence[str]],
-    facts: FileFacts,
-    problems: Problems,
-    fit: bool,
-    *,
-    names: Sequence[str] = (),
-    lines: Sequence[int] = (),
-    options: Mapping[str, JSON] | None = None,
-    split_by: Splitting = "auto",
-    excerpt: str = "",
-) -> Dataset:
-    """A dataset of token sequences with the text reader's fields: `text`, and `next`, the token that comes after.
-
-    sequences: each a list of tokens (short texts). names, lines: of each sequence, for people. options: the settled
-    options of the reader. The vocabulary comes from the training part and begins with the unknown token; with fit
-    False it is the recipe's. Raises StudioError when there is too little to train on.
-    """
-    if not any(sequences):
-        raise StudioError("the file holds no tokens", where=recipe.path, remedy="Choose a file with data in it.")
-    offsets = _offsets(sequences)
-    division = _divide(offsets, 1, recipe, split_by, problems, tuple(names), "tokens")
-    tokens = [token for sequence in sequences for token in sequence]
-    entries = _learned(tokens, division) if fit else recipe.field("text").vocabulary
-    number = {entry: place for place, entry in enumerate(entries)}
-    if UNKNOWN not in number and (lost := next((t for t in tokens if t not in number), None)) is not None:
-        raise StudioError(
-            f"the model's vocabulary has no {lost!r}", where=recipe.path, remedy="Take it out, or train a model on it."
-        )
-    unknown = number.get(UNKNOWN, 0)
-    values: IntArray = np.fromiter((number.get(token, unknown) for token in tokens), np.int64, len(tokens))
-    values = compact(values, len(entries))
-    fields = (
-        FieldSpec("text", "tokens", len(entries), vocabulary=entries),
-        FieldSpec("next", "tokens", len(entries), vocabulary=entries, shift_of="text", shift=1),
-    )
-    settled = recipe.options if options is None else options
+    axes = found.axes()
+    _refuse_shared(found, recipe.path)
+    found, axes = _without_empty(found, axes, problems)
+    main = next(iter(axes), None)
+    counts = {len(offsets) - 1 for offsets in axes.values()} or {len(_values(found.fields[0]))}
+    number = counts.pop()
+    offsets = np.arange(number + 1) if main is None else axes[main]
+    names = tuple(found.names) or (tuple(f"example {i + 1}" for i in range(number)) if number > 1 else ("",))
+    shift = max((getattr(item, "shift", 0) for item in found.fields), default=0)
+    by = _how_to_split(found, axes, number)
+    division = (by_sequence if by == "sequence" else by_time)(offsets, shift, recipe.split)
+    warn_of_short(offsets, shift, names, problems)
+    if not problems.errors:
+        whole = by == "sequence"
+        unit = ("examples" if main is None else f"sequences ({int(offsets[-1]):,} steps)") if whole else found.unit
+        require_steps(division, recipe.split, number if whole else int(offsets[-1]), unit, shift, recipe.path)
+    maker = _Maker(recipe, found, axes, division, problems, fit)
+    specs, tracks = maker.make()
+    options = found.options
+    if options is not None and hasattr(options, "split_by"):
+        options = replace(options, split_by=by)
+    lines = found.row_lines
+    if lines is None:
+        lines = np.repeat(np.asarray(found.lines, np.int64), np.diff(offsets)) if len(found.lines) else _NONE
     return Dataset(
-        recipe=recipe.replace(options=settled, fields=fields, digest=facts.digest),
-        tracks={"text": Track(values, 0), "next": Track(values, 1)},
-        statics={},
-        offsets=offsets,
-        names=_named(names, len(sequences)),
-        steps=(),
-        lines=_rows_of(lines, offsets),
-        raw=None,
-        columns=(),
+        recipe=recipe.replace(
+            options=recipe.options if options is None else data_options.to_json(options),
+            fields=specs,
+            digest=facts.digest,
+        ),
+        tracks=tracks,
+        axes=axes,
+        names=names,
+        steps=found.steps,
+        lines=lines,
+        raw=found.raw,
+        columns=found.columns,
         division=division,
         facts=facts,
-        excerpt=excerpt[:EXCERPT],
+        excerpt=found.excerpt[:EXCERPT],
     )
 
 
-def number_dataset(
-    recipe: DataRecipe,
-    sequences: Sequence[npt.NDArray[Any]],
-    columns: Sequence[str],
-    facts: FileFacts,
-    problems: Problems,
-    fit: bool,
-    *,
-    inputs: Sequence[str] = (),
-    targets: Sequence[str] = (),
-    horizon: int = 1,
-    names: Sequence[str] = (),
-    lines: Sequence[int] = (),
-    options: Mapping[str, JSON] | None = None,
-    split_by: Splitting = "auto",
-) -> Dataset:
-    """A dataset of number sequences with the CSV reader's fields: `inputs`, and `targets` `horizon` steps later.
+_NONE: Ints = np.zeros(0, np.int64)
 
-    sequences: [steps, columns] each, in the file's units. inputs, targets: names among `columns`; none: all, and the
-    inputs. Scaling comes from the training part; with fit False it is the recipe's. Raises StudioError when there is
-    too little to train on, or a number is missing.
-    """
-    rows = [np.asarray(sequence, np.float64).reshape(-1, len(columns)) for sequence in sequences]
-    if not sum(map(len, rows)):
-        raise StudioError("the file holds no numbers", where=recipe.path, remedy="Choose a file with data in it.")
-    values = np.concatenate(rows)
-    if not np.isfinite(values).all():
-        row, column = (int(place) for place in np.argwhere(~np.isfinite(values))[0])
+
+def _values(item: Any) -> Array:
+    return item.numbers if isinstance(item, TokenField) else item.values
+
+
+def _targets_without_axis(found: Examples) -> bool:
+    one = (item for item in found.fields if isinstance(item, TokenField | NumberField) and item.axis is None)
+    return any(map(_is_target, one))
+
+
+def _is_target(item: TokenField | NumberField) -> bool:
+    return item.role == "target" or (not item.role and item.name in TARGET_NAMES)
+
+
+def _refuse_shared(found: Examples, shown: str) -> None:
+    """Raises StudioError for a column of numbers that is an input and, of the same step, a target."""
+    numbers = [item for item in found.fields if isinstance(item, NumberField)]
+    for target in (item for item in numbers if _is_target(item) and not item.shift):
+        for item in numbers:
+            if not _is_target(item) and item.axis == target.axis and not item.shift:
+                shared = [column for column in target.columns if column in item.columns]
+                if shared:
+                    raise StudioError(
+                        f"the column {shared[0]!r} is an input and, at horizon 0, its own target: "
+                        "there is nothing to predict",
+                        where=shown,
+                        remedy="Predict a later step, or take the column out of the inputs.",
+                    )
+    for later in (item for item in found.fields if isinstance(item, LaterField) and item.shift < 1):
         raise StudioError(
-            f"step {row + 1} of {columns[column]!r} is no finite number", where=recipe.path, remedy="Repair the file."
+            f"the field {later.name!r} is {later.of!r} at the same step: there is nothing to predict", where=shown
         )
-    chosen = tuple(inputs) or tuple(columns)
-    offsets = _offsets(rows)
-    wanted = tuple(targets) or chosen
-    if horizon == 0:
-        refuse_shared(chosen, wanted, "row_is_step", recipe.path)
-    series = Series(
-        values=values,
-        offsets=offsets,
-        columns=tuple(columns),
-        inputs=chosen,
-        targets=wanted,
-        static=None,
-        names=_named(names, len(rows)),
-        steps=(),
-        lines=_rows_of(lines, offsets),
-        options=CsvOptions(inputs=chosen, targets=wanted, horizon=horizon, split_by=split_by),
-        facts=facts,
-    )
-    dataset = dataset_of_series(recipe, series, problems, fit)
-    settled = recipe.options if options is None else options
-    return replace(dataset, recipe=dataset.recipe.replace(options=settled))
 
 
-def _offsets(sequences: Sequence[Any]) -> Ints:
-    return np.concatenate(([0], np.cumsum([len(sequence) for sequence in sequences]))).astype(np.int64)
+def _without_empty(found: Examples, axes: dict[str, Ints], problems: Problems) -> tuple[Examples, dict[str, Ints]]:
+    """Without the examples that have nothing along an axis, where examples stay whole; they are named."""
+    if len(axes) < 2 and not _targets_without_axis(found):
+        return found, axes
+    kept = np.ones(len(next(iter(axes.values()))) - 1 if axes else 0, bool)
+    for axis, offsets in axes.items():
+        empty = np.diff(offsets) == 0
+        if empty.any():
+            line = int(found.lines[int(np.argmax(empty))]) if len(found.lines) else 0
+            problems.warn(f"{int(empty.sum())} examples have nothing along {axis!r} and are left out", line=line)
+            kept &= ~empty
+    if axes and not kept.any():
+        problems.raise_first()
+        raise StudioError("no example has something along every axis", where=problems.shown)
+    if kept.all():
+        return found, axes
+    found = found.only(kept)
+    return found, found.axes()
 
 
-def _named(names: Sequence[str], count: int) -> tuple[str, ...]:
-    return tuple(names) if names else tuple(f"sequence {i + 1}" for i in range(count)) if count > 1 else ("",)
+def _how_to_split(found: Examples, axes: Mapping[str, Ints], number: int) -> str:
+    by = found.split_by
+    trees = any(isinstance(item, TreeField) for item in found.fields)
+    if len(axes) != 1 or trees or _targets_without_axis(found):
+        if by == "time":
+            whole = "sequences with one target each" if _targets_without_axis(found) else "examples of this kind"
+            raise StudioError(
+                f"{whole} cannot be cut along time",
+                where="option split_by",
+                remedy='Set it to "sequence" or "auto".',
+            )
+        return "sequence"
+    if by == "auto":
+        return "sequence" if number >= MANY_SEQUENCES else "time"
+    return by
 
 
-def _rows_of(lines: Sequence[int], offsets: Ints) -> Ints:
-    """The line of each row, from the line of each sequence."""
-    return np.repeat(np.asarray(lines, np.int64), np.diff(offsets)) if lines else np.zeros(0, np.int64)
+def warn_of_short(offsets: Ints, shift: int, names: tuple[str, ...], problems: Problems) -> None:
+    """Sequences that are no longer than the horizon are named: they predict nothing."""
+    short = np.flatnonzero(np.diff(offsets) <= shift)
+    if len(short) and len(names) > 1:
+        listed = ", ".join(repr(names[place]) for place in short[:5].tolist()) + (", …" if len(short) > 5 else "")
+        problems.warn(f"{len(short)} sequences are not longer than the horizon {shift} and predict nothing: {listed}")
 
 
-def _divide(
-    offsets: Ints,
-    shift: int,
-    recipe: DataRecipe,
-    split_by: Splitting,
-    problems: Problems,
-    names: tuple[str, ...],
-    unit: str,
-) -> Division:
-    many = len(offsets) - 1 >= MANY_SEQUENCES
-    whole = split_by == "sequence" or (split_by == "auto" and many)
-    division = (by_sequence if whole else by_time)(offsets, shift, recipe.split)
-    warn_of_short(offsets, shift, _named(names, len(offsets) - 1), problems)
-    if not problems.errors:
-        rows = len(offsets) - 1 if whole else int(offsets[-1])
-        require_steps(division, recipe.split, rows, "sequences" if whole else unit, shift, recipe.path)
-    return division
+class _Maker:
+    """Makes the specs and tracks of all fields of one reading."""
+
+    def __init__(
+        self,
+        recipe: DataRecipe,
+        found: Examples,
+        axes: Mapping[str, Ints],
+        division: Division,
+        problems: Problems,
+        fit: bool,
+    ) -> None:
+        self.recipe = recipe
+        self.found = found
+        self.axes = axes
+        self.main = next(iter(axes), None)
+        self.division = division
+        self.problems = problems
+        self.fit = fit
+        self.vocabularies: dict[str, tuple[str, ...]] = {}
+
+    def make(self) -> tuple[tuple[FieldSpec, ...], dict[str, Track]]:
+        specs: dict[str, FieldSpec] = {}
+        tracks: dict[str, Track] = {}
+        for item in self.found.fields:
+            if isinstance(item, LaterField):
+                of = specs[item.of]
+                specs[item.name] = replace(
+                    of, name=item.name, shift_of=item.of, shift=item.shift, role=item.role, counts=()
+                )
+                tracks[item.name] = replace(tracks[item.of], shift=item.shift)
+            elif isinstance(item, TokenField):
+                specs[item.name], tracks[item.name] = self._tokens(item)
+            elif isinstance(item, NumberField):
+                specs[item.name], tracks[item.name] = self._numbers(item)
+            else:
+                specs[item.name] = FieldSpec(item.name, "parents", axis=item.axis)
+                tracks[item.name] = Track(item.parents, item.axis)
+        if not self.fit:
+            specs = {name: self.recipe.field(name) for name in specs}
+        return tuple(specs.values()), tracks
+
+    def _training_rows(self, axis: str | None) -> Ints:
+        """The rows that the training part owns of an axis, as runs; without an axis, each example is a row."""
+        if axis is not None and axis == self.main:
+            return self.division.rows["train"]
+        whole = self.division.examples["train"]
+        if axis is None:
+            return np.stack([whole, whole + 1], axis=1)
+        offsets = self.axes[axis]
+        return np.stack([offsets[whole], offsets[whole + 1]], axis=1)
+
+    def _tokens(self, item: TokenField) -> tuple[FieldSpec, Track]:
+        entries = item.entries
+        vocabulary = self._vocabulary(item) if self.fit else self.recipe.field(item.name).vocabulary
+        what = "classes" if item.learning.classes else self.found.unit if self.found.unit != "rows" else "tokens"
+        values = renumber(item.numbers, entries, vocabulary, what, self.recipe.path)
+        spec = FieldSpec(item.name, "tokens", len(vocabulary), item.axis, vocabulary, role=item.role, shift=item.shift)
+        if item.learning.classes and self.fit:
+            seen = counts_of_runs(values, len(vocabulary), self._training_rows(item.axis))
+            spec = replace(spec, counts=tuple(seen.tolist()))
+            self._warn_of_classes(spec, item)
+        return spec, Track(values, item.axis, item.shift)
+
+    def _vocabulary(self, item: TokenField) -> tuple[str, ...]:
+        """Learned once for all fields that share it."""
+        group = [f for f in self.found.fields if isinstance(f, TokenField) and _key(f) == _key(item)]
+        if _key(item) not in self.vocabularies:
+            entries = tuple(dict.fromkeys(entry for field in group for entry in field.entries))
+            places = {entry: place for place, entry in enumerate(entries)}
+            train, everywhere = np.zeros(len(entries), np.int64), np.zeros(len(entries), np.int64)
+            for field in group:
+                own = np.array([places[entry] for entry in field.entries], np.int64)
+                size = len(field.entries)
+                np.add.at(train, own, counts_of_runs(field.numbers, size, self._training_rows(field.axis)))
+                np.add.at(everywhere, own, counts_of_runs(field.numbers, size, _all_rows(field.numbers)))
+            self.vocabularies[_key(item)] = learn(entries, train, everywhere, item.learning)
+        return self.vocabularies[_key(item)]
+
+    def _warn_of_classes(self, spec: FieldSpec, item: TokenField) -> None:
+        if spec.size == 1:
+            self.problems.warn(
+                f"{spec.name!r} has the one class {spec.vocabulary[0]!r}: there is nothing to tell apart"
+            )
+        if UNKNOWN in spec.vocabulary and UNKNOWN not in item.entries:
+            lost = [entry for entry in item.entries if entry not in spec.vocabulary]
+            listed = ", ".join(map(repr, lost[:5])) + (", …" if len(lost) > 5 else "")
+            which = "the class" if len(lost) == 1 else f"{len(lost)} classes,"
+            self.problems.warn(f"not in the training part: {which} {listed} of {spec.name!r}")
+
+    def _numbers(self, item: NumberField) -> tuple[FieldSpec, Track]:
+        if self.fit:
+            inside = mask_of(self._training_rows(item.axis), len(item.values))
+            scaling: tuple[Scaling, ...] = item.scaling or tuple("standard" for _ in item.columns)
+            mean, std = statistics(item.values[inside], item.columns, scaling, self.problems)
+            good = item.values[~np.isnan(item.values).any(axis=1)]
+            spec = FieldSpec(
+                item.name,
+                "real",
+                len(item.columns),
+                item.axis,
+                columns=item.columns,
+                mean=mean,
+                std=std,
+                low=tuple(good.min(0).tolist()) if len(good) else (),
+                high=tuple(good.max(0).tolist()) if len(good) else (),
+                shift=item.shift,
+                role=item.role,
+            )
+        else:
+            spec = self.recipe.field(item.name)
+        return spec, Track(scaled(item.values, spec), item.axis, item.shift, item.values)
 
 
-def _learned(tokens: Sequence[str], division: Division) -> tuple[str, ...]:
-    """The unknown token, then those of the training part, the most frequent first."""
-    counts: Counter[str] = Counter()
-    for low, high in division.rows["train"].tolist():
-        counts.update(tokens[low:high])
-    counts.pop(UNKNOWN, None)
-    return (UNKNOWN, *sorted(counts, key=lambda token: (-counts[token], token)))
+def _key(item: TokenField) -> str:
+    return item.shares or item.name
+
+
+def _all_rows(numbers: IntArray) -> Ints:
+    return np.array([[0, len(numbers)]], np.int64)

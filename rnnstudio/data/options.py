@@ -1,92 +1,168 @@
-"""The options of each reader, typed, with their defaults; a recipe's JSON is checked here and nowhere else."""
+"""Options of readers as typed records: what a recipe's JSON may hold, and what forms, `--set` and help are made of.
+
+A reader declares a frozen dataclass whose fields are made by `option`, each with its help, and where it matters its
+choices, its least value, or that it names columns of the file:
+
+    @dataclass(frozen=True)
+    class PairOptions:
+        source_level: str = option("characters", "what one token of the source is", choices=LEVELS)
+        reverse: bool = option(False, "read the source backwards")
+
+A field's default says its type: bool, int, float, text, a tuple of texts, a mapping of texts, or None beside an int
+(`int | None`, None = found by itself). `__post_init__` may check how options go together, with a StudioError.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from rnnstudio.data.files import check_encoding
 from rnnstudio.design.errors import StudioError
-from rnnstudio.design.recipe import JSON, DataRecipe
+from rnnstudio.design.recipe import JSON
 
 WORD_MIN_COUNT = 2
+LEVELS = ("characters", "words")
+ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1")
+NOTHING: Mapping[str, str] = MappingProxyType({})
+"""The default of an option that is a mapping."""
+
+_META = "rnnstudio"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option for people and forms.
+
+    kind: "yes/no", "number", "text", "texts", "mapping". choices: the values there are, () = any; `free`: others may be
+    typed too. columns: it names columns of the file. automatic: None is a value: found by itself.
+    """
+
+    name: str
+    help: str
+    default: Any
+    kind: str
+    title: str = ""
+    choices: tuple[Any, ...] = ()
+    free: bool = False
+    minimum: float | None = None
+    columns: bool = False
+    automatic: bool = False
+
+
+_KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "yes/no"),
+    (int, "number"),
+    (float, "number"),
+    (tuple, "texts"),
+    (Mapping, "mapping"),
+    (str, "text"),
+)
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    title: str = "",
+    choices: tuple[Any, ...] = (),
+    free: bool = False,
+    minimum: float | None = None,
+    columns: bool = False,
+    automatic: bool = False,
+) -> Any:
+    """A field of an options record. automatic: a whole number, or None (the default then) for "found by itself"."""
+    kind = "number" if automatic else next(name for of, name in _KINDS if isinstance(default, of))
+    made = Option("", help, default, kind, title, choices, free, minimum, columns, automatic)
+    if kind == "mapping":
+        return dataclasses.field(default_factory=lambda: default, metadata={_META: made})
+    return dataclasses.field(default=default, metadata={_META: made})
+
+
+def encoding_option() -> Any:
+    """The option `encoding` that most readers have."""
+    return option("utf-8", "how the file's bytes are to be read", choices=ENCODINGS, free=True)
+
+
+def describe(kind: type[Any]) -> tuple[Option, ...]:
+    """The options of a record, in order, each with name and title."""
+    found = []
+    for item in dataclasses.fields(kind):
+        made: Option | None = item.metadata.get(_META)
+        if made is not None:
+            title = made.title or item.name.replace("_", " ")
+            found.append(dataclasses.replace(made, name=item.name, title=title))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """Of a reader that has nothing to choose."""
 
 
 @dataclass(frozen=True)
 class TextOptions:
-    """Plain text as one long sequence of tokens.
+    """Plain text as one long sequence of tokens."""
 
-    level: "characters" or "words" (words, single punctuation marks and line ends).
-    encoding: any of Python's text encodings. lowercase: fold capitals before anything else.
-    min_count: words seen less often in the training part become the unknown word (words only).
-    """
-
-    level: str = "characters"
-    encoding: str = "utf-8"
-    lowercase: bool = False
-    min_count: int = WORD_MIN_COUNT
-
-    def __post_init__(self) -> None:
-        _choice("level", self.level, ("characters", "words"))
-        check_encoding(self.encoding)
-        _at_least("min_count", self.min_count, 1)
+    level: str = option(
+        "characters", "what one step is: a character, or a word, punctuation mark or line end", choices=LEVELS
+    )
+    encoding: str = encoding_option()
+    lowercase: bool = option(False, "fold capitals before anything else", title="fold capitals")
+    min_count: int = option(
+        WORD_MIN_COUNT,
+        "words seen less often in the training part become the unknown word",
+        title="rarest word",
+        minimum=1,
+    )
 
 
 @dataclass(frozen=True)
 class CsvOptions:
-    """A table of numbers as sequences.
+    """A table of numbers as sequences."""
 
-    mode: "row_is_step" (a row is one time step) or "row_is_sequence" (a row holds one sequence, a column a step).
-    skip_lines: lines above the table, such as titles; None = found.
-    delimiter: one character, "whitespace", or "auto". decimal: ".", "," or "auto". header: True, False or "auto".
-    group: the column whose values tell the sequences apart ("" = one sequence).
-    order: the column that labels the steps, such as a year or a date; rows are put in its order, and it is not fed to
-        the model ("" = order of the file).
-    inputs, targets: column names; no inputs = every column of numbers, no targets = the inputs.
-    horizon: how many steps ahead the targets lie; 0 = the same row.
-    window: steps of one training window when the sequence is longer (0 = the trainer's chunk); stride: steps between
-        the starts of two windows (0 = 1, or more where that would make over 10,000 windows).
-    missing: what to do with empty cells: "error", "previous" (repeat the value before) or "drop" (leave out the row).
-    split_by: "time" (each sequence is cut in three), "sequence" (whole sequences are dealt out), or "auto": sequence
-        when there are 20 or more.
-    """
-
-    mode: str = "row_is_step"
-    encoding: str = "utf-8"
-    skip_lines: int | None = None
-    delimiter: str = "auto"
-    decimal: str = "auto"
-    header: bool | str = "auto"
-    group: str = ""
-    order: str = ""
-    inputs: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
-    horizon: int = 1
-    window: int = 0
-    stride: int = 0
-    missing: str = "error"
-    split_by: str = "auto"
+    mode: str = option(
+        "row_is_step",
+        "whether a row is one time step, or holds one sequence, a column a step",
+        title="each row",
+        choices=("row_is_step", "row_is_sequence"),
+    )
+    encoding: str = encoding_option()
+    skip_lines: int | None = option(None, "lines above the table, such as titles", minimum=0, automatic=True)
+    delimiter: str = option(
+        "auto", "what separates the columns", choices=("auto", ",", ";", "\t", "|", "whitespace"), free=True
+    )
+    decimal: str = option("auto", "the decimal mark", choices=("auto", ".", ","))
+    header: bool | str = option("auto", "whether the first row holds names", choices=("auto", True, False))
+    group: str = option("", "the column whose values tell the sequences apart", columns=True)
+    order: str = option("", "the column that labels the steps; rows are put in its order", columns=True)
+    inputs: tuple[str, ...] = option((), "what is fed to the model; none: every column of numbers", columns=True)
+    targets: tuple[str, ...] = option((), "what it must say; none: the inputs", columns=True)
+    horizon: int = option(1, "how many steps ahead the targets lie; 0: the same row", title="predict", minimum=0)
+    window: int = option(0, "steps of one training window; 0: the trainer's chunk", minimum=0)
+    stride: int = option(0, "steps between the starts of two windows; 0: few where there are few windows", minimum=0)
+    missing: str = option(
+        "error",
+        "what to do with empty cells: refuse them, repeat the value before, or leave out the row",
+        title="empty cells",
+        choices=("error", "previous", "drop"),
+    )
+    split_by: str = option(
+        "auto",
+        "each sequence is cut in three, or whole ones are dealt out (automatic: from 20 sequences on)",
+        choices=("auto", "time", "sequence"),
+    )
 
     def __post_init__(self) -> None:
-        _choice("mode", self.mode, ("row_is_step", "row_is_sequence"))
-        check_encoding(self.encoding)
         if self.delimiter not in ("auto", "whitespace") and (len(self.delimiter) != 1 or self.delimiter in '\r\n"'):
             raise StudioError(
                 f"the delimiter {self.delimiter!r} is not one character",
                 where="option delimiter",
                 remedy='Use "auto", "whitespace", or one character such as "," ";" or a tab.',
             )
-        _at_least("skip_lines", self.skip_lines or 0, 0)
-        _choice("decimal", self.decimal, ("auto", ".", ","))
-        if not isinstance(self.header, bool):
-            _choice("header", self.header, ("auto",))
-        _at_least("horizon", self.horizon, 0)
-        _at_least("window", self.window, 0)
-        _at_least("stride", self.stride, 0)
-        _choice("missing", self.missing, ("error", "previous", "drop"))
-        _choice("split_by", self.split_by, ("auto", "time", "sequence"))
         if self.delimiter == self.decimal != "auto":
             raise StudioError(
                 "the same character cannot separate columns and decimals",
@@ -116,91 +192,87 @@ class CsvOptions:
                 )
 
 
-def choose(recipe: DataRecipe, chosen: Mapping[str, JSON]) -> DataRecipe:
-    """The recipe with these options put in.
-
-    Columns that `chosen` gives a role leave those roles that the recipe's own options gave them and that go not with
-    it: what a file's columns are for was only proposed, or chosen for something else. Two roles that are both chosen
-    stay, and are refused when the file is read.
-    """
-    options: dict[str, JSON] = {**recipe.options, **chosen}
-    if recipe.reader == "csv":
-        sequences = options.get("mode") == "row_is_sequence"
-        if sequences and "mode" in chosen:
-            options |= {role: "" for role in ("group", "order") if role not in chosen}
-            if "targets" not in chosen and _columns(options, "targets") == _columns(options, "inputs"):
-                options["targets"] = []
-        if sequences and {"mode", "targets"} & set(chosen) and "split_by" not in chosen:
-            options["split_by"] = "auto"  # what is settled for steps, or without labels, may not do for these
-        same_step = sequences or options.get("horizon", 1) == 0
-        taken = {name for role in ("group", "order") for name in _columns(options, role)}
-        for role in ("targets", "inputs"):
-            if role not in chosen:
-                other = set(_columns(options, "targets")) if role == "inputs" and same_step else set()
-                options[role] = [name for name in _columns(options, role) if name not in taken | other]
-    return recipe.replace(options=options)
+Options = TypeVar("Options")
 
 
-def _columns(options: Mapping[str, JSON], role: str) -> list[str]:
-    value = options.get(role) or []
-    return [value] if isinstance(value, str) else [str(name) for name in value] if isinstance(value, list) else []
-
-
-Options = TypeVar("Options", TextOptions, CsvOptions)
-
-
-def to_json(options: TextOptions | CsvOptions) -> dict[str, JSON]:
+def to_json(options: Any) -> dict[str, JSON]:
     """The options as a recipe holds them."""
     values = {item.name: getattr(options, item.name) for item in dataclasses.fields(options)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> JSON:
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def parse(kind: type[Options], options: Mapping[str, JSON]) -> Options:
     """The typed options. Raises StudioError naming an unknown option, a wrong type or a value out of range."""
-    known = {item.name: item for item in dataclasses.fields(kind)}
+    known = {item.name: item for item in describe(kind)}
     values: dict[str, Any] = {}
     for name, value in options.items():
         if name not in known:
             raise StudioError(
-                f"there is no data option {name!r}", where="data options", remedy=f"Options: {', '.join(known)}."
+                f"there is no data option {name!r}",
+                where="data options",
+                remedy=f"Options: {', '.join(known) or 'none'}.",
             )
-        values[name] = _typed(name, value, known[name].default)
-    return kind(**values)
+        values[name] = _checked(known[name], value)
+    made = kind(**values)
+    if hasattr(made, "encoding"):
+        check_encoding(str(made.encoding))
+    return made
 
 
-def _typed(name: str, value: JSON, default: object) -> object:
-    if name == "header":
-        good = isinstance(value, (bool, str))
-    elif name == "skip_lines":
-        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-            return value
-        raise StudioError(f"{value!r} is not a whole number", where=f"option {name}")
-    elif isinstance(default, bool):
-        good = isinstance(value, bool)
-    elif isinstance(default, int):
-        good = isinstance(value, int) and not isinstance(value, bool)
-    elif isinstance(default, tuple):
-        if isinstance(value, str):
-            value = [value]
-        good = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        if good and isinstance(value, list):
-            return tuple(value)
-    else:
-        if value is None and default == "":
-            return ""
-        good = isinstance(value, str)
-    if not good:
-        wanted = {bool: "true or false", int: "a whole number", tuple: "a list of column names", str: "a text"}
-        raise StudioError(f"{value!r} is not {wanted[type(default)]}", where=f"option {name}")
-    return value
+_WANTED = {
+    "yes/no": "true or false",
+    "number": "a whole number",
+    "texts": "a list of column names",
+    "text": "a text",
+    "mapping": "a mapping such as NAME: VALUE",
+}
 
 
-def _choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        listed = ", ".join(f'"{choice}"' for choice in choices)
-        raise StudioError(f"{value!r} is not a choice", where=f"option {name}", remedy=f"Use one of: {listed}.")
+def _checked(known: Option, value: JSON) -> Any:
+    """The value as the record holds it. Raises StudioError where it does not fit."""
+    where = f"option {known.name}"
+    if known.choices and value in known.choices and any(value is c or type(value) is type(c) for c in known.choices):
+        return value
+    fits, typed = _typed(known, value)
+    if not fits:
+        raise StudioError(f"{value!r} is not {_wanted(known)}", where=where)
+    if known.choices and not known.free and typed not in known.choices:
+        listed = ", ".join(f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in known.choices)
+        raise StudioError(f"{value!r} is not a choice", where=where, remedy=f"Use one of: {listed}.")
+    if known.minimum is not None and typed is not None and typed < known.minimum:
+        least = f"{known.minimum:g}"
+        raise StudioError(f"{typed} is below {least}", where=where, remedy=f"Use {least} or more.")
+    return typed
 
 
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise StudioError(f"{value} is below {least}", where=f"option {name}", remedy=f"Use {least} or more.")
+def _wanted(known: Option) -> str:
+    return "a number" if isinstance(known.default, float) else _WANTED[known.kind]
+
+
+def _typed(known: Option, value: JSON) -> tuple[bool, Any]:
+    """Whether the value is of the option's kind, and the value of that type."""
+    if known.kind == "yes/no":
+        return isinstance(value, bool), value
+    if known.kind == "number":
+        if known.automatic and value is None:
+            return True, None
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        real = isinstance(known.default, float)
+        return whole or (real and isinstance(value, float)), float(value) if real and whole else value  # type: ignore[arg-type]
+    if known.kind == "texts":
+        listed = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        good = isinstance(listed, list) and all(isinstance(item, str) for item in listed)
+        return good, tuple(item for item in listed if item) if isinstance(listed, list) and good else ()
+    if known.kind == "mapping":
+        if isinstance(value, str):  # as typed: "speed: number, note: ignored"
+            pairs = (part.rpartition(":") for part in value.split(",") if part.strip())
+            value = {name.strip(): chosen.strip() for name, _, chosen in pairs}
+        good = isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+        return good, MappingProxyType(dict(value)) if isinstance(value, dict) else value
+    return isinstance(value, str) or (value is None and known.default == ""), value or ""

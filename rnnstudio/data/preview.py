@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +11,45 @@ import numpy as np
 from rnnstudio.data.dataset import Array, Dataset
 from rnnstudio.data.opening import build
 from rnnstudio.data.problems import Problem, Problems, from_error
-from rnnstudio.data.readers import BUILT_IN
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 
 _VISIBLE = {"\n": "⏎", "\t": "⇥", " ": "␣", "\u00a0": "⍽"}
-_MAX_SEQUENCE_CELLS = 24
+_MAX_CELLS = 24
+_MAX_STEPS = 400
+"""Steps of an example that are shown, however long it is."""
+
+
+@dataclass(frozen=True)
+class FieldView:
+    """A field of one example as the model sees it, before padding: at most its first steps.
+
+    pieces: for people: tokens and classes by name, numbers of one step in one text, parents as numbers.
+    values: [steps] token numbers or parents, [steps, features] scaled numbers; one row where axis is None.
+    length: how long it is in truth.
+    """
+
+    spec: FieldSpec
+    pieces: tuple[str, ...]
+    values: Array = field(compare=False)
+    length: int = 0
+
+
+@dataclass(frozen=True)
+class ExampleView:
+    """One example. line: of the file, 0 = unknown."""
+
+    name: str
+    line: int
+    fields: tuple[FieldView, ...]
 
 
 @dataclass(frozen=True)
 class Preview:
     """columns, rows: a table of texts. problems: errors and warnings, by line; those of the whole file last.
 
-    summary: one line about the whole file; excerpt: the beginning of a text, as it is. recipe: completed, or as given
-    when the file could not be read.
+    examples: the first ones, for a picture of them. summary: one line about the whole file; excerpt: the beginning of a
+    text, as it is. recipe: completed, or as given when the file could not be read.
     """
 
     columns: tuple[str, ...]
@@ -34,6 +58,7 @@ class Preview:
     summary: str
     excerpt: str
     recipe: DataRecipe
+    examples: tuple[ExampleView, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -53,20 +78,14 @@ def inspect(recipe: DataRecipe, base: Path | str = ".", rows: int = 20) -> Previ
         problems.warn(f"{problems.errors:,} errors in all; the first are listed")
     shown = preview_of(dataset, rows)
     found = tuple(sorted(problems.found, key=lambda problem: problem.line or sys.maxsize))
-    return Preview(shown.columns, shown.rows, found, shown.summary, shown.excerpt, dataset.recipe)
+    return Preview(shown.columns, shown.rows, found, shown.summary, shown.excerpt, dataset.recipe, shown.examples)
 
 
 def preview_of(dataset: Dataset, rows: int = 20) -> Preview:
-    """The first rows of an opened dataset."""
-    if dataset.recipe.reader == "text":
-        columns, table = _text_rows(dataset, rows)
-    elif dataset.recipe.reader not in BUILT_IN:
-        columns, table = _field_rows(dataset, rows)
-    elif dataset.recipe.options.get("mode") == "row_is_sequence":
-        columns, table = _sequence_rows(dataset, rows)
-    else:
-        columns, table = _step_rows(dataset, rows)
-    return Preview(columns, table, dataset.problems, dataset.summary(), dataset.excerpt, dataset.recipe)
+    """The first rows of an opened dataset: steps where examples may be cut, else whole examples."""
+    columns, table = (_step_rows if dataset.cuttable else _example_rows)(dataset, rows)
+    examples = tuple(example_view(dataset, index) for index in range(min(rows, dataset.sequences)))
+    return Preview(columns, table, dataset.problems, dataset.summary(), dataset.excerpt, dataset.recipe, examples)
 
 
 def visible(token: str) -> str:
@@ -74,93 +93,118 @@ def visible(token: str) -> str:
     return _VISIBLE.get(token, token if token.isprintable() else f"U+{ord(token[0]):04X}")
 
 
+def example_view(dataset: Dataset, index: int) -> ExampleView:
+    """One example of a dataset, all its fields."""
+    views = []
+    for spec in dataset.fields:
+        track = dataset.tracks[spec.name]
+        where = dataset.rows_of(spec.name, index)
+        if isinstance(where, slice):
+            length = max(where.stop - where.start - track.shift, 0)
+            begin = where.start + track.shift
+            values = track.values[begin : begin + min(length, _MAX_STEPS)]
+        else:
+            length, values = 1, track.values[where : where + 1]
+        pieces = tuple(", ".join(_cells(spec, value)) for value in values)
+        views.append(FieldView(spec, pieces, values if spec.axis is not None else values[0], length))
+    return ExampleView(dataset.names[index], _line(dataset, index), tuple(views))
+
+
+def _line(dataset: Dataset, index: int) -> int:
+    """The line of the file on which an example begins, 0 = unknown."""
+    row = int(dataset.offsets[index])
+    return int(dataset.lines[row]) if row < len(dataset.lines) else 0
+
+
 def _cell(value: float) -> str:
     return "missing" if np.isnan(value) else f"{value:.5g}"
 
 
-def _text_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    vocabulary = dataset.vocabulary
-    assert vocabulary is not None
-    tokens = dataset.tracks["text"].values[: rows + 1].tolist()
-    table = tuple(
-        (str(step), visible(vocabulary.entries[now]), str(now), visible(vocabulary.entries[after]), str(after))
-        for step, (now, after) in enumerate(itertools.pairwise(tokens))
-    )
-    return ("step", "text", "text (number)", "next", "next (number)"), table
-
-
-def _field_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """What a plugin's reader made, whatever its format: each step's value of every field along time."""
-    many, lines = dataset.sequences > 1, len(dataset.lines) == dataset.rows
-    columns = ["line"] * lines + ["sequence"] * many + ["step"]
-    for spec in dataset.fields:
-        names = [f"{spec.name}: {name}" for name in spec.columns]
-        columns += (names or [spec.name]) if spec.name in dataset.tracks else []
-    table = []
-    for row in range(min(rows, dataset.rows)):
-        place = int(np.searchsorted(dataset.offsets, row, side="right")) - 1
-        cells = [str(int(dataset.lines[row]))] * lines + [dataset.names[place]] * many
-        cells.append(str(row - int(dataset.offsets[place])))
-        for spec in dataset.fields:
-            if spec.name in dataset.tracks:
-                cells += _field_cells(dataset, spec, row, int(dataset.offsets[place + 1]))
-        table.append(tuple(cells))
-    return tuple(columns), tuple(table)
-
-
-def _field_cells(dataset: Dataset, spec: FieldSpec, row: int, end: int) -> list[str]:
-    """The value of a field at a step, "–" past the sequence's end."""
-    track = dataset.tracks[spec.name]
-    if row + track.shift >= end:
-        return ["–"] * max(len(spec.columns), 1)
-    value = track.values[row + track.shift]
+def _cells(spec: FieldSpec, value: Array) -> list[str]:
+    """One row of a field: a token by name, or its numbers."""
     if spec.content == "tokens":
         number = int(value)
         return [visible(spec.vocabulary[number]) if number < len(spec.vocabulary) else str(number)]
-    cells = [_cell(item) for item in value.tolist()]
-    return cells if spec.columns else [", ".join(cells)]
+    return [str(int(value))] if spec.content == "parents" else [_cell(item) for item in value.tolist()]
 
 
 def _step_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    assert dataset.raw is not None
-    inputs, targets = dataset.recipe.field("inputs"), dataset.recipe.field("targets")
-    order, group = dataset.recipe.options.get("order"), dataset.recipe.options.get("group")
-    columns = ["line", *(str(name) for name in (group, order) if name), *dataset.columns]
-    columns += [f"inputs: {name}" for name in inputs.columns]
-    ahead = f", {targets.shift} ahead" if targets.shift else ""
-    columns += [f"targets: {name}{ahead}" for name in targets.columns]
+    """A row for each step: line, sequence, label or number of the step, the file's own numbers, and every field."""
+    many, lines = dataset.sequences > 1, len(dataset.lines) == dataset.rows
+    options = dataset.recipe.options
+    columns = ["line"] * lines + [str(options.get("group") or "sequence")] * many
+    columns += [str(options.get("order") or "step"), *dataset.columns]
+    for spec in dataset.fields:
+        columns += _titles(dataset, spec)
     table = []
-    sequence = np.searchsorted(dataset.offsets, np.arange(min(rows, dataset.rows)), side="right") - 1
-    for row in range(min(rows, dataset.rows)):
-        cells = [str(int(dataset.lines[row]))]
-        cells += [dataset.names[int(sequence[row])]] if group else []
-        cells += [dataset.steps[row]] if order else []
-        cells += [_cell(value) for value in dataset.raw[row].tolist()]
-        cells += [_cell(value) for value in dataset.tracks["inputs"].values[row].tolist()]
-        ahead_row = row + targets.shift
-        inside = ahead_row < int(dataset.offsets[sequence[row] + 1])
-        values = dataset.tracks["targets"].values[ahead_row].tolist() if inside else []
-        cells += [_cell(value) for value in values] if inside else ["–"] * targets.size
+    for row in range(min(rows, dataset.rows - (0 if lines else _most_ahead(dataset)))):
+        place = int(np.searchsorted(dataset.offsets, row, side="right")) - 1
+        cells = [str(int(dataset.lines[row]))] if lines else []
+        cells += [dataset.names[place]] * many
+        cells.append(dataset.steps[row] if dataset.steps else str(row - int(dataset.offsets[place])))
+        cells += [] if dataset.raw is None else [_cell(value) for value in dataset.raw[row].tolist()]
+        for spec in dataset.fields:
+            track = dataset.tracks[spec.name]
+            at = place if track.axis is None else row + track.shift
+            inside = track.axis is None or at < int(dataset.offsets[place + 1])
+            found = _cells(spec, track.values[at]) if inside else ["–"] * max(len(spec.columns), 1)
+            if spec.content == "tokens":
+                found += [str(int(track.values[at])) if inside else "–"]
+            cells += found
         table.append(tuple(cells))
     return tuple(columns), tuple(table)
 
 
-def _sequence_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    targets = dataset.recipe.field("targets")
-    shown = min(int(np.diff(dataset.offsets).max(initial=0)), _MAX_SEQUENCE_CELLS)
-    columns = ["line", "steps", *(f"inputs, step {step}" for step in range(shown))]
-    columns += [f"targets: {name}" for name in targets.columns] if targets.axis is None else []
+def _most_ahead(dataset: Dataset) -> int:
+    return max(track.shift for track in dataset.tracks.values())
+
+
+def _titles(dataset: Dataset, spec: FieldSpec) -> list[str]:
+    """The columns of a field in the table of steps."""
+    if spec.content == "tokens":
+        return [spec.name, f"{spec.name} (number)"]
+    shift = dataset.tracks[spec.name].shift
+    ahead = f", {shift} ahead" if shift else ""
+    return [f"{spec.name}: {column}{ahead}" for column in spec.columns] or [spec.name]
+
+
+def _example_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """A row for each example: its line or name, its length along each axis, and every field."""
+    lines = len(dataset.lines) == dataset.rows
+    columns = ["line" if lines else "example"]
+    columns += ["steps"] if list(dataset.axes) == ["time"] else [f"{axis}, steps" for axis in dataset.axes]
+    spread = {spec.name: _steps_shown(dataset, spec) for spec in dataset.fields}
+    for spec in dataset.fields:
+        if spread[spec.name]:
+            columns += [f"{spec.name}, step {step}" for step in range(spread[spec.name])]
+        else:
+            one = spec.axis is None and spec.content == "real"
+            columns += [f"{spec.name}: {column}" for column in spec.columns] if one else [spec.name]
     table = []
     for index in range(min(rows, dataset.sequences)):
-        start, stop = int(dataset.offsets[index]), int(dataset.offsets[index + 1])
-        values = dataset.tracks["inputs"].values[start : min(stop, start + shown), 0].tolist()
-        cells = [dataset.names[index].removeprefix("line "), str(stop - start)]
-        cells += [_cell(value) for value in values] + ["–"] * (shown - len(values))
-        cells += [_cell(value) for value in _static(dataset, targets, index)]
+        view = example_view(dataset, index)
+        cells = [str(view.line) if lines else view.name]
+        cells += [str(int(dataset.lengths(axis)[index])) for axis in dataset.axes]
+        for shown in view.fields:
+            cells += _example_cells(shown, spread[shown.spec.name])
         table.append(tuple(cells))
     return tuple(columns), tuple(table)
 
 
-def _static(dataset: Dataset, targets: FieldSpec, index: int) -> list[float]:
-    values: Array | None = dataset.statics.get(targets.name)
-    return [] if values is None else values[index].tolist()
+def _steps_shown(dataset: Dataset, spec: FieldSpec) -> int:
+    """The columns that a series of one number a step takes, 0 where a field has other cells."""
+    if spec.content != "real" or spec.size != 1 or spec.axis is None:
+        return 0
+    return min(int(dataset.lengths(spec.axis).max(initial=0)), _MAX_CELLS)
+
+
+def _example_cells(view: FieldView, spread: int) -> list[str]:
+    spec = view.spec
+    if spread:
+        shown = list(view.pieces[:spread])
+        return shown + ["–"] * (spread - len(shown))
+    if spec.axis is None:
+        return _cells(spec, view.values)
+    short = all(len(piece) == 1 for piece in view.pieces)
+    between = "" if short and spec.content == "tokens" else " " if spec.content == "tokens" else "; "
+    return [between.join(view.pieces) + (" …" if view.length > len(view.pieces) else "")]

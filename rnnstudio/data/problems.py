@@ -19,7 +19,7 @@ class Problem:
     line: int = 0
     column: str = ""
     remedy: str = ""
-    severity: Literal["error", "warning"] = "error"
+    severity: Literal["error", "warning", "hint"] = "error"
 
     def place(self, shown: str) -> str:
         line = f", line {self.line}" if self.line else ""
@@ -46,6 +46,11 @@ class Problems:
 
     def warn(self, what: str, *, line: int = 0, column: str = "", remedy: str = "") -> None:
         self.found.append(Problem(what, line, column, remedy, "warning"))
+
+    def ignore(self, what: str, cell: str) -> None:
+        """Say that a part of the file is not used. what: "the column 'note'"; cell: one of its cells, for people."""
+        shown = cell if len(cell) <= 40 else f"{cell[:40]}…"
+        self.found.append(Problem(f"not used: {what} ({shown!r})", severity="hint"))
 
     def raise_first(self) -> None:
         """Raises the first error, in file order, as a StudioError that says how many more there are."""

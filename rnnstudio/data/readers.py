@@ -1,49 +1,115 @@
-"""Readers that plugins bring: the base they derive from, and the list of those that are there.
+"""How to write a reader: what turns a file of some format into examples that a network learns from.
 
-The list is filled by rnnstudio.loading alone, when a process has loaded its plugins; everybody else only looks up. The
-text and the CSV reader are no part of it, and cannot be replaced.
+Ours and plugins' readers are one kind of thing. A reader has a name, the suffixes of its files, a record of options, a
+guess, and `read`. All else is done for it: the form in the window, `--set data.NAME=VALUE`, help, splits,
+vocabularies, scaling, batches, preview, warnings. A whole one, for files whose lines are "word TAB class":
+
+    @dataclass(frozen=True)
+    class WordOptions:
+        encoding: str = encoding_option()
+        lowercase: bool = option(False, "fold capitals first")
+
+    class WordReader(Reader):
+        name, title, suffixes = "words-with-class", "words with a class", (".words",)
+        Options = WordOptions
+
+        def guess(self, sample: Sample) -> Guess | None:
+            tabs = [line.count("\\t") == 1 for line in sample.lines]
+            return Guess(0.6, WordOptions(sample.encoding)) if tabs and all(tabs) else None
+
+        def read(self, source: Source, options: WordOptions, problems: Problems) -> Examples:
+            words, classes, lines = [], [], []
+            for number, line in enumerate(source.lines(options.encoding), 1):
+                word, tab, label = line.partition("\\t")
+                if not tab:
+                    problems.error("there is no tab", line=number, remedy="Write WORD, a tab, CLASS.")
+                    continue
+                words.append(list(word.lower() if options.lowercase else word))
+                classes.append(label)
+                lines.append(number)
+            return Examples((tokens("word", words), labels("class", classes)), lines=lines)
+
+    plugin = Plugin("words", readers=[WordReader()])
+
+`Examples` holds fields: `tokens` (lists of texts along an axis), `labels` (a class for each example), `tags` (a class
+for each step), `numbers`, `tree`, `later`; see examples.py. Give every further sequence an axis of its own
+("source", "target"). Bad lines go to `problems`, which say line and column and go on; what makes the whole file
+unreadable is raised as one StudioError. What is left out is told with `problems.ignore`. A reader has no state.
+tests/data/reader_laws.py holds what every reader must satisfy; it runs over all that are registered.
+
+This module also keeps the list of readers. Plugins' are added by rnnstudio.loading alone, once in a process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from rnnstudio.data import options as data_options
+from rnnstudio.data.examples import Examples
+from rnnstudio.data.options import NoOptions
 from rnnstudio.data.problems import Problems
+from rnnstudio.data.source import Sample, Source
 from rnnstudio.design.errors import StudioError
-from rnnstudio.design.recipe import DataRecipe
+from rnnstudio.design.recipe import DEFAULT_SPLIT, JSON, DataRecipe, FieldSpec
 
 if TYPE_CHECKING:
-    from rnnstudio.data.dataset import Dataset
+    from rnnstudio.data.vocabulary import Vocabulary
 
-BUILT_IN = ("text", "csv")
+
+@dataclass(frozen=True)
+class Guess:
+    """What a reader proposes for a file. confidence: above 0, at most 1: the surest reader gets the file.
+
+    0.9 and more: it cannot be anything else; 0.5: it looks like it; 0.1: it could be read so. options: a record of the
+    reader's, all settled that can be. why: what it was seen by, for people.
+    """
+
+    confidence: float
+    options: Any
+    split: tuple[float, float, float] = DEFAULT_SPLIT
+    why: str = ""
 
 
 class Reader:
-    """Makes a dataset of a file in some format. A reader has no state: one instance serves every file.
+    """Makes examples of a file in some format; see the module. A reader has no state: one instance serves every file.
 
-    name: what recipes call it, for good; title: what people choose in the data panel; suffixes: of files that are
-    proposed to it (".abc"), lower case.
+    name: what recipes call it, for good; title: what people choose in the data panel; suffixes: of its files (".abc"),
+    lower case. Options: a record of the reader's options. parts: how a file is divided where nobody says.
+    portable: names of the options that a design keeps when it is given another file; None = all.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    what: ClassVar[str] = ""
+    """What it reads, in a sentence: "a table"; "" = the title."""
     suffixes: ClassVar[tuple[str, ...]] = ()
+    Options: ClassVar[type[Any]] = NoOptions
+    parts: ClassVar[tuple[float, float, float]] = DEFAULT_SPLIT
+    portable: ClassVar[tuple[str, ...] | None] = None
 
-    def propose(self, path: Path, shown: str) -> DataRecipe:
-        """The recipe for a file that a person dropped in. shown: the path as the person knows it."""
-        return DataRecipe(self.name, shown)
+    def guess(self, sample: Sample) -> Guess | None:
+        """How this reader would read the file; None = it would not. Looks at the sample alone, and never raises."""
+        if sample.suffix and sample.suffix in self.suffixes:
+            return Guess(0.9, self.Options(), self.parts, f"the suffix {sample.suffix}")
+        return None
 
-    def read(self, recipe: DataRecipe, path: Path, problems: Problems, fit: bool) -> Dataset:
-        """The file as a dataset with a complete recipe; see `token_dataset` and `number_dataset`, which make one.
+    def read(self, source: Source, options: Any, problems: Problems) -> Examples:
+        """The file as examples.
 
-        problems: takes what is wrong at single places; errors there keep the dataset from being trained on. fit: learn
-        vocabulary and scaling from this file; False keeps those of the recipe. Raises StudioError when nothing can be
-        read at all, with the file, the line and what to do.
+        problems: takes what is wrong at single places; errors there keep the dataset from being trained on. Raises
+        StudioError when nothing can be read at all, with the file, the line and what to do.
         """
         raise NotImplementedError
+
+    def vocabulary(self, spec: FieldSpec, options: Any) -> Vocabulary:
+        """How text becomes tokens of a field, and back: for prompts and for what a model writes."""
+        from rnnstudio.data.vocabulary import Vocabulary
+
+        return Vocabulary(spec.vocabulary, "tokens", tokeniser=self)
 
     def split(self, text: str) -> list[str]:
         """A prompt in the pieces that the vocabulary numbers. Raises StudioError for a text that has no such pieces."""
@@ -53,8 +119,33 @@ class Reader:
         """What a model wrote, as text."""
         return " ".join(tokens)
 
+    def choose(self, options: Mapping[str, JSON], chosen: Mapping[str, JSON]) -> dict[str, JSON]:
+        """The options with a person's put in: what was only proposed and goes not with them, goes."""
+        return {**options, **chosen}
 
+    def like(self, sample: Sample, guessed: Mapping[str, JSON], own: Mapping[str, JSON]) -> dict[str, JSON]:
+        """The options for another file in a design's way: what was guessed, with the design's choices that do not
+        depend on the file, or fit it."""
+        portable = self.portable
+        kept = own if portable is None else {name: own[name] for name in portable if name in own}
+        return {**guessed, **kept}
+
+
+def choose(recipe: DataRecipe, chosen: Mapping[str, JSON]) -> DataRecipe:
+    """The recipe with these options put in by its reader, where there is one."""
+    reader = _own.get(recipe.reader) or _plugged.get(recipe.reader)
+    options = {**recipe.options, **chosen} if reader is None else reader.choose(recipe.options, chosen)
+    return recipe.replace(options=options)
+
+
+_own: Mapping[str, Reader] = MappingProxyType({})
 _plugged: Mapping[str, Reader] = MappingProxyType({})
+
+
+def install_own(readers: Iterable[Reader]) -> None:
+    """These come with the studio; no plugin can replace them."""
+    global _own
+    _own = MappingProxyType({reader.name: reader for reader in readers})
 
 
 def install(readers: Iterable[Reader]) -> None:
@@ -63,16 +154,26 @@ def install(readers: Iterable[Reader]) -> None:
     _plugged = MappingProxyType({reader.name: reader for reader in readers})
 
 
+def own() -> tuple[Reader, ...]:
+    """The readers that come with the studio."""
+    return tuple(_own.values())
+
+
 def plugged() -> tuple[Reader, ...]:
     """The readers of the loaded plugins."""
     return tuple(_plugged.values())
 
 
+def every() -> tuple[Reader, ...]:
+    """All readers, the studio's own first."""
+    return (*own(), *plugged())
+
+
 def find(name: str) -> Reader:
-    """The plugin's reader of that name. Raises StudioError when it is not there."""
-    reader = _plugged.get(name)
+    """The reader of that name. Raises StudioError when it is not there."""
+    reader = _own.get(name) or _plugged.get(name)
     if reader is None:
-        known = ", ".join((*BUILT_IN, *_plugged))
+        known = ", ".join((*_own, *_plugged))
         raise StudioError(
             f"there is no data reader {name!r}: is a plugin missing?",
             where="data recipe",
@@ -81,43 +182,55 @@ def find(name: str) -> Reader:
     return reader
 
 
-def for_file(path: Path) -> Reader | None:
-    """The plugin's reader that wants files of this suffix."""
-    suffix = path.suffix.lower()
-    return next((reader for reader in _plugged.values() if suffix and suffix in reader.suffixes), None)
+def known(name: str) -> bool:
+    """Whether there is a reader of that name."""
+    return name in _own or name in _plugged
 
 
-def read_with(reader: Reader, recipe: DataRecipe, path: Path, problems: Problems, fit: bool) -> Dataset:
-    """What the reader makes of the file. Whatever goes wrong in it is a StudioError with its name."""
-    from rnnstudio.data.dataset import Dataset
+def guesses(sample: Sample) -> list[tuple[Reader, Guess]]:
+    """Every reader that would read the file, the surest first; among equals a plugin's."""
+    found = []
+    for order, reader in enumerate((*plugged(), *own())):
+        made = _guess_of(reader, sample)
+        if made is not None:
+            found.append((-made.confidence, order, reader, made))
+    return [(reader, made) for _, _, reader, made in sorted(found, key=lambda item: item[:2])]
 
+
+def _guess_of(reader: Reader, sample: Sample) -> Guess | None:
     try:
-        dataset = reader.read(recipe, path, problems, fit)
+        made = reader.guess(sample)
+    except StudioError:
+        raise
+    except Exception as error:
+        raise _bug(reader, f"{type(error).__name__}: {error}", sample.shown) from error
+    if made is not None and not isinstance(made, Guess):
+        raise _bug(reader, f"it proposed {type(made).__name__}, not a Guess", sample.shown)
+    return made
+
+
+def read_with(reader: Reader, recipe: DataRecipe, path: Path, problems: Problems) -> tuple[Examples, Source]:
+    """What the reader finds in the file. Whatever goes wrong in it is a StudioError with its name."""
+    options = data_options.parse(reader.Options, recipe.options)
+    source = Source(path, recipe.path)
+    try:
+        found = reader.read(source, options, problems)
     except (StudioError, MemoryError):
         raise
     except Exception as error:
         raise _bug(reader, f"{type(error).__name__}: {error}", recipe.path) from error
-    if not isinstance(dataset, Dataset):
-        raise _bug(reader, f"it returned {type(dataset).__name__}, not a Dataset", recipe.path)
-    return dataset
-
-
-def propose_with(reader: Reader, path: Path, shown: str) -> DataRecipe:
-    """The reader's proposal. Whatever goes wrong in it is a StudioError with its name."""
-    try:
-        recipe = reader.propose(path, shown)
-    except StudioError:
-        raise
-    except Exception as error:
-        raise _bug(reader, f"{type(error).__name__}: {error}", shown) from error
-    if not isinstance(recipe, DataRecipe):
-        raise _bug(reader, f"it proposed {type(recipe).__name__}, not a DataRecipe", shown)
-    return recipe
+    if not isinstance(found, Examples):
+        raise _bug(reader, f"it returned {type(found).__name__}, not Examples", recipe.path)
+    if not found.fields:
+        problems.raise_first()
+        raise StudioError("the file holds no example", where=recipe.path, remedy="Choose a file with data in it.")
+    return found, source
 
 
 def _bug(reader: Reader, why: str, where: str) -> StudioError:
+    whose = " of a plugin" if reader.name in _plugged else ""
     return StudioError(
-        f"the data reader {reader.name!r} of a plugin failed: {why}",
+        f"the data reader {reader.name!r}{whose} failed: {why}",
         where=where,
-        remedy="Report it to the plugin's author, or choose another file.",
+        remedy="Report it to the plugin's author, or choose another file." if whose else "Please report this.",
     )

@@ -49,10 +49,15 @@ class Spans:
 
 @dataclass(frozen=True)
 class Division:
-    """The three parts. rows: which rows each owns (what statistics may look at), as [n, 2] (first, end) runs."""
+    """The three parts, along the dataset's main axis.
+
+    rows: which rows each owns (what statistics may look at), as [n, 2] (first, end) runs. examples: which examples have
+    rows in it, ascending: whole ones, or all of them where each is cut in three.
+    """
 
     spans: Mapping[Part, Spans]
     rows: Mapping[Part, Ints]
+    examples: Mapping[Part, Ints]
 
 
 def boundaries(rows: int, fractions: tuple[float, float, float]) -> tuple[int, int]:
@@ -72,16 +77,18 @@ def by_time(offsets: Ints, shift: int, fractions: tuple[float, float, float]) ->
     """Every sequence is cut in three along time. offsets: [sequences + 1], the first row of each and the end."""
     owned: dict[Part, list[tuple[int, int, int, int]]] = {part: [] for part in PARTS}
     rows: dict[Part, list[tuple[int, int]]] = {part: [] for part in PARTS}
+    examples: dict[Part, list[int]] = {part: [] for part in PARTS}
     for sequence, (start, stop) in enumerate(zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)):
         one, two = boundaries(stop - start, fractions)
         edges = (start, start + one, start + two, stop)
         for part, low, high in zip(PARTS, edges[:-1], edges[1:], strict=True):
             if high > low:
                 rows[part].append((low, high))
+                examples[part].append(sequence)
             first, end = max(low - shift, start), high - shift
             if end > first:
                 owned[part].append((sequence, start, first, end))
-    return _division(owned, rows)
+    return _division(owned, rows, examples)
 
 
 def by_sequence(offsets: Ints, shift: int, fractions: tuple[float, float, float]) -> Division:
@@ -89,25 +96,39 @@ def by_sequence(offsets: Ints, shift: int, fractions: tuple[float, float, float]
     number = len(offsets) - 1
     order = np.random.default_rng(_SHUFFLE_SEED).permutation(number)
     one, two = boundaries(number, fractions)
+    dealt = zip(PARTS, (0, one, two), (one, two, number), strict=True)
+    return by_examples(offsets, shift, {part: order[low:high] for part, low, high in dealt})
+
+
+def by_examples(offsets: Ints, shift: int, chosen: Mapping[Part, Ints]) -> Division:
+    """Whole sequences belong to the parts as `chosen` says: their numbers, in any order."""
     owned: dict[Part, list[tuple[int, int, int, int]]] = {part: [] for part in PARTS}
     rows: dict[Part, list[tuple[int, int]]] = {part: [] for part in PARTS}
-    for part, low, high in zip(PARTS, (0, one, two), (one, two, number), strict=True):
-        for sequence in np.sort(order[low:high]).tolist():
+    examples: dict[Part, list[int]] = {part: [] for part in PARTS}
+    for part in PARTS:
+        for sequence in np.sort(chosen.get(part, np.zeros(0, np.int64))).tolist():
             start, stop = int(offsets[sequence]), int(offsets[sequence + 1])
             rows[part].append((start, stop))
+            examples[part].append(sequence)
             if stop - shift > start:
                 owned[part].append((sequence, start, start, stop - shift))
-    return _division(owned, rows)
+    return _division(owned, rows, examples)
 
 
 def _division(
-    owned: Mapping[Part, list[tuple[int, int, int, int]]], rows: Mapping[Part, list[tuple[int, int]]]
+    owned: Mapping[Part, list[tuple[int, int, int, int]]],
+    rows: Mapping[Part, list[tuple[int, int]]],
+    examples: Mapping[Part, list[int]],
 ) -> Division:
     spans = {}
     for part in PARTS:
         table = np.array(owned[part], np.int64).reshape(-1, 4)
         spans[part] = Spans(*(np.ascontiguousarray(table[:, column]) for column in range(4)))
-    return Division(spans, {part: np.array(rows[part], np.int64).reshape(-1, 2) for part in PARTS})
+    return Division(
+        spans,
+        {part: np.array(rows[part], np.int64).reshape(-1, 2) for part in PARTS},
+        {part: np.array(examples[part], np.int64) for part in PARTS},
+    )
 
 
 def require_steps(

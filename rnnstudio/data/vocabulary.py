@@ -14,8 +14,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from rnnstudio.data.options import TextOptions, parse
-from rnnstudio.data.readers import BUILT_IN, find
+from rnnstudio.data.options import parse
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe
 
@@ -59,7 +58,7 @@ def join_words(words: Iterable[str]) -> str:
 
 
 class Tokeniser(Protocol):
-    """How the tokens of a plugin's reader become text and back."""
+    """How the tokens of a reader become text and back."""
 
     def split(self, text: str) -> list[str]: ...
 
@@ -150,7 +149,7 @@ def vocabulary_of(recipe: DataRecipe, field: str = "text") -> Vocabulary:
         raise StudioError(
             f"the data field {field!r} has no vocabulary", where=recipe.path, remedy="Load the data file first."
         )
-    if recipe.reader not in BUILT_IN:
-        return Vocabulary(spec.vocabulary, "tokens", tokeniser=find(recipe.reader))
-    options = parse(TextOptions, recipe.options) if recipe.reader == "text" else TextOptions()
-    return Vocabulary(spec.vocabulary, options.level, options.lowercase)
+    from rnnstudio.data import readers  # they make vocabularies themselves
+
+    reader = readers.find(recipe.reader)
+    return reader.vocabulary(spec, parse(reader.Options, recipe.options))

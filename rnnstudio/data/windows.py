@@ -92,12 +92,20 @@ def plan_streams(spans: Spans, batch_size: int, chunk: int, context: int) -> Str
 
 @dataclass(frozen=True)
 class Windows:
-    """Independent windows, all arrays [windows]; skip: context steps at the beginning of each."""
+    """Independent windows, all arrays [windows]; skip: context steps at the beginning of each.
+
+    size: by which windows of like size are put together; None = the length.
+    """
 
     sequence: Ints
     start: Ints
     length: Ints
     skip: Ints
+    size: Ints | None = None
+
+    @property
+    def sizes(self) -> Ints:
+        return self.length if self.size is None else self.size
 
     def __len__(self) -> int:
         return len(self.start)
@@ -166,11 +174,12 @@ def shuffled_batches(windows: Windows, batch_size: int, seed: int, epoch: int) -
     """The rows of each batch: random, of like lengths. The same for the same (seed, epoch), whatever came before."""
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(len(windows))
-    if len(windows) and windows.length.min() != windows.length.max():
+    sizes = windows.sizes
+    if len(windows) and sizes.min() != sizes.max():
         bucket = batch_size * _BUCKET_BATCHES
         for low in range(0, len(order), bucket):
             part = order[low : low + bucket]
-            order[low : low + bucket] = part[np.argsort(windows.length[part], kind="stable")]
+            order[low : low + bucket] = part[np.argsort(sizes[part], kind="stable")]
     batches = _sliced(order, batch_size)
     return [batches[place] for place in random.permutation(len(batches)).tolist()]
 
@@ -179,7 +188,7 @@ def ordered_batches(windows: Windows, batch_size: int) -> list[Ints]:
     """The rows of each batch of an evaluation: windows of equal context together, in order; where there are several
     sequences, those of like length side by side, for little padding."""
     several = len(windows) > 0 and (windows.sequence != windows.sequence[0]).any()
-    order = np.lexsort((windows.length if several else windows.start, windows.skip))
+    order = np.lexsort((windows.sizes if several else windows.start, windows.skip))
     skip = windows.skip[order]
     edges = [0, *(np.flatnonzero(np.diff(skip)) + 1).tolist(), len(order)]
     groups = (order[low:high] for low, high in itertools.pairwise(edges))

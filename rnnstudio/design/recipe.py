@@ -16,10 +16,19 @@ from typing import Any, Literal, TypeAlias, cast
 from rnnstudio.design.errors import StudioError
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
-Content: TypeAlias = Literal["tokens", "real"]
+Content: TypeAlias = Literal["tokens", "real", "parents"]
+Role: TypeAlias = Literal["input", "target"]
 
-CONTENTS: tuple[Content, ...] = ("tokens", "real")
+CONTENTS: tuple[Content, ...] = ("tokens", "real", "parents")
+ROLES: tuple[Role, ...] = ("input", "target")
+TARGET_NAMES = frozenset(("next", "targets"))
+"""Fields called so are targets unless they say otherwise: designs written before fields had roles read on."""
 DEFAULT_SPLIT = (0.9, 0.05, 0.05)
+
+
+def parents_field(data_axis: str) -> str:
+    """The data field that holds the trees of an axis: [batch, nodes] int64, each node's parent, −1 at the root."""
+    return f"{data_axis}_parents"
 
 
 @dataclass(frozen=True)
@@ -27,14 +36,19 @@ class FieldSpec:
     """One signal the data offers to the drawing's inputs and losses.
 
     name: what an Input or a loss node refers to.
-    content: "tokens" (whole numbers below `size`) or "real" (`size` features a step).
+    content: "tokens" (whole numbers below `size`), "real" (`size` features a step), or "parents" (the tree over `axis`:
+        each node's parent, -1 at the root; no node of a drawing reads it by itself).
     size: vocabulary size or number of features; 0 while the file has not been read.
-    axis: the name of the axis it runs along, or None for one value per example.
+    axis: the name of the axis it runs along, or None for one value per example. Fields of one axis are equally long in
+        each example, fields of two axes are not.
     vocabulary: token number -> text; empty for real fields.
     columns: the file's column of each feature, for real fields.
-    mean, std: per feature, of the training part; the model sees (x - mean) / std. 0 and 1: as in the file.
+    mean, std: per feature, of the training part; the model sees (x - mean) / std, whatever the scaling is called. 0 and
+        1: as in the file.
     low, high: per feature, the least and the greatest value of the whole file, in its units; empty = not known.
     shift_of, shift: this field is the field `shift_of` read `shift` steps later; "" when it is independent.
+    role: "input" (given) or "target" (to be predicted); "" becomes "target" for `next` and `targets`, else "input".
+    counts: of class labels, how often each occurs in the training part; empty for other fields.
     extra: what a file said that this version does not know, saved back unchanged.
     """
 
@@ -50,22 +64,30 @@ class FieldSpec:
     high: tuple[float, ...] = ()
     shift_of: str = ""
     shift: int = 0
+    role: Role | Literal[""] = ""
+    counts: tuple[int, ...] = ()
     extra: Mapping[str, JSON] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         where = f"data field {self.name!r}"
+        if not self.role:
+            object.__setattr__(self, "role", self._role_by_name())
+        if self.role not in ROLES:
+            raise StudioError(f"unknown role {self.role!r}", where=where, remedy='Use "input" or "target".')
         if not self.name:
             raise StudioError("a data field has no name", where="data recipe", remedy="Give the field a name.")
         if self.content not in CONTENTS:
-            raise StudioError(f"unknown content {self.content!r}", where=where, remedy='Use "tokens" or "real".')
+            remedy = f"Use one of {', '.join(CONTENTS)}."
+            raise StudioError(f"unknown content {self.content!r}", where=where, remedy=remedy)
         if self.size < 0:
             raise StudioError(f"the size {self.size} is negative", where=where, remedy="Sizes count from 0.")
         for label in ("columns", "mean", "std", "low", "high"):
             values = getattr(self, label)
             if values and len(values) != self.size:
                 raise StudioError(f"{len(values)} values of {label} for {self.size} features", where=where)
-        if self.vocabulary and len(self.vocabulary) != self.size:
-            raise StudioError(f"{len(self.vocabulary)} vocabulary entries for {self.size} tokens", where=where)
+        for label, entries in (("vocabulary entries", self.vocabulary), ("counts", self.counts)):
+            if entries and len(entries) != self.size:
+                raise StudioError(f"{len(entries)} {label} for {self.size} tokens", where=where)
         if not all(map(math.isfinite, (*self.mean, *self.std, *self.low, *self.high))) or any(s <= 0 for s in self.std):
             raise StudioError("the scaling is not finite, or a standard deviation is not above 0", where=where)
 
@@ -81,6 +103,9 @@ class FieldSpec:
         std = tuple(1.0 if place in features else value for place, value in enumerate(self.std))
         return dataclasses.replace(self, mean=mean, std=std)
 
+    def _role_by_name(self) -> Role:
+        return "target" if self.name in TARGET_NAMES else "input"
+
     def to_json(self) -> dict[str, JSON]:
         """As a JSON object; what equals the default is left out, so that a saved design stays short."""
         written: dict[str, JSON] = {**self.extra, "name": self.name, "content": self.content}
@@ -92,6 +117,10 @@ class FieldSpec:
         if self.shift_of:
             written["shift_of"] = self.shift_of
             written["shift"] = self.shift
+        if self.role != self._role_by_name():
+            written["role"] = self.role
+        if self.counts:
+            written["counts"] = list(self.counts)
         return written
 
     @classmethod
@@ -111,6 +140,8 @@ class FieldSpec:
             high=entry.numbers("high"),
             shift_of=entry.text("shift_of", ""),
             shift=entry.integer("shift", 0),
+            role=cast("Role | Literal['']", entry.text("role", "")),
+            counts=entry.integers("counts"),
             extra=entry.unknown(cls),
         )
 
@@ -119,8 +150,8 @@ class FieldSpec:
 class DataRecipe:
     """Where a design's data comes from and what is made of it.
 
-    reader: "text", "csv", or the name of a plugin's reader, which need not be there until the file is read.
-    options: the reader's (see rnnstudio.data.options).
+    reader: the name of a reader, which need not be there until the file is read (a plugin may bring it).
+    options: the reader's (its `Options` record).
     path: the file, absolute or relative to the design's folder.
     split: fractions of the file for training, validation and test; they sum to 1.
     fields: what the file offers; empty while it has not been read.
@@ -159,6 +190,11 @@ class DataRecipe:
                 return spec
         known = ", ".join(spec.name for spec in self.fields) or "none"
         raise StudioError(f"the data has no field {name!r}", where=self.path, remedy=f"Fields: {known}.")
+
+    @property
+    def readable(self) -> dict[str, FieldSpec]:
+        """The fields that a node of a drawing can read, by name: all but those that say how trees hang together."""
+        return {spec.name: spec for spec in self.fields if spec.content != "parents"}
 
     def replace(self, **changes: Any) -> DataRecipe:
         """A copy with the given attributes changed."""
@@ -250,6 +286,12 @@ class _Reader:
         if not all(isinstance(value, str) for value in values):
             raise StudioError(f"{name!r} holds something that is not a text", where=self.what)
         return tuple(cast("list[str]", values))
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        values = self._list(name)
+        if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+            raise StudioError(f"{name!r} holds something that is not a whole number", where=self.what)
+        return tuple(cast("list[int]", values))
 
     def numbers(self, name: str) -> tuple[float, ...]:
         numbers = []

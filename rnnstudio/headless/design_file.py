@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from ..catalog.catalog import CELL
 from ..catalog.families import CHILDREN, CellFamily, set_children
 from ..compiler.resolve import cell_params
 from ..compiler.units import unscaled
+from ..data import readers
 from ..data.dataset import Dataset
+from ..data.source import Sample
 from ..design.design import MAIN, Design, Node
 from ..design.edits import SetParam, SetVariable
 from ..design.errors import StudioError
@@ -52,16 +54,20 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
             )
         return _bound(data.open(data.choose(recipe, chosen or {}), file.folder), file.design)
     guessed = data.guess(path)
-    if recipe is not None and recipe.reader != guessed.reader and {recipe.reader, guessed.reader} <= set(_MADE_OF):
-        raise StudioError(
-            f"The design “{file.design.name}” reads {_MADE_OF[recipe.reader]}, and this file is "
-            f"{_MADE_OF[guessed.reader]}",
-            where=str(path),
-            remedy=f"Give a file of {_MADE_OF[recipe.reader]} with --data, or a design for this one "
-            "(`rnnstudio examples` lists some).",
-        )
-    if recipe is not None and recipe.reader == guessed.reader:
-        guessed = _like(guessed, recipe)
+    if recipe is not None:
+        found = data.guesses(path)
+        sure = found[0][0] / 2  # a table could be read as text, too: but that is not meant
+        own = next((other for how, other, _ in found if other.reader == recipe.reader and how >= sure), None)
+        if own is None and readers.known(recipe.reader):
+            wanted, other = (readers.find(name) for name in (recipe.reader, guessed.reader))
+            raise StudioError(
+                f"The design “{file.design.name}” reads {wanted.what or wanted.title}, and this file is "
+                f"{other.what or other.title}",
+                where=str(path),
+                remedy=f"Give a file of {wanted.what or wanted.title} with --data, or a design for this one "
+                "(`rnnstudio examples` lists some).",
+            )
+        guessed = _like(own, recipe, Sample.of(path, str(path))) if own is not None else guessed
     guessed = data.choose(guessed.replace(path=str(path.resolve())), chosen or {})
     return _bound(data.open(guessed, path.resolve().parent), file.design)
 
@@ -71,19 +77,12 @@ def _bound(dataset: Dataset, design: Design) -> Dataset:
     return dataset.as_in_file(unscaled(design.replace(data=dataset.recipe), load_plugins().catalog))
 
 
-_MADE_OF = {"text": "text", "csv": "a table"}
-"""What the readers that ship with the studio read."""
-
 UNCERTAIN = ("cp1252", "latin-1")
 
 
-def _like(guessed: DataRecipe, recipe: DataRecipe) -> DataRecipe:
+def _like(guessed: DataRecipe, recipe: DataRecipe, sample: Sample) -> DataRecipe:
     """What was guessed for a new file, with the design's choices that do not depend on the file."""
-    kept: Collection[str] = recipe.options
-    if recipe.reader in data.BUILT_IN:
-        text = recipe.reader == "text"
-        kept = ("level", "lowercase", "min_count") if text else ("horizon", "window", "stride", "missing")
-    options = {**guessed.options, **{k: v for k, v in recipe.options.items() if k in kept}}
+    options = readers.find(recipe.reader).like(sample, guessed.options, recipe.options)
     if guessed.options.get("encoding") in UNCERTAIN:  # anything can be read as these: whoever has such a file says so
         options["encoding"] = recipe.options.get("encoding", "utf-8")
     return guessed.replace(options=options, split=recipe.split)

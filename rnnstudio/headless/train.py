@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from ..cli import DONE, FAILED, print_json
-from ..data.baselines import series_baselines, text_baselines
+from ..data.baselines import baselines_of
 from ..data.dataset import Dataset
 from ..data.split import Part
 from ..design.design import Design
@@ -104,21 +104,10 @@ def baselines(dataset: Dataset, program: Program, part: Part = "validation") -> 
     """
     from ..training.validation import comparable_with
 
-    measure = comparable_with(program)
-    if not dataset.split(part).steps or measure not in ("cross_entropy", "squared_error"):
+    content = dataset.targets[0].content if dataset.targets else ""
+    if comparable_with(program) != {"tokens": "cross_entropy", "real": "squared_error"}.get(content):
         return {}
-    if dataset.recipe.reader == "text":
-        if measure != "cross_entropy":
-            return {}
-        text = text_baselines(dataset, part)
-        return {"unigram": text.unigram, "bigram": text.bigram, "trigram": text.trigram}
-    if dataset.recipe.reader != "csv" or measure != "squared_error":
-        return {}  # what a plugin's reader makes has fields of its own
-    targets = dataset.recipe.field("targets")
-    if targets.axis is None or not targets.shift:
-        return {}
-    series = series_baselines(dataset, part)
-    return {"mean": series.mean, "persistence": series.persistence, f"AR({series.order})": series.autoregressive}
+    return baselines_of(dataset, part)
 
 
 def _summary(result: ev.Finished | ev.Failed, dataset: Dataset, program: Program, folder: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,9 @@ from ..catalog.catalog import CELL, Catalog
 from ..catalog.node import NodeKind, Param, Port
 from ..compiler.check import check
 from ..compiler.resolve import cell_ports
-from ..data.readers import BUILT_IN, Reader
+from ..data import readers as data_readers
+from ..data.options import describe, parse
+from ..data.readers import Reader
 from ..design.cell_file import load_cell
 from ..design.design import CellDefinition, Design, Graph, Node, frozen
 from ..design.edits import check_name
@@ -59,7 +62,7 @@ class Stock:
                 raise Unfit(f"the exporter {exporter.name!r} has the suffix {exporter.suffix!r}: write it like “.py”")
         _unique("a node", plugin.nodes, {*self.catalog.kinds, CELL})
         _unique("a cell", _each(cells, CellDefinition, "cells"), self.catalog.cells)
-        _unique("a reader", readers, {*self.readers, *BUILT_IN})
+        _unique("a reader", readers, {*self.readers, *(reader.name for reader in data_readers.own())})
         _unique("an exporter", exporters, {*self.exporters, *RESERVED_FORMATS})
         guarded = [GuardedKind(kind, plugin.name) for kind in plugin.nodes]
         catalog = self.catalog.extended(guarded, cells)
@@ -76,12 +79,26 @@ class Stock:
     def _judge_reader(self, reader: Reader) -> None:
         _judge_text(reader, "name", "title")
         _judge_name(reader, "a reader")
+        _judge_options(reader)
         taken = {suffix for other in self.readers.values() for suffix in other.suffixes}
         for suffix in reader.suffixes:
             if not isinstance(suffix, str) or not suffix.startswith(".") or suffix != suffix.lower():
                 raise Unfit(f"the reader {reader.name!r} has the suffix {suffix!r}: write it like “.abc”")
             if suffix in _OWN_SUFFIXES or suffix in taken:
                 raise Unfit(f"the reader {reader.name!r} wants {suffix} files, which have a reader already")
+
+
+def _judge_options(reader: Reader) -> None:
+    """The record of a reader's options: forms and `--set` are made of it."""
+    if not dataclasses.is_dataclass(reader.Options):
+        raise Unfit(f"the Options of the reader {reader.name!r} are no dataclass")
+    bare = {item.name for item in dataclasses.fields(reader.Options)} - {item.name for item in describe(reader.Options)}
+    if bare:
+        raise Unfit(f"the option {min(bare)!r} of the reader {reader.name!r} is not made by option(…)")
+    try:
+        parse(reader.Options, {})
+    except StudioError as error:
+        raise Unfit(f"the options of the reader {reader.name!r} have a default that does not fit: {error}") from None
 
 
 def _what(value: object) -> str:

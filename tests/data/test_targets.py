@@ -13,7 +13,9 @@ from rnnstudio import data
 from rnnstudio.catalog.catalog import standard
 from rnnstudio.compiler.check import check
 from rnnstudio.compiler.units import unscaled
-from rnnstudio.data.making import number_dataset, read_file
+from rnnstudio.data.examples import Examples, numbers
+from rnnstudio.data.files import FileFacts
+from rnnstudio.data.making import dataset_of
 from rnnstudio.data.problems import Problems
 from rnnstudio.design.edits import SetData
 from rnnstudio.design.errors import StudioError
@@ -219,14 +221,11 @@ def test_at_the_same_step_the_targets_are_no_inputs_either() -> None:
     assert later.recipe.field("inputs").columns == ("alarm", "load", "fault")
 
 
-def test_a_plugins_numbers_at_the_same_step_are_held_to_the_same(tmp_path: Path) -> None:
-    (tmp_path / "t.bin").write_text("x")
-    facts = read_file(tmp_path / "t.bin", "t.bin")[1]
-    steps = [np.arange(40.0).reshape(20, 2)]
+def test_numbers_of_any_reader_at_the_same_step_are_held_to_the_same() -> None:
+    steps = np.arange(40.0).reshape(20, 2)
+    found = Examples((numbers("inputs", [steps], ("a", "b")), numbers("targets", [steps[:, 1:]], ("b",))))
     with pytest.raises(StudioError, match="'b' is an input and, at horizon 0, its own target"):
-        number_dataset(
-            DataRecipe("mine", "t.bin"), steps, ("a", "b"), facts, Problems("t.bin"), True, targets=("b",), horizon=0
-        )
+        dataset_of(DataRecipe("mine", "t.bin"), found, FileFacts(0, "", 0, 0), Problems("t.bin"), True)
 
 
 @pytest.mark.parametrize(

@@ -149,9 +149,7 @@ def test_an_exported_model_runs_where_the_studio_is_not(run: Path, tmp_path: Pat
     assert all(c["difference"] <= found["tolerance"] * max(1, c["scale"]) for c in found["comparisons"])
     assert len({(c["batch"], c["length"]) for c in found["comparisons"]}) >= 3
     code = "import sys, fox; print(fox.write('the ', 10, 0)); assert 'rnnstudio' not in sys.modules"
-    alone = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
-    )
+    alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert alone.returncode == 0, alone.stderr
     own = here("generate", run, "--prompt", "the ", "--length", 10, "--temperature", 0)
     assert alone.stdout == own.stdout

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnstudio import loading
+from rnnstudio import data, loading
 from rnnstudio.catalog.catalog import standard
 from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler import check, compile_design
@@ -233,7 +233,7 @@ def test_a_node_that_fails_while_compiling_is_told_with_its_plugin(build: str, t
     assert (error.code, error.nodes) == ("PluginFailed", ("mine",))
 
 
-def test_the_process_loads_its_plugins_once_and_knows_their_readers() -> None:
+def test_the_process_loads_its_plugins_once_and_knows_their_readers(tmp_path: Path) -> None:
     text = (
         ALL + "class R(Reader):\n  name = 'lines'\n  title = 'Lines'\n  suffixes = ('.lines',)\n"
         "plugin = Plugin('lines', readers=[R()])"
@@ -243,8 +243,8 @@ def test_the_process_loads_its_plugins_once_and_knows_their_readers() -> None:
     loading.discovery._load_once.cache_clear()
     try:
         assert loading.load_plugins() is loading.load_plugins()
-        reader = readers.for_file(Path("a.LINES"))
-        assert reader is readers.find("lines")
+        (tmp_path / "a.LINES").write_text("one\ntwo\n")
+        assert data.guess(tmp_path / "a.LINES").reader == readers.find("lines").name == "lines"
     finally:
         (plugin_folder() / "lines.py").unlink()
         loading.discovery._load_once.cache_clear()

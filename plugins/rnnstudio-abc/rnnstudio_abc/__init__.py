@@ -6,17 +6,34 @@ All of rnnstudio that a plugin imports comes from rnnstudio.plugins.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from rnnstudio.plugins import JSON, DataRecipe, Dataset, Plugin, Problems, Reader, StudioError, read_file, token_dataset
+from rnnstudio.plugins import (
+    Examples,
+    Plugin,
+    Problems,
+    Reader,
+    Source,
+    StudioError,
+    encoding_option,
+    later,
+    option,
+    tokens,
+)
 
 from .notation import END, Tune, text_of, tokens_of, tunes_of
 
-OPTIONS: dict[str, JSON] = {"encoding": "utf-8", "remarks": False}
-"""remarks: keep chord symbols and annotations ("Am") as tokens."""
-
 SAMPLE = Path(__file__).with_name("sample.abc")
 """Fourteen tunes to try it with."""
+
+
+@dataclass(frozen=True)
+class AbcOptions:
+    """How tunes are read. The form in the data panel, `--set data.remarks=true` and the help are made of it."""
+
+    encoding: str = encoding_option()
+    remarks: bool = option(False, 'keep chord symbols and annotations ("Am") as tokens')
 
 
 class AbcReader(Reader):
@@ -25,31 +42,25 @@ class AbcReader(Reader):
     name = "abc"  # what recipes in design files call it: never change it
     title = "tunes (ABC notation)"
     suffixes = (".abc",)
+    Options = AbcOptions
+    parts = (0.8, 0.1, 0.1)
 
-    def propose(self, path: Path, shown: str) -> DataRecipe:
-        return DataRecipe(self.name, shown, OPTIONS, (0.8, 0.1, 0.1))
-
-    def read(self, recipe: DataRecipe, path: Path, problems: Problems, fit: bool) -> Dataset:
-        options = _settled(recipe)
-        # `read_file` says it all about missing, binary and wrongly encoded files, and counts lines for the panel.
-        text, facts = read_file(path, recipe.path, str(options["encoding"]))
-        tunes = tunes_of(text, remarks=options["remarks"] is True)
+    def read(self, source: Source, options: AbcOptions, problems: Problems) -> Examples:
+        # `source.text` says it all about missing, binary and wrongly encoded files, and counts lines for the panel.
+        text = source.text(options.encoding)
+        tunes = tunes_of(text, remarks=options.remarks)
         if not tunes:
             raise StudioError(
                 "no tune begins in this file: ABC tunes begin with a line such as X:1",
-                where=f"{recipe.path}, line 1",
+                where=f"{source.shown}, line 1",
                 remedy="Choose a file in ABC notation, or read this one as text.",
             )
         usable = [tune for tune in tunes if _usable(tune, problems)]
         if not usable:
             problems.raise_first()
-            raise StudioError("no tune has a note", where=recipe.path, remedy="Choose another file.")
-        return token_dataset(
-            recipe,
-            [tune.tokens for tune in usable],
-            facts,
-            problems,
-            fit,
+            raise StudioError("no tune has a note", where=source.shown, remedy="Choose another file.")
+        return Examples(
+            (tokens("text", [tune.tokens for tune in usable]), later("next", "text")),
             names=[tune.title or f"tune {tune.number}" for tune in usable],
             lines=[tune.line for tune in usable],
             options=options,
@@ -63,17 +74,6 @@ class AbcReader(Reader):
 
     def join(self, tokens: Sequence[str]) -> str:
         return text_of(tokens)
-
-
-def _settled(recipe: DataRecipe) -> dict[str, JSON]:
-    """All options. Raises StudioError for one that this reader does not have, or of the wrong type."""
-    for name, value in recipe.options.items():
-        if name not in OPTIONS:
-            known = ", ".join(OPTIONS)
-            raise StudioError(f"there is no data option {name!r}", where="data options", remedy=f"Options: {known}.")
-        if type(value) is not type(OPTIONS[name]):
-            raise StudioError(f"{value!r} cannot be the option {name!r}", where="data options")
-    return {**OPTIONS, **recipe.options}
 
 
 def _usable(tune: Tune, problems: Problems) -> bool:

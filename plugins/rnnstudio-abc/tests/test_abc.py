@@ -139,8 +139,17 @@ def test_another_file_is_read_with_a_trained_models_vocabulary(tmp_path: Path) -
 
 def test_the_preview_shows_tune_line_token_and_next() -> None:
     preview = data.inspect(data.guess(SAMPLE), rows=3)
-    assert preview.columns == ("line", "sequence", "step", "text", "next")
-    assert preview.rows[0] == ("4", "Twinkle, Twinkle, Little Star", "0", "X:", "M:4/4")
+    number = preview.recipe.field("text").vocabulary.index
+    assert preview.columns == ("line", "sequence", "step", "text", "text (number)", "next", "next (number)")
+    assert preview.rows[0] == (
+        "4",
+        "Twinkle, Twinkle, Little Star",
+        "0",
+        "X:",
+        str(number("X:")),
+        "M:4/4",
+        str(number("M:4/4")),
+    )
     assert preview.usable
     assert preview.excerpt.startswith("% Fourteen tunes")
 
@@ -193,7 +202,7 @@ def test_missing_empty_and_binary_files_are_told(tmp_path: Path) -> None:
         data.open(DataRecipe("abc", str(tmp_path / "tunes.abc")))
 
 
-@pytest.mark.parametrize(("options", "told"), [({"level": "words"}, "'level'"), ({"remarks": 1}, "'remarks'")])
+@pytest.mark.parametrize(("options", "told"), [({"level": "words"}, "'level'"), ({"remarks": 1}, "option remarks")])
 def test_an_option_that_does_not_fit_is_told(options: dict[str, object], told: str, tmp_path: Path) -> None:
     with pytest.raises(StudioError, match=told):
         data.open(written(tmp_path, f"{HEADER}ABc").replace(options=options))

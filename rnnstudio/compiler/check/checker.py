@@ -31,7 +31,7 @@ class Checker:
 
     def check(self, design: Design) -> Checked:
         memory = self.memory
-        fields = {f.name: f for f in design.data.fields} if design.data is not None else {}
+        fields = design.data.readable if design.data is not None else {}
         # Equal values stay the same object, so that what was found before is recognised at a glance.
         memory.context = _kept(memory.context, Context(fields, design.axes))
         memory.variables = _kept(memory.variables, variables_of(design))

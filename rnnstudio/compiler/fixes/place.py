@@ -50,7 +50,7 @@ class Place:
     @property
     def fields(self) -> Mapping[str, FieldSpec]:
         data = self.design.data
-        return {f.name: f for f in data.fields} if data is not None else {}
+        return data.readable if data is not None else {}
 
     @property
     def variables(self) -> Mapping[str, Value]:

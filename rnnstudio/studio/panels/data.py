@@ -31,9 +31,10 @@ from PySide6.QtWidgets import (
 
 from rnnstudio import data
 from rnnstudio.compiler.units import as_in_file, unscaled
+from rnnstudio.data import readers
+from rnnstudio.data.formats.sniff import find_layout
+from rnnstudio.data.formats.table import read_sample
 from rnnstudio.data.options import CsvOptions, parse
-from rnnstudio.data.sniff import find_layout
-from rnnstudio.data.table import read_sample
 from rnnstudio.design.edits import SetData
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.history import Change
@@ -43,7 +44,7 @@ from ..background import Background
 from ..session import Session
 from ..theme import SPACE, current, monospace
 from .forms import Combo, align_labels, form_of, note, sentence
-from .reader_forms import SplitForm, TableForm, TextForm
+from .reader_forms import ReaderForm, RecordForm, SplitForm, TableForm, TextForm
 
 PREVIEW_ROWS = 20
 LOOK_AFTER_MS = 250
@@ -89,16 +90,23 @@ class DataPanel(QWidget):
         self.empty = note("Drop a text or a CSV file here, or choose one.\n\nThe network learns from it.")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
-        brought = ((reader.title, reader.name) for reader in data.plugged())
         self.reader = Combo(
-            ("text", "text"), ("table of numbers (CSV)", "csv"), *brought, tip="How the file is understood"
+            *((reader.title, reader.name) for reader in readers.every()), tip="How the file is understood"
         )
         self.reader.activated.connect(self._reader_chosen)
         self.text_form = TextForm()
         self.table_form = TableForm()
+        self.record_forms = {
+            reader.name: RecordForm(reader.Options) for reader in readers.every() if reader.name not in ("text", "csv")
+        }
+        self.reader_forms: dict[str, ReaderForm] = {
+            "text": self.text_form,
+            "csv": self.table_form,
+            **self.record_forms,
+        }
         self.split_form = SplitForm()
-        for form in (self.text_form, self.table_form, self.split_form):
-            form.changed.connect(self._changed)
+        for changed in (*(own.changed for own in self.reader_forms.values()), self.split_form.changed):
+            changed.connect(self._changed)
         self.summary = note("")
         self.problems = QListWidget()
         self.problems.setWordWrap(True)
@@ -146,11 +154,11 @@ class DataPanel(QWidget):
         split = QWidget()
         split_rows = form_of(split)
         split_rows.addRow("Split", self.split_form)
-        align_labels(form, split_rows, *self.text_form.forms, *self.table_form.forms)
+        align_labels(form, split_rows, *(rows for own in self.reader_forms.values() for rows in own.forms))
         inner = QVBoxLayout(self.details)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(SPACE)
-        for widget in (reader, self.text_form, self.table_form, split):
+        for widget in (reader, *self.reader_forms.values(), split):
             inner.addWidget(widget)
         inner.addWidget(note("As the model will see it", "section"))
         for widget in (self.summary, self.excerpt):
@@ -236,19 +244,18 @@ class DataPanel(QWidget):
     def _reader_chosen(self) -> None:
         if self._recipe is None or self.reader.currentData() == self._recipe.reader:
             return
-        reader = self.reader.currentData()
-        known = reader in data.BUILT_IN
-        options = {"encoding": self._recipe.options.get("encoding", "utf-8")} if known else {}
+        reader, old, base = readers.find(self.reader.currentData()), self._recipe, self.session.base_folder
+        file = self._file()
         self._of_design = False
-        self._ask(DataRecipe(reader, self._recipe.path, options, self._recipe.split))
+        self._wait("Reading …")
+        self._background.ask(lambda: _look(data.guess_with(reader, file, old.path), base))
 
     def _look_again(self) -> None:
         if self._recipe is None:
             return
         reader = self._recipe.reader
-        options = self._recipe.options  # a plugin's reader has no form: its options stay
-        if reader in data.BUILT_IN:
-            options = (self.text_form if reader == "text" else self.table_form).options()
+        form = self.reader_forms.get(reader)  # none where the plugin is missing: its options stay
+        options = self._recipe.options if form is None else form.options()
         try:
             recipe = DataRecipe(reader, self._recipe.path, options, self.split_form.split())
         except StudioError as error:
@@ -278,11 +285,10 @@ class DataPanel(QWidget):
         self.bottom.show()
         self.file_label.put(recipe.path, str(self._file()))
         self.reader.put(recipe.reader)
-        text = recipe.reader == "text"
-        self.text_form.setVisible(text)
-        self.table_form.setVisible(recipe.reader == "csv")
-        if recipe.reader in data.BUILT_IN:
-            (self.text_form if text else self.table_form).put(recipe.options, look.columns)
+        for name, form in self.reader_forms.items():
+            form.setVisible(name == recipe.reader)
+        if recipe.reader in self.reader_forms:
+            self.reader_forms[recipe.reader].put(recipe.options, look.columns)
         self.split_form.put(recipe.split)
         self.summary.setText(_statistics(preview))
         self.summary.setVisible(bool(preview.summary))
@@ -462,5 +468,5 @@ def _reads_the_same(one: DataRecipe, other: DataRecipe) -> bool:
 
 def _statistics(preview: data.Preview) -> str:
     """The summary, a line for each part of it."""
-    much, _, parts = preview.summary.partition("; ")
-    return f"{much[:1].upper()}{much[1:]}\n{parts[:1].upper()}{parts[1:]}" if parts else much
+    much, _, parts = preview.summary.rpartition("; ")
+    return f"{much[:1].upper()}{much[1:]}\n{parts[:1].upper()}{parts[1:]}" if much else parts

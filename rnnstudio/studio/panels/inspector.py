@@ -67,7 +67,7 @@ def field_for(param: Param, session: Session) -> Field:
 
 def _data_fields(session: Session) -> tuple[str, ...]:
     data = session.design.data
-    return tuple(f.name for f in data.fields) if data is not None else ()
+    return tuple(data.readable) if data is not None else ()
 
 
 def _axes(session: Session) -> tuple[str, ...]:

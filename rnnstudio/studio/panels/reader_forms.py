@@ -8,18 +8,21 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
+    QFormLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QLineEdit,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
+from rnnstudio.data.options import Option, describe
 from rnnstudio.design.recipe import JSON
 
-from .forms import Combo, Fold, Spin, form_of
+from .forms import Combo, Fold, Spin, form_of, sentence
 
 ENCODINGS = (
     ("UTF-8", "utf-8"),
@@ -30,10 +33,114 @@ ENCODINGS = (
 LARGEST = 1_000_000
 
 
-class TextForm(QWidget):
-    """Level, encoding, capitals, rare words."""
+class ReaderForm(QWidget):
+    """The options of one reader. Signal: changed() when a person has changed one. forms: its rows, to be aligned."""
 
     changed = Signal()
+    forms: tuple[QFormLayout, ...] = ()
+
+    def put(self, options: Mapping[str, JSON], columns: Sequence[str] = ()) -> None:
+        """Show a recipe's options, without a signal. columns: the names of all the file's columns."""
+        raise NotImplementedError
+
+    def options(self) -> dict[str, JSON]:
+        """What the form shows."""
+        raise NotImplementedError
+
+
+class RecordForm(ReaderForm):
+    """A form made from a reader's record of options: a row for each, with its title and help."""
+
+    def __init__(self, kind: type) -> None:
+        super().__init__()
+        self.rows: dict[str, QWidget] = {}
+        self._known = {item.name: item for item in describe(kind)}
+        self._keep: dict[str, JSON] = {}
+        form = form_of(self)
+        for item in self._known.values():
+            field = self._field(item)
+            field.setToolTip(sentence(item.help))
+            self.rows[item.name] = field
+            form.addRow(sentence(item.title), field)
+        self.forms = (form,)
+
+    def _field(self, item: Option) -> QWidget:
+        if item.kind == "yes/no":
+            box = QCheckBox()
+            box.clicked.connect(self.changed)
+            return box
+        if item.choices and not item.free:
+            combo = Combo(*((str(choice), choice) for choice in item.choices))
+            combo.activated.connect(self.changed)
+            return combo
+        if item.kind == "number" and not isinstance(item.default, float):
+            least, zero = (-1, "automatic") if item.automatic else (int(item.minimum or 0), "")
+            spin = Spin(least, LARGEST, zero=zero)
+            spin.valueChanged.connect(self.changed)
+            return spin
+        line = QLineEdit()
+        if item.choices:
+            line.setPlaceholderText(", ".join(map(str, item.choices)))
+        line.editingFinished.connect(self._entered)
+        return line
+
+    def _entered(self) -> None:
+        if any(isinstance(field, QLineEdit) and field.isModified() for field in self.rows.values()):
+            self.changed.emit()
+
+    def put(self, options: Mapping[str, JSON], columns: Sequence[str] = ()) -> None:
+        self._keep = dict(options)
+        for name, item in self._known.items():
+            value, field = options.get(name, _as_json(item.default)), self.rows[name]
+            if isinstance(field, QCheckBox):
+                field.setChecked(bool(value))
+            elif isinstance(field, Combo):
+                field.put(value)
+            elif isinstance(field, Spin):
+                field.put(-1 if value is None else int(str(value)))
+            elif isinstance(field, QLineEdit):
+                field.setText(_as_text(value))
+                field.setModified(False)
+
+    def options(self) -> dict[str, JSON]:
+        return {**self._keep, **{name: self._value(item) for name, item in self._known.items()}}
+
+    def _value(self, item: Option) -> JSON:
+        field = self.rows[item.name]
+        if isinstance(field, QCheckBox):
+            return field.isChecked()
+        if isinstance(field, Combo):
+            chosen: JSON = field.currentData()
+            return chosen
+        if isinstance(field, Spin):
+            return None if item.automatic and field.value() < 0 else field.value()
+        assert isinstance(field, QLineEdit)
+        text = field.text()
+        return float(text) if isinstance(item.default, float) and _is_number(text) else text
+
+
+def _as_json(value: object) -> JSON:
+    if isinstance(value, tuple):
+        return [str(item) for item in value]
+    return value  # type: ignore[return-value]
+
+
+def _as_text(value: JSON) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {chosen}" for name, chosen in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+class TextForm(ReaderForm):
+    """Level, encoding, capitals, rare words."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,10 +187,8 @@ class TextForm(QWidget):
         self.changed.emit()
 
 
-class TableForm(QWidget):
+class TableForm(ReaderForm):
     """What a row is, which columns are fed and predicted, how far ahead; how the file is written stands in a fold."""
-
-    changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.files import FileFacts
+from rnnstudio.data.formats.table import MISSING_REMEDY, MISSING_VALUE, Floats, Table, find_columns, read_table
 from rnnstudio.data.options import CsvOptions
 from rnnstudio.data.problems import Problems
-from rnnstudio.data.table import MISSING_REMEDY, MISSING_VALUE, Floats, Table, find_columns, read_table
 from rnnstudio.design.errors import StudioError
 
 Ints: TypeAlias = npt.NDArray[np.int64]

@@ -16,10 +16,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from rnnstudio.data.files import FileFacts, head_of, survey
+from rnnstudio.data.files import FileFacts, survey
+from rnnstudio.data.formats.sniff import Layout, find_layout, is_missing, number, rows_of
 from rnnstudio.data.options import CsvOptions
 from rnnstudio.data.problems import Problems
-from rnnstudio.data.sniff import SAMPLE_LINES, Layout, find_layout, is_missing, number, rows_of
+from rnnstudio.data.source import Sample
 from rnnstudio.design.errors import StudioError
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -47,12 +48,8 @@ class Table:
 
 def read_sample(path: Path, shown: str, encoding: str) -> list[str]:
     """The first lines of the file, with their line ends. The file's encoding has been checked before."""
-    with path.open(encoding=encoding, errors="replace") as stream:
-        lines = list(islice(stream, SAMPLE_LINES))
-    if lines:
-        lines[0] = lines[0].removeprefix("\ufeff")
+    lines = list(Sample.of(path, shown, encoding).lines)
     if not any(line.strip() for line in lines):
-        head_of(path, shown)
         raise StudioError("the file has only blank lines", where=shown, remedy="Choose a file with data in it.")
     return lines
 

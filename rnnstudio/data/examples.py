@@ -1,0 +1,253 @@
+"""What a reader found in a file, before anything is learned from it: fields of tokens, classes, numbers and trees.
+
+A reader makes its fields with `tokens`, `labels`, `numbers`, `tree` and `later`, one line each, and hands them to
+`Examples`. Vocabularies, scaling, class counts, splits and warnings are the foundation's work (`making.py`): they are
+the same for every reader, and are learned from the training part alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnstudio.data.files import FileFacts
+from rnnstudio.data.split import Ints
+from rnnstudio.data.vocabulary import IntArray
+from rnnstudio.design.errors import StudioError
+from rnnstudio.design.recipe import Role, parents_field
+
+Scaling: TypeAlias = Literal["standard", "min-max", "robust", "none"]
+SCALINGS: tuple[Scaling, ...] = ("standard", "min-max", "robust", "none")
+Splitting: TypeAlias = Literal["auto", "sequence", "time"]
+"""Whole examples are dealt to the parts, or each is cut in three; "auto": dealt out from 20 examples on."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a vocabulary is learned from the training part.
+
+    order: "sorted", "frequency" (most frequent first) or "natural" (numbers by value, then texts).
+    unknown: whether the vocabulary has the unknown token: "always", or where it is "needed": something outside of the
+    training part does not occur in it. least: entries seen less often are unknown. classes: keep the counts.
+    """
+
+    order: Literal["sorted", "frequency", "natural"] = "frequency"
+    unknown: Literal["always", "needed"] = "always"
+    least: int = 1
+    classes: bool = False
+
+
+@dataclass(frozen=True)
+class TokenField:
+    """Tokens or classes. numbers: [rows], each a place in `entries`, the pieces as the file has them.
+
+    shares: the name of another field, with which it has one vocabulary.
+    """
+
+    name: str
+    numbers: IntArray
+    entries: tuple[str, ...]
+    axis: str | None
+    offsets: Ints | None
+    role: Role | Literal[""] = ""
+    learning: Learning = Learning()
+    shift: int = 0
+    shares: str = ""
+
+
+@dataclass(frozen=True)
+class NumberField:
+    """Numbers in the file's units. values: [rows, columns] float64; scaling: of each column."""
+
+    name: str
+    values: npt.NDArray[np.float64]
+    columns: tuple[str, ...]
+    axis: str | None
+    offsets: Ints | None
+    role: Role | Literal[""] = ""
+    scaling: tuple[Scaling, ...] = ()
+    shift: int = 0
+
+
+@dataclass(frozen=True)
+class TreeField:
+    """How the nodes of an axis hang together. parents: [rows], node numbers of each example from 0, -1 at its root."""
+
+    axis: str
+    parents: Ints
+    offsets: Ints
+
+    @property
+    def name(self) -> str:
+        return parents_field(self.axis)
+
+
+@dataclass(frozen=True)
+class LaterField:
+    """The field `of`, `shift` steps later."""
+
+    name: str
+    of: str
+    shift: int
+    role: Role | Literal[""] = "target"
+
+
+Found: TypeAlias = TokenField | NumberField | TreeField | LaterField
+
+
+@dataclass(frozen=True)
+class Examples:
+    """All of a file. Fields of one axis have the same lengths in every example; fields without an axis one row each.
+
+    names, lines: of each example, for people; row_lines, steps, raw, columns: of each row of the main axis (see
+    Dataset). options: the settled options, None = as they were given. split_by: see Splitting. unit: what a row of the
+    main axis is called in messages. facts: None = the file's bytes. excerpt: the beginning of a text.
+    """
+
+    fields: Sequence[Found]
+    names: Sequence[str] = ()
+    lines: Sequence[int] = ()
+    row_lines: Ints | None = None
+    steps: tuple[str, ...] = ()
+    raw: npt.NDArray[np.float64] | None = None
+    columns: tuple[str, ...] = ()
+    options: Any = None
+    split_by: Splitting = "auto"
+    unit: str = "rows"
+    facts: FileFacts | None = None
+    excerpt: str = ""
+
+    def axes(self) -> dict[str, Ints]:
+        """Axis → [examples + 1]. Raises StudioError where two fields of an axis are not equally long."""
+        found: dict[str, Ints] = {}
+        for item in self.fields:
+            axis, offsets = getattr(item, "axis", None), getattr(item, "offsets", None)
+            if axis is None:
+                continue
+            if offsets is None or not np.array_equal(found.setdefault(axis, offsets), offsets):
+                raise StudioError(f"the fields along {axis!r} are not equally long: {item.name!r} differs")
+        counts = {axis: len(offsets) - 1 for axis, offsets in found.items()}
+        counts |= {f.name: len(_rows(f)) for f in self.fields if not isinstance(f, LaterField) and f.axis is None}
+        if len(set(counts.values())) > 1:
+            raise StudioError(f"the fields hold different numbers of examples: {counts}")
+        return found
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> Examples:
+        """The examples that are `kept`, [examples]."""
+        axes = self.axes()
+        rows = {axis: np.repeat(kept, np.diff(offsets)) for axis, offsets in axes.items()}
+        ends = {axis: _offsets(np.diff(offsets)[kept]) for axis, offsets in axes.items()}
+        fields: list[Found] = []
+        for item in self.fields:
+            if isinstance(item, LaterField):
+                fields.append(item)
+            elif isinstance(item, TreeField):
+                fields.append(replace(item, offsets=ends[item.axis], parents=item.parents[rows[item.axis]]))
+            else:
+                chosen = kept if item.axis is None else rows[item.axis]
+                own = None if item.axis is None else ends[item.axis]
+                if isinstance(item, TokenField):
+                    fields.append(replace(item, offsets=own, numbers=item.numbers[chosen]))
+                else:
+                    fields.append(replace(item, offsets=own, values=item.values[chosen]))
+        main = rows[next(iter(axes))] if axes else kept
+        places = np.flatnonzero(kept).tolist()
+        steps = zip(self.steps, main.tolist(), strict=bool(self.steps))
+        return replace(
+            self,
+            fields=tuple(fields),
+            names=[self.names[i] for i in places] if self.names else (),
+            lines=[self.lines[i] for i in places] if len(self.lines) else (),
+            row_lines=None if self.row_lines is None else self.row_lines[main],
+            steps=tuple(step for step, keep in steps if keep),
+            raw=None if self.raw is None else self.raw[main],
+        )
+
+
+def _rows(item: TokenField | NumberField | TreeField) -> npt.NDArray[Any]:
+    if isinstance(item, TokenField):
+        return item.numbers
+    return item.values if isinstance(item, NumberField) else item.parents
+
+
+def _offsets(lengths: Sequence[int] | Ints) -> Ints:
+    return np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+
+
+def offsets_of(sequences: Sequence[Sequence[Any]] | Sequence[npt.NDArray[Any]]) -> Ints:
+    """[examples + 1]: where each begins when they lie end to end."""
+    return _offsets([len(sequence) for sequence in sequences])
+
+
+def numbered(pieces: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
+    """Each piece's number, by first appearance, and the pieces."""
+    ids: defaultdict[str, int] = defaultdict(count().__next__)
+    numbers = np.fromiter(map(ids.__getitem__, pieces), np.int32, len(pieces))
+    return numbers, tuple(ids)
+
+
+def tokens(
+    name: str,
+    sequences: Sequence[Sequence[str]],
+    axis: str = "time",
+    *,
+    role: Role | Literal[""] = "",
+    learning: Learning | None = None,
+    shares: str = "",
+) -> TokenField:
+    """A field of tokens: a list of texts for each example."""
+    numbers_, entries = numbered([token for sequence in sequences for token in sequence])
+    return TokenField(name, numbers_, entries, axis, offsets_of(sequences), role, learning or Learning(), shares=shares)
+
+
+def labels(name: str, classes: Sequence[str], *, role: Role | Literal[""] = "target") -> TokenField:
+    """A field of one class for each example."""
+    numbers_, entries = numbered(classes)
+    return TokenField(name, numbers_, entries, None, None, role, CLASSES)
+
+
+def tags(
+    name: str, sequences: Sequence[Sequence[str]], axis: str = "time", *, role: Role | Literal[""] = "target"
+) -> TokenField:
+    """A field of one class for each step, or each node of a tree."""
+    return tokens(name, sequences, axis, role=role, learning=CLASSES)
+
+
+def numbers(
+    name: str,
+    examples: Sequence[npt.NDArray[Any]],
+    columns: Sequence[str] = (),
+    axis: str | None = "time",
+    *,
+    role: Role | Literal[""] = "",
+    scaling: Scaling | Sequence[Scaling] = "standard",
+    shift: int = 0,
+) -> NumberField:
+    """A field of numbers, in the file's units: [steps, columns] for each example, or [columns] where axis is None."""
+    width = len(columns) or int(np.shape(examples[0])[-1])
+    rows = [np.asarray(example, np.float64).reshape(-1, width) for example in examples]
+    values = np.concatenate(rows) if rows else np.zeros((0, width))
+    named = tuple(columns) or tuple(f"{name}{place + 1}" for place in range(width))
+    each = (scaling,) * width if isinstance(scaling, str) else tuple(scaling)
+    offsets = None if axis is None else offsets_of(rows)
+    return NumberField(name, values, named, axis, offsets, role, each, shift)
+
+
+def tree(parents: Sequence[Sequence[int]], axis: str = "tree") -> TreeField:
+    """The trees over an axis: for each example the parent of each node, -1 at the root; nodes are in any order."""
+    flat = [parent for example in parents for parent in example]
+    return TreeField(axis, np.array(flat, np.int64), offsets_of(parents))
+
+
+def later(name: str, of: str, shift: int = 1, *, role: Role | Literal[""] = "target") -> LaterField:
+    """A field that is another one, `shift` steps later: what a language model is to say."""
+    return LaterField(name, of, shift, role)
+
+
+CLASSES = Learning("natural", "needed", classes=True)

@@ -1,0 +1,12 @@
+"""The readers that come with the studio, one file a format. What a reader is: rnnstudio/data/readers.py."""
+
+from __future__ import annotations
+
+from rnnstudio.data.formats.csv_file import CsvReader
+from rnnstudio.data.formats.labelled import LabelledReader
+from rnnstudio.data.formats.pairs import PairReader
+from rnnstudio.data.formats.tagged import TaggedReader
+from rnnstudio.data.formats.text import TextReader
+from rnnstudio.data.readers import Reader
+
+READERS: tuple[Reader, ...] = (TextReader(), CsvReader(), LabelledReader(), PairReader(), TaggedReader())
