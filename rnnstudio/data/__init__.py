@@ -13,7 +13,6 @@ from rnnstudio.data.files import outside, resolve
 from rnnstudio.data.formats import READERS
 from rnnstudio.data.guess import guess, guess_with, guesses
 from rnnstudio.data.opening import open_dataset
-from rnnstudio.data.options import choose
 from rnnstudio.data.preview import Preview, inspect, preview_of
 from rnnstudio.data.problems import Problem
 from rnnstudio.data.readers import Reader, choose, plugged
