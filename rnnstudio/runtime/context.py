@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every torch program uses
 from torch import Tensor
 
+from ..catalog.primitives import Op
 from ..compiler.program import Scan
 from ..design.signals import Signal, Tokens
 from .forest import Forest
@@ -20,6 +22,18 @@ Watch = list[Callable[[], dict[str, Tensor]]]
 states, [time, batch] by delay. To be asked before the weights change."""
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One operation of a run, as it was done: what it read and gave, and the step of each loop around it (from 0; of a
+    loop over a tree, the height above the leaves)."""
+
+    op: Op
+    inputs: tuple[Tensor, ...]
+    value: Tensor
+    steps: Mapping[str, int]
+    context: Context
+
+
 class Context:
     """Lives for one forward pass.
 
@@ -29,6 +43,7 @@ class Context:
     forests: the trees of each tree axis. progress: training steps so far, for what changes while training.
     depth: how many loops the operations run inside of; states are carried over for the outermost alone.
     watch: filled by the backward pass, see Watch.
+    done: where every operation is wanted as it was done, in order.
     record: in a probe, values by op name: a tensor, or one a step for what is inside a loop.
     """
 
@@ -63,10 +78,13 @@ class Context:
         self.forests = dict(forests or {})
         self.progress = progress
         self.watch = watch
+        self.done: list[Done] | None = None
         self.depth = 0
         self.dropout_masks: dict[str, Tensor] = {}
         self.steps: dict[str, int] = {}
         """Inside a loop: the present step of its axis."""
+        self.heights: dict[str, int] = {}
+        """Inside a loop over a tree: the present height above its leaves."""
         self.drawn: dict[str, Tensor] = {}
         """Inside a fused loop: what operations have drawn for the present step."""
         self.above: tuple[Context, Tensor] | None = None
@@ -105,6 +123,8 @@ class Context:
             progress=self.progress,
         )
         inner._joined = self._joined
+        inner.done = self.done
+        inner.heights = {**self.heights, axis: [level for level, _ in forest.levels].index(first)}
         inner.depth = self.depth + 1
         inner.run_loop = self.run_loop
         inner.steps = self.steps

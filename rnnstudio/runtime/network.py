@@ -16,11 +16,12 @@ from ..compiler.program import Loss, Map, Program, Region, Scan, parents_field, 
 from ..compiler.prune import prune, trees_of, without
 from ..design.errors import StudioError
 from ..design.signals import Tokens
-from .context import Context, Watch
+from .context import Context, Done, Watch
 from .door import Door, Entered
 from .forest import Forest
 from .fused.loops import Loops
 from .initialise import initialise
+from .non_finite import NonFinite, first_backward, first_forward
 from .put_off import Values, look_up_later, split
 from .reference import run_map, run_scan
 from .state_gradients import by_autograd, of_batch, of_the_end
@@ -310,25 +311,27 @@ class Network(nn.Module):
         loss = float(total.detach()) if total is not None else float("nan")
         return Probe(found, tuple(gates), through_time, end, loss, tuple(record))
 
-    def first_non_finite(self, fields: Fields, lengths: Lengths | None = None) -> str:
-        """Where a run first gives NaN or infinity: "lstm.forget, step 12", or "" when everything is finite."""
-        record: dict[str, list[Tensor]] = {}
+    def first_non_finite(
+        self, fields: Fields, lengths: Lengths | None = None, state: Fields | None = None
+    ) -> NonFinite | None:
+        """Where a run, or its way back, first gives NaN or infinity; None when everything is finite.
+
+        The run is that of a step of training where the network is in training mode: give the random state of that
+        step back first. Parameters and their gradients stay as they are.
+        """
+        twin = copy.copy(self)  # runs its outer loops by the reference; no tensor is another
+        twin.reference = True
         wanted = tuple(loss.value for loss in self.program.losses)
-        with torch.no_grad():
-            for path, tensor in self.weights.items():
-                if not bool(torch.isfinite(tensor).all()):
-                    return f"the parameter {path}"
-            self._run(fields, lengths, None, wanted, record=record, training=False)
-        ops = {op.name: op for op in region_ops(self.program.regions)}
-        looped = {op.name: scan for scan in self.program.scans() for op in scan.ops()}
-        for name, steps in record.items():
-            for i, value in enumerate(steps):
-                if not bool(torch.isfinite(value).all()):
-                    if name not in looped:
-                        return ops[name].node
-                    step = i if looped[name].forward else len(steps) - 1 - i
-                    return f"{ops[name].node}, step {step + 1}"
-        return ""
+        done: list[Done] = []
+        # What an operation updates while training (running statistics) is a copy; gradients go to the parameters' own.
+        weights = {path: w if w.requires_grad else w.clone() for path, w in self.weights.items()}
+        with torch.enable_grad():
+            values, _ = twin._run(fields, lengths, state, wanted, done=done, weights=weights)
+            total = self._total(values)
+        found = first_forward(self.program, done, wanted)
+        if found is None and total.requires_grad:
+            found = first_backward(self.program, done, total)
+        return found
 
     def _run(
         self,
@@ -344,6 +347,7 @@ class Network(nn.Module):
         steps: Mapping[str, int] | None = None,
         weights: Mapping[str, Tensor] | None = None,
         watch: Watch | None = None,
+        done: list[Done] | None = None,
         along: str = "",
     ) -> tuple[dict[str, Tensor], Context]:
         regions = self._needed(wanted)
@@ -375,6 +379,7 @@ class Network(nn.Module):
             progress=self.progress,
             watch=watch,
         )
+        context.done = done
         if not self.reference:
             context.run_loop = self.loops.run
         if known:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..catalog.primitives import Op
 from ..compiler.program import Map, Region, Scan, State
 from ..design.signals import Tokens
-from .context import Context
+from .context import Context, Done
 from .primitives import run_op
 from .trees import run_tree
 
@@ -28,10 +28,11 @@ def run_map(region: Map, values: dict[str, Tensor], context: Context) -> None:
     parts: dict[tuple[str, int, int], Tensor] = {}
     for op in region.ops:
         part = parts.get((op.inputs[0], op.attrs["start"], op.attrs["stop"])) if op.kind == "slice" else None
-        if part is not None:
-            values[op.name] = part
-        else:
-            values[op.name] = run_op(op, tuple(values[name] for name in op.inputs), context)
+        inputs = tuple(values[name] for name in op.inputs)
+        values[op.name] = part if part is not None else run_op(op, inputs, context)
+        if context.done is not None:
+            steps = {**context.steps, **context.heights}
+            context.done.append(Done(op, inputs, values[op.name], steps, context))
         if op.kind == "linear" and not isinstance(op.attrs["weight"], str):
             parts |= _parts(op, values[op.name], context)
         if context.record is not None:

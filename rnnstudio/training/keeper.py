@@ -43,6 +43,8 @@ class Place:
 
     loss: running mean of the last 50 steps or so. busy: seconds in steps; places: trained on in them.
     validated, sampled: the step of the last validation, and of the last sample asked for by steps (-1: none).
+    first_loss: of the run's first step; least_loss: the least running mean; grown: whether it was told that the loss
+    has grown a hundredfold.
     """
 
     step: int = 0
@@ -58,6 +60,15 @@ class Place:
     best_loss: float | None = None
     best_step: int = -1
     without_progress: int = 0
+    first_loss: float | None = None
+    least_loss: float | None = None
+    grown: bool = False
+
+    @property
+    def began(self) -> tuple[float, float]:
+        """The first step's loss, and the least running mean so far."""
+        first = self.loss if self.first_loss is None else self.first_loss
+        return first, first if self.least_loss is None else self.least_loss
 
     def advance(self, loss: float, places: int, seconds: float, steps_per_epoch: int) -> None:
         self.step += 1
@@ -65,6 +76,8 @@ class Place:
         if self.index >= steps_per_epoch:
             self.epoch, self.index = self.epoch + 1, 0
         self.loss += (loss - self.loss) * max(1.0 / self.step, 0.02)
+        self.first_loss = loss if self.first_loss is None else self.first_loss
+        self.least_loss = self.loss if self.least_loss is None else min(self.least_loss, self.loss)
         self.places += places
         self.busy += seconds
 

@@ -27,7 +27,7 @@ from ..runtime import Losses, Network
 from . import events as ev
 from .answering import Answerer, answerer_of
 from .checkpoints import seed_everything
-from .diverged import Diverged, explain, non_finite_weights, remedy
+from .diverged import Attempt, Diverged, RandomState, explain, growth, non_finite_weights, remedy
 from .feeding import Feed
 from .keeper import Keeper, Place
 from .machine import choose_device, device_name, set_precision, set_threads, versions
@@ -243,6 +243,9 @@ class Trainer:
             carried=state is not None,
         )
         yield from self._tell_lowerings()
+        if not self.place.grown and (told := growth(self.place.loss, *self.place.began, self.settings)):
+            self.place.grown = True
+            yield ev.Log(*self._now(), told)
         if watching:
             yield ev.Probed(*self._now(), **inside)
             yield ev.ParameterNorms(*self._now(), **changes)
@@ -281,6 +284,7 @@ class Trainer:
     ) -> tuple[Losses, float, float, bool]:
         """Forward, backward, clip, update. Returns (losses, loss, norm of the gradients, whether they were clipped)."""
         mixed = self.settings.precision == "mixed" and self.device.type == "cuda"
+        attempt = Attempt(fields, lengths, state, RandomState(self.device), mixed)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
             watch = self.watcher.watch() if watching else None
             losses = self.network.losses(fields, lengths, state, keep_state=self.batches.carries, watch=watch)
@@ -291,7 +295,7 @@ class Trainer:
         self.feed.prepare(self.place.epoch, self.place.index)
         loss, norm = self._loss_and_norm(losses.total)
         if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise explain(self.network, fields, lengths, loss, self.place.step + 1, self.settings)
+            raise explain(self.network, attempt, loss, self.place.step + 1, self.settings)
         clipped = 0 < self.settings.clip_norm < norm
         if watching:
             self.watcher.look(fields, lengths, state)
@@ -308,10 +312,11 @@ class Trainer:
         """Forward, and the readouts solved for all that was read so far, which the loss is of. No gradient."""
         assert self.ridge is not None
         ridge = self.ridge
+        attempt = Attempt(fields, lengths, state, RandomState(self.device))
         with torch.no_grad():
             losses = self.network.losses(fields, lengths, state, keep_state=self.batches.carries, also=ridge.values)
         if not math.isfinite(float(losses.total)):
-            raise explain(self.network, fields, lengths, float(losses.total), self.place.step + 1, self.settings)
+            raise explain(self.network, attempt, float(losses.total), self.place.step + 1, self.settings)
         if watching:
             self.watcher.look(fields, lengths, state)
         steps = max((int(own.max()) for own in lengths.values()), default=0)

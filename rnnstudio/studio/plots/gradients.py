@@ -261,7 +261,6 @@ class TimePlot(LivePlot):
         self._edges = [self.chart.line() for _ in QUANTILES]
         self._band = pg.FillBetweenItem(self._edges[0], self._edges[-1])
         self.chart.addItem(self._band)
-        self.legend = self.chart.legend(columns=2)
         self._drawn: tuple[Probed, ...] = ()
         self._cursor: QPointF | None = None
         self.chart.follow_look(self._set_look)
@@ -341,13 +340,11 @@ class TimePlot(LivePlot):
         set_pen(self._edges[1], pg.mkPen(faint, width=1, style=Qt.PenStyle.DotLine))
         self._band.setBrush(QBrush(mixed(look.text, look.background, 0.12)))
         self._band.setZValue(-40)
-        self._name_lines()
+        # Under the axis: lines may be anywhere in the chart, and would run through a legend there.
+        names = ((look.colour(0), f"━ {self.LAST}"), (look.colour(1), f"┅ {self.ALL}"))
+        spans = (f'<span style="color:{colour.name()}">{name}</span>' for colour, name in names)
+        self.chart.title_axis("bottom", " &nbsp; ".join(["step t", *spans]))
         self._tell()
-
-    def _name_lines(self) -> None:
-        if self._lines and not self.legend.items:
-            self.legend.addItem(self._lines[0], self.LAST)
-            self.legend.addItem(self._total, self.ALL)
 
     def _point(self, place: QPointF | None) -> None:
         self._cursor = place
@@ -367,7 +364,13 @@ class TimePlot(LivePlot):
         look = self.chart.look
         colour = {"steady": look.good, "none": look.text}.get(kind, look.bad)
         head = f'<b style="color:{colour.name()}">{text[0]}</b>'
-        self.verdict.say(f"{head} {text[1]}", f"{head} {text[1].partition(' over')[0]}", head)
+        brief = {"steady": "arrives"}.get(kind, kind)
+        self.verdict.say(
+            f"{head} {text[1]}",
+            f"{head} {text[1].partition(' over')[0]}",
+            head,
+            f'<b style="color:{colour.name()}">{brief}</b>',
+        )
 
     def _tell_step(self, step: int, last: npt.NDArray[np.floating], total: npt.NDArray[np.floating]) -> None:
         brief = f"t = {step} · last step's loss <b>{number(float(last[step]))}</b>"
@@ -405,7 +408,10 @@ def verdict(norms: npt.NDArray[np.floating]) -> tuple[str, tuple[str, str]]:
     gap = int(np.diff(there).max()) if len(there) > 1 else 1
     if first >= max(part, gap):
         if first == last:
-            return "vanishes", ("The gradient vanishes:", f"of {steps} steps it reaches the last alone, a factor of 0.")
+            return "vanishes", (
+                "The gradient vanishes:",
+                f"of {steps} steps it reaches the last alone, a factor of 0 a step.",
+            )
         a_step = float(norms[first] / norms[last]) ** (1 / (last - first))
         told = f"0 farther than {last - first} steps back over {steps} steps, a factor of {a_step:.3f} a step before."
         return "vanishes", ("The gradient vanishes:", told)
