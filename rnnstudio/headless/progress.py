@@ -59,8 +59,6 @@ class Progress:
                 self._validated(event)
             case ev.Sampled():
                 self.console.print(as_text(event), style="italic", markup=False)
-            case ev.Log():
-                self.console.print(event.text, style="yellow", markup=False)
             case ev.Failed():
                 self.console.print(f"{event.what}. {event.remedy}", style="red", markup=False)
             case ev.Log():

@@ -43,8 +43,8 @@ class Place:
 
     loss: running mean of the last 50 steps or so. busy: seconds in steps; places: trained on in them.
     validated, sampled: the step of the last validation, and of the last sample asked for by steps (-1: none).
-    first_loss: of the run's first step; least_loss: the least running mean; grown: whether it was told that the loss
-    has grown a hundredfold.
+    first_loss: of the run's first step; least_loss: the least running mean; grown: the step at which it was told that
+    the loss has grown a hundredfold (-1: not yet).
     """
 
     step: int = 0
@@ -62,7 +62,7 @@ class Place:
     without_progress: int = 0
     first_loss: float | None = None
     least_loss: float | None = None
-    grown: bool = False
+    grown: int = -1
 
     @property
     def began(self) -> tuple[float, float]:

@@ -243,8 +243,8 @@ class Trainer:
             carried=state is not None,
         )
         yield from self._tell_lowerings()
-        if not self.place.grown and (told := growth(self.place.loss, *self.place.began, self.settings)):
-            self.place.grown = True
+        if self.place.grown < 0 and (told := growth(self.place.loss, *self.place.began, self.settings)):
+            self.place.grown = self.place.step
             yield ev.Log(*self._now(), told)
         if watching:
             yield ev.Probed(*self._now(), **inside)

@@ -339,11 +339,11 @@ def test_the_verdict_on_gaps_ends_and_nothing() -> None:
     alone[-1] = 2.0
     kind, words = verdict(alone)
     assert kind == "vanishes"
-    assert "reaches the last alone" in words[1]
+    assert "reaches the last step alone" in words[1]
     cut = np.where(np.arange(100) >= 40, 0.9 ** (99 - np.arange(100)), 0.0)
     kind, words = verdict(cut)
     assert kind == "vanishes"
-    assert "0 farther than 59 steps back" in words[1]
+    assert "0 beyond 59 steps back" in words[1]
     assert "0.900 a step" in words[1]
     every_second = np.where(np.arange(100) % 2 == 1, 0.98 ** (99 - np.arange(100)), 0.0)
     kind, words = verdict(every_second)

@@ -30,7 +30,7 @@ def looked_at(folder: Path, factor: float, k: int = 1) -> Probed:
 @pytest.mark.parametrize(
     ("factor", "kind", "head", "said"),
     [
-        (0.0, "vanishes", "The gradient vanishes:", "reaches the last alone"),
+        (0.0, "vanishes", "The gradient vanishes:", "reaches the last step alone"),
         (0.5, "vanishes", "The gradient vanishes:", "a factor of 0.500 a step"),
         (1.0, "steady", "The gradient arrives:", "a factor of 1.000 a step"),
         (1.4, "explodes", "The gradient explodes:", "a factor of 1.400 a step"),

@@ -368,7 +368,7 @@ class TimePlot(LivePlot):
         self.verdict.say(
             f"{head} {text[1]}",
             f"{head} {text[1].partition(' over')[0]}",
-            head,
+            head.replace(":</b>", "</b>"),
             f'<b style="color:{colour.name()}">{brief}</b>',
         )
 
@@ -410,10 +410,10 @@ def verdict(norms: npt.NDArray[np.floating]) -> tuple[str, tuple[str, str]]:
         if first == last:
             return "vanishes", (
                 "The gradient vanishes:",
-                f"of {steps} steps it reaches the last alone, a factor of 0 a step.",
+                f"it reaches the last step alone over {steps} steps, a factor of 0 a step.",
             )
         a_step = float(norms[first] / norms[last]) ** (1 / (last - first))
-        told = f"0 farther than {last - first} steps back over {steps} steps, a factor of {a_step:.3f} a step before."
+        told = f"0 beyond {last - first} steps back over {steps} steps, a factor of {a_step:.3f} a step up to there."
         return "vanishes", ("The gradient vanishes:", told)
     early = there[there < max(part, first + 1)]
     ratio = float(np.exp(np.log(norms[early].astype(np.float64)).mean())) / float(norms[last])
