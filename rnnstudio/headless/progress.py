@@ -61,7 +61,7 @@ class Progress:
                 self.console.print(as_text(event), style="italic", markup=False)
             case ev.Failed():
                 self.console.print(f"{event.what}. {event.remedy}", style="red", markup=False)
-            case ev.Log():
+            case ev.Log() | ev.LossGrew():
                 self.console.print(event.text, style="yellow", markup=False)
             case ev.Finished():
                 count, cost = event.summary.get("checkpoints", 0.0), event.summary.get("checkpoint_seconds", 0.0)

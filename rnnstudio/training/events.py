@@ -187,6 +187,14 @@ class Log(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LossGrew(Event):
+    """The loss has become a hundred times what it was; the training goes on. Told once a run. `text`: how, and what to
+    do about it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished(Event):
     """The run is over. reason: "done" (all steps), "stopped" (by a person), "early" (no progress in validation)."""
 

@@ -245,7 +245,7 @@ class Trainer:
         yield from self._tell_lowerings()
         if self.place.grown < 0 and (told := growth(self.place.loss, *self.place.began, self.settings)):
             self.place.grown = self.place.step
-            yield ev.Log(*self._now(), told)
+            yield ev.LossGrew(*self._now(), told)
         if watching:
             yield ev.Probed(*self._now(), **inside)
             yield ev.ParameterNorms(*self._now(), **changes)

@@ -14,7 +14,9 @@ from rnnstudio.design.edits import SetTraining
 from rnnstudio.studio.live import Live
 from rnnstudio.studio.panels.forms import Combo, Entry
 from rnnstudio.studio.panels.training import TrainingPanel
+from rnnstudio.studio.plots.curves import Curves
 from rnnstudio.studio.session import Session
+from rnnstudio.training.events import LossGrew
 from rnnstudio.training.settings import TrainingSettings
 from tests.conformance.drawings import attending_text
 
@@ -47,6 +49,17 @@ def test_every_setting_has_an_input_with_its_meaning(panel: TrainingPanel) -> No
         assert info.title
         assert panel.form.labels[name].text() == info.title
         assert (info.description or "") in panel.form.inputs[name].toolTip()
+
+
+def test_a_loss_that_has_grown_stays_in_sight_until_another_run(panel: TrainingPanel, live: Live) -> None:
+    assert panel.warning.isHidden()
+    live.curves.take(LossGrew(3, 0.1, "The loss has grown to 900, more than a hundred times the 1 at the start."))
+    live.drawn.emit()
+    assert panel.warning.isVisible()
+    assert "hundred times" in panel.warning.text()
+    live.curves = Curves("another")
+    live.curvesReplaced.emit()
+    assert panel.warning.isHidden()
 
 
 def test_a_typed_setting_is_an_edit_that_can_be_undone(panel: TrainingPanel, session: Session, qtbot: QtBot) -> None:

@@ -18,7 +18,7 @@ from rnnstudio.design.design import Design
 from rnnstudio.design.recipe import DataRecipe
 from rnnstudio.headless.progress import Progress
 from rnnstudio.training.diverged import growth
-from rnnstudio.training.events import Event, Failed, Finished, Log, StepDone
+from rnnstudio.training.events import Event, Failed, Finished, LossGrew, StepDone
 from rnnstudio.training.trainer import Trainer
 from tests.training.designs import data_of, forecaster, settings, steps_of, trainer
 from tests.training.series import design_of, series_file
@@ -140,8 +140,8 @@ def test_a_failure_leaves_the_random_state_as_the_step_left_it(tmp_path: Path) -
     assert torch.equal(*found)
 
 
-def grown(events: list[Event]) -> list[Log]:
-    return [event for event in events if isinstance(event, Log) and "hundred times" in event.text]
+def grown(events: list[Event]) -> list[LossGrew]:
+    return [event for event in events if isinstance(event, LossGrew)]
 
 
 def test_a_loss_that_grows_a_hundredfold_is_told_once_and_training_goes_on(tmp_path: Path) -> None:

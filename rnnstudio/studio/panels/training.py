@@ -66,6 +66,7 @@ class TrainingPanel(QWidget):
         self.progress.setFixedHeight(8)
         self.progress.setRange(0, 1)
         self.place = note("")
+        self.warning = note("", "problem")
         self.readings = _Readings()
         self.lowerings = note("", "faint")
         self.lowerings.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -79,6 +80,7 @@ class TrainingPanel(QWidget):
         column.addWidget(self.status)
         column.addWidget(self.progress)
         column.addWidget(self.place)
+        column.addWidget(self.warning)
         column.addWidget(self.readings)
         column.addWidget(self.lowerings)
         column.addWidget(self.form)
@@ -152,6 +154,8 @@ class TrainingPanel(QWidget):
 
     def _show_progress(self) -> None:
         curves = self.live.curves
+        self.warning.setText(curves.grew.text if curves.grew is not None else "")
+        self.warning.setVisible(curves.grew is not None)
         if not len(curves):
             return
         step, total = int(curves.step[-1]), self._total()

@@ -21,6 +21,7 @@ from rnnstudio.training.events import (
     Finished,
     Forecast,
     LoopsChosen,
+    LossGrew,
     ParameterNorms,
     Probed,
     Sampled,
@@ -88,6 +89,7 @@ class Curves:
         self.folder = folder
         self.started: Started | None = None
         self.ended: Finished | Failed | None = None
+        self.grew: LossGrew | None = None
         self._steps = Growing(8)
         self._validations = Growing(4)
         self._norms: dict[str, Growing] = {}
@@ -169,6 +171,8 @@ class Curves:
         elif isinstance(event, LoopsChosen):
             if self.started is not None:
                 self.started = replace(self.started, lowerings=event.lowerings)
+        elif isinstance(event, LossGrew):
+            self.grew = event
         elif isinstance(event, (Finished, Failed)):
             self.ended = event
 
@@ -181,6 +185,8 @@ class Curves:
 
     def _forget_after(self, step: int) -> None:
         """A run that goes on from a checkpoint takes back what it did after it."""
+        if self.grew is not None and self.grew.step > step:
+            self.grew = None
         for growing in (self._steps, self._validations, *self._norms.values()):
             growing.keep(int(np.searchsorted(growing.column(0), step, side="right")))
         for pictures in (self.samples, self.forecasts, self.answers):
