@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,7 +47,8 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as all of the studio does."""
 
     def error(self, message: str) -> NoReturn:
-        raise StudioError(f"{message[:1].upper()}{message[1:]}", remedy=f"`{self.prog} --help` lists what there is.")
+        what = message[:1].upper() + message[1:300]
+        raise StudioError(what, remedy=f"`{self.prog} --help` lists what there is.")
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
@@ -78,11 +81,22 @@ def _real(least: float, most: float) -> Callable[[str], float]:
     return read
 
 
+def _name(text: str) -> str:
+    """The name of a file, a folder or an example: one that the system could have."""
+    if not text:
+        raise argparse.ArgumentTypeError("a name is empty")
+    try:
+        Path(text).stat()
+    except ValueError:
+        raise argparse.ArgumentTypeError("a name has a null character") from None
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            raise argparse.ArgumentTypeError(f"“{text[:80]}” cannot be looked at: {error.strerror}") from None
+    return text
+
+
 def _file(text: str) -> Path:
-    """A path of the command line."""
-    if not text or "\0" in text:
-        raise argparse.ArgumentTypeError("the name of a file or folder is empty" if not text else "a name has no NUL")
-    return Path(text)
+    return Path(_name(text))
 
 
 SEED = _whole(0, 2**32 - 1)
@@ -112,18 +126,18 @@ def build_parser() -> argparse.ArgumentParser:
     _json(sub)
 
     sub = add("new", _new, "copy an example with its data into a folder of your own")
-    sub.add_argument("example")
+    sub.add_argument("example", type=_name)
     sub.add_argument("folder", type=_file)
 
     sub = add("plugins", _plugins, "list the plugins, what each adds, and which could not be loaded")
     _json(sub)
 
     sub = add("check", _check, "say what is wrong with a design")
-    sub.add_argument("file", help="a .rnn file, or the name of an example")
+    sub.add_argument("file", type=_name, help="a .rnn file, or the name of an example")
     _json(sub)
 
     sub = add("show", _show, "print what a design compiles to")
-    sub.add_argument("file", help="a .rnn file, or the name of an example")
+    sub.add_argument("file", type=_name, help="a .rnn file, or the name of an example")
     which = sub.add_mutually_exclusive_group()
     which.add_argument("--program", action="store_const", dest="what", const="program", help="regions and operations")
     which.add_argument("--source", action="store_const", dest="what", const="source", help="plain PyTorch")
@@ -131,7 +145,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.set_defaults(what="program")
 
     sub = add("train", _train, "train a design")
-    sub.add_argument("file", help="a .rnn file, or the name of an example")
+    sub.add_argument("file", type=_name, help="a .rnn file, or the name of an example")
     sub.add_argument("--data", type=_file, help="another data file in place of the design's")
     sub.add_argument("--run", type=_file, help="folder of the run (a new one beside the design by default)")
     sub.add_argument("--resume", action="store_true", help="go on with the run in --run")
@@ -229,8 +243,6 @@ def _open(options: argparse.Namespace) -> int:
             "The window needs libraries of the system that are missing: " + ", ".join(one.soname for one in absent),
             remedy=f"Install them: {remedy(absent)}",
         )
-    import os
-
     if not where and os.environ.get("QT_QPA_PLATFORM") not in ("offscreen", "minimal", "vnc"):
         raise StudioError(
             "There is no display to open a window on",

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from .. import __version__
 from ..compiler.program import Program, parents_field
 from ..compiler.prune import needs
 from ..compiler.source import class_name, parameter_names, source
-from ..design.errors import StudioError
 from ..design.recipe import DataRecipe
-from ..design.storage import write_atomically
 from ..runtime import Network
 from ..runtime.generate import why_not
 from ..runtime.stepper import plan
 from .certificate import TOLERANCE, Certificate, Tensors, compare, inputs_of
+from .placing import placed
 
 _LOAD = '''
 
@@ -122,8 +118,7 @@ def export_python(network: Network, recipe: DataRecipe | None, out: Path) -> Cer
     names = parameter_names(program)
     weights = {names[path]: t.detach().cpu().contiguous().clone() for path, t in network.weights.items()}
     text = _module(network, recipe)
-    folder = Path(tempfile.mkdtemp(prefix="rnnstudio-export-"))
-    try:
+    with placed(target) as folder:
         code, tensors = folder / target.name, folder / target.with_suffix(".safetensors").name
         code.write_text(text, encoding="utf-8")
         save_file(weights, tensors, {"rnnstudio": described})
@@ -131,39 +126,8 @@ def export_python(network: Network, recipe: DataRecipe | None, out: Path) -> Cer
         files = (target.name, target.with_suffix(".safetensors").name)
         certificate = Certificate("python", files, program.name, TOLERANCE, comparisons, str(torch.__version__))
         proof = json.dumps(certificate.to_json(), indent=1).encode() + b"\n"
-        suffixes = {".safetensors": tensors.read_bytes(), ".py": code.read_bytes(), ".certificate.json": proof}
-        _publish({target.with_suffix(suffix): content for suffix, content in suffixes.items()})
-    except (OSError, SafetensorError) as error:
-        raise StudioError(f"Cannot write the export: {error}", where=str(folder), remedy="Free some space.") from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        (folder / target.with_suffix(".certificate.json").name).write_bytes(proof)
     return certificate
-
-
-def _publish(files: dict[Path, bytes]) -> None:
-    """Write all files of an export, in a folder that is made for them, or none. Raises StudioError."""
-    parent = next(iter(files)).parent
-    made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
-    new = [path for path in files if not path.exists()]
-    try:
-        for path in files:
-            if path.is_dir():
-                raise StudioError("A folder has that name", where=str(path), remedy="Choose another name.")
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StudioError(
-                f"Cannot make the folder: {error.strerror}", where=str(parent), remedy="Choose another place."
-            ) from None
-        for path, content in files.items():
-            write_atomically(path, content)
-    except StudioError:
-        for path in new:
-            path.unlink(missing_ok=True)
-        for folder in made:
-            if folder.is_dir():
-                folder.rmdir()
-        raise
 
 
 def describe(program: Program, recipe: DataRecipe | None) -> dict[str, Any]:

@@ -64,8 +64,8 @@ class Progress:
             case ev.Log() | ev.LossGrew():
                 self.console.print(event.text, style="yellow", markup=False)
             case ev.Finished():
-                count, cost = event.summary.get("checkpoints", 0.0), event.summary.get("checkpoint_seconds", 0.0)
-                kept = f"; {count:.0f} checkpoints took {cost:.1f} s" if count else ""
+                saved, cost = event.summary.get("checkpoints", 0.0), event.summary.get("checkpoint_seconds", 0.0)
+                kept = f"; {saved:.0f} checkpoints took {cost:.1f} s" if saved else ""
                 self.console.print(f"{_REASONS.get(event.reason, event.reason)} after {event.step:,} steps{kept}")
             case _:
                 pass

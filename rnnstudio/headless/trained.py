@@ -122,7 +122,7 @@ def export_run(options: argparse.Namespace) -> int:
     exporters = load_plugins().exporters
     if options.format not in (*BUILT_IN_FORMATS, *exporters):
         known = ", ".join((*BUILT_IN_FORMATS, *exporters))
-        raise StudioError(f"There is no format “{options.format}”", where="--format", remedy=f"Formats: {known}.")
+        raise StudioError(f"There is no format “{options.format[:80]}”", where="--format", remedy=f"Formats: {known}.")
     trained = load_trained(Run.open(options.run), options.checkpoint, mode="free")
     if options.format == "python":
         certificate = export_python(trained.network, trained.recipe, options.out)

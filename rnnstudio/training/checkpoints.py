@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,6 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ..design.drafts import cannot_write, draft_of
 from ..design.storage import write_atomically
 from .saved import BLANK, BODY, DIGEST, FORMAT, body_of, damaged, header_of
 
@@ -80,19 +77,9 @@ def _signed(content: bytes) -> bytes:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Make `target` the same checkpoint, as atomically as save; it costs no bytes where the disk knows hard links."""
+    """Make `target` the same checkpoint, as atomically as save. Bytes of its own: what spoils one spares the other."""
     for suffix in (".safetensors", ".json"):
-        path = target.with_suffix(suffix)
-        draft = draft_of(path)
-        try:
-            try:
-                os.link(source.with_suffix(suffix), draft)
-            except OSError:
-                shutil.copyfile(source.with_suffix(suffix), draft)
-            draft.replace(path)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise cannot_write(path, error) from None
+        write_atomically(target.with_suffix(suffix), source.with_suffix(suffix).read_bytes())
 
 
 def load(path: Path) -> Checkpoint:

@@ -7,7 +7,6 @@ together, at most so often that writing stays below a hundredth of the time.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import sqlite3
 import time
@@ -215,14 +214,17 @@ def _event(kind: str, body: str, path: Path) -> Event | None:
         return None
     try:
         values = json.loads(body)
-        return known(**{name: _typed(values[name], kind) for name, kind in _hints(known).items() if name in values})
+        return known(**{name: _typed(values[name], hint) for name, hint in _FIELDS[kind].items() if name in values})
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _damaged(error, path) from error
 
 
-@functools.cache
-def _hints(kind: type[Event]) -> dict[str, Any]:
-    return get_type_hints(kind)
+_FIELDS: dict[str, dict[str, Any]] = {
+    name: get_type_hints(kind)
+    for name, kind in vars(_events).items()
+    if isinstance(kind, type) and issubclass(kind, Event)
+}
+"""Kind of event → field → what stands there."""
 
 
 def _damaged(why: object, path: Path) -> StudioError:

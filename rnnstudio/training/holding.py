@@ -7,16 +7,15 @@ whether a run is alive. Where the disk knows no locks, the number has to do.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
 from ..design.drafts import alive
 from ..design.errors import StudioError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 LOCK = "run.lock"
 
@@ -26,7 +25,7 @@ class Hold:
 
     def __init__(self, folder: Path, pid: object = None) -> None:
         self._file: BinaryIO | None = None
-        if fcntl is None:
+        if sys.platform == "win32":
             return
         try:
             self._file = (folder / LOCK).open("ab")
@@ -48,7 +47,7 @@ class Hold:
 
 def held(folder: Path, pid: object) -> bool:
     """Whether a trainer holds the run. pid: who trained it last, for where there are no locks."""
-    if fcntl is None:
+    if sys.platform == "win32":
         return alive(pid)
     try:
         with (folder / LOCK).open("rb") as file:

@@ -5,6 +5,7 @@ design.rnn  settings.json  run.json  run.lock  history.sqlite  samples.txt  chec
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -211,16 +212,8 @@ class RunFolder:
         try:
             self.mark("failed", step=step, why=why)
         except StudioError:
-            path = self.folder / "run.json"
-            content = _json({**self.info, "why": why[:200]})
-            try:
-                with path.open("r+b") as file:
-                    room = file.seek(0, os.SEEK_END)
-                    if len(content) <= room:
-                        os.lseek(file.fileno(), 0, os.SEEK_SET)
-                        os.write(file.fileno(), content.rstrip().ljust(room - 1) + b"\n")
-            except OSError:
-                return  # what broke the run off is told; this would only be said over it
+            with contextlib.suppress(OSError):  # what broke the run off is told; this would only be said over it
+                _write_over(self.folder / "run.json", _json({**self.info, "why": why[:200]}))
 
     def write_settings(self, settings: TrainingSettings) -> None:
         write_json(self.folder / "settings.json", settings.model_dump())
@@ -237,6 +230,18 @@ class RunFolder:
     def rewrite_samples(self, samples: list[Sampled]) -> None:
         content = "".join(map(_sample, samples)).encode("utf-8", "replace")
         write_atomically(self.folder / "samples.txt", content)
+
+
+def _write_over(path: Path, content: bytes) -> None:
+    """Put other content into a file where it lies, if it has room for that: all of it, or none."""
+    with path.open("r+b", buffering=0) as file:
+        before = file.read()
+        if len(content) <= len(before):
+            file.seek(0)
+            done = file.write(content.rstrip().ljust(len(before) - 1) + b"\n")
+            if done < len(before):
+                file.seek(0)
+                file.write(before[:done])
 
 
 def _sample(event: Sampled) -> str:

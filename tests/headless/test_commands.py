@@ -211,6 +211,54 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(
     assert list(tmp_path.iterdir()) == []
 
 
+NUMBERS = {
+    ("generate", "nothing"): ("--length", "--temperature", "--top-k", "--top-p", "--seed", "--beam", "--examples"),
+    ("forecast", "nothing"): ("--steps",),
+    ("train", "char-lm"): ("--epochs", "--steps", "--seed"),
+}
+SETTINGS = ("hidden", "learning_rate", "batch_size", "chunk", "seed", "steps", "temperature", "lstm.units")
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "1e400", "9" * 40, "9" * 5000, "", "x"])
+def test_no_number_of_the_command_line_ends_in_a_traceback(
+    value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = [(*command, f"{name}={value}") for command, names in NUMBERS.items() for name in names]
+    commands += [("train", "char-lm", "--set", f"{name}={value}") for name in SETTINGS]
+    for command in commands:
+        assert main(command) == 2, command
+        told = capsys.readouterr()
+        assert len(told.err.strip().splitlines()) == 1, command
+        assert told.err.startswith("rnnstudio: ")
+        assert len(told.err) < 1500
+        assert told.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "x" * 300, "\x00"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check",),
+        ("show",),
+        ("train",),
+        ("evaluate",),
+        ("new", "char-lm"),
+        ("export", "nothing", "--out"),
+        ("train", "char-lm", "--run"),
+        ("train", "char-lm", "--data"),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_one_clear_line(
+    command: tuple[str, ...], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, name]) == 2
+    told = capsys.readouterr()
+    assert len(told.err.strip().splitlines()) == 1
+    assert "name" in told.err
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

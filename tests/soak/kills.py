@@ -14,6 +14,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,11 @@ def training(design: Design, folder: Path, run: str, *, resume: bool, every: int
     return made
 
 
+def _train(design: Design, folder: Path, resume: bool, every: int) -> None:
+    for _ in training(design, folder, "run", resume=resume, every=every).events():
+        pass
+
+
 def _trial(design: Design, folder: Path, pick: random.Random) -> str:
     """Up to three kills of one training, then its end."""
     every, path = pick.choice((0, 3, 7)), folder / "run"
@@ -72,7 +78,7 @@ def _trial(design: Design, folder: Path, pick: random.Random) -> str:
         except ValueError as error:
             return str(error)
         how = pick.choice((_after(pick.uniform(0, 0.4)), _at_touch(pick.randint(1, 120))))
-        code, told = apart(lambda: list(training(design, folder, "run", resume=resume, every=every).events()), how)
+        code, told = apart(partial(_train, design, folder, resume, every), how)
         if code not in (0, -signal.SIGKILL):
             return f"the training ended with {code}: {told}"
         if code == 0:
@@ -81,7 +87,7 @@ def _trial(design: Design, folder: Path, pick: random.Random) -> str:
         resume = ready(path)
     except ValueError as error:
         return str(error)
-    code, told = apart(lambda: list(training(design, folder, "run", resume=resume, every=every).events()))
+    code, told = apart(partial(_train, design, folder, resume, every))
     return f"resume ended with {code}: {told}" if code else different(folder / "whole", path)
 
 
