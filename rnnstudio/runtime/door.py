@@ -112,7 +112,7 @@ class Door:
         if not weights:
             return None
         try:
-            seen = [(w.shape, w.stride(), w.dtype, w.device, w.is_neg()) for w in weights.values()]
+            seen = [(w.shape, w.stride(), w.dtype, w.device) for w in weights.values()]
         except RuntimeError as error:  # a layout that has no strides
             raise StudioError(f"A weight is no plain tensor: {error}", remedy="Give it plain numbers.") from error
         if seen != self._seen[0]:
@@ -194,7 +194,7 @@ class Door:
         return x.to(torch.int64)
 
     def _examples(self, batch: int, what: str, where: str, found: Entered) -> None:
-        if batch == found.batch:
+        if batch and batch == found.batch:
             return
         if not batch:
             raise StudioError(f"{what} has no example: its batch is empty", where=where, remedy="Give one or more.")
@@ -253,7 +253,8 @@ class Door:
                 )
             if own.device.type != "cpu":
                 _elsewhere(own, torch.device("cpu"), what, "")
-            least, most = (int(x) for x in own.aminmax())
+            each = own.tolist()  # faster than torch's least and most, for as many as a batch has
+            least, most = min(each), max(each)
             for axis in self._along[data]:
                 found.lengths[axis] = own
                 size = found.sizes.get(axis, most)
