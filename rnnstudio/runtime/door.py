@@ -97,7 +97,8 @@ class Door:
             if name in fields:
                 found.parents[axis] = self._parents(fields[name], axis, name, found)
         found.batch = found.batch or 1
-        self._steps(steps, found.sizes)
+        if steps:
+            self._steps(steps, found, needed)
         for copied, axis in self.program.copies.items():
             if axis in found.sizes:
                 found.sizes[copied] = found.sizes[axis]
@@ -112,7 +113,7 @@ class Door:
         if not weights:
             return None
         try:
-            seen = [(w.shape, w.stride(), w.dtype, w.device, w.is_neg()) for w in weights.values()]
+            seen = [(w.shape, w.stride(), w.dtype, w.device) for w in weights.values()]
         except RuntimeError as error:  # a layout that has no strides
             raise StudioError(f"A weight is no plain tensor: {error}", remedy="Give it plain numbers.") from error
         if seen != self._seen[0]:
@@ -194,7 +195,7 @@ class Door:
         return x.to(torch.int64)
 
     def _examples(self, batch: int, what: str, where: str, found: Entered) -> None:
-        if batch == found.batch:
+        if batch and batch == found.batch:
             return
         if not batch:
             raise StudioError(f"{what} has no example: its batch is empty", where=where, remedy="Give one or more.")
@@ -219,8 +220,10 @@ class Door:
                 f"{what} has no step along “{axis}”", where=where, remedy="Give at least one step of an axis."
             )
 
-    def _steps(self, steps: Mapping[str, int] | None, sizes: dict[str, int]) -> None:
-        for axis, count in (steps or {}).items():
+    def _steps(self, steps: Mapping[str, int], found: Entered, needed: Collection[str]) -> None:
+        """A field that the run does not read, a target say, does not tell how long an axis is."""
+        read = {a for i, _, _ in self._inputs if i.name in needed and i.name in found.values for a in i.signal.axes}
+        for axis, count in steps.items():
             if axis not in self.program.axes:
                 raise StudioError(
                     f"Steps are given for “{axis}”, which is no axis of the drawing", remedy=_there(self.program.axes)
@@ -229,9 +232,10 @@ class Door:
                 raise StudioError(
                     f"{count!r} steps are given for “{axis}” but 1 or more are expected", remedy="Give a whole number."
                 )
-            if sizes.setdefault(axis, count) != count:
+            known, found.sizes[axis] = found.sizes.get(axis, count), count
+            if known != count and (axis in read or axis in found.parents):
                 raise StudioError(
-                    f"{count} steps are given for “{axis}” but the fields have {sizes[axis]}",
+                    f"{count} steps are given for “{axis}” but the fields have {known}",
                     remedy="Give steps for axes alone that no field has.",
                 )
 
@@ -253,7 +257,8 @@ class Door:
                 )
             if own.device.type != "cpu":
                 _elsewhere(own, torch.device("cpu"), what, "")
-            least, most = (int(x) for x in own.aminmax())
+            each = own.tolist()  # faster than torch's least and most, for as many as a batch has
+            least, most = min(each), max(each)
             for axis in self._along[data]:
                 found.lengths[axis] = own
                 size = found.sizes.get(axis, most)

@@ -50,7 +50,7 @@ def test_a_node_in_a_tree_is_printed_alike_and_no_padding_changes_it(node: str) 
     assert check(drawing, standard()).errors == ()
     program = program_of(drawing)
     made, fields = network(program), fields_of(program)
-    whole = made(fields, LENGTHS).outputs["y"]
+    whole = made(fields, made.own_lengths(LENGTHS)).outputs["y"]
     model = printed(program, made.weights)
     found, _ = model(*(fields[i.field] for i in program.inputs), PARENTS, lengths=LENGTHS)
     torch.testing.assert_close(found, whole, rtol=1e-9, atol=1e-9)
@@ -59,6 +59,6 @@ def test_a_node_in_a_tree_is_printed_alike_and_no_padding_changes_it(node: str) 
         alone = {name: x[i : i + 1, : sizes[name]] for name, x in fields.items()}
         one = made(alone).outputs["y"]
         torch.testing.assert_close(one, whole[i : i + 1], rtol=1e-10, atol=1e-10)
-        theirs = gradients(made, weighted({"y": made(fields, LENGTHS).outputs["y"][i : i + 1]}))
+        theirs = gradients(made, weighted({"y": made(fields, made.own_lengths(LENGTHS)).outputs["y"][i : i + 1]}))
         for path, gradient in gradients(made, weighted({"y": one})).items():
             torch.testing.assert_close(gradient, theirs[path], rtol=1e-9, atol=1e-10, msg=path)

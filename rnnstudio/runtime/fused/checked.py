@@ -55,10 +55,10 @@ def buffer(what: str, x: Tensor, dtype: torch.dtype, shape: Sequence[int], strid
         )
 
 
-def numbers(what: str, x: Tensor, count: int, least: int = 0) -> None:
-    """Numbers of rows: int64 from `least` to count − 1, without gaps."""
+def numbers(what: str, x: Tensor, count: int, *, negative: bool = False) -> None:
+    """Numbers of rows: int64 from 0 to count − 1, without gaps. negative: such a number stands for no row."""
     buffer(what, x, torch.int64, x.shape)
-    if x.numel() and not (least <= int(x.min()) and int(x.max()) < count):
+    if x.numel() and not ((negative or int(x.min()) >= 0) and int(x.max()) < count):
         raise MisreadError(f"{what} go from {int(x.min())} to {int(x.max())}, of {count} rows")
 
 
@@ -101,10 +101,10 @@ def loop(b: Buffers, dtype: torch.dtype) -> None:
     for (level, i), w in b.weights.items():
         made = plan.stages[level].products[i]
         _weight(f"weight {level} {i}", w, dtype, (made.size, made.width))
-    if b.bias is not None:
-        buffer("bias", b.bias, dtype, (plan.columns,))
-    if b.valid is not None:
-        buffer("valid", b.valid, dtype, size)
+    if plan.floating or b.bias is not None:
+        buffer("bias", _there("bias", b.bias), dtype, (plan.columns,))
+    if plan.ragged or b.valid is not None:
+        buffer("valid", _there("valid", b.valid), dtype, size)
 
 
 def loop_back(b: Buffers, d: Gradients, dtype: torch.dtype) -> None:
@@ -144,11 +144,10 @@ def tree(b: TreeBuffers, dtype: torch.dtype) -> None:
         buffer(f"vector {name}", b.vectors[name], dtype, (width,))
     for name, width in form.reads.items():
         if name not in b.words:
-            buffer(f"read {name}", b.reads[name], dtype, (rows.nodes, width))
+            buffer(f"read {name}", b.reads[name], dtype, (counts[name in plan.spaces.reads], width))
             continue
         lies(f"table {name}", b.reads[name], dtype)
-        numbers(f"words {name}", b.words[name].rows, len(b.words[name].present))
-        numbers(f"present {name}", b.words[name].present, len(b.reads[name]))
+        numbers(f"words {name}", b.words[name].rows, len(b.reads[name]))
     for (level, i), w in b.weights.items():
         one = plan.stages[level].products[i]
         _weight(f"weight {level} {i}", w, dtype, (one.size, one.width))
@@ -173,7 +172,7 @@ def tree_back(b: TreeBuffers, d: TreeGradients, dtype: torch.dtype) -> None:
         for i, (x, (width, edge)) in enumerate(zip(made, plans, strict=True)):
             buffer(f"{kind} {i}", x, dtype, (counts[edge], width))
     for name, x in d.reads.items():
-        buffer(f"dread {name}", x, dtype, (rows.nodes, form.reads[name]))
+        buffer(f"dread {name}", x, dtype, (counts[name in plan.spaces.reads], form.reads[name]))
 
 
 def all_plain(given: Mapping[str, Tensor], dtype: torch.dtype) -> None:
@@ -186,6 +185,12 @@ def _weight(what: str, w: Tensor, dtype: torch.dtype, shape: tuple[int, int]) ->
     lies(what, w, dtype)
     if tuple(w.shape) != shape:
         raise MisreadError(f"{what} has shape {list(w.shape)} but {list(shape)} is read")
+
+
+def _there(what: str, x: Tensor | None) -> Tensor:
+    if x is None:
+        raise MisreadError(f"{what} is read but not given")
+    return x
 
 
 def _dense(shape: Sequence[int]) -> list[int]:

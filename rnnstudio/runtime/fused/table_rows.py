@@ -46,17 +46,17 @@ def take_or_zero(table: Tensor, numbers: Tensor, rows: Tensor) -> Tensor:
         there = numbers >= 0
         rows.zero_()[there] = table.index_select(0, numbers[there])
         return rows
-    _run(code.take_or_zero, table, numbers, rows, least=-1)
+    _run(code.take_or_zero, table, numbers, rows, negative=True)
     return rows
 
 
-def _run(call: Callable[..., None], table: Tensor, numbers: Tensor, rows: Tensor, least: int = 0) -> None:
+def _run(call: Callable[..., None], table: Tensor, numbers: Tensor, rows: Tensor, *, negative: bool = False) -> None:
     n, width = rows.shape
     numbers = numbers.contiguous()
     if checked.CHECKING:
         checked.lies("a table", table, table.dtype)
         checked.buffer("rows of a table", rows, table.dtype, (len(numbers), table.shape[1]), (rows.stride(0), 1))
-        checked.numbers("numbers of rows", numbers, len(table), least)
+        checked.numbers("numbers of rows", numbers, len(table), negative=negative)
     call(table.data_ptr(), numbers.data_ptr(), rows.data_ptr(), table.stride(0), rows.stride(0), n, width)
 
 

@@ -11,6 +11,7 @@ from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler.compile import compile_design
 from rnnstudio.compiler.program import Program
 from rnnstudio.design.design import Design, frozen
+from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 from rnnstudio.runtime.fused.loops import MACHINE, TORCH
 from rnnstudio.runtime.network import Network
@@ -86,5 +87,5 @@ def test_a_token_that_the_table_lacks_is_refused(token: int) -> None:
     net.set_lowering_choices({scan.name: MACHINE for scan in program.scans()})
     fields = {name: torch.zeros(4, 9, dtype=torch.int64) for name in ("text", "next")}
     fields["text"][2, 5] = token
-    with pytest.raises(IndexError):
+    with pytest.raises(StudioError, match=f"“text” has the token {token}"):
         net.losses(fields)
