@@ -21,6 +21,7 @@ from . import (
     pointwise,
     recurrence,
     renaming,
+    reroute,
     trees,
     updates,
 )
@@ -34,6 +35,10 @@ FAMILIES = ("Data", "Layers", "Cells", "Time", "Trees", "Pointwise", "Losses", "
 
 CELL = "cell"
 """The kind of a node that stands for a cell definition; its params["cell"] names the definition."""
+
+
+REROUTE = "Reroute"
+"""The kind of a point that a wire runs through."""
 
 
 class Catalog:
@@ -103,7 +108,7 @@ def standard() -> Catalog:
     """The catalogue of the studio itself, without plugins."""
     modules = (
         *(inputs, layers, normalisation, joins),
-        *(recurrence, updates, axes, renaming, attention, trees),
+        *(recurrence, updates, axes, renaming, reroute, attention, trees),
         *(pointwise, activations, features, losses, likelihoods),
     )
     return Catalog((kind for module in modules for kind in module.KINDS), library(), CELL_FAMILIES)

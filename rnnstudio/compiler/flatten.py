@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..catalog.catalog import CELL, Catalog
+from ..catalog.catalog import CELL, REROUTE, Catalog
 from ..catalog.node import Context, Mistake, NodeKind
 from ..catalog.primitives import PRIMITIVES, Init, Op, Parameter, Value
 from ..design.design import Design, Graph, Node, Wire
@@ -129,6 +129,8 @@ class _Flattener:
         if wire is None:
             return None
         source = instance.graph.nodes[wire.source.node]
+        if source.kind == REROUTE:
+            return self._source(instance, source.id, "input")
         if source.kind == CELL:
             return self._source(instance.children[source.id], wire.source.port, "input")
         if source.kind == "CellInput":
@@ -143,7 +145,7 @@ class _Flattener:
                 self._collect(instance.children[node.id])
                 continue
             kind = self.catalog.kinds[node.kind]
-            if kind.family == "Cell":
+            if kind.family == "Cell" or node.kind == REROUTE:
                 continue
             params, _ = resolve(node, kind.params, instance.variables)
             feeds = {}

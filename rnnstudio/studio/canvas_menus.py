@@ -92,9 +92,11 @@ def _of_wire(window: MainWindow, menu: QMenu, at: QPointF) -> None:
     if len(focus.wires) == 1:
         wire = focus.wires[0]
         _entry(menu, "Put a node in…", lambda: view.open_quick_add(place))
+        _entry(menu, "Put a reroute point in", lambda: view.commands.reroute({wire: at}), "Double-click")
         _entry(menu, "Select its ends", lambda: focus.select((wire.source.node, wire.target.node)))
     menu.addAction(window.delete_action)
     _entry(menu, "Cut wires with a stroke", lambda: window.session.message.emit(STROKE), "Ctrl+Right drag")
+    _entry(menu, "Join wires with a stroke", lambda: window.session.message.emit(JOIN), "Shift+Right drag")
 
 
 def _of_frame(window: MainWindow, menu: QMenu, hit: Hit) -> None:
@@ -115,6 +117,7 @@ def _of_frame(window: MainWindow, menu: QMenu, hit: Hit) -> None:
     menu.addActions([window.copy_action, window.delete_action])
 
 
+JOIN = "Hold Shift and draw with the right button through the wires to join in a reroute point"
 STROKE = "Hold Ctrl and draw with the right button through the wires to cut"
 
 

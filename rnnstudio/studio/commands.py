@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from PySide6.QtCore import QMimeData, QPointF
 from PySide6.QtWidgets import QApplication
 
-from ..catalog.catalog import CELL
+from ..catalog.catalog import CELL, REROUTE
 from ..catalog.node import Port
 from ..design import storage
 from ..design.design import CellDefinition, Design, Frame, Node, Pin, Wire, frozen
@@ -142,6 +142,28 @@ class Commands:
         keys = set(self.session.focus.nodes)
         wires = self.session.design.graph_of(self._graph).wires
         return self.disconnect(w for w in wires if (w.source.node in keys) != (w.target.node in keys))
+
+    def reroute(self, crossed: Mapping[Wire, QPointF]) -> bool:
+        """Put a reroute point into wires, where each was crossed; wires of one source share theirs."""
+        session, name = self.session, self._graph
+        graph = session.design.graph_of(name)
+        taken = graph
+        edits: list[Edit] = []
+        made: list[str] = []
+        for source in dict.fromkeys(wire.source for wire in crossed):
+            wires = [wire for wire in crossed if wire.source == source]
+            x = sum(crossed[w].x() for w in wires) / len(wires)
+            y = sum(crossed[w].y() for w in wires) / len(wires)
+            node = Node(taken.free_id("reroute"), REROUTE, x=snap(x), y=snap(y))
+            taken = taken.replace(nodes={**taken.nodes, node.id: node})
+            made.append(node.id)
+            edits += [Disconnect(tuple(wires), name), AddNode(node, name)]
+            edits.append(Connect(Wire(source, Pin(node.id, "input")), name))
+            edits += [Connect(Wire(Pin(node.id, "out"), wire.target), name) for wire in wires]
+        done = session.do(Compound(tuple(edits), "Reroute"))
+        if done:
+            session.focus.select(made)
+        return done
 
     # Names, and what stands where
 

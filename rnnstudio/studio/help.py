@@ -82,6 +82,7 @@ KEYS = """<table cellpadding='3'>
 <tr><td><b>drag a wire's end</b></td><td>connect it elsewhere, or off</td></tr>
 <tr><td><b>Alt + click</b> on a port or wire</td><td>break it</td></tr>
 <tr><td><b>Ctrl + right drag</b></td><td>cut every wire the stroke crosses</td></tr>
+<tr><td><b>Shift + right drag</b>, double-click a wire</td><td>a reroute point</td></tr>
 <tr><td><b>drop a node on a wire</b></td><td>put it in between; with Alt: not</td></tr>
 <tr><td><b>drop a node on a node</b></td><td>put it in its place, wires kept (Ctrl+R: choose one)</td></tr>
 <tr><td><b>right click</b>, Menu key</td><td>what can be done here</td></tr>

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...catalog.catalog import REROUTE
 from ...catalog.node import Mistake, Signals
 from ...catalog.trees import refuse_orphans
 from ...design.design import MAIN, CellDefinition, Graph
@@ -177,6 +178,7 @@ def _shapeless(run: Run, place: Settled) -> None:
     """A node without a shape is reported where the trouble begins, when nothing else explains it."""
     graph, drawn = place.graph, place.drawn
     inputs = {key for key, item in drawn.items() if item.node.kind == "CellInput"}
+    inputs |= {key for key, item in drawn.items() if item.node.kind == REROUTE and not item.feeds}
     if place.restless:
         names = ", ".join(drawn[k].node.label for k in place.restless[:5])
         text = f"the shape of {names} grows at every step: put a Linear into the loop, so that its width is fixed"

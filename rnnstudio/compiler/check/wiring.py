@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...catalog.catalog import CELL
+from ...catalog.catalog import CELL, REROUTE
 from ...catalog.node import Port, Signals
 from ...design.design import MAIN, CellDefinition, Graph, Node, Var
 from ..resolve import Variables, cell_params, cell_ports, resolve
@@ -127,6 +127,7 @@ def _those(ports: tuple[Port, ...]) -> str:
 
 def connect(run: Run, graph_name: str, graph: Graph, drawn: dict[str, Drawn], given: Signals) -> None:
     told: set[tuple[str, str]] = set()
+    absent = _absent(graph_name, graph, drawn, given)
     for wire in graph.wires:
         source, target = drawn.get(wire.source.node), drawn.get(wire.target.node)
         if source is None or target is None:
@@ -142,14 +143,30 @@ def connect(run: Run, graph_name: str, graph: Graph, drawn: dict[str, Drawn], gi
         elif wire.target.port in target.feeds:
             text = f"“{wire.target.port}” of {target.node.label} is fed twice: delete one of the wires"
             run.report("DoublyFed", "error", text, graph_name, (wire.target.node,), (wire,), wire.target.port)
-        elif source.node.kind == "CellInput" and graph_name != MAIN and source.node.id not in given:
+        elif source.node.id in absent:
             continue  # an optional input that stays unconnected outside: its wires do not exist
         else:
             target.feeds[wire.target.port] = (wire.source.node, wire.source.port)
     for item in drawn.values():
+        if item.node.id in absent:
+            continue
         for port in item.inputs:
             if port.name not in item.feeds and not port.optional:
                 item.broken = True
                 if (item.node.id, port.name) not in told:
                     text = f"“{port.name}” of {item.node.label} is not connected: draw a wire to it"
                     run.report("Unconnected", "error", text, graph_name, (item.node.id,), port=port.name)
+
+
+def _absent(graph_name: str, graph: Graph, drawn: Mapping[str, Drawn], given: Signals) -> set[str]:
+    """A cell's inputs that stay unconnected outside, and the reroute points that they run through."""
+    if graph_name == MAIN:
+        return set()
+    found = {key for key, item in drawn.items() if item.node.kind == "CellInput" and key not in given}
+    points = {key for key, item in drawn.items() if item.node.kind == REROUTE}
+    grown = bool(found and points)
+    while grown:
+        more = {w.target.node for w in graph.wires if w.source.node in found and w.target.node in points} - found
+        found |= more
+        grown = bool(more)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...catalog.catalog import CELL, Catalog
+from ...catalog.catalog import CELL, REROUTE, Catalog
 from ...catalog.node import Port
 from ...compiler.resolve import cell_params, ports
 from ...design.design import CellDefinition, Design, Node, Var, Wire
@@ -32,6 +32,8 @@ class Look:
     """Whether the title says more than the symbol does."""
     square: bool = False
     """The black square of the textbooks."""
+    dot: bool = False
+    """A point that a wire runs through."""
 
 
 def look(node: Node, design: Design, catalog: Catalog, wires: Iterable[Wire] = ()) -> Look:
@@ -61,6 +63,7 @@ def look(node: Node, design: Design, catalog: Catalog, wires: Iterable[Wire] = (
         shared=node.shared,
         named=kind is None or title != kind.title,
         square=symbol == "■",
+        dot=node.kind == REROUTE,
     )
 
 

@@ -114,6 +114,9 @@ class NodeItem(QGraphicsItem):
         ):
             painter.setOpacity(FAINT)
         family = t.family(self.look.family) if self.look.known else t.color("faint")
+        if self.look.dot:
+            self._paint_dot(painter, t, zoom)
+            return
         if self.shape_.compact:
             self._paint_compact(painter, t, family, zoom)
         else:
@@ -233,6 +236,20 @@ class NodeItem(QGraphicsItem):
             painter.setPen(t.color("muted"))
             below = QRectF(rect.center().x() - 60, rect.bottom() + 2, 120, 15)
             painter.drawText(below, Qt.AlignmentFlag.AlignCenter, self.shape_.caption)
+
+    def _paint_dot(self, painter: QPainter, t: Theme, zoom: float) -> None:
+        """A point in the colour of what runs through it, and its caption where it has a name of its own."""
+        color = t.color(self.contents.get((False, "out"), "any"))
+        if self.severity in ("error", "warning") or self.selected or self.target_of_drop:
+            self._glow(painter, t, QRectF(-6, -6, 12, 12), 6)
+        painter.setPen(QPen(t.color("accent" if self.selected else "node"), 2.0))
+        painter.setBrush(color)
+        size = 7.0 if self.hovered or self.selected else 5.5
+        draw_port(painter, QPointF(), max(size, 1.6 / max(zoom, 0.05)), self.contents.get((False, "out"), "any"))
+        if self.shape_.caption and zoom >= NO_PORTS_BELOW:
+            painter.setFont(font(LABEL_SIZE))
+            painter.setPen(t.color("muted"))
+            painter.drawText(QRectF(-60, 9, 120, 15), Qt.AlignmentFlag.AlignCenter, self.shape_.caption)
 
     def _ports(self) -> tuple[tuple[bool, dict[str, QPointF]], tuple[bool, dict[str, QPointF]]]:
         return (True, self.shape_.inputs), (False, self.shape_.outputs)

@@ -19,6 +19,8 @@ RAISED = HEADER / 2 - GRID
 """How much higher than its middle a box stands, so that ports of all nodes come to lie on the grid: straight wires."""
 SMALL = 40.0
 """Diameter of a node drawn as a symbol."""
+DOT = 20.0
+"""Side of the square in which a reroute point lies."""
 PORT = 5.0
 """Radius of a port."""
 
@@ -67,6 +69,14 @@ class Shape:
 
 def shape_of(look: Look) -> Shape:
     """Boxes grow with their text up to a limit; compact nodes with their number of ports."""
+    if look.dot:
+        caption = look.title if look.named else ""
+        half = DOT / 2
+        inputs, outputs = (
+            {p.name: QPointF(-half, 0) for p in look.inputs},
+            {p.name: QPointF(half, 0) for p in look.outputs},
+        )
+        return Shape(QRectF(-half, -half, DOT, DOT), inputs, outputs, True, caption)
     return _compact(look) if look.symbol else _box(look)
 
 

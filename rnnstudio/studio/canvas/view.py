@@ -29,7 +29,7 @@ from .. import theme
 from ..commands import Commands
 from ..gestures.base import Gesture, Press
 from ..gestures.connect import DrawWire
-from ..gestures.cut import BreakWires, CutWires
+from ..gestures.cut import BreakWires, RerouteWires, StrokeWires
 from ..gestures.move import MoveNodes, ResizeFrame, cursor_of
 from ..gestures.pan import Pan, PanOrMenu
 from ..gestures.select import BoxSelect
@@ -44,7 +44,7 @@ from .shape import GRID, HEADER
 from .wire_item import WireItem
 
 GESTURES: tuple[type[Gesture], ...] = (
-    *(Pan, CutWires, PanOrMenu, BreakWires),
+    *(Pan, StrokeWires, RerouteWires, PanOrMenu, BreakWires),
     *(DrawWire, ResizeFrame, MoveNodes, BoxSelect),
 )
 """Asked in this order whether they begin at a press."""
@@ -289,6 +289,8 @@ class CanvasView(QGraphicsView):
         hit = self.hit(self.at(event.position()))
         if hit.node is not None and hit.port is None:
             self.open_node(hit.node.key)
+        elif hit.wire is not None and hit.wire.wire is not None:
+            self.commands.reroute({hit.wire.wire: self.at(event.position())})
         elif hit.frame is not None and hit.edges == (0, 0):
             self.rename_frame(hit.frame.frame.id)
         elif hit.node is None and hit.wire is None and hit.frame is None:

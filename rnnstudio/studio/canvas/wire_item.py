@@ -94,14 +94,18 @@ class WireItem(QGraphicsItem):
             return None
         return to_end <= to_start
 
-    def crosses(self, stroke: QLineF) -> bool:
-        """Whether a straight line crosses the wire."""
+    def crossing(self, stroke: QLineF) -> QPointF | None:
+        """Where a straight line crosses the wire; None: nowhere."""
         near = QRectF(stroke.p1(), stroke.p2()).normalized().adjusted(-1, -1, 1, 1)
         if not self.path.controlPointRect().adjusted(-1, -1, 1, 1).intersects(near):
-            return False
+            return None
         kind = QLineF.IntersectionType.BoundedIntersection
         points = [point for polygon in self.path.toSubpathPolygons() for point in polygon.toList()]
-        return any(stroke.intersects(QLineF(a, b))[0] == kind for a, b in pairwise(points))
+        for a, b in pairwise(points):
+            how, where = stroke.intersects(QLineF(a, b))
+            if how == kind:
+                return where
+        return None
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         t = theme.current()

@@ -1,4 +1,8 @@
-"""Wires are broken: Alt and a click on a port or a wire, or a stroke with Ctrl and the right button through several."""
+"""Wires are broken, or joined in a reroute point, by a stroke of the right button through them.
+
+Ctrl cuts every wire the stroke crosses, Shift puts a point into each, one for all wires of one source. Alt and a click
+break a single wire, or all at a port.
+"""
 
 from __future__ import annotations
 
@@ -34,24 +38,28 @@ class BreakWires(Gesture):
             self.view.commands.disconnect_port(hit.pin, hit.port[0])
 
 
-class CutWires(Gesture):
-    """A stroke; every wire it crosses lights up and is cut where the button is let go, in one step."""
+class StrokeWires(Gesture):
+    """A stroke of the right button; the wires it crosses light up, and one edit is made where the button is let go."""
 
     cursor = Qt.CursorShape.CrossCursor
+    held = CTRL
+    color = "error"
+    does, asks = "Cuts {} wire{}", "Draw through wires to cut them"
 
     def __init__(self, view: CanvasView, press: Press) -> None:
         super().__init__(view, press)
-        self.crossed: dict[Wire, None] = {}
+        self.crossed: dict[Wire, QPointF] = {}
         self._last = press.at
         self._path = QPainterPath(press.at)
         self._item: QGraphicsPathItem | None = None
 
     @classmethod
     def begin(cls, view: CanvasView, press: Press) -> Self | None:
-        return cls(view, press) if press.button == Qt.MouseButton.RightButton and press.keys & CTRL else None
+        mine = press.button == Qt.MouseButton.RightButton and press.keys & cls.held
+        return cls(view, press) if mine else None
 
     def started(self) -> None:
-        pen = QPen(theme.current().color("error"), 1.6, Qt.PenStyle.DashLine)
+        pen = QPen(theme.current().color(self.color), 1.6, Qt.PenStyle.DashLine)
         pen.setCosmetic(True)
         self._item = self.view.canvas.addPath(self._path, pen)
         self._item.setZValue(10)
@@ -59,21 +67,25 @@ class CutWires(Gesture):
     def drag(self, at: QPointF, event: QMouseEvent) -> None:
         stroke = QLineF(self._last, at)
         for wire, item in self.view.canvas.wires.items():
-            if wire not in self.crossed and item.crosses(stroke):
-                self.crossed[wire] = None
+            where = item.crossing(stroke) if wire not in self.crossed else None
+            if where is not None:
+                self.crossed[wire] = where
                 item.mark(target_of_drop=True)
         self._last = at
         self._path.lineTo(at)
         if self._item is not None:
             self._item.setPath(self._path)
         count = len(self.crossed)
-        many = "" if count == 1 else "s"
-        self.view.hint.emit(f"Cuts {count} wire{many}" if count else "Draw through wires to cut them")
+        self.view.hint.emit(self.does.format(count, "" if count == 1 else "s") if count else self.asks)
 
     def finish(self, at: QPointF, event: QMouseEvent) -> None:
         self._clear()
         if self.crossed:
-            self.view.commands.disconnect(tuple(self.crossed))
+            self.act()
+
+    def act(self) -> None:
+        """What becomes of the wires that were crossed."""
+        self.view.commands.disconnect(tuple(self.crossed))
 
     def cancel(self) -> None:
         self._clear()
@@ -86,3 +98,12 @@ class CutWires(Gesture):
         if self._item is not None:
             self.view.canvas.removeItem(self._item)
             self._item = None
+
+
+class RerouteWires(StrokeWires):
+    held = Qt.KeyboardModifier.ShiftModifier
+    color = "accent"
+    does, asks = "Joins {} wire{} in a reroute point", "Draw through wires to join them in a reroute point"
+
+    def act(self) -> None:
+        self.view.commands.reroute(self.crossed)

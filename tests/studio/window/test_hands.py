@@ -339,3 +339,36 @@ def test_nodes_are_distributed_evenly(hands):
     boxes = [hands.view.canvas.nodes[k] for k in ("characters", "embedding", "lstm")]
     rects = [b.shape_.rect.translated(b.pos()) for b in boxes]
     assert rects[1].left() - rects[0].right() == pytest.approx(rects[2].left() - rects[1].right(), abs=1)
+
+
+def test_a_stroke_with_shift_joins_wires_of_one_source_in_a_reroute_point(hands):
+    hands.drag(hands.port("lstm.h", False), nothing(hands) + QPoint(60, 40))
+    hands.type("dropout")
+    hands.key(Qt.Key.Key_Return)
+    first, second = wire("lstm.h", "readout.input"), wire("lstm.h", "dropout.input")
+    a, b = middle_of(hands, first), middle_of(hands, second)
+    before = storage.dumps(hands.session.design)
+    hands.press(a - QPoint(0, 30), RIGHT, SHIFT)
+    for place in (a + QPoint(0, 10), b - QPoint(0, 10), b + QPoint(0, 30)):
+        hands.move(place)
+    hands.release(b + QPoint(0, 30), RIGHT, SHIFT)
+    assert {
+        wire("lstm.h", "reroute.input"),
+        wire("reroute.out", "readout.input"),
+        wire("reroute.out", "dropout.input"),
+    } <= set(hands.graph.wires)
+    assert hands.session.errors == ()
+    assert hands.view.canvas.signal_at(Pin("reroute", "out"), False).text() == "[batch, time, 32]"
+    hands.view.grab()
+    hands.window.undo_action.trigger()
+    assert storage.dumps(hands.session.design) == before
+
+
+def test_a_double_click_on_a_wire_puts_a_point_there_that_is_moved(hands):
+    hands.double_click(middle_of(hands, wire("lstm.h", "readout.input")))
+    assert hands.graph.nodes["reroute"].kind == "Reroute"
+    item = hands.view.canvas.nodes["reroute"]
+    at = hands.where(item.pos())
+    hands.drag(at, at + QPoint(0, 60))
+    assert hands.graph.nodes["reroute"].y > 30
+    assert wire("reroute.out", "readout.input") in hands.graph.wires
