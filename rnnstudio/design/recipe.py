@@ -95,6 +95,14 @@ class FieldSpec:
         """Whether the model sees other numbers than the file holds."""
         return bool(self.std) and (self.mean[feature], self.std[feature]) != (0.0, 1.0)
 
+    def shown(self, feature: int, value: float, digits: int = 6) -> str:
+        """A number of the file's units with the digits it needs, `digits` at least: a thousandth of the column's
+        deviation is told."""
+        spread = self.std[feature] if self.is_scaled(feature) else 0.0
+        if not math.isfinite(value) or value == 0 or spread == 0:
+            return f"{value:.{digits}g}"
+        return f"{value:.{min(max(digits, math.ceil(math.log10(abs(value) / spread)) + 4), 17)}g}"
+
     def as_in_file(self, features: Collection[int]) -> FieldSpec:
         """The same field with these features left as the file has them; itself when they are already."""
         if not any(map(self.is_scaled, features)):

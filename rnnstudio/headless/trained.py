@@ -106,10 +106,11 @@ def forecast_series(options: argparse.Namespace) -> int:
     from ..training.evaluate import forecast_on
 
     run = Run.open(options.run)
-    columns, rows = forecast_on(run, options.steps, options.checkpoint)
+    field, rows = forecast_on(run, options.steps, options.checkpoint)
+    columns = list(field.columns)
     print("\t".join(["step", *columns]))
     for number, row in enumerate(rows, 1):
-        print("\t".join([f"+{number}", *(f"{value:.6g}" for value in row)]))
+        print("\t".join([f"+{number}", *(field.shown(place, value) for place, value in enumerate(row))]))
     if options.json:
         print_json({"columns": columns, "forecast": rows, "run": str(run.folder.resolve())})
     return DONE
