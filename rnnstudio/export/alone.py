@@ -143,8 +143,7 @@ class Alone:
     ) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        if kind is not None:
-            self._process.kill()
+        self._process.kill()  # it holds nothing that its own end would save
         with contextlib.suppress(OSError):  # it had ended already, and whoever called has been told why
             self._process.stdin.close()
         self._process.stdout.close()

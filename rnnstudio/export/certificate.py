@@ -64,6 +64,11 @@ class Certificate:
     def largest(self) -> float:
         return max(c.difference for c in self.comparisons)
 
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The functions of the file that were compared."""
+        return tuple(dict.fromkeys(c.function for c in self.comparisons))
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

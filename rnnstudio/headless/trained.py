@@ -129,11 +129,11 @@ def export_run(options: argparse.Namespace) -> int:
         certificate = export_python(trained.network, trained.recipe, options.out)
     else:
         certificate = _export_with(exporters[options.format], trained, options.out)
-    print(f"Saved {' and '.join(certificate.files)}; compared with the trained model:")
-    for item in certificate.comparisons:
-        print(
-            f"  batch {item.batch}, length {item.length:>3}, {item.what:<24} largest difference {item.difference:.1e}"
-        )
+    print(f"Saved {' and '.join(certificate.files)}; compared with the trained model, run by themselves:")
+    for function in certificate.functions:
+        those = [item for item in certificate.comparisons if item.function == function]
+        largest = max(item.difference for item in those)
+        print(f"  {function:<16} {len(those):>3} comparisons, largest difference {largest:.1e}")
     if options.json:
         print_json(certificate.to_json() | {"folder": str(certificate_folder(options.out))})
     return DONE
