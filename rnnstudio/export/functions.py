@@ -137,6 +137,8 @@ _SERIES = '''
 def scaled(rows, field):
     """The file's units as the network sees them. Scaling is in float64: large offsets keep their digits."""
     rows = torch.as_tensor(rows, dtype=torch.float64)
+    if rows.dim() != 2 or not len(rows) or rows.shape[1] != field["size"]:
+        raise ValueError(f"rows of {{field['size']}} numbers are needed: {{', '.join(field['columns'])}}")
     return ((rows - torch.tensor(field["mean"], dtype=torch.float64))
             / torch.tensor(field["std"], dtype=torch.float64)).float()
 

@@ -62,7 +62,7 @@ def compare_all(
     if isinstance(offer, Texts):
         yield from _texts(alone, network, offer)
     elif isinstance(offer, Numbers):
-        yield from _numbers(alone, network, offer)
+        yield from _numbers(alone, network, offer, facts["fields"])
 
 
 def uncovered(code: Path, program: Program, comparisons: Iterable[Comparison], helpers: Iterable[str]) -> list[str]:
@@ -203,9 +203,9 @@ def _same(function: str, found: object, live: object, what: str, length: int) ->
     return Comparison(1, length, what, 0.0, 1.0, function)
 
 
-def _numbers(alone: Alone, network: Network, offer: Numbers) -> Iterator[Comparison]:
+def _numbers(alone: Alone, network: Network, offer: Numbers, fields: Mapping[str, Any]) -> Iterator[Comparison]:
     live = Forecaster(network, offer.given, offer.wanted, offer.loss)
-    given, wanted = dict(_facts(offer.given)), dict(_facts(offer.wanted))
+    given, wanted = fields[offer.given.name], fields[offer.wanted.name]
     mean, std = (torch.tensor(given[key], dtype=torch.float64) for key in ("mean", "std"))
     unit = torch.tensor(wanted["std"], dtype=torch.float64)
     finest = float((torch.tensor(wanted["mean"], dtype=torch.float64).abs() / unit).max()) * 2**-50
@@ -238,8 +238,3 @@ def _in_units(
     """Numbers of the file compared as the network sees them, so that an offset hides no difference."""
     mean = torch.tensor(offer.wanted.mean or (0.0,) * offer.wanted.size, dtype=torch.float64)
     return of_values(function, 1, length, what, [((said - mean) / unit, (live - mean) / unit)], finest)
-
-
-def _facts(spec: Any) -> Iterator[tuple[str, list[float]]]:
-    yield "mean", list(spec.mean) or [0.0] * spec.size
-    yield "std", list(spec.std) or [1.0] * spec.size

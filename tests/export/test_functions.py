@@ -23,7 +23,7 @@ from rnnstudio.export.alone import DATA, MODEL, Alone, Refused
 from rnnstudio.runtime import Network
 from rnnstudio.runtime.generate import forecast
 from rnnstudio.training import events as ev
-from rnnstudio.training.evaluate import forecast_on, load_trained
+from rnnstudio.training.evaluate import Trained, forecast_on, load_trained
 from rnnstudio.training.runs import Run
 from rnnstudio.training.settings import settings_from
 from rnnstudio.training.showing import Writer
@@ -96,6 +96,9 @@ def test_a_large_offset_costs_an_exported_forecast_no_digits(tmp_path: Path) -> 
         live = y[0].double().numpy() * np.array(wanted.std) + np.array(wanted.mean)
         assert np.abs(said - live).max() < 1e-6 * amplitude
         ahead = np.array(alone.call("forecast_ahead", [rows.tolist(), 9]))
+        for wrong in ([], [[1.0, 2.0]], [1.0, 2.0]):
+            with pytest.raises(Refused, match="ValueError: rows of 1 numbers are needed: meter"):
+                alone.call("forecast", [wrong])
     field, printed = forecast_on(run, 9)
     assert np.abs(ahead - np.array(printed)).max() < 1e-6 * amplitude
     assert set(certificate.functions) == NUMBERS
@@ -266,6 +269,12 @@ def test_a_state_goes_on_from_call_to_call(writing: tuple[Writer, Alone]) -> Non
 # A file that differs is not saved
 
 
+@pytest.fixture(scope="module")
+def of_words(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("words")
+    return load_trained(trained(by_words(folder), folder), mode="free")
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "told"),
     [
@@ -276,13 +285,17 @@ def test_a_state_goes_on_from_call_to_call(writing: tuple[Writer, Alone]) -> Non
     ],
 )
 def test_a_wrong_function_of_numbers_is_not_saved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, right: str, wrong: str, told: str
+    two_columns: tuple[Network, DataRecipe, Alone],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    right: str,
+    wrong: str,
+    told: str,
 ) -> None:
-    _, design = read_series(tmp_path)
-    found = load_trained(trained(design, tmp_path), mode="free")
+    network, recipe, _ = two_columns
     spoil(monkeypatch, right, wrong)
     with pytest.raises(StudioError, match=told):
-        export_python(found.network, found.recipe, tmp_path / "out" / "model.py")
+        export_python(network, recipe, tmp_path / "out" / "model.py")
     assert not (tmp_path / "out").exists()
 
 
@@ -300,12 +313,11 @@ def test_a_wrong_function_of_numbers_is_not_saved(
     ],
 )
 def test_a_wrong_function_of_texts_is_not_saved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, right: str, wrong: str, told: str
+    of_words: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, right: str, wrong: str, told: str
 ) -> None:
-    found = load_trained(trained(by_words(tmp_path), tmp_path), mode="free")
     spoil(monkeypatch, right, wrong)
     with pytest.raises(StudioError, match=told):
-        export_python(found.network, found.recipe, tmp_path / "out" / "model.py")
+        export_python(of_words.network, of_words.recipe, tmp_path / "out" / "model.py")
     assert not (tmp_path / "out").exists()
 
 
@@ -316,10 +328,10 @@ def spoil(monkeypatch: pytest.MonkeyPatch, right: str, wrong: str) -> None:
         monkeypatch.setattr(offer, "source", lambda self, printed=printed: printed(self).replace(right, wrong))
 
 
-def test_the_certificate_names_each_function_its_inputs_and_the_largest_difference(tmp_path: Path) -> None:
-    run = trained(by_words(tmp_path), tmp_path)
-    with exported(run, tmp_path):
-        pass
+def test_the_certificate_names_each_function_its_inputs_and_the_largest_difference(
+    of_words: Trained, tmp_path: Path
+) -> None:
+    export_python(of_words.network, of_words.recipe, tmp_path / "model.py")
     proof = json.loads((tmp_path / "model.certificate.json").read_text())["comparisons"]
     assert {item["function"] for item in proof} == TEXTS
     assert any(item["function"] == "write" and "Anna, who" in item["what"] for item in proof)
