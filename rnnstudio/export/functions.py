@@ -11,7 +11,7 @@ from typing import Any
 
 from ..compiler.program import Loss, Program
 from ..compiler.prune import needs
-from ..data.readers import BUILT_IN, Reader, find
+from ..data.readers import Reader
 from ..data.vocabulary import NO_SPACE_AFTER, NO_SPACE_BEFORE, UNKNOWN, WORD, Vocabulary, vocabulary_of
 from ..design.errors import StudioError
 from ..design.recipe import DataRecipe, FieldSpec
@@ -248,9 +248,10 @@ def offered(program: Program, recipe: DataRecipe | None) -> Texts | Numbers | No
         return None
     way = _plan(program)
     if not why_not(program):
-        if way is None or way.fed is None or way.loss.prediction != output or not _splits_alike(recipe):
+        if way is None or way.fed is None or way.loss.prediction != output or not spec.vocabulary:
             return None
-        return Texts(spec.name, vocabulary_of(recipe, spec.name), way.looks_back)
+        vocabulary = vocabulary_of(recipe, spec.name)
+        return Texts(spec.name, vocabulary, way.looks_back) if _splits_alike(vocabulary) else None
     if spec.content != "real" or spec.axis is None:
         return None
     for loss in program.losses:
@@ -269,12 +270,12 @@ def _plan(program: Program) -> Plan | None:
         return None  # it does not go on with what it predicts
 
 
-def _splits_alike(recipe: DataRecipe) -> bool:
-    """Whether the file can split texts as the data's reader does: a plugin's own way is code that is not ours."""
-    if recipe.reader in BUILT_IN:
-        return True
-    kind = type(find(recipe.reader))
-    return kind.split is Reader.split and kind.join is Reader.join
+def _splits_alike(vocabulary: Vocabulary) -> bool:
+    """Whether the file can split texts as the reader does: a reader's own way is code that is not in the file."""
+    kind = type(vocabulary.tokeniser)
+    return vocabulary.tokeniser is None or (
+        getattr(kind, "split", None) is Reader.split and getattr(kind, "join", None) is Reader.join
+    )
 
 
 def described(program: Program, recipe: DataRecipe | None) -> Iterator[tuple[str, dict[str, Any]]]:

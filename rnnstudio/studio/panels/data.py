@@ -250,7 +250,8 @@ class DataPanel(QWidget):
         file = self._file()
         self._of_design = False
         self._wait("Reading …")
-        self._background.ask(lambda: _look(data.guess_with(reader, file, old.path), base))
+        bind = self._binding()
+        self._background.ask(lambda: _look(data.guess_with(reader, file, old.path), base, bind))
 
     def _look_again(self) -> None:
         if self._recipe is None:
