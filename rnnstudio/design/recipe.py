@@ -32,8 +32,9 @@ def parents_field(data_axis: str) -> str:
 
 
 def with_digits(value: float, spread: float, digits: int = 6) -> str:
-    """A number in `digits` digits, or in as many as tell a thousandth of its column's deviation (0: not known)."""
-    if math.isfinite(value) and value != 0 and math.isfinite(spread) and spread > 0:
+    """A number in `digits` digits, or, where its offset takes them up, in as many as tell a thousandth of its column's
+    deviation (0: not known)."""
+    if math.isfinite(value) and math.isfinite(spread) and abs(value) > 10 ** (digits - 3) * spread > 0:
         digits = min(max(digits, math.ceil(math.log10(abs(value) / spread)) + 4), 17)
     return f"{value:.{digits}g}"
 
