@@ -20,6 +20,7 @@ class BinaryCrossEntropy(Regression):
         Port("target", "the truth, 0 … 1", within=(0.0, 1.0)),
     )
     primitive = "binary_cross_entropy"
+    link = "sigmoid"
     words = ("bce", "logistic", "multi-label", "sigmoid")
 
 

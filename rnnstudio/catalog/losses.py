@@ -21,6 +21,7 @@ class PairLoss(NodeKind):
         Param("weight", "float", 1.0, "factor of this loss in the sum of all losses", minimum=0.0),
     )
     primitive = ""
+    link: ClassVar[str] = ""
 
     def attrs(self, params: Params) -> Mapping[str, object]:
         """What the primitive needs to know."""
@@ -44,7 +45,7 @@ class PairLoss(NodeKind):
         axes, (p, t) = builder.broadcast((prediction, target))
         each = builder.op(self.primitive, (p, t), Signal(axes, Real(1)), name="each", **self.attrs(params))
         value = builder.op("average", (each,), SCALAR, name="loss", axes=axes)
-        builder.loss(value, float(params["weight"]), prediction, target)
+        builder.loss(value, float(params["weight"]), prediction, target, link=self.link)
         return {}
 
 

@@ -157,8 +157,20 @@ class Builder(Protocol):
         """The joint axes of several values, and the values aligned to them."""
         ...
 
-    def loss(self, value: Value, weight: float, prediction: Value, target: Value, *, classes: bool = False) -> None:
-        """`value`, a scalar, is part of what training makes small. classes: the prediction scores target's tokens."""
+    def loss(
+        self,
+        value: Value,
+        weight: float,
+        prediction: Value,
+        target: Value,
+        *,
+        classes: bool = False,
+        link: str = "",
+    ) -> None:
+        """`value`, a scalar, is part of what training makes small. classes: the prediction scores target's tokens.
+
+        link: "sigmoid" where the prediction is the logit of what stands for the target.
+        """
         ...
 
     def output(self, name: str, value: Value) -> None:

@@ -262,8 +262,17 @@ class _Writer:
             aligned.append(value)
         return axes, aligned
 
-    def loss(self, value: Value, weight: float, prediction: Value, target: Value, *, classes: bool = False) -> None:
-        self.losses.append(Loss(self.path, value.name, weight, prediction.name, target.name, classes))
+    def loss(
+        self,
+        value: Value,
+        weight: float,
+        prediction: Value,
+        target: Value,
+        *,
+        classes: bool = False,
+        link: str = "",
+    ) -> None:
+        self.losses.append(Loss(self.path, value.name, weight, prediction.name, target.name, classes, link))
 
     def output(self, name: str, value: Value) -> None:
         self.outputs[name or self.path] = value.name

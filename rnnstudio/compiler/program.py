@@ -125,6 +125,7 @@ class Loss:
     """`value` is the scalar op; `prediction` and `target` what it compares; `node` its path in the drawing.
 
     classes: the prediction's largest score tells a token, so that accuracy can be counted.
+    link: "sigmoid" where the prediction is a logit, and σ of it what stands for the target; "" where it is that itself.
     """
 
     node: str
@@ -133,6 +134,7 @@ class Loss:
     prediction: str
     target: str
     classes: bool = False
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

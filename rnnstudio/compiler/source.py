@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..catalog.primitives import Op
 from ..design.signals import Signal, Tokens
 from .printed.feedback import follows_progress
 from .printed.forms import HELPERS
@@ -18,7 +19,7 @@ from .printed.writer import Writer
 from .program import Input, Program, region_ops
 from .prune import Needs, needs, prune
 
-__all__ = ["class_name", "parameter_names", "source"]
+__all__ = ["class_name", "loss_arguments", "parameter_names", "source"]
 
 
 def source(program: Program) -> str:
@@ -114,18 +115,33 @@ def _output(w: Writer, value: str) -> str:
     return f"{w.variable(value)}.movedim({len(axes)}, 0)" if axes else w.variable(value)
 
 
-def _loss(w: Writer) -> Iterator[str]:
-    losses = w.program.losses
-    outputs = set(w.program.outputs.values())
-    fields = {i.name: i for i in w.program.inputs}
-    regions = prune(w.program.regions, [loss.value for loss in losses])
-    needed = [op for op in region_ops(regions) if op.node in {loss.node for loss in losses}]
+def loss_arguments(program: Program) -> tuple[list[str], list[str]] | None:
+    """What the printed `loss` takes: values that forward returns, then inputs of the program; None where there is none
+    (without a loss, or where it reads what forward does not return)."""
+    outputs = set(program.outputs.values())
+    fields = {item.name for item in program.inputs}
+    needed = _loss_ops(program)
     made = {op.name for op in needed}
     read = [name for op in needed for name in op.inputs if name not in made]
-    if not losses or any(name not in outputs and name not in fields for name in read):
-        return
+    if not program.losses or any(name not in outputs and name not in fields for name in read):
+        return None
     results = list(dict.fromkeys(name for name in read if name in outputs))
-    targets = list(dict.fromkeys(name for name in read if name in fields))
+    return results, list(dict.fromkeys(name for name in read if name in fields and name not in results))
+
+
+def _loss_ops(program: Program) -> list[Op]:
+    regions = prune(program.regions, [loss.value for loss in program.losses])
+    nodes = {loss.node for loss in program.losses}
+    return [op for op in region_ops(regions) if op.node in nodes]
+
+
+def _loss(w: Writer) -> Iterator[str]:
+    losses = w.program.losses
+    arguments = loss_arguments(w.program)
+    if arguments is None:
+        return
+    needed = _loss_ops(w.program)
+    results, targets = arguments
     yield f"def loss(self, {', '.join(map(w.variable, (*results, *targets)))}, lengths=None):"
     yield '    """The mean loss over all valid places; arguments batch first, as forward takes and gives them."""'
     first = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rnnstudio.data.dataset import Array, Dataset
 from rnnstudio.data.opening import build
 from rnnstudio.data.problems import Problem, Problems, from_error
 from rnnstudio.design.errors import StudioError
-from rnnstudio.design.recipe import DataRecipe, FieldSpec
+from rnnstudio.design.recipe import DataRecipe, FieldSpec, with_digits
 
 _VISIBLE = {"\n": "⏎", "\t": "⇥", " ": "␣", "\u00a0": "⍽"}
 _MAX_CELLS = 24
@@ -66,11 +67,19 @@ class Preview:
         return all(problem.severity != "error" for problem in self.problems)
 
 
-def inspect(recipe: DataRecipe, base: Path | str = ".", rows: int = 20) -> Preview:
-    """Reads the file and shows what is there. Never raises StudioError: whatever is wrong is in `problems`."""
+def inspect(
+    recipe: DataRecipe,
+    base: Path | str = ".",
+    rows: int = 20,
+    bind: Callable[[Dataset], Dataset] = lambda dataset: dataset,
+) -> Preview:
+    """Reads the file and shows what is there. Never raises StudioError: whatever is wrong is in `problems`.
+
+    bind: makes of what was read what a design would take (see Dataset.as_in_file).
+    """
     problems = Problems(recipe.path)
     try:
-        dataset = build(recipe, Path(base), problems)
+        dataset = bind(build(recipe, Path(base), problems))
     except StudioError as error:
         shown_problems = problems.found if problems.errors else [*problems.found, from_error(error)]
         return Preview((), (), tuple(shown_problems), "", "", recipe)
@@ -116,8 +125,14 @@ def _line(dataset: Dataset, index: int) -> int:
     return int(dataset.lines[row]) if row < len(dataset.lines) else 0
 
 
-def _cell(value: float) -> str:
-    return "missing" if np.isnan(value) else f"{value:.5g}"
+def _cell(value: float, spread: float = 0.0) -> str:
+    return "missing" if np.isnan(value) else with_digits(value, spread, 5)
+
+
+def _spreads(values: Array) -> list[float]:
+    """The deviation of each column, of the rows that have a value in it."""
+    good = [column[~np.isnan(column)] for column in values.T]
+    return [float(column.std()) if len(column) else 0.0 for column in good]
 
 
 def _cells(spec: FieldSpec, value: Array) -> list[str]:
@@ -137,12 +152,14 @@ def _step_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[tupl
     for spec in dataset.fields:
         columns += _titles(dataset, spec)
     table = []
+    spreads = [] if dataset.raw is None else _spreads(dataset.raw)
     for row in range(min(rows, dataset.rows - (0 if lines else _most_ahead(dataset)))):
         place = int(np.searchsorted(dataset.offsets, row, side="right")) - 1
         cells = [str(int(dataset.lines[row]))] if lines else []
         cells += [dataset.names[place]] * many
         cells.append(dataset.steps[row] if dataset.steps else str(row - int(dataset.offsets[place])))
-        cells += [] if dataset.raw is None else [_cell(value) for value in dataset.raw[row].tolist()]
+        numbers = [] if dataset.raw is None else dataset.raw[row].tolist()
+        cells += [_cell(value, spread) for value, spread in zip(numbers, spreads, strict=True)]
         for spec in dataset.fields:
             track = dataset.tracks[spec.name]
             at = place if track.axis is None else row + track.shift

@@ -24,9 +24,9 @@ UNKNOWN = "\u2047"
 """The token that stands for everything the training part never showed: ⁇ (DOUBLE QUESTION MARK)."""
 
 # A line end, a word (with inner apostrophes and hyphens), or one other character that is not a space.
-_WORD = re.compile(r"\n|[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]|_")
-_NO_SPACE_BEFORE = frozenset(".,;:!?)]}%…’\n")
-_NO_SPACE_AFTER = frozenset("([{\n")
+WORD = re.compile(r"\n|[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]|_")
+NO_SPACE_BEFORE = frozenset(".,;:!?)]}%…’\n")
+NO_SPACE_AFTER = frozenset("([{\n")
 
 
 def codepoints(text: str) -> npt.NDArray[np.uint32]:
@@ -42,7 +42,7 @@ def compact(values: IntArray, largest: int) -> IntArray:
 
 def words_of(text: str) -> list[str]:
     """Words, single punctuation marks and line ends; other white space separates and is not kept."""
-    return _WORD.findall(text)
+    return WORD.findall(text)
 
 
 def join_words(words: Iterable[str]) -> str:
@@ -50,10 +50,10 @@ def join_words(words: Iterable[str]) -> str:
     pieces: list[str] = []
     glued = True
     for word in words:
-        if not glued and word not in _NO_SPACE_BEFORE:
+        if not glued and word not in NO_SPACE_BEFORE:
             pieces.append(" ")
         pieces.append(word)
-        glued = word in _NO_SPACE_AFTER
+        glued = word in NO_SPACE_AFTER
     return "".join(pieces)
 
 
@@ -135,11 +135,21 @@ class Vocabulary:
 
     def decode(self, numbers: Sequence[int] | IntArray) -> str:
         """The text of token numbers; the inverse of encode for text made of known characters."""
-        entries = self.entries
-        pieces = [entries[int(number)] for number in numbers]
+        return self.glue([self.entries[int(number)] for number in numbers])
+
+    def glue(self, pieces: Sequence[str]) -> str:
+        """Tokens as text."""
         if self.tokeniser is not None:
             return self.tokeniser.join(pieces)
         return join_words(pieces) if self.level == "words" else "".join(pieces)
+
+    def following(self, prompt: str, numbers: Sequence[int] | IntArray) -> str:
+        """What to write behind a prompt for these tokens, with the space that belongs between them."""
+        if self.level == "characters" or not prompt or prompt[-1].isspace():
+            return self.decode(numbers)
+        before = self.tokens(prompt)[-1:]
+        joined = self.glue([*before, *(self.entries[int(number)] for number in numbers)])
+        return joined.removeprefix(self.glue(before))
 
 
 def vocabulary_of(recipe: DataRecipe, field: str = "text") -> Vocabulary:

@@ -31,6 +31,14 @@ def parents_field(data_axis: str) -> str:
     return f"{data_axis}_parents"
 
 
+def with_digits(value: float, spread: float, digits: int = 6) -> str:
+    """A number in `digits` digits, or, where its offset takes them up, in as many as tell a thousandth of its column's
+    deviation (0: not known)."""
+    if math.isfinite(value) and math.isfinite(spread) and abs(value) > 10 ** (digits - 3) * spread > 0:
+        digits = min(max(digits, math.ceil(math.log10(abs(value) / spread)) + 4), 17)
+    return f"{value:.{digits}g}"
+
+
 @dataclass(frozen=True)
 class FieldSpec:
     """One signal the data offers to the drawing's inputs and losses.
@@ -94,6 +102,10 @@ class FieldSpec:
     def is_scaled(self, feature: int) -> bool:
         """Whether the model sees other numbers than the file holds."""
         return bool(self.std) and (self.mean[feature], self.std[feature]) != (0.0, 1.0)
+
+    def shown(self, feature: int, value: float, digits: int = 6) -> str:
+        """A number of the file's units, with the digits it needs."""
+        return with_digits(value, self.std[feature] if self.is_scaled(feature) else 0.0, digits)
 
     def as_in_file(self, features: Collection[int]) -> FieldSpec:
         """The same field with these features left as the file has them; itself when they are already."""

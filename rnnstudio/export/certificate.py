@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..compiler.program import Input, Program, parents_field
+from ..compiler.program import Program, parents_field
 from ..compiler.prune import needs
 from ..design.errors import StudioError
 from ..design.signals import Tokens
@@ -31,9 +31,10 @@ Run = Callable[[Tensors, Tensors | None, Tensors | None, Mapping[str, int]], Ans
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One comparison. difference: largest, absolute, NaN when one side is.
+    """One comparison. difference: largest, absolute, NaN when one side is; of texts, how many tokens differ.
 
-    what: "whole batch", "different lengths" or "going on from a state".
+    function: of the exported file. batch, length, what: its input, for people ("different lengths", "going on from a
+    state", a prompt). scale: the largest value that was compared; differences and it are in units of the network.
     """
 
     batch: int
@@ -41,6 +42,7 @@ class Comparison:
     what: str
     difference: float
     scale: float
+    function: str = "forward"
 
     @property
     def fits(self) -> bool:
@@ -61,6 +63,11 @@ class Certificate:
     @property
     def largest(self) -> float:
         return max(c.difference for c in self.comparisons)
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The functions of the file that were compared."""
+        return tuple(dict.fromkeys(c.function for c in self.comparisons))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -89,17 +96,37 @@ def compare(network: Network, run: Run) -> tuple[Comparison, ...]:
             if set(final) != set(live.state):
                 raise StudioError(f"The export has the states {sorted(final)}, the model {sorted(live.state)}")
             pairs += [(final[name], value) for name, value in live.state.items()]
-            difference = float(torch.stack([(a - b).abs().max() for a, b in pairs]).max())
-            scale = float(torch.stack([b.abs().max() for _, b in pairs]).max())
-            comparison = Comparison(batch, length, what, difference, scale)
-            if not comparison.fits:
-                raise StudioError(
-                    f"The export differs from the trained model by {difference:.2e} ({what})",
-                    where=f"batch {batch}, length {length}",
-                    remedy="Nothing was saved; please report this design.",
-                )
-            found.append(comparison)
+            found.append(of_values("forward", batch, length, what, pairs))
     return tuple(found)
+
+
+def of_values(
+    function: str, batch: int, length: int, what: str, pairs: Iterable[tuple[Tensor, Tensor]], resolution: float = 0.0
+) -> Comparison:
+    """The comparison of (exported, live) values. resolution: what one unit in the last place may make, if that is more.
+
+    Raises StudioError when they differ.
+    """
+    pairs = [(a.double(), b.double()) for a, b in pairs if b.numel()]
+    if any(a.shape != b.shape for a, b in pairs):
+        raise differs(f"{function} gives another shape", batch, length, what)
+    gaps = [torch.where(a == b, 0.0, (a - b).abs()).max() for a, b in pairs]
+    difference = float(torch.stack(gaps).max()) if gaps else 0.0
+    sizes = [b[b.isfinite()].abs().max() for _, b in pairs if b.isfinite().any()]
+    scale = max(float(torch.stack(sizes).max()) if sizes else 0.0, resolution / TOLERANCE)
+    comparison = Comparison(batch, length, what, difference, scale, function)
+    if not comparison.fits:
+        raise differs(f"{function} differs by {difference:.2e}", batch, length, what)
+    return comparison
+
+
+def differs(how: str, batch: int, length: int, what: str) -> StudioError:
+    """Why nothing is saved."""
+    return StudioError(
+        f"The export differs from the trained model: {how} ({what})",
+        where=f"batch {batch}, length {length}",
+        remedy="Nothing was saved; please report this design.",
+    )
 
 
 def _cases(
@@ -117,6 +144,7 @@ def _cases(
 
 
 def _fields(program: Program, batch: int, length: int) -> Iterator[tuple[str, Tensor]]:
+    """What the outputs are computed from, at random."""
     generator = torch.Generator().manual_seed(batch * 1000 + length)
     needed = needs(program, program.outputs.values())
     for axis in needed.trees:
@@ -129,11 +157,6 @@ def _fields(program: Program, batch: int, length: int) -> Iterator[tuple[str, Te
             yield item.field, torch.randint(0, item.signal.content.size, shape, generator=generator)
         else:
             yield item.field, torch.randn(*shape, item.signal.content.width, generator=generator)
-
-
-def inputs_of(program: Program) -> tuple[Input, ...]:
-    """What the outputs are computed from, in the order in which the source takes it."""
-    return needs(program, program.outputs.values()).inputs
 
 
 def _valid(x: Tensor, name: str, program: Program, lengths: Mapping[str, Tensor] | None) -> Tensor:

@@ -106,10 +106,11 @@ def forecast_series(options: argparse.Namespace) -> int:
     from ..training.evaluate import forecast_on
 
     run = Run.open(options.run)
-    columns, rows = forecast_on(run, options.steps, options.checkpoint)
+    field, rows = forecast_on(run, options.steps, options.checkpoint)
+    columns = list(field.columns)
     print("\t".join(["step", *columns]))
     for number, row in enumerate(rows, 1):
-        print("\t".join([f"+{number}", *(f"{value:.6g}" for value in row)]))
+        print("\t".join([f"+{number}", *(field.shown(place, value) for place, value in enumerate(row))]))
     if options.json:
         print_json({"columns": columns, "forecast": rows, "run": str(run.folder.resolve())})
     return DONE
@@ -128,11 +129,11 @@ def export_run(options: argparse.Namespace) -> int:
         certificate = export_python(trained.network, trained.recipe, options.out)
     else:
         certificate = _export_with(exporters[options.format], trained, options.out)
-    print(f"Saved {' and '.join(certificate.files)}; compared with the trained model:")
-    for item in certificate.comparisons:
-        print(
-            f"  batch {item.batch}, length {item.length:>3}, {item.what:<24} largest difference {item.difference:.1e}"
-        )
+    print(f"Saved {' and '.join(certificate.files)}; compared with the trained model, run by themselves:")
+    for function in certificate.functions:
+        those = [item for item in certificate.comparisons if item.function == function]
+        largest = max(item.difference for item in those)
+        print(f"  {function:<16} {len(those):>3} comparisons, largest difference {largest:.1e}")
     if options.json:
         print_json(certificate.to_json() | {"folder": str(certificate_folder(options.out))})
     return DONE

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from ..compiler.program import Program
+from ..compiler.program import Loss, Program
 from ..design.errors import StudioError
 from .network import Fields, Lengths, Network
 from .stepper import Stepper, plan
@@ -189,11 +189,16 @@ def beam_search(
     return sorted(done, key=lambda h: (not h.finished, -worth(h.tokens, h.score)))[:width]
 
 
+def meant(prediction: Tensor, loss: Loss) -> Tensor:
+    """What a prediction says of its target: the probability, where the loss compares its logit."""
+    return prediction.sigmoid() if loss.link == "sigmoid" else prediction
+
+
 def forecast(network: Network, past: Tensor, steps: int, fields: Fields | None = None) -> Tensor:
     """What a forecaster says of the next `steps` steps, living on its own predictions. [batch, steps, width].
 
-    past: [batch, n, width] of the fed input, or of what a Feedback gives back. Raises StudioError when the prediction
-    is fed back by neither.
+    past: [batch, n, width] of the fed input, or of what a Feedback gives back. Where the loss is one of probabilities,
+    these are given and fed back. Raises StudioError when the prediction is fed back by neither.
     """
     stepper = Stepper(network)
     if stepper.tokens:
@@ -203,7 +208,7 @@ def forecast(network: Network, past: Tensor, steps: int, fields: Fields | None =
     with torch.no_grad():
         last = stepper.read(past) if stepper.plan.fed is not None or past.shape[1] else stepper.step(None)
         for _ in range(steps):
-            found.append(last)
+            found.append(meant(last, stepper.plan.loss))
             if len(found) < steps:
-                last = stepper.step(last)
+                last = stepper.step(found[-1])
     return torch.stack(found, 1)

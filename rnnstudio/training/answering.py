@@ -23,7 +23,7 @@ from ..runtime import Network
 from ..runtime.generate import Choice, Hypothesis, beam_search, decode, forecast
 from ..runtime.stepper import plan
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
 
 STOPS = ("</s>", "<eos>", "<end>", "[EOS]")
 """Entries of a vocabulary that end a sequence."""
@@ -130,7 +130,7 @@ class Answerer:
         count = min(count, batch.size)
         own = batch.lengths[self.axis][:count].tolist()
         shape = (count, max(own), self.plan.signal.width)
-        truth, prediction = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+        truth, prediction = np.full(shape, np.nan), np.full(shape, np.nan)
         answers = []
         for row, steps in enumerate(own):
             fields = {field: self._alone(batch, field, row) for field in self.axes}
@@ -148,7 +148,7 @@ class Answerer:
         """Numbers of the target in the file's units."""
         spec = self.recipe.field(self.target)
         values = x.double().numpy() * np.array(spec.std or 1.0) + np.array(spec.mean or 0.0)
-        return np.asarray(values, np.float32)
+        return np.asarray(values, np.float64)
 
     def answer(
         self,
@@ -209,4 +209,5 @@ class Answerer:
             return vocabulary_of(self.recipe, field).decode(x.tolist())
         spec = self.recipe.field(field)
         values = x.double().numpy() * np.array(spec.std or 1.0) + np.array(spec.mean or 0.0)
-        return ", ".join(f"{value:.4g}" for value in values.ravel()[:12]) + (" …" if values.size > 12 else "")
+        shown = (spec.shown(place % spec.size, value, 4) for place, value in enumerate(values.ravel()[:12].tolist()))
+        return ", ".join(shown) + (" …" if values.size > 12 else "")

@@ -15,7 +15,7 @@ from ..data.dataset import Dataset
 from ..data.split import Part
 from ..design.design import Design
 from ..design.errors import StudioError
-from ..design.recipe import DataRecipe
+from ..design.recipe import DataRecipe, FieldSpec
 from ..loading import load_plugins
 from ..runtime import Network
 from ..runtime.generate import forecast
@@ -56,8 +56,8 @@ def load_trained(
     return Trained(design, program, network, design.data)
 
 
-def forecast_on(run: Run, steps: int, which: Which = "best") -> tuple[list[str], list[list[float]]]:
-    """Columns, and what comes in the `steps` steps after the end of the run's data, in the file's units.
+def forecast_on(run: Run, steps: int, which: Which = "best") -> tuple[FieldSpec, list[list[float]]]:
+    """The field that is forecast, and what comes in the `steps` steps after the run's data, in the file's units.
 
     The last sequence of the data is read, then the network lives on its own predictions. Raises StudioError when it
     does not go on with what it reads.
@@ -71,7 +71,7 @@ def forecast_on(run: Run, steps: int, which: Which = "best") -> tuple[list[str],
     past = torch.from_numpy(track.values[int(dataset.offsets[-2]) + track.shift :])[None]
     values = forecast(trained.network, past, steps)[0].double().numpy()
     rows: list[list[float]] = dataset.unscale(field.name, values).tolist()
-    return list(field.columns), rows
+    return field, rows
 
 
 def open_data(run: Run) -> Dataset:

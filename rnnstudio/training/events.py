@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
+InUnits = npt.NDArray[np.float64]
+"""Numbers in the file's own units: large offsets need the digits."""
 
 QUANTILES = (0.1, 0.5, 0.9)
 """Of the batch, in Probed.batch_gradients."""
@@ -139,8 +141,8 @@ class Answered(Event):
     truth, prediction: [example, time, column], NaN behind an example's end.
     """
 
-    truth: Array
-    prediction: Array
+    truth: InUnits
+    prediction: InUnits
     columns: tuple[str, ...]
 
 
@@ -151,8 +153,8 @@ class Forecast(Event):
     labels: of each step (its year, its date), () where the file has no order column.
     """
 
-    truth: Array
-    prediction: Array
+    truth: InUnits
+    prediction: InUnits
     columns: tuple[str, ...]
     labels: tuple[str, ...] = ()
 

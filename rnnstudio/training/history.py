@@ -243,7 +243,7 @@ def _typed(value: Any, kind: Any) -> Any:
     if kind is float:
         fits = isinstance(value, int | float) and not isinstance(value, bool)
     elif origin is np.ndarray:
-        array = np.array(value, np.float32)
+        array = np.array(value, get_args(inner[1])[0])
         if value is None or not isinstance(value, list):
             raise TypeError(f"{str(value)[:40]!r} is no array")
         return array

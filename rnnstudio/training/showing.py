@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..data.dataset import Dataset
 from ..data.vocabulary import Vocabulary, vocabulary_of
 from ..design.errors import StudioError
 from ..design.recipe import DataRecipe
 from ..runtime import Network
-from ..runtime.generate import Choice, why_not, write
+from ..runtime.generate import Choice, why_not
 from ..runtime.stepper import plan
+from ..runtime.texts import write_text
 from .validation import Score
 
 
@@ -60,27 +60,16 @@ class Writer:
         """
         if self.vocabulary is None:
             raise StudioError(f"This model cannot write text: {self.why_not.rstrip('.')}")
-        generator = torch.Generator().manual_seed(seed)
-        ids = self.vocabulary.encode(prompt)
-        if not len(ids):
-            ids = np.array([self.vocabulary.numbers.get("\n", 0)], np.int64)
-        written: list[int] = []
         choice = Choice(temperature, top_k, top_p)
-        for token in write(self.network, torch.from_numpy(ids)[None], choice, generator):
-            written.append(token)
-            if len(written) >= length or stop():
-                break
-        text = self.vocabulary.decode(written)
-        spaced = self.vocabulary.level == "words" and prompt and not prompt[-1].isspace()
-        return f" {text}" if spaced else text
+        return write_text(self.network, self.vocabulary, prompt, length, choice, seed, stop)
 
 
 def forecast(score: Score, dataset: Dataset, labels: tuple[str, ...]) -> dict[str, Any] | None:
     """The arguments of Forecast, in the file's units; None when nothing is forecast."""
     for name, stretch in score.forecasts.items():
         spec = dataset.recipe.field(name)
-        truth = dataset.unscale(name, stretch.truth).astype(np.float32)
-        prediction = dataset.unscale(name, stretch.prediction).astype(np.float32)
+        truth = dataset.unscale(name, stretch.truth).astype(np.float64)
+        prediction = dataset.unscale(name, stretch.prediction).astype(np.float64)
         columns = spec.columns or tuple(f"{name} {i + 1}" for i in range(spec.size))
         return {"truth": truth, "prediction": prediction, "columns": columns, "labels": labels[: len(truth)]}
     return None

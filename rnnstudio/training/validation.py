@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from ..catalog.primitives import POINTWISE_BINARY, POINTWISE_UNARY
-from ..compiler.program import Program, region_ops
+from ..compiler.program import Loss, Program, region_ops
 from ..data.batches import Batch, Batches
 from ..data.dataset import Dataset
 from ..data.split import Part
 from ..runtime import Losses, Network
+from ..runtime.generate import meant
 from ..runtime.transfer import to_device
 from .settings import TrainingSettings
 
@@ -145,8 +146,8 @@ class _Counts:
         if losses.correct is not None:
             self.correct = losses.correct if self.correct is None else self.correct + losses.correct
         self.places += losses.places
-        for name, (node, stretch) in self.stretches.items():
-            self._fill(stretch, losses.predictions[node], batch.fields[name], batch, index)
+        for name, (loss, stretch) in self.stretches.items():
+            self._fill(stretch, meant(losses.predictions[loss.node], loss), batch.fields[name], batch, index)
 
     def score(self) -> Score:
         losses = self.program.losses
@@ -163,9 +164,9 @@ class _Counts:
             forecasts={name: stretch for name, (_, stretch) in self.stretches.items() if stretch.filled},
         )
 
-    def _stretches(self) -> dict[str, tuple[str, Stretch]]:
-        """For each target field of numbers along an axis: the loss node that predicts it, and room for a stretch."""
-        found: dict[str, tuple[str, Stretch]] = {}
+    def _stretches(self) -> dict[str, tuple[Loss, Stretch]]:
+        """For each target field of numbers along an axis: the loss that predicts it, and room for a stretch."""
+        found: dict[str, tuple[Loss, Stretch]] = {}
         targets = {item.name: item for item in self.program.inputs if item.target}
         steps = min(int(self.batches.split.spans.lengths[0]), FORECAST_STEPS)
         specs = {spec.name: spec for spec in self.batches.dataset.fields}
@@ -176,7 +177,7 @@ class _Counts:
             spec = specs.get(item.field)
             if spec is not None and spec.content == "real" and spec.axis is not None:
                 room = Stretch(_unknown(steps, spec.size), _unknown(steps, spec.size))
-                found[item.field] = (loss.node, room)
+                found[item.field] = (loss, room)
         return found
 
     def _fill(self, stretch: Stretch, prediction: Tensor, truth: Tensor, batch: Batch, index: int) -> None:

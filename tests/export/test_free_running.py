@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -12,8 +14,17 @@ from rnnstudio.compiler import compile_design, source
 from rnnstudio.design.design import Design, Value, frozen
 from rnnstudio.design.signals import Axis
 from rnnstudio.export import export_python
-from rnnstudio.export.python import _import
 from rnnstudio.runtime import Network
+
+
+def imported(code: Path) -> ModuleType:
+    """The exported file, in this process."""
+    spec = importlib.util.spec_from_file_location(code.stem, code)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def captioner(**feedback: Value) -> Design:
@@ -36,7 +47,7 @@ def test_a_network_left_to_itself_is_exported_with_the_number_of_steps_as_an_arg
     assert "def forward(self, picture, target_size, lengths=None, state=None):" in source(network.program)
     certificate = export_python(network, None, tmp_path / "captioner")
     assert certificate.largest < 1e-5
-    model, _ = _import(tmp_path / "captioner.py").load()
+    model, _ = imported(tmp_path / "captioner.py").load()
     picture = torch.randn(2, 3)
     scores, _ = model(picture, 7)
     assert scores.shape == (2, 7, 5)
@@ -60,7 +71,7 @@ def test_a_tree_network_is_exported_and_takes_the_trees(tmp_path: Path) -> None:
     design = Design(name="tree", graph=s.graph(), cells=frozen({cell.name: cell}), axes=axes)
     network = Network(compile_design(design, standard()), seed=2)
     assert export_python(network, None, tmp_path / "tree").largest < 1e-5
-    model, _ = _import(tmp_path / "tree.py").load()
+    model, _ = imported(tmp_path / "tree.py").load()
     word, parents = torch.randint(0, 9, (2, 4)), torch.tensor([[-1, 0, 1, 1], [2, 2, -1, 0]])
     live = network({"word": word, "tree_parents": parents}).outputs["result"]
     torch.testing.assert_close(model(word, parents)[0], live)

@@ -19,8 +19,9 @@ from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 from rnnstudio.design.storage import load
 from rnnstudio.export import export_python
+from rnnstudio.export.alone import Alone
 from rnnstudio.export.certificate import SHAPES, TOLERANCE, Answer, compare
-from rnnstudio.export.python import _runner
+from rnnstudio.export.uses import runner
 from rnnstudio.runtime import Network, generate
 from tests.conformance.drawings import DRAWINGS, language_model, recurrent
 from tests.conformance.drawings import design as drawing
@@ -62,6 +63,12 @@ def run_alone(folder: Path, script: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def compared(network: Network, folder: Path) -> bool:
+    """Whether the exported network in a folder is this one. Raises StudioError when it is not."""
+    with Alone(folder / "model.py") as alone:
+        return bool(compare(network, runner(alone, network.program)))
 
 
 def float_network(drawn: Design, seed: int = 3) -> Network:
@@ -225,7 +232,7 @@ def runner_of(network: Network) -> object:
 def test_the_answer_of_another_network_is_refused() -> None:
     one, other = float_network(recurrent("GRU"), 1), float_network(recurrent("GRU"), 2)
     assert compare(one, runner_of(one))  # type: ignore[arg-type]
-    with pytest.raises(StudioError, match=r"differs from the trained model .* \(batch 1, length 1\)"):
+    with pytest.raises(StudioError, match=r"differs from the trained model: forward .* \(batch 1, length 1\)"):
         compare(one, runner_of(other))  # type: ignore[arg-type]
 
 
@@ -239,7 +246,7 @@ def test_an_answer_that_is_no_number_or_lacks_a_state_is_refused() -> None:
     def stateless(fields: Tensors, lengths: Tensors | None, state: Tensors | None, steps: object = None) -> Answer:
         return network(fields, lengths, state).outputs, {}
 
-    with pytest.raises(StudioError, match="differs from the trained model by nan"):
+    with pytest.raises(StudioError, match="differs from the trained model: forward differs by nan"):
         compare(network, broken)
     with pytest.raises(StudioError, match="has the states"):
         compare(network, stateless)
@@ -267,12 +274,12 @@ def test_a_model_that_ignores_padding_or_its_state_is_refused() -> None:
 def test_tampered_weights_are_found_out(tmp_path: Path) -> None:
     network = float_network(recurrent("LSTM"))
     export_python(network, None, tmp_path / "model")
-    assert compare(network, _runner(tmp_path / "model.py", network.program))
+    assert compared(network, tmp_path)
     stored = load_file(tmp_path / "model.safetensors")
     stored["readout_bias"][0] += 0.001
     save_file(stored, tmp_path / "model.safetensors", {"rnnstudio": "{}"})
     with pytest.raises(StudioError, match="differs"):
-        compare(network, _runner(tmp_path / "model.py", network.program))
+        compared(network, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +329,7 @@ def test_an_export_over_an_older_one_replaces_it(tmp_path: Path) -> None:
     one, other = float_network(recurrent("GRU"), 1), float_network(recurrent("GRU"), 2)
     export_python(one, None, tmp_path / "model")
     export_python(other, None, tmp_path / "model")
-    assert compare(other, _runner(tmp_path / "model.py", other.program))
+    assert compared(other, tmp_path)
 
 
 TRAP = '"""\nraise SystemExit("sprung")\n"""'
@@ -332,7 +339,7 @@ TRAP = '"""\nraise SystemExit("sprung")\n"""'
 def test_no_name_of_a_design_can_break_or_enter_the_source(tmp_path: Path, name: str) -> None:
     network = float_network(recurrent("RNN").replace(name=name))
     export_python(network, None, tmp_path / "model")
-    assert compare(network, _runner(tmp_path / "model.py", network.program))
+    assert compared(network, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -271,7 +271,8 @@ def test_a_trained_run_is_evaluated_and_writes(tmp_path: Path) -> None:
 def test_a_series_goes_on_in_the_units_of_its_file(drawn: Callable[[Path], Design], tmp_path: Path) -> None:
     """Whether its own numbers come in by an input or by a Feedback."""
     list(trainer(drawn(series_file(tmp_path)), tmp_path, steps=300, batch_size=16, learning_rate=0.02).events())
-    columns, rows = forecast_on(Run.open(tmp_path / "run"), 8)
+    field, rows = forecast_on(Run.open(tmp_path / "run"), 8)
+    columns = list(field.columns)
     wanted = [3 + math.sin(t / 3) + 0.3 * math.sin(t / 7) for t in range(300, 308)]
     assert columns == ["wave"]
     assert np.abs(np.array(rows)[:, 0] - wanted).mean() < 0.3

@@ -90,7 +90,7 @@ class ExportDialog(QDialog):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.certificate = QTreeWidget()
-        self.certificate.setHeaderLabels(["Batch", "Length", "Compared", "Largest difference"])
+        self.certificate.setHeaderLabels(["Function", "Batch", "Length", "Compared", "Largest difference"])
         self.certificate.setRootIsDecorated(False)
         self.certificate.setAlternatingRowColors(True)
         self.certificate.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -229,11 +229,11 @@ class ExportDialog(QDialog):
     def _show(self, certificate: dict[str, Any]) -> None:
         comparisons = certificate["comparisons"]
         for item in comparisons:
-            texts = [str(item["batch"]), str(item["length"]), item["what"], f"{item['difference']:.1e}"]
-            row = QTreeWidgetItem(texts)
-            for place in (0, 1, 3):
+            numbers = [str(item["batch"]), str(item["length"])]
+            row = QTreeWidgetItem([item["function"], *numbers, item["what"], f"{item['difference']:.1e}"])
+            for place in (1, 2, 4):
                 row.setTextAlignment(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            row.setForeground(3, current().color("good"))
+            row.setForeground(4, current().color("good"))
             self.certificate.addTopLevelItem(row)
         self.certificate.show()
         height = self.certificate.header().sizeHint().height() + self.certificate.sizeHintForRow(0) * len(comparisons)

@@ -6,6 +6,7 @@ read. The design changes only with "Use this data", as one edit that can be undo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from PySide6.QtWidgets import (
 )
 
 from rnnstudio import data
-from rnnstudio.compiler.units import as_in_file, unscaled
+from rnnstudio.compiler.units import unscaled
 from rnnstudio.data import readers
 from rnnstudio.data.formats.sniff import find_layout
 from rnnstudio.data.formats.table import read_sample
@@ -202,7 +203,8 @@ class DataPanel(QWidget):
         self._of_design = False
         self._timer.stop()
         self._wait(f"Reading {path.name} …")
-        self._background.ask(lambda: _look(_relative(data.guess(path), base), base))
+        bind = self._binding()
+        self._background.ask(lambda: _look(_relative(data.guess(path), base), base, bind))
 
     def _choose(self) -> None:
         start = self.session.base_folder if self._recipe is None else self._file().parent
@@ -248,7 +250,8 @@ class DataPanel(QWidget):
         file = self._file()
         self._of_design = False
         self._wait("Reading …")
-        self._background.ask(lambda: _look(data.guess_with(reader, file, old.path), base))
+        bind = self._binding()
+        self._background.ask(lambda: _look(data.guess_with(reader, file, old.path), base, bind))
 
     def _look_again(self) -> None:
         if self._recipe is None:
@@ -266,7 +269,13 @@ class DataPanel(QWidget):
     def _ask(self, recipe: DataRecipe) -> None:
         base = self.session.base_folder
         self._wait("Reading …")
-        self._background.ask(lambda: _look(recipe, base))
+        bind = self._binding()
+        self._background.ask(lambda: _look(recipe, base, bind))
+
+    def _binding(self) -> Callable[[data.Dataset], data.Dataset]:
+        """What the design as it is now makes of data: the targets of losses of probabilities are not scaled."""
+        design, catalog = self.session.design, self.session.catalog
+        return lambda dataset: dataset.as_in_file(unscaled(design.replace(data=dataset.recipe), catalog))
 
     def _wait(self, text: str) -> None:
         self.state.setText(text)
@@ -276,7 +285,7 @@ class DataPanel(QWidget):
     # --- what was found
 
     def _show(self, look: _Look) -> None:
-        preview = self._for_the_design(look.preview)
+        preview = look.preview
         self.preview = preview
         self._recipe = recipe = preview.recipe
         self.error.hide()
@@ -298,11 +307,6 @@ class DataPanel(QWidget):
         self._fill_table(preview)
         self._update_buttons()
         self.looked.emit()
-
-    def _for_the_design(self, preview: data.Preview) -> data.Preview:
-        """As the design would take it: what its losses of probabilities predict is not scaled."""
-        design = self.session.design.replace(data=preview.recipe)
-        return replace(preview, recipe=as_in_file(preview.recipe, unscaled(design, self.session.catalog)))
 
     def _show_failure(self, error: StudioError) -> None:
         """The file could not be read at all: what is shown and what the design holds stay."""
@@ -439,7 +443,7 @@ class _Elided(QLabel):
         self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, self.width()))
 
 
-def _look(recipe: DataRecipe, base: Path) -> _Look:
+def _look(recipe: DataRecipe, base: Path, bind: Callable[[data.Dataset], data.Dataset]) -> _Look:
     """Runs in a thread. Raises StudioError for a file that cannot be read at all."""
     file = data.resolve(recipe.path, base)
     columns: tuple[str, ...] = ()
@@ -447,7 +451,7 @@ def _look(recipe: DataRecipe, base: Path) -> _Look:
         encoding = str(recipe.options.get("encoding", "utf-8"))
         options = parse(CsvOptions, {**recipe.options, "inputs": [], "targets": []})
         columns = find_layout(read_sample(file, recipe.path, encoding), options).names if file.is_file() else ()
-    return _Look(data.inspect(recipe, base, PREVIEW_ROWS), columns)
+    return _Look(data.inspect(recipe, base, PREVIEW_ROWS, bind), columns)
 
 
 def _relative(recipe: DataRecipe, base: Path) -> DataRecipe:

@@ -10,6 +10,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
+from rnnstudio.design.recipe import with_digits
 from rnnstudio.training.events import Answered, Forecast
 
 from ..live import Live
@@ -107,9 +108,10 @@ class ForecastPlot(LivePlot):
         if self._cursor is not None and 0 <= round(self._cursor.x()) < len(truth):
             step = round(self._cursor.x())
             label = html.escape(found.labels[step]) if step < len(found.labels) else f"step {step}"
+            spread = float(np.nanstd(truth))
             self.facts.say(
-                f"{label} · truth <b>{number(float(truth[step]))}</b>"
-                f" · prediction <b>{number(float(prediction[step]))}</b>"
+                f"{label} · truth <b>{_shown(float(truth[step]), spread)}</b>"
+                f" · prediction <b>{_shown(float(prediction[step]), spread)}</b>"
             )
             return
         error = float(np.sqrt(np.nanmean((truth - prediction) ** 2)))
@@ -147,6 +149,11 @@ class SequencePlot(ForecastPlot):
     def _another(self) -> None:
         self.draw()
         self.chart.show_all()
+
+
+def _shown(value: float, spread: float) -> str:
+    """A number of a series; with more digits where its offset is large beside what changes in it."""
+    return with_digits(value, spread) if spread and 1000 * spread < abs(value) < np.inf else number(value)
 
 
 def _chooser(hint: str, chosen: Callable[[], None]) -> QComboBox:
