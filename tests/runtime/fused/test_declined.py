@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -153,3 +157,28 @@ def test_a_checkpoint_of_torchs_counts_what_a_run_saves_and_not_what_a_trial_doe
     total.backward()
     for path, weight in net.weights.items():
         same({path: weight.grad}, {path: expected[path]}, 1e-9)
+
+
+def in_a_process() -> None:
+    """LSTMs where oneDNN is limited to AVX2: it has none in bfloat16, as on a processor that is no newer."""
+    net = network(program(CELLS["lstm"], 6), torch.float32)
+    net.loops.try_kernels(net.weights)
+    (line,) = net.lowerings()
+    assert "; no torch.nn" not in line, line
+    with torch.autocast("cpu", torch.bfloat16):
+        net.loops.try_kernels(net.weights)
+        (line,) = net.lowerings()
+        assert f"; no torch.nn's LSTM kernel in bfloat16: {REASON} for the LSTM" in line, line
+        found, _ = run(net, batch(3, 2, 4, 5, torch.float32), None, None)
+        with torch.no_grad():
+            net.eval()(batch(3, 2, 4, 5, torch.float32))
+    assert set(net.loops.served.values()) == {MACHINE}
+    assert bool(found["loss"].isfinite())
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the limit is one of x86-64")
+def test_where_onednn_has_no_lstm_in_bfloat16_it_is_told_and_machine_code_serves() -> None:
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    code = "from tests.runtime.fused.test_declined import in_a_process; in_a_process()"
+    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
