@@ -144,7 +144,7 @@ def tree(b: TreeBuffers, dtype: torch.dtype) -> None:
         buffer(f"vector {name}", b.vectors[name], dtype, (width,))
     for name, width in form.reads.items():
         if name not in b.words:
-            buffer(f"read {name}", b.reads[name], dtype, (rows.nodes, width))
+            buffer(f"read {name}", b.reads[name], dtype, (counts[name in form.spaces.reads], width))
             continue
         lies(f"table {name}", b.reads[name], dtype)
         numbers(f"words {name}", b.words[name].rows, len(b.words[name].present))
