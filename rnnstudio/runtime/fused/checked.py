@@ -146,9 +146,8 @@ def tree(b: TreeBuffers, dtype: torch.dtype) -> None:
         if name not in b.words:
             buffer(f"read {name}", b.reads[name], dtype, (counts[name in form.spaces.reads], width))
             continue
-        lies(f"table {name}", b.reads[name], dtype)
-        numbers(f"words {name}", b.words[name].rows, len(b.words[name].present))
-        numbers(f"present {name}", b.words[name].present, len(b.reads[name]))
+        buffer(f"words {name}", b.reads[name], dtype, (len(b.words[name].present), width))
+        numbers(f"rows of words {name}", b.words[name].rows, len(b.words[name].present))
     for (level, i), w in b.weights.items():
         one = plan.stages[level].products[i]
         _weight(f"weight {level} {i}", w, dtype, (one.size, one.width))

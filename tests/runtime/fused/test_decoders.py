@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rnnstudio.compiler.program import Map, Program, Scan
+from rnnstudio.design.errors import StudioError
 from rnnstudio.runtime.context import Context
 from rnnstudio.runtime.fused.loops import MACHINE, REFERENCE, TORCH
 from rnnstudio.runtime.fused.machine_loop import MachineLoop
@@ -139,7 +140,7 @@ def test_a_true_token_that_is_in_no_table_is_told() -> None:
     fields["next"][:] = 7
     network = Network(program)
     network.set_lowering_choices({"back": MACHINE})
-    with pytest.raises(IndexError, match="not in the table"):
+    with pytest.raises(StudioError, match="the token 7 but the vocabulary has 7"):
         network(fields)
 
 
