@@ -4,10 +4,10 @@ VENV_PYTHON = .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-window run test check bench soak clean
+.PHONY: help setup setup-window run test test-isa check bench soak clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 setup:  ## make .venv and install what is missing (`run`, `test`, `check` and `bench` do it too)
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON) here; rnnstudio needs Python 3.11 to 3.13" >&2; exit 1; }
@@ -22,6 +22,9 @@ run: setup-window  ## open the studio on the language model example; without a d
 
 test: setup  ## all tests, without a display (ARGS="-k name" passes options to pytest)
 	@QT_QPA_PLATFORM=offscreen $(VENV_PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-isa: setup  ## what depends on the processor, with code limited to SSE2, AVX2 and AVX-512
+	@$(VENV_PYTHON) -m tests.limits -n 2 --dist loadfile $(ARGS)
 
 check: setup  ## lint, types, and who may import whom
 	@$(VENV_PYTHON) -m ruff check .

@@ -348,7 +348,9 @@ def _show(options: argparse.Namespace) -> int:
     elif options.what == "lowering":
         from .runtime import Network
 
-        print("\n".join(Network(program).lowerings()) or "The design has no loop.")
+        network = Network(program)
+        network.loops.try_kernels(network.weights)
+        print("\n".join(network.lowerings()) or "The design has no loop.")
     else:
         print(program.text(), end="")
     return DONE

@@ -1,7 +1,8 @@
 """Makes everything rnnstudio needs on a machine that has only python3 and make: `make setup`, before `run` and `test`.
 
 In order: a Python of a version we support, the system libraries and a font (with apt where there is apt), a virtual
-environment in .venv, the packages of pyproject.toml, and a proof that Qt opens. A stamp in .venv records for what this
+environment in .venv, the packages of pyproject.toml (on Linux without an NVIDIA driver with torch's CPU build, which is
+gigabytes smaller), and a proof that Qt opens. A stamp in .venv records for what this
 was done, so that the next call answers at once. Standard library only, and any Python from 3.7 can read it, so that an
 old one says what is wrong.
 
@@ -17,10 +18,13 @@ import argparse
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
+import threading
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +37,9 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST, NEWEST = (3, 11), (3, 13)
 EXTRAS = "test,dev"
 PACKAGES_ONLY = "packages"  # in a stamp's list: .venv is complete, whatever the system libraries
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+CPU_INDEX_SECONDS = 3.0
+CUDA_GIGABYTES = 3  # what torch's build for CUDA brings with its libraries, downloaded; twice that on the disk
 APT_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 
 
@@ -195,7 +202,85 @@ def make_environment(root: Path, python: str) -> None:
         raise SetupError(f"{python} could not make {root / '.venv'}. Its message is above")
 
 
+def nvidia_driver(machine: Path = Path("/")) -> bool:
+    """Is there an NVIDIA driver: the kernel's own, Windows' seen from its Linux, or a Jetson's? machine: its root."""
+    places = ("proc/driver/nvidia/version", "usr/lib/wsl/lib/libcuda.so.1")
+    return any((machine / place).exists() for place in places) or any(machine.glob("usr/lib/*/tegra*/libcuda.so.1"))
+
+
+def answers(index: str, seconds: float) -> bool:
+    """Does a package index offer torch, and say so in time? In a thread: looking up a name knows no time limit."""
+    found = []
+
+    def ask() -> None:
+        try:
+            request = urllib.request.Request(f"{index}/torch/", method="HEAD")
+            with urllib.request.urlopen(request, timeout=seconds) as answer:
+                found.append(answer.status == 200)
+        except (OSError, ValueError):  # urllib's errors are OSErrors; ValueError: no address at all
+            pass
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return found == [True]
+
+
+def wanted_torch(root: Path) -> str:
+    """The line of pyproject.toml that names torch; "" if there is none."""
+    found = re.search(r'"(torch==[^"]+)"', (root / "pyproject.toml").read_text(encoding="utf-8"))
+    return found.group(1) if found else ""
+
+
+def has_torch(root: Path, wanted: str) -> bool:
+    """Is it installed, whichever build?"""
+    probe = "from importlib.metadata import version; print(version('torch'))"
+    answer = subprocess.run([str(environment_python(root)), "-c", probe], capture_output=True, text=True, cwd=root)
+    return answer.stdout.strip().split("+")[0] == wanted.split("==")[1]
+
+
+def found_torch(root: Path, wanted: str) -> str:
+    """The version of torch that pip would install as it is configured; "" when it finds none, or not soon."""
+    command = [str(environment_python(root)), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    command += ["--dry-run", "--no-deps", "--retries", "0", "--timeout", "5", "--report", "-", wanted]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=root)
+        return str(json.loads(answer.stdout)["install"][0]["metadata"]["version"])
+    except (OSError, ValueError, LookupError, subprocess.SubprocessError):
+        return ""
+
+
+def prefer_cpu_torch(root: Path, index: str = CPU_INDEX, seconds: float = CPU_INDEX_SECONDS) -> None:
+    """Installs torch's CPU build, unless pip finds one anyway (--find-links, an index of one's own).
+
+    Torch alone comes from that index, all other packages from where pip is configured to take them. Where the index
+    does not answer, it is told what comes instead.
+    """
+    wanted = wanted_torch(root)
+    if not wanted or has_torch(root, wanted):
+        return
+    found = found_torch(root, wanted)
+    if "+" in found:
+        return
+    if answers(index, seconds):
+        say("no NVIDIA driver here: installing torch's CPU build")
+        command = [str(environment_python(root)), "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
+        if subprocess.run([*command, "--index-url", index, wanted], cwd=root).returncode == 0:
+            return
+        say(f"torch's CPU build could not be installed from {index}")
+    elif found:
+        say(f"no NVIDIA driver here, and {index}, which has torch's CPU build, does not answer")
+    if found:
+        say(f"so torch's build for CUDA comes, about {CUDA_GIGABYTES} gigabytes. To avoid that: Ctrl+C, and try again")
+        say(
+            "when that address answers, or with PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS naming a place with the CPU build"
+        )
+
+
 def install_packages(root: Path) -> None:
+    # Elsewhere what PyPI has is the build for the CPU.
+    if sys.platform.startswith("linux") and platform.machine() == "x86_64" and not nvidia_driver():
+        prefer_cpu_torch(root)
     say("installing the Python packages; the first time this downloads PyTorch and Qt and takes some minutes")
     command = [str(environment_python(root)), "-m", "pip", "install", "--disable-pip-version-check"]
     if subprocess.run([*command, "-e", f"{root}[{EXTRAS}]"], cwd=root).returncode != 0:

@@ -35,8 +35,11 @@ Way = Callable[[], object]
 
 
 def layer(made: Program, x: Tensor, given: Tensor, lowering: str = "") -> tuple[Way, Network]:
-    """One forward and backward of the loop alone, as the network runs it; by its contest where none is given."""
+    """One forward and backward of the loop alone, as the network runs it; by its contest where none is given, in which
+    the experimental lowerings take part.
+    """
     net = Network(made).to(x.device)
+    net.loops.experimental_gpu = True
     (scan,) = (region for region in made.regions if isinstance(region, Scan))
     before = [region for region in made.regions[: made.regions.index(scan)] if isinstance(region, Map)]
     if lowering:

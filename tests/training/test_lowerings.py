@@ -14,6 +14,7 @@ from rnnstudio.headless.train import follow
 from rnnstudio.runtime.fused.jit import cache_folder
 from rnnstudio.runtime.fused.loops import KERNEL, MACHINE
 from rnnstudio.training.events import Compiling, Event, Started, StepDone
+from rnnstudio.training.settings import TrainingSettings
 from tests.training.designs import language_model, steps_of, text_file, trainer
 
 
@@ -77,3 +78,16 @@ def test_the_bar_of_a_terminal_no_longer_says_it_afterwards() -> None:
         assert task.fields["state"] == "making machine code for lstm …"
         progress.show(Compiling(0, 0.5, ""))
         assert task.fields["state"] == ""
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_the_setting_for_what_is_experimental_on_a_gpu_reaches_the_loops(tmp_path: Path, asked: bool) -> None:
+    design = language_model(text_file(tmp_path))
+    one = trainer(design, tmp_path, steps=1, experimental_gpu=asked)
+    assert one.network.loops.experimental_gpu is asked
+
+
+def test_what_is_experimental_is_off_unless_asked_for_and_says_so_in_the_form() -> None:
+    field = TrainingSettings.model_fields["experimental_gpu"]
+    assert TrainingSettings().experimental_gpu is False
+    assert "Experimental" in str(field.title)

@@ -20,8 +20,8 @@ from ..context import Context
 Runner = Callable[[dict[str, Tensor], Context], None]
 """Runs a loop: adds its yields to the values."""
 
-INPUT_ERRORS = (StudioError, IndexError)
-"""What no lowering could do anything about: it is raised, and is no reason against the one that met it."""
+RAISED = (StudioError, IndexError, AssertionError)
+"""No reason against the lowering that met it: an error of the input, and what a check of ours finds (checked.py)."""
 
 _ROUNDS = 7
 _SECONDS = 0.5
@@ -46,7 +46,7 @@ def agreeing(
                 for share in (0.5, 0.5, 1.0):
                     found = _run(runner, scan, values, context, share)[0]
                 reason = _difference(found, wanted, context.dtype)
-            except INPUT_ERRORS:
+            except RAISED:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a compiler or a driver says is the reason that is shown
                 reason = said(error)
@@ -84,7 +84,7 @@ def fastest(
     runners: Mapping[str, Runner], scan: Scan, values: Mapping[str, Tensor], context: Context
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Seconds of forward and backward by name, the fastest first: best of several rounds, one after the other. And why
-    those are out that raised. Raises INPUT_ERRORS.
+    those are out that raised. Raises RAISED.
     """
     out = {name: breaks(runner, scan, values, context) for name, runner in runners.items()}
     out = {name: reason for name, reason in out.items() if reason}
@@ -101,12 +101,12 @@ def fastest(
 
 
 def breaks(runner: Runner, scan: Scan, values: Mapping[str, Tensor], context: Context) -> str:
-    """What a lowering raises on these values, forward or backward, or "". Raises INPUT_ERRORS."""
+    """What a lowering raises on these values, forward or backward, or "". Raises RAISED."""
     try:
         # Hooks of somebody else's (a checkpoint's) would count what is saved here: the innermost alone are called.
         with _aside(context), torch.autograd.graph.saved_tensors_hooks(_itself, _itself):
             _run(runner, scan, values, context)
-    except INPUT_ERRORS:
+    except RAISED:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a kernel says is the reason that is shown
         return said(error)

@@ -78,7 +78,7 @@ class Declines:
         values: dict[str, Tensor],
         context: Context,
     ) -> str:
-        """Run a loop, or say what was raised, and nothing has changed. Raises INPUT_ERRORS, and what a lowering raises
+        """Run a loop, or say what was raised, and nothing has changed. Raises RAISED, and what a lowering raises
         that has run before.
         """
         if condition.traced or (condition, name) in self._tried:
@@ -115,7 +115,7 @@ def _carefully(runner: contest.Runner, values: dict[str, Tensor], context: Conte
     random = [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in devices)]
     try:
         runner(values, context)
-    except contest.INPUT_ERRORS:
+    except contest.RAISED:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a kernel says is the reason that is shown
         for name in set(values) - there:

@@ -282,6 +282,24 @@ class Loops:
             return REFERENCE, out
         return winners.remember(key, next(iter(times)), times), out
 
+    def try_kernels(self, weights: Mapping[str, Tensor]) -> None:
+        """Try torch.nn's kernels on small examples of zeros, so that `lines` tells which raise on this machine."""
+        for region in self.program.regions:
+            if not isinstance(region, Scan) or region.kernel is None:
+                continue
+            some = next(iter(weights.values()))
+            sizes = dict.fromkeys((axis for signal in self.program.signals.values() for axis in signal.axes), 2)
+            context = Context(
+                weights, sizes, {}, 2, training=True, state={}, device=some.device, dtype=some.dtype, keep_state=False
+            )
+            names = [region.kernel.source, *(state.given for state in region.states if state.given is not None)]
+            shapes = {name: context.shape_of(self.program.signals[name]) for name in names}
+            values = {name: some.new_zeros(shape) for name, shape in shapes.items()}
+            runner = partial(run_kernel, region, region.kernel)
+            reason = contest.breaks(runner, region, values, context)
+            if reason:
+                self._declines.add(self._declines.condition(region, context), KERNEL, reason)
+
     def lines(self, *, reference: bool) -> tuple[str, ...]:
         """One line a loop: what it runs on, and why."""
         scans = self.program.scans()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnstudio.compiler.program import Program, Scan
+from rnnstudio.runtime.fused.cuda_choice import ON_GPU
 from rnnstudio.runtime.fused.loops import MACHINE, TORCH
 from rnnstudio.runtime.network import Network
 
@@ -17,6 +18,7 @@ LOWERINGS = (MACHINE, TORCH)
 
 
 def force(net: Network, lowering: str) -> Network:
+    net.loops.experimental_gpu = lowering in ON_GPU
     net.set_lowering_choices({scan.name: lowering for scan in net.program.scans()})
     return net
 

@@ -1,4 +1,6 @@
-"""Who may win on a GPU: only what gives the torch function's numbers; whoever does not is out, and it is said why."""
+"""What runs on a GPU: torch.nn's kernel or the torch function. Where what is experimental was asked for, who may win:
+only what gives the torch function's numbers; whoever does not is out, and it is said why.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from rnnstudio.runtime.fused import contest
 from rnnstudio.runtime.fused.buffers import Buffers, Gradients
 from rnnstudio.runtime.fused.cuda_choice import ON_GPU, REFERENCE, TORCH, TRITON, GpuLoops
 from rnnstudio.runtime.fused.cuda_graphs import GraphedLoop
-from rnnstudio.runtime.fused.loops import MACHINE
+from rnnstudio.runtime.fused.loops import KERNEL, MACHINE
 from rnnstudio.runtime.fused.serve import FusedLoop
 from rnnstudio.runtime.fused.torch_loop import TorchLoop
 from rnnstudio.runtime.fused.triton_loop import declines
@@ -99,6 +101,35 @@ def test_lowerings_of_a_gpu_are_declined_on_a_processor_and_the_reasons_are_kept
     assert set(gpu.out[scan.name]) | set(served) == {*ON_GPU, TORCH, REFERENCE}
 
 
+@pytest.mark.parametrize(("name", "default"), [("lstm", KERNEL), ("gru", KERNEL), ("invented", TORCH)])
+def test_what_is_experimental_serves_on_a_gpu_only_when_asked_for(name: str, default: str) -> None:
+    """Who could serve is decided without touching a GPU, so this machine needs none."""
+    net = Network(program(CELLS[name], 6))
+    (scan,) = net.program.scans()
+    cuda = torch.device("cuda")
+    context = Context(net.weights, {"time": 5}, {}, 4, training=True, state={}, device=cuda, dtype=torch.float32)
+
+    def serving(chosen: str = "") -> list[str]:
+        return list(net.loops._serving(scan, context, chosen, net.loops._declines.condition(scan, context)))
+
+    assert serving() == [default]
+    assert serving(TORCH)[-1] == TORCH
+    assert net.loops._gpu.out == {}  # nobody has looked at what is experimental
+    net.loops.experimental_gpu = True
+    assert {default, TORCH, REFERENCE} <= set(serving())
+    out = net.loops._gpu.out[scan.name]
+    assert set(ON_GPU) <= set(serving()) | set(out)
+    assert all(f"no {lowering} (experimental): {out[lowering]}" in net.loops._gpu.remarks(scan) for lowering in out)
+
+
+def test_a_run_that_chose_what_is_experimental_goes_on_without_it_unless_asked_for() -> None:
+    net = Network(program(CELLS["invented"], 6))
+    net.set_lowering_choices({scan.name: TRITON for scan in net.program.scans()})
+    net.losses(batch(3, 2, 4, 5, torch.float32)).total.backward()
+    assert set(net.loops.served.values()) == {MACHINE}
+    assert net.loops._gpu.out == {}  # it was not even tried
+
+
 def test_a_form_of_a_loop_is_compared_once() -> None:
     fused, scan, values, context = stage(False)
     served = GpuLoops().serving(scan, fused, context, "")
@@ -128,7 +159,7 @@ def test_a_run_that_began_on_a_gpu_goes_on_where_there_is_none() -> None:
 def test_what_is_shown_says_what_a_gpu_would_be_used_for() -> None:
     (line,) = Network(program(CELLS["invented"], 6)).lowerings()
     assert "on a GPU torch function (" in line
-    assert "Triton" in line
+    assert "Triton (experimental)" in line
 
 
 @pytest.mark.parametrize("name", ["invented", "lstm"])
@@ -147,6 +178,7 @@ def test_mixed_precision_keeps_the_loops_in_float32_and_off_the_reference(name: 
 def test_on_a_gpu_the_contest_is_held_among_what_agrees(name: str) -> None:
     made = program(CELLS[name], 32)
     net = Network(made).to("cuda")
+    net.loops.experimental_gpu = True
     fields = {field: x.to("cuda") for field, x in batch(3, 2, 16, 20, torch.float32).items()}
     for _ in range(4):
         net.zero_grad()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from rnnstudio.design.errors import StudioError
 from rnnstudio.runtime.fused.buffers import Buffers, Gradients
+from rnnstudio.runtime.fused.checked import MisreadError
 from rnnstudio.runtime.fused.loops import KERNEL, MACHINE, REFERENCE, TORCH
 from rnnstudio.runtime.fused.serve import FusedLoop
 from rnnstudio.runtime.fused.torch_loop import TorchLoop
@@ -35,6 +42,20 @@ class BreaksBackward(TorchLoop):
 class BadInput(TorchLoop):
     def forward(self, b: Buffers) -> None:
         raise StudioError("The field “inputs” has a hole", remedy="Fill it.")
+
+
+class NoStacking(TorchFunctionMode):
+    """Meanwhile torch.stack, with which the reference ends, finds no memory."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.stack:
+            raise RuntimeError("no memory left")
+        return func(*args, **(kwargs or {}))
+
+
+class Misread(TorchLoop):
+    def forward(self, b: Buffers) -> None:
+        raise MisreadError("slots has a hole")
 
 
 def breaking(name: str, kind: type[TorchLoop], *lowerings: str, dtype: torch.dtype = torch.float64) -> Network:
@@ -119,29 +140,28 @@ def test_without_gradients_what_was_begun_is_put_back(training: bool) -> None:
     assert set(net.loops.served.values()) == {TORCH}
 
 
-def test_an_error_of_the_input_is_raised_and_declines_nobody() -> None:
-    net = breaking("invented", BadInput, MACHINE)
+@pytest.mark.parametrize(("kind", "error"), [(BadInput, StudioError), (Misread, MisreadError)])
+def test_errors_of_the_input_and_faults_of_ours_are_raised_and_decline_nobody(
+    kind: type[TorchLoop], error: type[Exception]
+) -> None:
+    net = breaking("invented", kind, MACHINE)
     for gradients in (True, False):
-        with torch.set_grad_enabled(gradients), pytest.raises(StudioError, match="has a hole"):
+        with torch.set_grad_enabled(gradients), pytest.raises(error, match="has a hole"):
             net.losses(batch(3, 2, 4, 5, torch.float64))
     assert "has a hole" not in net.lowerings()[0]
 
 
 def test_when_the_reference_raises_too_it_was_the_input_and_nobody_is_declined() -> None:
-    net = force(network(program(CELLS["lstm"], 6), torch.float64), MACHINE)
-    weight = next(w for path, w in net.weights.items() if w.dim() == 2 and "readout" not in path)
-    kept = weight.data
-    weight.data = kept[:, :-1].contiguous()  # no run has such a weight, whatever runs it
+    net = force(breaking("invented", BreaksForward, MACHINE, TORCH), MACHINE)
     fields = batch(3, 2, 4, 5, torch.float64)
     for gradients in (True, False):
-        with torch.set_grad_enabled(gradients), pytest.raises(RuntimeError):
+        with torch.set_grad_enabled(gradients), NoStacking(), pytest.raises(RuntimeError, match="no memory left"):
             net.losses(fields)
     assert set(net.lowering_choices().values()) == {MACHINE}
-    weight.data = kept
+    assert "; no " not in net.lowerings()[0]
     expected, _, _ = wanted(net, fields)
     same(run(net, fields, None, None)[0], expected, 1e-9)
-    assert set(net.loops.served.values()) == {MACHINE}
-    assert "; no " not in net.lowerings()[0]
+    assert f"no machine code: {REASON}" in net.lowerings()[0]
 
 
 def test_a_checkpoint_of_torchs_counts_what_a_run_saves_and_not_what_a_trial_does() -> None:
@@ -153,3 +173,28 @@ def test_a_checkpoint_of_torchs_counts_what_a_run_saves_and_not_what_a_trial_doe
     total.backward()
     for path, weight in net.weights.items():
         same({path: weight.grad}, {path: expected[path]}, 1e-9)
+
+
+def in_a_process() -> None:
+    """LSTMs where oneDNN is limited to AVX2: it has none in bfloat16, as on a processor that is no newer."""
+    net = network(program(CELLS["lstm"], 6), torch.float32)
+    net.loops.try_kernels(net.weights)
+    (line,) = net.lowerings()
+    assert "; no torch.nn" not in line, line
+    with torch.autocast("cpu", torch.bfloat16):
+        net.loops.try_kernels(net.weights)
+        (line,) = net.lowerings()
+        assert f"; no torch.nn's LSTM kernel in bfloat16: {REASON} for the LSTM" in line, line
+        found, _ = run(net, batch(3, 2, 4, 5, torch.float32), None, None)
+        with torch.no_grad():
+            net.eval()(batch(3, 2, 4, 5, torch.float32))
+    assert set(net.loops.served.values()) == {MACHINE}
+    assert bool(found["loss"].isfinite())
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the limit is one of x86-64")
+def test_where_onednn_has_no_lstm_in_bfloat16_it_is_told_and_machine_code_serves() -> None:
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    code = "from tests.runtime.fused.test_declined import in_a_process; in_a_process()"
+    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
