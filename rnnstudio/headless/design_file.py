@@ -104,7 +104,7 @@ def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, di
         if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:  # NaN is not between them either
             raise StudioError(f"“{name[:80]}” cannot be {written.strip()[:80]}", where="--set", remedy="Give a number.")
         if name.startswith("data."):
-            options[name.removeprefix("data.")] = value
+            _put(options, name.removeprefix("data."), value)
         elif name in design.variables:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise StudioError(f"The variable “{name}” needs a number, not “{written[:80]}”", where="--set")
@@ -114,6 +114,30 @@ def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, di
         else:
             design = _set_param(design, name, value)
     return design, settings, options
+
+
+def options_of(assignments: Sequence[str]) -> dict[str, JSON]:
+    """Reader options alone, written data.NAME=VALUE or NAME=VALUE. Raises StudioError for what is neither."""
+    found: dict[str, JSON] = {}
+    for text in assignments:
+        name, sign, written = text.partition("=")
+        if not sign or not name.strip():
+            raise StudioError(
+                f"“{text}” is not NAME=VALUE", where="--set", remedy="For example --set data.level=words."
+            )
+        _put(found, name.strip().removeprefix("data."), _value(written.strip()))
+    return found
+
+
+def _put(options: dict[str, JSON], name: str, value: JSON) -> None:
+    """Put an option in; `kinds.speed` is the entry “speed” of the option “kinds”."""
+    whole, dot, entry = name.partition(".")
+    if not dot:
+        options[name] = value
+        return
+    inner = options.setdefault(whole, {})
+    if isinstance(inner, dict):
+        inner[entry] = value
 
 
 def _set_param(design: Design, name: str, value: Any) -> Design:

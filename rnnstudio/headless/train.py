@@ -67,6 +67,8 @@ def train(options: argparse.Namespace) -> int:
         command=sys.argv,
     )
     console.print(f"{design.name}: {dataset.summary()}", markup=False)
+    for problem in dataset.problems:
+        console.print(f"{problem.severity}: {problem}", style="dim" if problem.severity == "hint" else "", markup=False)
     result = follow(trainer, console)
     summary = _summary(result, dataset, trainer.network.program, folder)
     _say(console, summary)

@@ -1,0 +1,116 @@
+"""Each kind of data a person has in a file: drawn by the Python API, trained and evaluated on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import rnnstudio
+from rnnstudio.cli import main
+from rnnstudio.design.design import Var
+from rnnstudio.training import checkpoints
+from rnnstudio.training.runs import Run
+from tests.data.sequence_files import conllu, folders, json_lines, pairs, reviews, tagged
+
+QUICK = ("--set", "threads=1", "--set", "learning_rate=0.02", "--set", "batch_size=8", "--seed", "1", "--json")
+
+
+def classifier(path: Path) -> rnnstudio.Drawing:
+    """Many to one: words, a GRU, its last state, a score for each class."""
+    design = rnnstudio.new("classifier")
+    design.read(path)
+    design.add("TokenInput", "text", field="text")
+    design.add("Embedding", "embedding", units=8, input="text")
+    design.add("GRU", "memory", units=12, x="embedding")
+    design.add("Last", "end", input="memory")
+    design.add("Linear", "scores", units=Var("label_size"), input="end")
+    design.add("TokenTarget", "label", field="label", axis="")
+    design.add("CrossEntropy", "loss", prediction="scores", target="label")
+    return design
+
+
+def tagger(path: Path) -> rnnstudio.Drawing:
+    design = rnnstudio.new("tagger")
+    design.read(path)
+    design.add("TokenInput", "text", field="text")
+    design.add("Embedding", "embedding", units=8, input="text")
+    design.add("LSTM", "memory", units=12, x="embedding")
+    design.add("Linear", "scores", units=Var("tags_size"), input="memory")
+    design.add("TokenTarget", "tags", field="tags")
+    design.add("CrossEntropy", "loss", prediction="scores", target="tags")
+    return design
+
+
+def translator(path: Path) -> rnnstudio.Drawing:
+    """An encoder along one axis, a decoder along another, fed with what it wrote."""
+    design = rnnstudio.new("translator")
+    design.read(path)
+    design.add("TokenInput", "source", field="source", axis="source")
+    design.add("Embedding", "read", units=8, input="source")
+    design.add("GRU", "encoder", units=32, x="read")
+    design.add("Last", "thought", input="encoder")
+    design.add("TokenTarget", "target", field="target", axis="target")
+    design.add("Feedback", "before", target="target")
+    design.add("Embedding", "written", units=8, input="before")
+    design.add("GRU", "decoder", units=32, x="written", h0="thought")
+    design.add("Linear", "scores", units=Var("target_size"), input="decoder")
+    design.connect("scores", "before.prediction")
+    design.add("CrossEntropy", "loss", prediction="scores", target="target")
+    return design
+
+
+@pytest.mark.parametrize(
+    ("draw", "write", "steps", "accuracy"),
+    [
+        (classifier, reviews, 80, 0.95),
+        (classifier, json_lines, 80, 0.95),
+        (classifier, folders, 80, 0.95),
+        (tagger, tagged, 60, 0.95),
+        (tagger, conllu, 40, 0.95),
+        (translator, pairs, 300, 0.75),
+    ],
+)
+def test_it_trains_and_evaluates_from_the_command_line(
+    draw: Callable[[Path], rnnstudio.Drawing],
+    write: Callable[[Path], Path],
+    steps: int,
+    accuracy: float,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    design = draw(write(tmp_path))
+    assert [d for d in design.check() if d.severity == "error"] == []
+    design.save(tmp_path / "d.rnn")
+    run = tmp_path / "run"
+
+    def told(*arguments: object) -> Any:
+        assert main([str(argument) for argument in arguments]) == 0
+        return json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+
+    trained = told("train", tmp_path / "d.rnn", "--run", run, "--steps", steps, *QUICK)
+    assert trained["state"] == "finished"
+    scored = told("evaluate", run, "--split", "validation", "--json")
+    assert scored["accuracy"] >= accuracy
+    if draw is not translator:
+        assert scored["loss"] < scored["baselines"]["frequencies"]
+    else:
+        answers = told("generate", run, "--examples", 2, "--json")["answers"]
+        assert all(answer["read"] == answer["truth"][::-1] for answer in answers)
+
+
+def test_a_resumed_training_on_two_axes_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    translator(pairs(tmp_path)).save(tmp_path / "d.rnn")
+    weights = []
+    for name, parts in (("whole", (20,)), ("halves", (10, 20))):
+        run = tmp_path / name
+        for place, steps in enumerate(parts):
+            more = ("--steps", str(steps), *(["--resume"] if place else []), *QUICK)
+            assert main(["train", str(tmp_path / "d.rnn"), "--run", str(run), *more]) == 0
+        weights.append(checkpoints.load(Run.open(run).checkpoint("last")).weights)
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][path], weights[1][path]) for path in weights[0])
