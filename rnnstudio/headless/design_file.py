@@ -10,6 +10,7 @@ from typing import Any
 from .. import data
 from ..catalog.catalog import CELL
 from ..catalog.families import CHILDREN, CellFamily, set_children
+from ..compiler.binding import bind, bindings
 from ..compiler.resolve import cell_params
 from ..compiler.units import unscaled
 from ..data import readers
@@ -75,6 +76,16 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
 def _bound(dataset: Dataset, design: Design) -> Dataset:
     """The dataset for the design's losses: what a loss of probabilities takes is as in the file."""
     return dataset.as_in_file(unscaled(design.replace(data=dataset.recipe), load_plugins().catalog))
+
+
+def bound_to(design: Design, recipe: DataRecipe) -> tuple[Design, tuple[str, ...]]:
+    """The design with its inputs and targets bound to the fields of its data, and what was bound, for people."""
+    with_data = design.replace(data=recipe)
+    catalog = load_plugins().catalog
+    edit = bind(with_data, catalog)
+    if edit is None:
+        return design, ()
+    return edit.apply(with_data), tuple(found.text() for found in bindings(with_data, catalog))
 
 
 UNCERTAIN = ("cp1252", "latin-1")

@@ -13,6 +13,7 @@ import torch
 import rnnstudio
 from rnnstudio.cli import main
 from rnnstudio.design.design import Var
+from rnnstudio.headless.design_file import DesignFile, open_data
 from rnnstudio.training import checkpoints
 from rnnstudio.training.runs import Run
 from tests.data.sequence_files import conllu, folders, json_lines, pairs, reviews, tagged
@@ -114,3 +115,56 @@ def test_a_resumed_training_on_two_axes_goes_on_bit_for_bit(tmp_path: Path) -> N
         weights.append(checkpoints.load(Run.open(run).checkpoint("last")).weights)
     assert weights[0].keys() == weights[1].keys()
     assert all(torch.equal(weights[0][path], weights[1][path]) for path in weights[0])
+
+
+def test_another_file_is_read_in_the_designs_way_and_bound_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    design = classifier(reviews(tmp_path))
+    design.set("text", field="words", axis="time")
+    design.save(tmp_path / "d.rnn")
+    other = json_lines(tmp_path)
+    arguments = ("train", tmp_path / "d.rnn", "--data", other, "--run", tmp_path / "run", "--steps", "5", *QUICK)
+    assert main([str(argument) for argument in arguments]) == 0
+    assert "text reads “text” (the data has no “words”)" in capsys.readouterr().err
+
+
+def test_a_file_is_told_with_fields_examples_and_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = reviews(tmp_path)
+    assert main(["data", str(path)]) == 0
+    told = capsys.readouterr().out
+    for line in (
+        "texts with a class (the column 'text' holds texts and 'label' classes)",
+        "It could also be read as",
+        "label: target, 2 classes one for each example: bad",
+        "hint: not used: the column 'id' ('7000').",
+        "text: dull story",
+        "level = words",
+    ):
+        assert line in told
+    assert main(["data", str(path), "--json", "--set", "data.level=characters", "--examples", "2"]) == 0
+    found = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert (found["reader"], found["usable"], len(found["examples"])) == ("labelled", True, 2)
+    assert found["examples"][0]["fields"]["text"]["pieces"][:4] == list("dull")
+    assert sum(found["fields"][1]["counts"].values()) == 48
+    path.write_text("t,x\n1,2\n3,four\n5,6\n" + "7,8\n" * 40)
+    assert main(["data", str(path)]) == 2
+    assert "error: line 3, column 'x': this is not a number: 'four'" in capsys.readouterr().out
+
+
+def test_the_designs_roles_stay_where_another_table_has_their_columns(tmp_path: Path) -> None:
+    rows = "".join(f"{day},{shop},{day * 7 % 5},{day * 3 % 11}\n" for shop in ("Rome", "Oslo") for day in range(40))
+    (tmp_path / "a.csv").write_text("day,shop,rain,sold\n" + rows)
+    design = rnnstudio.new("sales")
+    chosen = {"inputs": ["rain"], "targets": ["sold"], "horizon": 0, "group": "shop", "order": "day"}
+    own = design.read(tmp_path / "a.csv", **chosen)
+    file = DesignFile(design.design, tmp_path)
+    again = open_data(file, tmp_path / "a.csv")
+    assert again.recipe.options == own.recipe.options
+    assert again.fields == own.fields
+    (tmp_path / "b.csv").write_text("day;sold;rain;shop\n" + "".join(f"{d};{d % 7};{d % 3};Bern\n" for d in range(50)))
+    other = open_data(file, tmp_path / "b.csv")
+    assert [spec.columns for spec in other.fields] == [("rain",), ("sold",)]
+    assert other.recipe.options["delimiter"] == ";"
+    (tmp_path / "c.csv").write_text("t,v\n" + "".join(f"{t},{t % 7}\n" for t in range(50)))
+    assert [spec.columns for spec in open_data(file, tmp_path / "c.csv").fields] == [("v",), ("v",)]

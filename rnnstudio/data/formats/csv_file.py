@@ -80,6 +80,8 @@ class CsvReader(Reader):
         wanted += [*_texts(roles.get("inputs")), *_texts(roles.get("targets"))]
         if {name for name in wanted if name} <= names and _texts(roles.get("inputs")):
             options |= roles
+        elif not options.get("horizon"):  # what stands beside those columns in the same row is not here
+            options["horizon"] = guessed["horizon"]
         return options
 
     def read(self, source: Source, options: CsvOptions, problems: Problems) -> Examples:
