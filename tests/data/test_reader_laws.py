@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
+import types
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from rnnstudio import data
 from rnnstudio.data import readers
+from rnnstudio.design.errors import StudioError
 from tests.data import reader_laws as laws
 from tests.data.reader_samples import SAMPLES, with_plugins
 
@@ -50,3 +55,27 @@ def test_a_bad_file_gives_one_clear_error(name: str, write: Write, tmp_path: Pat
     recipe = laws.it_proposes_its_own_file(readers.find(name), path)
     if path.is_file():
         laws.a_bad_file_gives_one_clear_error(readers.find(name), recipe, path)
+
+
+def test_the_reader_of_the_tour_does_what_is_said_of_it(tmp_path: Path) -> None:
+    tour = (readers.__doc__ or "").split("CLASS:\n")[-1].partition("TAB class")[2]
+    code = textwrap.dedent("\n".join(line for line in tour.split("\n") if line.startswith("    ") or not line))
+    place: dict[str, object] = {"__name__": "tour"}
+    sys.modules["tour"] = types.ModuleType("tour")  # dataclasses look their module up
+    try:
+        exec("from dataclasses import dataclass\nfrom rnnstudio.plugins import *\n" + code, place)
+    finally:
+        del sys.modules["tour"]
+    before = readers.plugged()
+    readers.install((*before, *place["plugin"].readers))  # type: ignore[attr-defined]
+    try:
+        path = tmp_path / "a.words"
+        path.write_text("".join(f"{'ab' * (n % 4 + 1)}\t{'odd' if n % 2 else 'even'}\n" for n in range(40)))
+        dataset = data.open(data.guess(path))
+        assert dataset.recipe.reader == "words-with-class"
+        assert [spec.name for spec in dataset.fields] == ["word", "class"]
+        path.write_text("ab\todd\nno tab\n" * 20)
+        with pytest.raises(StudioError, match=r"there is no tab .*line 2; 19 more.*Write WORD, a tab, CLASS"):
+            data.open(dataset.recipe)
+    finally:
+        readers.install(before)
