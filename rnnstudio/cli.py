@@ -144,6 +144,13 @@ def build_parser() -> argparse.ArgumentParser:
     which.add_argument("--lowering", action="store_const", dest="what", const="lowering", help="what each loop runs on")
     sub.set_defaults(what="program")
 
+    sub = add("data", _data, "say what a data file is taken for, with its first examples and every warning")
+    sub.add_argument("file", type=Path)
+    sub.add_argument("--reader", default="", help="read it so, whatever it looks like")
+    sub.add_argument("--examples", type=int, default=3, help="how many are shown")
+    sub.add_argument("--set", action="append", default=[], metavar="data.NAME=VALUE", help="an option of the reader")
+    _json(sub)
+
     sub = add("train", _train, "train a design")
     sub.add_argument("file", type=_name, help="a .rnn file, or the name of an example")
     sub.add_argument("--data", type=_file, help="another data file in place of the design's")
@@ -354,6 +361,12 @@ def _show(options: argparse.Namespace) -> int:
     else:
         print(program.text(), end="")
     return DONE
+
+
+def _data(options: argparse.Namespace) -> int:
+    from .headless.data_file import show_data
+
+    return show_data(options)
 
 
 def _train(options: argparse.Namespace) -> int:

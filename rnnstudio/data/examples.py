@@ -23,7 +23,6 @@ from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import Role, parents_field
 
 Scaling: TypeAlias = Literal["standard", "min-max", "robust", "none"]
-SCALINGS: tuple[Scaling, ...] = ("standard", "min-max", "robust", "none")
 Splitting: TypeAlias = Literal["auto", "sequence", "time"]
 """Whole examples are dealt to the parts, or each is cut in three; "auto": dealt out from 20 examples on."""
 

@@ -86,6 +86,10 @@ def _open(path: Path, shown: str) -> io.BufferedReader:
         raise StudioError("the file does not exist", where=shown, remedy="Check the path, or choose another file.")
     if path.is_dir():
         raise StudioError("this is a folder, not a file", where=shown, remedy="Choose a file in it.")
+    if not path.is_file():
+        raise StudioError(
+            "this is a device or a pipe, not a file", where=shown, remedy="Save its data as a file, and choose that."
+        )
     try:
         return path.open("rb")
     except OSError as error:

@@ -30,6 +30,9 @@ ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1")
 NOTHING: Mapping[str, str] = MappingProxyType({})
 """The default of an option that is a mapping."""
 
+COLUMN_KINDS = ("number", "yes/no", "label", "text", "ignored")
+SCALINGS = ("standard", "min-max", "robust", "none")
+
 _META = "rnnstudio"
 
 
@@ -144,6 +147,17 @@ class CsvOptions:
     horizon: int = option(1, "how many steps ahead the targets lie; 0: the same row", title="predict", minimum=0)
     window: int = option(0, "steps of one training window; 0: the trainer's chunk", minimum=0)
     stride: int = option(0, "steps between the starts of two windows; 0: few where there are few windows", minimum=0)
+    kinds: Mapping[str, str] = option(
+        NOTHING,
+        "what columns hold, where the guess is wrong: number, yes/no, label, text or ignored, as COLUMN: KIND",
+        title="column kinds",
+        columns=True,
+    )
+    scaling: Mapping[str, str] = option(
+        NOTHING,
+        "how columns are scaled: standard (else), min-max, robust or none, as COLUMN: SCALING",
+        columns=True,
+    )
     missing: str = option(
         "error",
         "what to do with empty cells: refuse them, repeat the value before, or leave out the row",
@@ -157,6 +171,14 @@ class CsvOptions:
     )
 
     def __post_init__(self) -> None:
+        for name, chosen, known in (("kinds", self.kinds, COLUMN_KINDS), ("scaling", self.scaling, SCALINGS)):
+            wrong = next((column for column, value in chosen.items() if value not in known), None)
+            if wrong is not None:
+                raise StudioError(
+                    f"{chosen[wrong]!r} is no choice for the column {wrong!r}",
+                    where=f"option {name}",
+                    remedy=f"Use one of: {', '.join(known)}.",
+                )
         if self.delimiter not in ("auto", "whitespace") and (len(self.delimiter) != 1 or self.delimiter in '\r\n"'):
             raise StudioError(
                 f"the delimiter {self.delimiter!r} is not one character",
@@ -196,9 +218,9 @@ Options = TypeVar("Options")
 
 
 def to_json(options: Any) -> dict[str, JSON]:
-    """The options as a recipe holds them."""
+    """The options as a recipe holds them; empty mappings are left out."""
     values = {item.name: getattr(options, item.name) for item in dataclasses.fields(options)}
-    return {name: _plain(value) for name, value in values.items()}
+    return {name: _plain(value) for name, value in values.items() if value or not isinstance(value, Mapping)}
 
 
 def _plain(value: Any) -> JSON:

@@ -10,6 +10,7 @@ from typing import Any
 from .. import data
 from ..catalog.catalog import CELL
 from ..catalog.families import CHILDREN, CellFamily, set_children
+from ..compiler.binding import bind, bindings
 from ..compiler.resolve import cell_params
 from ..compiler.units import unscaled
 from ..data import readers
@@ -77,6 +78,16 @@ def _bound(dataset: Dataset, design: Design) -> Dataset:
     return dataset.as_in_file(unscaled(design.replace(data=dataset.recipe), load_plugins().catalog))
 
 
+def bound_to(design: Design, recipe: DataRecipe) -> tuple[Design, tuple[str, ...]]:
+    """The design with its inputs and targets bound to the fields of its data, and what was bound, for people."""
+    with_data = design.replace(data=recipe)
+    catalog = load_plugins().catalog
+    edit = bind(with_data, catalog)
+    if edit is None:
+        return design, ()
+    return edit.apply(with_data), tuple(found.text() for found in bindings(with_data, catalog))
+
+
 UNCERTAIN = ("cp1252", "latin-1")
 
 
@@ -104,7 +115,7 @@ def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, di
         if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:  # NaN is not between them either
             raise StudioError(f"“{name[:80]}” cannot be {written.strip()[:80]}", where="--set", remedy="Give a number.")
         if name.startswith("data."):
-            options[name.removeprefix("data.")] = value
+            _put(options, name.removeprefix("data."), value)
         elif name in design.variables:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise StudioError(f"The variable “{name}” needs a number, not “{written[:80]}”", where="--set")
@@ -114,6 +125,30 @@ def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, di
         else:
             design = _set_param(design, name, value)
     return design, settings, options
+
+
+def options_of(assignments: Sequence[str]) -> dict[str, JSON]:
+    """Reader options alone, written data.NAME=VALUE or NAME=VALUE. Raises StudioError for what is neither."""
+    found: dict[str, JSON] = {}
+    for text in assignments:
+        name, sign, written = text.partition("=")
+        if not sign or not name.strip():
+            raise StudioError(
+                f"“{text}” is not NAME=VALUE", where="--set", remedy="For example --set data.level=words."
+            )
+        _put(found, name.strip().removeprefix("data."), _value(written.strip()))
+    return found
+
+
+def _put(options: dict[str, JSON], name: str, value: JSON) -> None:
+    """Put an option in; `kinds.speed` is the entry “speed” of the option “kinds”."""
+    whole, dot, entry = name.partition(".")
+    if not dot:
+        options[name] = value
+        return
+    inner = options.setdefault(whole, {})
+    if isinstance(inner, dict):
+        inner[entry] = value
 
 
 def _set_param(design: Design, name: str, value: Any) -> Design:

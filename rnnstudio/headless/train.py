@@ -20,7 +20,7 @@ from ..training import events as ev
 from ..training.requests import interrupt_stops
 from ..training.runs import Run
 from ..training.settings import settings_from
-from .design_file import DesignFile, apply_values, open_data, read_design
+from .design_file import DesignFile, apply_values, bound_to, open_data, read_design
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ def train(options: argparse.Namespace) -> int:
         values["steps"] = 0
     settings = settings_from(values)
     dataset = open_data(DesignFile(design, file.folder), options.data, reading)
+    design, told = bound_to(design, dataset.recipe)
+    for line in told:
+        console.print(line, markup=False)
     folder = options.run or new_run_folder(design, Path.cwd() if file.example else file.folder)
 
     from ..training.machine import tune_allocator
@@ -67,6 +70,8 @@ def train(options: argparse.Namespace) -> int:
         command=sys.argv,
     )
     console.print(f"{design.name}: {dataset.summary()}", markup=False)
+    for problem in dataset.problems:
+        console.print(f"{problem.severity}: {problem}", style="dim" if problem.severity == "hint" else "", markup=False)
     result = follow(trainer, console)
     summary = _summary(result, dataset, trainer.network.program, folder)
     _say(console, summary)

@@ -158,8 +158,8 @@ def _first_params(kind: str, catalog: Catalog, design: Design) -> dict[str, Valu
     if not fitting or any(f.name == usual for f in fitting):
         return {}
     target = kind.endswith("Target")
-    best = next((f for f in fitting if bool(f.shift_of) == target), fitting[-1 if target else 0])
-    return {"field": best.name}
+    best = next((f for f in fitting if (f.role == "target") == target), fitting[-1 if target else 0])
+    return {"field": best.name} if best.axis == "time" else {"field": best.name, "axis": best.axis or ""}
 
 
 def offer_ports(offer: Offer, catalog: Catalog, design: Design) -> tuple[tuple[Port, ...], tuple[Port, ...]]:

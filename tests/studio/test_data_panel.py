@@ -11,10 +11,13 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from rnnstudio.design.design import Design, Node, Pin, Wire
+from rnnstudio.data.formats.pairs import PairOptions
+from rnnstudio.data.options import describe
+from rnnstudio.design.design import Design, Node, Pin, Wire, frozen
 from rnnstudio.design.edits import AddNode, Connect
 from rnnstudio.studio.panels.data import DataPanel
 from rnnstudio.studio.session import Session
+from tests.data.sequence_files import pairs
 
 PROSE = "The quick brown fox jumps over the lazy dog.\n" * 60
 TABLE = "year,level,flow\n" + "".join(f"{1900 + n},{n % 11},{n * 0.5}\n" for n in range(80))
@@ -249,3 +252,40 @@ def test_a_binary_loss_takes_its_target_as_it_is_in_the_file(
     with qtbot.waitSignal(panel.looked):
         session.undo()
     assert session.design.data.field("targets").is_scaled(0)
+
+
+def test_a_file_of_another_kind_has_a_form_made_of_its_options(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    look(qtbot, panel, pairs(tmp_path))
+    assert panel.reader.currentData() == "pairs"
+    form = panel.record_forms["pairs"]
+    assert form.isVisible()
+    assert not panel.text_form.isVisible()
+    assert set(form.rows) == {item.name for item in describe(PairOptions)}
+    assert form.rows["shared"].toolTip() == "Source and target have one vocabulary"
+    assert [panel.table.horizontalHeaderItem(place).text() for place in range(3)] == [
+        "line",
+        "source, steps",
+        "target, steps",
+    ]
+    assert panel.preview.recipe.field("target").size != panel.preview.recipe.field("source").size
+    with qtbot.waitSignal(panel.looked):
+        qtbot.keyClick(form.rows["shared"], Qt.Key.Key_Space)
+    assert panel.preview.recipe.options["shared"] is True
+    assert panel.preview.recipe.field("target").vocabulary == panel.preview.recipe.field("source").vocabulary
+
+
+def test_nodes_follow_the_fields_of_the_data_that_is_used(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    session.do(AddNode(Node("words", "TokenInput", frozen({"field": "text"}))))
+    session.do(AddNode(Node("truth", "TokenTarget", frozen({"field": "next"}))))
+    look(qtbot, panel, pairs(tmp_path))
+    qtbot.mouseClick(panel.use_button, Qt.MouseButton.LeftButton)
+    nodes = session.design.graph.nodes
+    assert (nodes["words"].params["field"], nodes["words"].params["axis"]) == ("source", "source")
+    assert (nodes["truth"].params["field"], nodes["truth"].params["axis"]) == ("target", "target")
+    session.undo()
+    assert session.design.data is None
+    assert session.design.graph.nodes["words"].params["field"] == "text"

@@ -138,7 +138,7 @@ def unknown_field(place: Place) -> Iterator[Fix]:
     fits = [f for f in place.fields.values() if (f.content == "tokens") == tokens]
     wanted = str(place.node.params.get("field", ""))
     meant = get_close_matches(wanted, [f.name for f in fits], 1, 0.6)
-    ordered = [*meant, *(f.name for f in sorted(fits, key=lambda f: bool(f.shift_of) != target))]
+    ordered = [*meant, *(f.name for f in sorted(fits, key=lambda f: (f.role == "target") != target))]
     for name in dict.fromkeys(ordered):
         yield place.set("field", name), f"Read the field {name}"
     yield from place.deleted()

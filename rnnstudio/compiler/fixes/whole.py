@@ -25,7 +25,7 @@ def no_loss(place: Place) -> Iterator[Fix]:
     ]
     outputs = [wire.source for wire in graph.wires if graph.nodes[wire.target.node].kind == "Output"]
     ends += [(graph.nodes[p.node].x, p, s) for p in outputs if (s := place.signal(p)) is not None]
-    targets = sorted(place.fields.values(), key=lambda f: (not f.shift_of, f.name not in ("targets", "label", "next")))
+    targets = sorted(place.fields.values(), key=lambda f: (f.role != "target", not f.shift_of))
     inputs = {n.params.get("field") for n in graph.nodes.values()}
     for _, pin, signal in sorted(ends, key=lambda end: -end[0]):
         kind = place.catalog.of(graph.nodes[pin.node])

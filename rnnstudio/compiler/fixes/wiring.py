@@ -93,7 +93,7 @@ def _from_data(place: Place, port: Port) -> Iterator[Fix]:
         return
     role = "Target" if port.name == "target" else "Input"
     drawn = {n.params.get("field") for n in place.graph.nodes.values()}
-    fields = sorted(place.fields.values(), key=lambda f: (bool(f.shift_of) != (role == "Target"), f.name in drawn))
+    fields = sorted(place.fields.values(), key=lambda f: ((f.role == "target") != (role == "Target"), f.name in drawn))
     for field in fields:
         content = "Token" if field.content == "tokens" else "Feature"
         if port.content in ("any", "tokens" if content == "Token" else "real"):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
-from rnnstudio.data.examples import Examples, Found, NumberField, Scaling, later, numbers
+from rnnstudio.data.examples import CLASSES, Examples, Found, NumberField, Scaling, TokenField, later, numbered
+from rnnstudio.data.formats.columns import NUMERIC
 from rnnstudio.data.formats.series import STEP_COLUMN, Series, read_series
 from rnnstudio.data.formats.sniff import (
     Layout,
@@ -21,7 +24,7 @@ from rnnstudio.data.options import CsvOptions, parse
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
-from rnnstudio.design.recipe import JSON
+from rnnstudio.design.recipe import JSON, Role
 
 WINDOW = 32
 
@@ -80,6 +83,8 @@ class CsvReader(Reader):
         wanted += [*_texts(roles.get("inputs")), *_texts(roles.get("targets"))]
         if {name for name in wanted if name} <= names and _texts(roles.get("inputs")):
             options |= roles
+        elif not options.get("horizon"):  # what stands beside those columns in the same row is not here
+            options["horizon"] = guessed["horizon"]
         return options
 
     def read(self, source: Source, options: CsvOptions, problems: Problems) -> Examples:
@@ -91,22 +96,33 @@ def _texts(value: JSON) -> list[str]:
 
 
 def examples_of(series: Series) -> Examples:
-    """The two fields of sequences of numbers."""
+    """The fields of a table: numbers together as `inputs` and `targets`, each column of classes by itself."""
     options = series.options
     rows = options.mode == "row_is_sequence"
-    names = (STEP_COLUMN,) if rows else series.inputs
-    inputs = _field("inputs", series, names, 0)
-    targets: Found
+    classes = series.classes
+    names = (STEP_COLUMN,) if rows else tuple(name for name in series.inputs if name not in classes)
+    wanted = tuple(name for name in series.targets if name not in classes)
+    ahead = rows and not series.targets  # each sequence is its own target
+    fields: list[Found] = [_numbers("inputs", series, names, 0)] if names else []
     if series.static is not None:
-        targets = numbers("targets", [series.static], series.targets, None)
-    else:
-        wanted = names if rows else series.targets
-        if wanted == names:
-            targets = later("targets", "inputs", options.horizon)
-        else:
-            targets = _field("targets", series, wanted, options.horizon)
+        chosen = tuple(_scaling(options, name) for name in wanted)
+        fields.append(NumberField("targets", series.static, wanted, None, None, "", chosen))
+    elif names and (ahead or wanted == names):
+        fields.append(later("targets", "inputs", options.horizon))
+    elif wanted:
+        fields.append(_numbers("targets", series, wanted, options.horizon))
+    taken = {item.name for item in fields}
+    for name in dict.fromkeys((*series.inputs, *series.targets)):
+        if name in classes:
+            own = _field_name(name, taken)
+            if name in series.inputs:
+                fields.append(_classes(own, series, name, "input", 0))
+            if name in series.targets and name in series.inputs:
+                fields.append(later(_field_name(f"next_{own}", taken), own, options.horizon))
+            elif name in series.targets:
+                fields.append(_classes(own, series, name, "target", 0 if rows else options.horizon))
     return Examples(
-        (inputs, targets),
+        tuple(fields),
         names=series.names,
         row_lines=series.lines,
         steps=series.steps,
@@ -118,10 +134,31 @@ def examples_of(series: Series) -> Examples:
     )
 
 
-def _field(name: str, series: Series, columns: Sequence[str], shift: int) -> NumberField:
+def _numbers(name: str, series: Series, columns: Sequence[str], shift: int) -> NumberField:
     places = [series.columns.index(column) for column in columns]
-    scaling: tuple[Scaling, ...] = tuple("standard" for _ in columns)
+    scaling = tuple(_scaling(series.options, column) for column in columns)
     return NumberField(name, series.values[:, places], tuple(columns), "time", series.offsets, "", scaling, shift)
+
+
+def _scaling(options: CsvOptions, column: str) -> Scaling:
+    return cast(Scaling, options.scaling.get(column, "standard"))
+
+
+def _classes(name: str, series: Series, column: str, role: Role, shift: int) -> TokenField:
+    whole = series.options.mode == "row_is_sequence"
+    numbers, entries = numbered(series.classes[column])
+    axis, offsets = (None, None) if whole else ("time", series.offsets)
+    return TokenField(name, numbers, entries, axis, offsets, role, CLASSES, shift)
+
+
+def _field_name(column: str, taken: set[str]) -> str:
+    """A name for the field of a column: letters, digits and _, so that its size can be a variable."""
+    plain = re.sub(r"\W+", "_", column).strip("_") or "label"
+    name = plain if not plain[0].isdigit() else f"c{plain}"
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
 
 
 def _is_table(lines: Sequence[str], sure: bool) -> bool:
@@ -145,8 +182,8 @@ def _proposed(sample: Sample) -> CsvOptions:
     group = _group_column(layout, rows, order)
     numeric = tuple(
         name
-        for name, good in zip(layout.names, layout.numeric, strict=True)
-        if good and name not in (order, group) and layout.names.count(name) == 1
+        for name, kind in zip(layout.names, layout.kinds, strict=True)
+        if kind in NUMERIC and name not in (order, group) and layout.names.count(name) == 1
     )
     steps = max(sample.count - int(layout.header) - layout.skip, 1)
     # A window of half the training part at most, so that there are several.
@@ -186,7 +223,7 @@ def _group_column(layout: Layout, rows: Sequence[Sequence[str]], order: str) -> 
             others = sum(layout.numeric) - bool(layout.numeric[place])
             changes = sum(one != other for one, other in itertools.pairwise(cells))
             orders = _cells(rows, layout.names.index(order)) if order else []
-            # Rows of one sequence stand together, or the order column starts again for each.
-            if others and (changes < len(cells) / 2 or len(set(orders)) < len(orders)):
+            # All rows of a sequence stand together, or the order column starts again for each.
+            if others and (changes < different or len(set(orders)) < len(orders)):
                 return name
     return ""

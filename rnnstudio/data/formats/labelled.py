@@ -18,6 +18,7 @@ from rnnstudio.data.formats.pieces import (
     share_of_different,
     vocabulary_at,
 )
+from rnnstudio.data.formats.sniff import number
 from rnnstudio.data.options import encoding_option, option
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
@@ -93,7 +94,7 @@ class LabelledReader(Reader):
                 continue
             body = rows[1:]
             names = [name.lower() for name in rows[0]]
-            header = any(name in (*TEXT_NAMES, *LABEL_NAMES) for name in names)
+            header = any(name in (*TEXT_NAMES, *LABEL_NAMES) for name in names) or _over_numbers(rows)
             body = rows[1:] if header else rows
             columns = [[row[place] for row in body] for place in range(len(rows[0]))]
             named = rows[0] if header else [f"column{place + 1}" for place in range(len(columns))]
@@ -102,7 +103,11 @@ class LabelledReader(Reader):
                 continue
             text, label, level = chosen
             made = LabelledOptions("csv", sample.encoding, delimiter, header, text, label, level)
-            return Guess(0.65, made, self.parts, f"the column {text!r} holds texts and {label!r} classes")
+            # A table of measurements with remarks is rather a series.
+            remarks = _columns_of_numbers(columns) > 1 and _spaces(columns[named.index(text)]) < 5
+            return Guess(
+                0.3 if remarks else 0.65, made, self.parts, f"the column {text!r} holds texts and {label!r} classes"
+            )
         return None
 
     def read(self, source: Source, options: LabelledOptions, problems: Problems) -> Examples:
@@ -193,28 +198,28 @@ def _place(names: Sequence[str], wanted: str, default: int, what: str, shown: st
 def _of_lines(source: Source, options: LabelledOptions, problems: Problems) -> _Read:
     texts, classes, lines = [], [], []
     ignored: dict[str, str] = {}
-    for number, line in enumerate(source.lines(options.encoding), 1):
+    for place, line in enumerate(source.lines(options.encoding), 1):
         if not line.strip():
             continue
         try:
             found = json.loads(line)
         except (ValueError, RecursionError) as error:
-            problems.error(f"this is no JSON: {getattr(error, 'msg', 'it is nested too deeply')}", line=number)
+            problems.error(f"this is no JSON: {getattr(error, 'msg', 'it is nested too deeply')}", line=place)
             continue
         if not isinstance(found, dict):
-            problems.error("the line holds no JSON object", line=number, remedy='Write {"text": …, "label": …}.')
+            problems.error("the line holds no JSON object", line=place, remedy='Write {"text": …, "label": …}.')
             continue
         keys = list(found)
         wanted = (options.text or (keys[0] if keys else "text"), options.label or (keys[-1] if keys else "label"))
         lacking = next((key for key in wanted if not isinstance(found.get(key), str | int | float)), None)
         if lacking is not None:
-            problems.error(f"the object has no {lacking!r}", line=number, remedy=f"Keys: {', '.join(keys) or 'none'}.")
+            problems.error(f"the object has no {lacking!r}", line=place, remedy=f"Keys: {', '.join(keys) or 'none'}.")
             continue
         text, label = (str(found[key]).strip() for key in wanted)
-        if _take(text, label, number, problems):
+        if _take(text, label, place, problems):
             texts.append(text)
             classes.append(label)
-            lines.append(number)
+            lines.append(place)
             ignored |= {key: str(found[key]) for key in keys if key not in wanted and key not in ignored}
     for key, cell in ignored.items():
         problems.ignore(f"the key {key!r}", cell)
@@ -270,11 +275,26 @@ def _objects(lines: Sequence[str]) -> list[dict[str, object]]:
     return found
 
 
+def _spaces(cells: Sequence[str]) -> float:
+    """Mean number of spaces in a cell."""
+    return sum(cell.count(" ") for cell in cells) / max(len(cells), 1)
+
+
+def _over_numbers(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row has words over a column of numbers."""
+    columns = zip(*rows, strict=True)
+    return any(number(one, ".") is None and all(number(c, ".") is not None for c in below) for one, *below in columns)
+
+
+def _columns_of_numbers(columns: Sequence[Sequence[str]]) -> int:
+    return sum(all(number(cell, ".") is not None for cell in column) for column in columns)
+
+
 def _choose(names: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[str, str, str] | None:
     """The column of texts, that of classes, and the texts' level; None where there are none."""
     if len(names) < 2 or not columns[0]:
         return None
-    spaces = [sum(cell.count(" ") for cell in column) / len(column) for column in columns]
+    spaces = [_spaces(column) for column in columns]
     letters = [sum(any(c.isalpha() for c in cell) for cell in column) / len(column) for column in columns]
     share = [share_of_different(column) for column in columns]
     classes = [i for i in range(len(names)) if len(set(columns[i])) >= 2 and share[i] <= 0.5 and spaces[i] < 2]

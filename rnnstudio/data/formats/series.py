@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.files import FileFacts
+from rnnstudio.data.formats.sniff import is_missing
 from rnnstudio.data.formats.table import MISSING_REMEDY, MISSING_VALUE, Floats, Table, find_columns, read_table
 from rnnstudio.data.options import CsvOptions
 from rnnstudio.data.problems import Problems
@@ -28,6 +30,7 @@ class Series:
 
     inputs, targets: columns of `values` (targets may be none of them: see static).
     static: [sequences, n] values per sequence, when each row of the file is one. names: of the groups, or row numbers.
+    classes: of each label column, one for each row of `values`, or for each sequence when each row of the file is one.
     steps: the order column's text for each row of `values`, empty without one. lines: the file's line of each row.
     """
 
@@ -42,6 +45,7 @@ class Series:
     lines: Ints
     options: CsvOptions
     facts: FileFacts
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def read_series(path: Path, shown: str, options: CsvOptions, problems: Problems) -> Series:
@@ -58,6 +62,8 @@ def read_series(path: Path, shown: str, options: CsvOptions, problems: Problems)
             remedy='Add rows, or set the mode option to "row_is_sequence".',
         )
     inputs, targets = find_columns(table.layout, settled, shown)
+    if not problems.errors:
+        _report_missing_classes(table, [n for n in (*inputs, *targets) if table.layout.kind(n) == "label"], problems)
     if settled.mode == "row_is_sequence":
         return _rows_as_sequences(table, inputs, targets, settled, facts, problems)
     return _rows_as_steps(table, inputs, targets, settled, facts, problems)
@@ -75,6 +81,7 @@ def _rows_as_steps(
     values, lines = table.numbers[order], table.lines[order]
     labels = table.labels.get(options.order, [])
     steps = tuple(labels[row] for row in order.tolist()) if labels else ()
+    classes = {n: [table.labels[n][row] for row in order.tolist()] for n in _labels(table, (*inputs, *targets))}
     if options.missing != "error" and np.isnan(values).any():
         kept = np.ones(len(values), bool)
         for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
@@ -88,7 +95,29 @@ def _rows_as_steps(
             offsets = counted[offsets]
             values, lines = values[kept], lines[kept]
             steps = tuple(step for step, keep in zip(steps, kept.tolist(), strict=True) if keep) if steps else ()
-    return Series(values, offsets, table.columns, inputs, targets, None, names, steps, lines, options, facts)
+            classes = {name: _kept(found, kept) for name, found in classes.items()}
+    return Series(values, offsets, table.columns, inputs, targets, None, names, steps, lines, options, facts, classes)
+
+
+def _labels(table: Table, names: Sequence[str]) -> list[str]:
+    """Those of the columns that hold classes."""
+    return [name for name in dict.fromkeys(names) if table.layout.kind(name) == "label"]
+
+
+def _kept(cells: Sequence[str], kept: npt.NDArray[Any]) -> list[str]:
+    return [cell for cell, keep in zip(cells, kept.tolist(), strict=True) if keep]
+
+
+def _report_missing_classes(table: Table, names: Sequence[str], problems: Problems) -> None:
+    for name in dict.fromkeys(names):
+        for row, cell in enumerate(table.labels[name]):
+            if is_missing(cell):
+                problems.error(
+                    f"a class is missing: {cell!r}",
+                    line=int(table.lines[row]),
+                    column=repr(name),
+                    remedy="Fill it in, or leave the column out of inputs and targets.",
+                )
 
 
 def _arranged(table: Table, options: CsvOptions, problems: Problems) -> tuple[Ints, Ints, tuple[str, ...]]:
@@ -148,6 +177,14 @@ def _rows_as_sequences(
     facts: FileFacts,
     problems: Problems,
 ) -> Series:
+    wrong = _labels(table, inputs)
+    if wrong:
+        raise StudioError(
+            f"the column {wrong[0]!r} holds classes, and the steps of a sequence are numbers here",
+            where="option inputs",
+            remedy=f"Take it out of inputs, or set its kind to number: kinds.{wrong[0]}=number.",
+        )
+    numbers = [name for name in targets if table.layout.kind(name) != "label"]
     places = [table.columns.index(name) for name in inputs]
     cells = table.numbers[:, places]
     missing = np.isnan(cells)
@@ -161,14 +198,14 @@ def _rows_as_sequences(
     used = inside & ~np.isnan(cells)
     static = None
     kept = used.any(axis=1)
-    if targets:
-        static = table.numbers[:, [table.columns.index(name) for name in targets]]
+    if numbers:
+        static = table.numbers[:, [table.columns.index(name) for name in numbers]]
         if options.missing != "error":
             kept &= ~np.isnan(static).any(axis=1)
     if options.missing == "error" and not problems.errors:
         _report_missing(table, inside & missing, inputs, problems)
         if static is not None:
-            _report_missing(table, np.isnan(static), targets, problems)
+            _report_missing(table, np.isnan(static), tuple(numbers), problems)
     if not kept.all():
         problems.warn(f"{int((~kept).sum())} rows without values were left out", line=int(table.lines[~kept][0]))
     used, cells = used[kept], cells[kept]
@@ -185,4 +222,5 @@ def _rows_as_sequences(
         lines=np.repeat(table.lines[kept], counts),
         options=options,
         facts=facts,
+        classes={name: _kept(table.labels[name], np.asarray(kept)) for name in _labels(table, targets)},
     )

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from rnnstudio.data.formats.columns import guess_kind
 from rnnstudio.data.options import CsvOptions
 
 SAMPLE_LINES = 400
@@ -24,7 +25,7 @@ class Layout:
     """How the file is written.
 
     skip: lines above the table. numeric: for each column, whether most of its cells are numbers. example: the first row
-    of data.
+    of data. kinds: of the columns (see columns.py), as guessed or as the options say.
     """
 
     skip: int
@@ -34,6 +35,11 @@ class Layout:
     names: tuple[str, ...]
     numeric: tuple[bool, ...]
     example: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+
+    def kind(self, name: str) -> str:
+        """Of the column of that name."""
+        return self.kinds[self.names.index(name)]
 
     def options(self, options: CsvOptions) -> CsvOptions:
         """The options with everything that was "auto" settled."""
@@ -178,8 +184,19 @@ def find_layout(lines: Sequence[str], options: CsvOptions) -> Layout:
             names, numeric = (
                 (names, numeric) if options.mode == "row_is_sequence" else (names[:common], numeric[:common])
             )
-    example = rows[1:2] if header else rows[:1]
-    return Layout(skip, delimiter, decimal, header, tuple(names), numeric, tuple(example[0] if example else ()))
+    body = rows[1:] if header else rows
+    example = tuple(body[0]) if body else ()
+    kinds = tuple(_kind(body, place, name, numeric[place], options) for place, name in enumerate(names))
+    return Layout(skip, delimiter, decimal, header, tuple(names), numeric, example, kinds)
+
+
+def _kind(rows: Sequence[Sequence[str]], place: int, name: str, numeric: bool, options: CsvOptions) -> str:
+    """A column's kind: what its role says, what the person says, else by its cells."""
+    if name == options.group or name == options.order:
+        return "group" if name == options.group else "time"
+    if name in options.kinds:
+        return options.kinds[name]
+    return guess_kind([row[place] for row in rows if place < len(row) and not is_missing(row[place])], numeric)
 
 
 def _mostly_numbers(cells: Sequence[str], decimal: str) -> bool:

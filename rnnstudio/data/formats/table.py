@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.files import FileFacts, survey
+from rnnstudio.data.formats.columns import NUMERIC, YES_NO
 from rnnstudio.data.formats.sniff import Layout, find_layout, is_missing, number, rows_of
 from rnnstudio.data.options import CsvOptions
 from rnnstudio.data.problems import Problems
@@ -70,6 +71,8 @@ def find_columns(layout: Layout, options: CsvOptions, shown: str) -> tuple[tuple
         ("order", (options.order,) if options.order else ()),
         ("inputs", options.inputs),
         ("targets", options.targets),
+        ("kinds", tuple(options.kinds)),
+        ("scaling", tuple(options.scaling)),
     ):
         for name in wanted:
             if name not in layout.names:
@@ -82,7 +85,7 @@ def find_columns(layout: Layout, options: CsvOptions, shown: str) -> tuple[tuple
     same_step = options.mode == "row_is_sequence" or options.horizon == 0
     if same_step:
         taken |= set(options.targets)
-    numeric = tuple(name for name, good in zip(layout.names, layout.numeric, strict=True) if good and name not in taken)
+    numeric = tuple(n for n, kind in zip(layout.names, layout.kinds, strict=True) if kind in NUMERIC and n not in taken)
     inputs = options.inputs or numeric
     if not inputs:
         cells = ", ".join(repr(cell.strip()) for cell in layout.example[:4]) + (" …" if len(layout.example) > 4 else "")
@@ -129,8 +132,14 @@ def read_table(path: Path, shown: str, options: CsvOptions, problems: Problems) 
     layout = find_layout(read_sample(path, shown, options.encoding), options)
     settled = layout.options(options)
     inputs, targets = find_columns(layout, settled, shown)
-    columns = tuple(dict.fromkeys((*inputs, *targets)))
+    used = tuple(dict.fromkeys((*inputs, *targets)))
+    columns = tuple(name for name in used if layout.kind(name) != "label")
     labels = tuple(name for name in (options.group, options.order) if name)
+    labels += tuple(name for name in used if layout.kind(name) == "label")
+    for place, name in enumerate(layout.names):
+        if name not in (*used, *labels):
+            cell = layout.example[place] if place < len(layout.example) else ""
+            problems.ignore(f"the column {name!r} ({layout.kinds[place]})", cell)
     reader = _Reader(path, shown, settled, layout, columns, labels, problems)
     table = reader.read()
     return table, settled, facts
@@ -249,6 +258,8 @@ class _Reader:
         return found
 
     def _column(self, cells: list[str], name: str, lines: Sequence[int]) -> Floats:
+        if self.layout.kind(name) == "yes/no":
+            cells = [YES_NO.get(cell.strip().lower(), cell) for cell in cells]
         plain = cells
         if self.layout.decimal == ",":
             plain = [cell.replace(",", ".") if "." not in cell else "_" for cell in cells]

@@ -31,12 +31,13 @@ from PySide6.QtWidgets import (
 )
 
 from rnnstudio import data
+from rnnstudio.compiler.binding import bind
 from rnnstudio.compiler.units import unscaled
 from rnnstudio.data import readers
 from rnnstudio.data.formats.sniff import find_layout
 from rnnstudio.data.formats.table import read_sample
 from rnnstudio.data.options import CsvOptions, parse
-from rnnstudio.design.edits import SetData
+from rnnstudio.design.edits import Compound, Edit, SetData
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.history import Change
 from rnnstudio.design.recipe import DataRecipe
@@ -370,7 +371,10 @@ class DataPanel(QWidget):
         """Put what is shown into the design."""
         if self.use_button.isEnabled() and self.preview is not None:
             self._of_design = True
-            if self.session.do(SetData(self.preview.recipe)):
+            edit: Edit = SetData(self.preview.recipe)
+            # Inputs and targets that read fields which this data calls otherwise follow it, in the same step.
+            bound = bind(edit.apply(self.session.design), self.session.catalog)
+            if self.session.do(edit if bound is None else Compound((edit, bound), edit.title)):
                 self.session.message.emit(f"The network now learns from {Path(self.preview.recipe.path).name}")
             self._update_buttons()
 

@@ -1,0 +1,146 @@
+"""What every reader satisfies, ours and plugins': functions that raise AssertionError, for tests and new readers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from rnnstudio import data
+from rnnstudio.data import readers
+from rnnstudio.data.batches import Batches
+from rnnstudio.data.options import describe, parse, to_json
+from rnnstudio.data.readers import Guess, Reader
+from rnnstudio.data.source import SAMPLE_BYTES, Sample
+from rnnstudio.design.errors import StudioError
+from rnnstudio.design.recipe import DataRecipe
+
+
+def _told(ask: Callable[[], object]) -> StudioError | None:
+    """The StudioError that asking raises; anything else that is raised goes on its way."""
+    try:
+        ask()
+    except StudioError as error:
+        return error
+    return None
+
+
+def it_proposes_its_own_file(reader: Reader, path: Path) -> DataRecipe:
+    """Of all readers it is the surest, with options that it takes."""
+    recipe = data.guess(path)
+    assert recipe.reader == reader.name
+    return recipe
+
+
+def options_go_round(reader: Reader, recipe: DataRecipe) -> None:
+    """Options survive JSON, every one has a help and a default that fits, and an unknown one is refused by name."""
+    made = parse(reader.Options, recipe.options)
+    assert parse(reader.Options, to_json(made)) == made
+    assert parse(reader.Options, to_json(parse(reader.Options, {}))) == reader.Options()
+    assert all(item.help and item.title for item in describe(reader.Options))
+    refused = _told(lambda: parse(reader.Options, {"no such option": 1}))
+    assert refused is not None
+    assert "no such option" in refused.what
+
+
+def the_same_file_gives_the_same_dataset(recipe: DataRecipe) -> data.Dataset:
+    """Reading twice gives equal recipes and arrays, and reading the complete recipe changes nothing."""
+    one, other = data.open(recipe), data.open(recipe)
+    again = data.open(one.recipe)
+    frozen = data.open(one.recipe, fit=False)
+    for found in (other, again, frozen):
+        assert found.recipe == one.recipe
+        assert found.axes.keys() == one.axes.keys()
+        for name, track in one.tracks.items():
+            assert np.array_equal(found.tracks[name].values, track.values)
+    return one
+
+
+def nothing_is_learned_from_other_parts(dataset: data.Dataset) -> None:
+    """Counts of classes are those of the training part, and fields know their axis."""
+    for spec in dataset.fields:
+        track = dataset.tracks[spec.name]
+        assert track.axis == spec.axis
+        rows = dataset.sequences if spec.axis is None else int(dataset.axes[spec.axis][-1])
+        assert len(track.values) == rows
+        if spec.content == "tokens":
+            assert spec.size == len(spec.vocabulary) > 0
+            assert int(track.values.max()) < spec.size
+        if spec.counts:
+            found = np.bincount(dataset.values_of("train", spec.name), minlength=spec.size)
+            assert tuple(found.tolist()) == spec.counts
+
+
+def the_preview_holds_what_batches_hold(dataset: data.Dataset) -> None:
+    """Every example in the preview is that of the dataset, and batches read those arrays and no others."""
+    shown = data.preview_of(dataset, 5)
+    assert shown.examples
+    assert all(len(row) == len(shown.columns) for row in shown.rows)
+    batches = Batches(dataset, "train", 4, shuffle=False, context=0)
+    cut, batch = batches.cut(0, 0), batches.batch(0, 0)
+    for row, example in enumerate(cut.sequence.tolist()):
+        for spec in dataset.fields:
+            track, found = dataset.tracks[spec.name], batch.fields[spec.name][row].numpy()
+            if spec.axis is None:
+                wanted = track.values[example]
+            elif spec.axis == dataset.axis:
+                first = int(cut.start[row]) + track.shift
+                wanted = track.values[first : first + int(cut.length[row])]
+            else:
+                wanted = dataset.example(example)[spec.name]
+            assert np.array_equal(found[: len(wanted)] if spec.axis else found, wanted)
+
+
+def a_guess_reads_a_bounded_sample(reader: Reader, path: Path) -> None:
+    """However long the file and its lines are: what a guess sees does not grow with it."""
+    long = path.with_name(f"long{path.suffix}")
+    with long.open("wb") as stream:
+        stream.write(path.read_bytes())
+        stream.truncate(40 * SAMPLE_BYTES)
+    sample = Sample.of(long, str(long))
+    assert len(sample.head) == SAMPLE_BYTES
+    made = reader.guess(sample)
+    assert made is None or isinstance(made, Guess)
+
+
+def hostile(good: bytes) -> Iterator[bytes]:
+    """Files that no reader likes: empty, binary, cut, one endless line, wrong encodings, open quotes and brackets."""
+    pick = random.Random(11)
+    yield from (b"", b"\n\n \n", b"\x00" * 50, bytes(range(256)) * 4, b"a" * 70_000, b'"' * 999, b"((((" * 500)
+    yield from (b"\xff\xfe" + good, b"\xef\xbb\xbf" + good, good[: len(good) // 3], good + b"\xff\xfe\xfa", b"{" * 9000)
+    yield from (
+        good.replace(b"\n", b""),
+        good.replace(b"\t", b""),
+        good.replace(b"\n", b"\r"),
+        b"\t" * 400,
+        b",\n" * 99,
+    )
+    for _ in range(40):
+        changed = bytearray(good[:4000])
+        for _ in range(pick.randint(1, 30)):
+            changed[pick.randrange(len(changed))] = pick.choice(b'\x00\n\t,"();:-.#1a\xff ')
+        yield bytes(changed)
+
+
+def a_bad_file_gives_one_clear_error(reader: Reader, recipe: DataRecipe, path: Path) -> None:
+    """Guessing never raises anything but StudioError, and reading raises one StudioError of one line, or reads."""
+    good = path.read_bytes()
+    bad = path.with_name(f"bad{path.suffix}")
+    for content in hostile(good):
+        bad.write_bytes(content)
+        for ask in (lambda: reader.guess(Sample.of(bad, "bad")), lambda: data.open(recipe.replace(path=str(bad)))):
+            error = _told(ask)
+            assert error is None or "\n" not in str(error), str(error)
+            assert error is None or "failed: " not in error.what, str(error)
+        shown = data.inspect(recipe.replace(path=str(bad)))
+        assert shown.usable or shown.problems
+    for missing in (path.with_name("none"), Path("/dev/zero")):
+        error = _told(lambda missing=missing: data.open(recipe.replace(path=str(missing))))
+        assert error is not None, f"{missing} was read"
+        assert error.where or error.remedy
+
+
+def every_registered_reader() -> tuple[str, ...]:
+    return tuple(reader.name for reader in readers.every())

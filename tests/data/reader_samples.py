@@ -1,0 +1,63 @@
+"""A good file for each reader: what the laws are held against. A new reader adds its line to SAMPLES."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from rnnstudio.data import readers
+from rnnstudio.loading import discover
+from tests.data.sequence_files import conllu, folders, json_lines, pairs, reviews, tagged
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+
+
+def text(folder: Path) -> Path:
+    path = folder / "story.txt"
+    path.write_text("Once, long ago, there was a king,\nand he had a daughter.\n" * 20)
+    return path
+
+
+def table(folder: Path) -> Path:
+    path = folder / "flow.csv"
+    path.write_text("t,flow,rain\n" + "".join(f"{n},{n * n % 17},{n % 5}\n" for n in range(60)))
+    return path
+
+
+def tunes(folder: Path) -> Path:
+    shutil.copy(PLUGINS / "rnnstudio-abc" / "rnnstudio_abc" / "sample.abc", folder / "tunes.abc")
+    return folder / "tunes.abc"
+
+
+SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
+    ("text", text),
+    ("csv", table),
+    ("labelled", reviews),
+    ("labelled", json_lines),
+    ("labelled", folders),
+    ("pairs", pairs),
+    ("tagged", tagged),
+    ("tagged", conllu),
+    ("abc", tunes),
+)
+"""Reader, and what writes a file that it reads. Every registered reader has one or more."""
+
+
+@pytest.fixture(scope="module")
+def with_plugins() -> Iterator[None]:
+    """The readers of our example plugins beside the studio's own."""
+    before = readers.plugged()
+    sys.path.insert(0, str(PLUGINS / "rnnstudio-abc"))
+    try:
+        found = discover(Path("no folder"), [EntryPoint("abc", "rnnstudio_abc:plugin", "rnnstudio.plugins")])
+        assert found.problems == ()
+        readers.install(found.readers.values())
+        yield
+    finally:
+        sys.path.remove(str(PLUGINS / "rnnstudio-abc"))
+        readers.install(before)
