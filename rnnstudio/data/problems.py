@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -64,3 +65,10 @@ class Problems:
 def from_error(error: StudioError) -> Problem:
     """The problem that a StudioError describes, for a list beside others."""
     return Problem(f"{error.what} ({error.where})" if error.where else error.what, remedy=error.remedy)
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Names for a sentence: so many at most, each of 40 characters at most, however a file has them."""
+    names = list(names)
+    shown = ", ".join(name if len(name) <= 40 else f"{name[:40]}…" for name in names[:most])
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown or "none"

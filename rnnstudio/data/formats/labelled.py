@@ -20,7 +20,7 @@ from rnnstudio.data.formats.pieces import (
 )
 from rnnstudio.data.formats.sniff import number
 from rnnstudio.data.options import encoding_option, option
-from rnnstudio.data.problems import Problems
+from rnnstudio.data.problems import Problems, listed
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
 from rnnstudio.data.vocabulary import Vocabulary
@@ -190,7 +190,7 @@ def _place(names: Sequence[str], wanted: str, default: int, what: str, shown: st
         return range(len(names))[default]
     if wanted not in names:
         raise StudioError(
-            f"there is no column {wanted!r}", where=f"{shown}, option {what}", remedy=f"Columns: {', '.join(names)}."
+            f"there is no column {wanted!r}", where=f"{shown}, option {what}", remedy=f"Columns: {listed(names)}."
         )
     return list(names).index(wanted)
 
@@ -213,7 +213,7 @@ def _of_lines(source: Source, options: LabelledOptions, problems: Problems) -> _
         wanted = (options.text or (keys[0] if keys else "text"), options.label or (keys[-1] if keys else "label"))
         lacking = next((key for key in wanted if not isinstance(found.get(key), str | int | float)), None)
         if lacking is not None:
-            problems.error(f"the object has no {lacking!r}", line=place, remedy=f"Keys: {', '.join(keys) or 'none'}.")
+            problems.error(f"the object has no {lacking!r}", line=place, remedy=f"Keys: {listed(keys)}.")
             continue
         text, label = (str(found[key]).strip() for key in wanted)
         if _take(text, label, place, problems):

@@ -20,7 +20,7 @@ from rnnstudio.data.files import FileFacts, survey
 from rnnstudio.data.formats.columns import NUMERIC, YES_NO
 from rnnstudio.data.formats.sniff import Layout, find_layout, is_missing, number, rows_of
 from rnnstudio.data.options import CsvOptions
-from rnnstudio.data.problems import Problems
+from rnnstudio.data.problems import Problems, listed
 from rnnstudio.data.source import Sample
 from rnnstudio.design.errors import StudioError
 
@@ -79,7 +79,7 @@ def find_columns(layout: Layout, options: CsvOptions, shown: str) -> tuple[tuple
                 raise StudioError(
                     f"there is no column {name!r}",
                     where=f"{shown}, line {layout.skip + 1}, option {role}",
-                    remedy=f"Columns: {', '.join(layout.names)}.",
+                    remedy=f"Columns: {listed(layout.names)}.",
                 )
     taken = {options.group, options.order}
     same_step = options.mode == "row_is_sequence" or options.horizon == 0

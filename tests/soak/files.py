@@ -1,0 +1,204 @@
+"""Data files of every kind, mutated and hostile, through guess, preview and reading.
+
+Each trial makes a good file of one reader and spoils it: bytes, lines, cells, encoding, length, or all of it at once.
+Guessing and previewing then answer, and reading gives a dataset or one clear error; nothing else is raised, nothing
+hangs, and memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import signal
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from rnnstudio import data
+from rnnstudio.data import readers
+from rnnstudio.design.errors import StudioError
+from tests.data.reader_samples import SAMPLES
+
+COUNT = 2000
+SECONDS = 20
+"""Of processor time, for one trial: far more than any takes, far less than for ever."""
+GROWTH = 1500
+"""Megabytes that memory may grow by over all trials."""
+BITS = (
+    b"\x00",
+    b"\n",
+    b"\t",
+    b",",
+    b'"',
+    b"(",
+    b")",
+    b"1e999",
+    b"nan",
+    b"-",
+    b"\xff\xfe",
+    b"\xf0\x9f\x98\x80",
+    b" ",
+    b"{",
+    b"]",
+)
+
+
+def trials(count: int, seed: int) -> tuple[int, list[str]]:
+    pick, failures = random.Random(seed), []
+    before = _megabytes()
+    known = [(name, write) for name, write in SAMPLES if readers.known(name)]
+    for number in range(count):
+        name, write = pick.choice(known)
+        with tempfile.TemporaryDirectory(prefix="rnnstudio-files-") as folder:
+            failure = _trial(name, write, Path(folder), pick)
+        if failure:
+            failures.append(f"trial {number}, seed {seed}, {name}: {failure}")
+    if _megabytes() - before > GROWTH:
+        failures.append(f"memory grew by {_megabytes() - before:.0f} MB")
+    return count, failures
+
+
+def main() -> None:
+    done, failures = trials(COUNT, 0)
+    print(f"{done} trials, {len(failures)} failures", *failures, sep="\n")
+
+
+def _trial(name: str, write: Callable[[Path], Path], folder: Path, pick: random.Random) -> str:
+    good = write(folder)
+    recipe = data.guess(good)
+    files = [good] if good.is_file() else sorted(path for path in good.rglob("*") if path.is_file())
+    spoiled = pick.choice(files)
+    how = pick.choice(SPOILING)
+    spoiled.write_bytes(how(spoiled.read_bytes(), pick))
+    told = ""
+    for ask in (
+        lambda: data.guess(good),
+        lambda: data.inspect(recipe.replace(path=str(good))),
+        lambda: data.open(recipe.replace(path=str(good))),
+        lambda: data.open(data.guess(good)),
+    ):
+        told = told or _asked(ask)
+    return f"{how.__name__.strip('_')}: {told}" if told else ""
+
+
+def _asked(ask: Callable[[], object]) -> str:
+    """What is wrong with an answer; "" for one as it should be."""
+    try:
+        with _limited():
+            ask()
+    except StudioError as error:
+        if "\n" in str(error) or len(str(error)) > 1500:
+            return f"an error of {len(str(error))} characters: {str(error)[:200]}"
+        return ""
+    except Exception:  # noqa: BLE001 (whatever it is, it is a failure)
+        return traceback.format_exc(limit=-3).strip().replace("\n", " | ")
+    return ""
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    def over(_signal: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"more than {SECONDS} s of processor time")
+
+    before = signal.signal(signal.SIGVTALRM, over)
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _bytes_changed(good: bytes, pick: random.Random) -> bytes:
+    changed = bytearray(good[:20_000])
+    for _ in range(pick.randint(1, 20)):
+        place = pick.randrange(len(changed) + 1)
+        changed[place : place + pick.choice((0, 0, 1, 3))] = pick.choice(BITS)
+    return bytes(changed)
+
+
+def _lines_changed(good: bytes, pick: random.Random) -> bytes:
+    lines = good.split(b"\n")[:2000]
+    for _ in range(pick.randint(1, 6)):
+        place = pick.randrange(len(lines))
+        act = pick.choice(("drop", "twice", "swap", "empty", "join"))
+        if act == "drop" and len(lines) > 1:
+            del lines[place]
+        elif act == "twice":
+            lines.insert(place, lines[place])
+        elif act == "swap":
+            other = pick.randrange(len(lines))
+            lines[place], lines[other] = lines[other], lines[place]
+        elif act == "empty":
+            lines[place] = b""
+        elif act == "join" and place + 1 < len(lines):
+            lines[place : place + 2] = [lines[place] + lines[place + 1]]
+    return b"\n".join(lines)
+
+
+def _cells_changed(good: bytes, pick: random.Random) -> bytes:
+    lines = good.split(b"\n")[:2000]
+    mark = max((b"\t", b",", b";", b" "), key=good.count)
+    odd = (
+        b"",
+        b"NaN",
+        b"inf",
+        b"1e400",
+        b"-",
+        b"1.234,5",
+        b"01/02/2023",
+        b"x" * 5000,
+        b'"',
+        b"\xc3",
+        b"None",
+        b"9" * 400,
+    )
+    for _ in range(pick.randint(1, 8)):
+        place = pick.randrange(len(lines))
+        cells = lines[place].split(mark)
+        cells[pick.randrange(len(cells))] = pick.choice(odd)
+        if pick.random() < 0.2:
+            cells += [b"more"] * pick.choice((1, 40))
+        lines[place] = mark.join(cells)
+    return b"\n".join(lines)
+
+
+def _cut(good: bytes, pick: random.Random) -> bytes:
+    return good[: pick.randrange(len(good))]
+
+
+def _encoded(good: bytes, pick: random.Random) -> bytes:
+    encoding = pick.choice(("utf-16", "utf-32", "utf-16-le", "cp1252", "latin-1", "utf-8-sig", "utf-7"))
+    return good.decode("utf-8", "replace").encode(encoding, "replace")
+
+
+def _replaced(good: bytes, pick: random.Random) -> bytes:
+    return pick.choice(
+        (
+            b"",
+            b"\n" * 300,
+            b"\x00" * 4000,
+            bytes(range(256)) * 30,
+            b"(" * 30_000,
+            b"[" * 30_000,
+            b'"' + b"a,b\n" * 3000,
+            b"\x1f\x8b\x08\x00" + good,
+            b"PK\x03\x04" + good,
+            b"\x93NUMPY" + good,
+            b"a," * 60_000 + b"\n" + b"1," * 60_000,
+            b"word " * 200_000,
+            good.splitlines()[0] if good.splitlines() else b"",
+            b"{}" * 3000,
+            b"NaN,NaN\n" * 500,
+        )
+    )
+
+
+SPOILING = (_bytes_changed, _bytes_changed, _lines_changed, _cells_changed, _cells_changed, _cut, _encoded, _replaced)
