@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QPoint, QPointF, QSettings, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QEvent, QPoint, QPointF, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -36,6 +36,7 @@ from PySide6.QtWidgets import (
 
 from ..catalog.catalog import CELL
 from ..compiler.check import Checked
+from ..design.cell_file import SUFFIX as CELL_SUFFIX
 from ..design.errors import StudioError
 from ..design.storage import SUFFIX
 from . import theme
@@ -51,8 +52,8 @@ from .panels.inspector import InspectorPanel
 from .panels.palette import PalettePanel
 from .panels.problems import ProblemsPanel
 from .places import gallery
-from .recovery import Autosave, Left
-from .session import Session
+from .recovery import Autosave, Left, left_behind, refuse
+from .session import Elsewhere, Session
 
 RECENT = 8
 FILTER = f"Designs (*{SUFFIX})"
@@ -66,7 +67,7 @@ _Area = Qt.DockWidgetArea
 
 
 class MainWindow(QMainWindow):
-    """`ask_unsaved` and `ask_file` are the questions it asks; tests and scripts may answer them."""
+    """The `ask_…` attributes are the questions it asks; tests and scripts may answer them."""
 
     def __init__(self, session: Session | None = None) -> None:
         super().__init__()
@@ -84,6 +85,8 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(icon("app"))
         self.ask_unsaved: Callable[[], str] = self._ask_unsaved
         self.ask_file: Callable[[bool], Path | None] = self._ask_file
+        self.ask_drop: Callable[[], bool] = self._ask_drop
+        self.ask_replace: Callable[[Path], bool] = self._ask_replace
         self.docks: dict[str, QDockWidget] = {}
         self._pictures: dict[QAction, str] = {}
         self._painted = False
@@ -92,6 +95,10 @@ class MainWindow(QMainWindow):
         self._tabs_timer.timeout.connect(self._plain_tabs)
         self.view = CanvasView(self.session)
         self.banner = Banner(self)
+        self.left_strip = Banner(self)
+        """What a crash left behind."""
+        self.elsewhere_strip = Banner(self)
+        """That the file was changed by somebody else."""
         self.breadcrumbs = Breadcrumbs(self.session, self)
         self.setCentralWidget(self._centre())
         self.empty = EmptyState(self.session, self.view.viewport())
@@ -131,7 +138,7 @@ class MainWindow(QMainWindow):
         box = QVBoxLayout(middle)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        for part in (self.breadcrumbs, self.banner):
+        for part in (self.breadcrumbs, self.left_strip, self.elsewhere_strip, self.banner):
             box.addWidget(part)
         box.addWidget(self.view, 1)
         return middle
@@ -379,6 +386,9 @@ class MainWindow(QMainWindow):
         session.failed.connect(self.show_error)
         session.message.connect(lambda text: self.statusBar().showMessage(text, 6000))
         session.opened.connect(self.banner.hide)
+        session.opened.connect(self.elsewhere_strip.hide)
+        session.pathChanged.connect(self.elsewhere_strip.hide)
+        session.elsewhere.connect(self._offer_elsewhere)
         session.opened.connect(self.view.setFocus)
         session.designChanged.connect(lambda _: self._show_title())
         session.dirtyChanged.connect(lambda _: self._show_title())
@@ -480,10 +490,66 @@ class MainWindow(QMainWindow):
     def open_example(self, path: Path) -> bool:
         return self.may_leave() and self.session.open_example(path)
 
-    def recover(self, left: Left) -> None:
-        """Take over what a crash left behind; it is unsaved still."""
-        self.session.recover(left.design, left.path, left.base)
-        left.file.unlink(missing_ok=True)
+    def offer_recovery(self) -> None:
+        """Offer what crashes left behind, one by one; what is put off comes again with the next start."""
+        self._offer_left(left_behind())
+
+    def _offer_left(self, found: list[Left]) -> None:
+        if not found:
+            return
+        left, rest = found[0], found[1:]
+        more = f" {len(rest)} more after this one." if rest else ""
+
+        def recover() -> None:
+            # A person who keeps what is open now is asked again; nothing is taken over, nothing deleted.
+            self._offer_left(rest if self.recover(left) else found)
+
+        def refused() -> None:
+            refuse(left)
+            self._offer_left(rest)
+
+        self.left_strip.offer(
+            f"“{left.name}” was not saved when its window ended",
+            f"{left.told()}. Your file stays as it is until you save.{more}",
+            ("Recover", recover),
+            ("Later", lambda: self._offer_left(rest)),
+            (f"Refuse “{left.name}”", refused),
+        )
+
+    def recover(self, left: Left) -> bool:
+        """Take over what a crash left behind; it is unsaved still. False when the open design is not to be left."""
+        if not self.may_leave():
+            return False
+        self.autosave.take_over(left)
+        return True
+
+    def _offer_elsewhere(self, what: Elsewhere) -> None:
+        choices = [("Keep mine", self._keep_mine), ("Save as…", self._save_elsewhere)]
+        if what.found.there:
+            choices.insert(0, ("Reload", self._reload))
+        happened = "was changed by another program or window" if what.found.there else "is no longer there"
+        effect = "“Keep mine” saves over it." if what.found.there else "“Keep mine” saves it there again."
+        self.elsewhere_strip.offer(f"“{what.path.name}” {happened}", f"{what.told} {effect}", *choices)
+
+    def _reload(self) -> None:
+        path = self.session.path
+        if path is not None and self.may_drop():
+            self.session.open(path)
+        else:
+            self.session.tell_again()
+
+    def _keep_mine(self) -> None:
+        if self.session.path is not None and not self.session.save_as(self.session.path, over=True):
+            self.session.tell_again()
+
+    def _save_elsewhere(self) -> None:
+        if not self.save_as():
+            self.session.tell_again()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.session.look_at_file()
 
     def save(self) -> bool:
         return self.save_as(self.session.path)
@@ -494,6 +560,9 @@ class MainWindow(QMainWindow):
             return False
         if path.suffix != SUFFIX:
             path = path.with_name(path.name + SUFFIX)
+            # The file dialog asked about the name without the ending.
+            if path.exists() and not self.ask_replace(path):
+                return False
         if not self.session.save_as(path):
             return False
         self._remember_recent(path)
@@ -505,6 +574,29 @@ class MainWindow(QMainWindow):
             return True
         answer = self.ask_unsaved()
         return self.save() if answer == SAVE else answer == DISCARD
+
+    def may_drop(self) -> bool:
+        """Whether unsaved changes may go: there are none, or the person lets them go by name."""
+        return not self.session.dirty or self.ask_drop()
+
+    def _ask_drop(self) -> bool:
+        name = self.session.path.name if self.session.path is not None else self.session.design.name
+        return self._ask(f"Let go of your unsaved changes to “{name}”?", "The file's own state takes their place.")
+
+    def _ask_replace(self, path: Path) -> bool:
+        return self._ask(f"“{path.name}” is there already. Put this design in its place?", str(path.parent))
+
+    def _ask(self, what: str, more: str) -> bool:
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setText(what)
+        box.setInformativeText(more)
+        button = QMessageBox.StandardButton
+        box.setStandardButtons(button.Yes | button.Cancel)
+        box.setDefaultButton(button.Cancel)
+        answer = box.exec()
+        box.deleteLater()
+        return answer == button.Yes.value
 
     def _ask_unsaved(self) -> str:
         box = QMessageBox(self)
@@ -565,6 +657,8 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         if path.suffix == SUFFIX:
             self.open(path)
+        elif path.suffix == CELL_SUFFIX:
+            self.view.commands.bring_cell(path, self.view.mapToScene(self.view.viewport().rect().center()))
         else:
             self.live.look_at(path)
 
