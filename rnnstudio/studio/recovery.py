@@ -18,8 +18,8 @@ from ..design import storage
 from ..design.design import Design
 from ..design.errors import StudioError
 from ..design.standing import Standing
+from ..loading.processes import lives, started
 from .places import user_data
-from .processes import lives, started
 from .session import Session
 
 EVERY_MS = 4000

@@ -1,4 +1,4 @@
-"""Nothing is overwritten or deleted unasked: files that others write, copies of windows that were killed, failed saves."""
+"""Nothing is overwritten or deleted unasked: files that others write, copies of killed windows, failed saves."""
 
 from __future__ import annotations
 
