@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from ..design import storage
 from ..design.design import Design
@@ -57,7 +57,9 @@ def folder() -> Path:
 
 
 class Autosave(QObject):
-    """Writes the copy of one session. `close` removes it."""
+    """Writes the copy of one session. `close` removes it. Signal: kept() when a copy stands on the disk."""
+
+    kept = Signal()
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -92,6 +94,7 @@ class Autosave(QObject):
         except (StudioError, UnicodeEncodeError) as error:
             session.message.emit(f"No recovery copy could be written: {error}")
             return False
+        self.kept.emit()
         return True
 
     def take_over(self, left: Left) -> None:

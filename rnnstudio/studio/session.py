@@ -8,6 +8,7 @@ thread and imports no torch.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,8 @@ class Session(QObject):
         self.document = Document()
         self.base_folder = Path.cwd()
         """The folder against which the data's path is read: the design file's own, or the gallery's."""
+        self.unfinished: list[Callable[[], StudioError | None]] = []
+        """Each form says whether something typed in it cannot be taken, before what is drawn is used."""
         self.stands: Standing | None = None
         """What the design's file held when it was last read or written here; None while it has no file."""
         self._told: Standing | None = None
@@ -156,6 +159,10 @@ class Session(QObject):
             return False
         self._become(Document(design), Path(path).resolve().parent)
         return True
+
+    def show(self, design: Design, base: Path) -> None:
+        """Open the drawing of a run: unnamed, with its data found from `base`."""
+        self._become(Document(design), base)
 
     def recover(self, design: Design, path: Path | None, base: Path, stands: Standing | None = None) -> None:
         """Take over a design a crash left behind: it belongs to `path`, and is unsaved. stands: what `path` held."""

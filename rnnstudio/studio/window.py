@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, QPoint, QPointF, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import (
@@ -55,6 +56,9 @@ from .places import gallery
 from .recovery import Autosave, Left, left_behind, refuse
 from .session import Elsewhere, Session
 
+if TYPE_CHECKING:
+    from .live import OtherDrawing
+
 RECENT = 8
 FILTER = f"Designs (*{SUFFIX})"
 FRAME = QSize(8, 40)
@@ -62,6 +66,7 @@ FRAME = QSize(8, 40)
 LAYOUT = 2
 """Number of the arrangement of docks; an older remembered one is not restored."""
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
+STOP, TRAIN_ON = "stop", "train on"
 
 _Area = Qt.DockWidgetArea
 
@@ -85,6 +90,7 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(icon("app"))
         self.ask_unsaved: Callable[[], str] = self._ask_unsaved
         self.ask_file: Callable[[bool], Path | None] = self._ask_file
+        self.ask_training: Callable[[bool], str] = self._ask_training
         self.ask_drop: Callable[[], bool] = self._ask_drop
         self.ask_replace: Callable[[Path], bool] = self._ask_replace
         self.docks: dict[str, QDockWidget] = {}
@@ -97,6 +103,8 @@ class MainWindow(QMainWindow):
         self.banner = Banner(self)
         self.left_strip = Banner(self)
         """What a crash left behind."""
+        self.resume_strip = Banner(self)
+        """That a run learned another drawing than the one on the canvas."""
         self.elsewhere_strip = Banner(self)
         """That the file was changed by somebody else."""
         self.breadcrumbs = Breadcrumbs(self.session, self)
@@ -138,7 +146,7 @@ class MainWindow(QMainWindow):
         box = QVBoxLayout(middle)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        for part in (self.breadcrumbs, self.left_strip, self.elsewhere_strip, self.banner):
+        for part in (self.breadcrumbs, self.left_strip, self.elsewhere_strip, self.resume_strip, self.banner):
             box.addWidget(part)
         box.addWidget(self.view, 1)
         return middle
@@ -387,6 +395,7 @@ class MainWindow(QMainWindow):
         session.message.connect(lambda text: self.statusBar().showMessage(text, 6000))
         session.opened.connect(self.banner.hide)
         session.opened.connect(self.elsewhere_strip.hide)
+        session.opened.connect(self.resume_strip.hide)
         session.pathChanged.connect(self.elsewhere_strip.hide)
         session.elsewhere.connect(self._offer_elsewhere)
         session.opened.connect(self.view.setFocus)
@@ -478,11 +487,9 @@ class MainWindow(QMainWindow):
         return True
 
     def open(self, path: Path | None = None) -> bool:
-        """Open a design, asking for the file when none is given, and first for unsaved changes."""
-        if not self.may_leave():
-            return False
+        """Open a design, asking for the file when none is given, then what becomes of the one that is open."""
         path = path or self.ask_file(False)
-        if path is None or not self.session.open(path):
+        if path is None or not self.may_leave() or not self.session.open(path):
             return False
         self._remember_recent(path)
         return True
@@ -568,12 +575,51 @@ class MainWindow(QMainWindow):
         self._remember_recent(path)
         return True
 
-    def may_leave(self) -> bool:
-        """Whether the document may be closed: nothing is unsaved, it was saved now, or the person lets it go."""
-        if not self.session.dirty:
-            return True
-        answer = self.ask_unsaved()
-        return self.save() if answer == SAVE else answer == DISCARD
+    def offer_resume(self, other: OtherDrawing) -> None:
+        """A run was to go on whose drawing is not the one on the canvas."""
+
+        def resume() -> None:
+            if self.may_leave():
+                self.session.show(other.design, other.base)
+                self.live.go_on(other.folder)
+
+        self.resume_strip.offer(
+            f"The run “{other.folder.name}” learned another drawing than the one on the canvas",
+            "What it has learned fits its own drawing alone.",
+            ("Open its drawing and resume", resume),
+            ("New run with this drawing", self.live.train),
+        )
+
+    def may_leave(self, closing: bool = False) -> bool:
+        """Whether the document may be left: a person agreed to what becomes of a training, and nothing is unsaved, it
+        was saved now, or the person lets it go. closing: the window goes too, and the training cannot go on without it.
+        """
+        live = self.live.live
+        training = self.ask_training(closing) if live is not None and live.alive else TRAIN_ON
+        if training == CANCEL:
+            return False
+        if self.session.dirty:
+            answer = self.ask_unsaved()
+            if not (self.save() if answer == SAVE else answer == DISCARD):
+                return False
+        if training == STOP and live is not None and not closing:  # closing stops it by itself
+            live.stop()
+        return True
+
+    def _ask_training(self, closing: bool) -> str:
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setText("A training is running.")
+        box.setInformativeText("When it is stopped its run is kept, and can be resumed in the panel of runs.")
+        role = QMessageBox.ButtonRole
+        stop = box.addButton("Stop and keep the run", role.AcceptRole)
+        on = None if closing else box.addButton("Let it train on", role.AcceptRole)
+        cancel = box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(cancel)
+        box.exec()
+        pressed = box.clickedButton()
+        box.deleteLater()
+        return STOP if pressed is stop else TRAIN_ON if on is not None and pressed is on else CANCEL
 
     def may_drop(self) -> bool:
         """Whether unsaved changes may go: there are none, or the person lets them go by name."""
@@ -747,7 +793,7 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(20, self, self.live.fill)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self.may_leave():
+        if not self.may_leave(closing=True):
             event.ignore()
             return
         QSettings().setValue("geometry", self.saveGeometry())

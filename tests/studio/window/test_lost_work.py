@@ -14,11 +14,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from rnnstudio.design import storage
-from rnnstudio.design.edits import SetData, SetName
+from rnnstudio.design.design import Design, Var, frozen
+from rnnstudio.design.edits import SetData, SetName, SetTraining, SetVariable
 from rnnstudio.design.recipe import DataRecipe
 from rnnstudio.studio import recovery
 from rnnstudio.studio.canvas.overlay import Banner
-from rnnstudio.studio.window import CANCEL, MainWindow
+from rnnstudio.studio.places import gallery
+from rnnstudio.studio.window import CANCEL, STOP, MainWindow
+from tests.soak import windows
 from tests.studio.window.hands import CTRL, LEFT, Hands, language_model
 
 
@@ -314,3 +317,154 @@ def test_a_recovered_copy_does_not_overwrite_a_file_changed_since(window, tmp_pa
     assert not window.save()
     assert path.read_bytes() == before
     assert window.elsewhere_strip.isVisible()
+
+
+def test_a_few_kills_and_two_writers_lose_nothing():
+    """The whole of it: `make soak`."""
+    done, failures = windows.trials(3, seed=1)
+    assert done == 3
+    assert not failures
+
+
+# Cells and variables that are pasted
+
+
+def lstm_changed(design: Design) -> Design:
+    cell = design.cells["LSTM"]
+    nodes = {**cell.graph.nodes}
+    key = next(k for k, n in nodes.items() if n.kind not in ("CellInput", "CellOutput"))
+    nodes[key] = nodes[key].replace(title="changed")
+    return design.replace(cells=frozen({"LSTM": cell.replace(graph=cell.graph.replace(nodes=frozen(nodes)))}))
+
+
+def test_a_changed_cell_is_pasted_beside_the_one_of_its_name(hands):
+    """Case 13: another LSTM, and another value of `hidden`."""
+    theirs = lstm_changed(language_model()).replace(variables=frozen({"hidden": 64, "unused": 1}))
+    hands.session.new(theirs)
+    hands.view.frame_all()
+    hands.click(hands.node("lstm"))
+    hands.key(Qt.Key.Key_C, CTRL)
+    hands.session.new(language_model())
+    hands.view.frame_all()
+    hands.view.setFocus()
+    hands.key(Qt.Key.Key_V, CTRL)
+    design = hands.session.design
+    pasted = design.graph.nodes["lstm2"]
+    assert pasted.params["cell"] == "LSTM_2"
+    assert pasted.params["units"] == Var("hidden_2")
+    assert design.variables == {"hidden": 32, "hidden_2": 64}
+    assert design.cells["LSTM_2"].graph.nodes == theirs.cells["LSTM"].graph.nodes
+    assert design.cells["LSTM"] == language_model().cells["LSTM"]
+    assert "“LSTM” came as “LSTM_2”" in hands.window.statusBar().currentMessage()
+    hands.key(Qt.Key.Key_V, CTRL)
+    assert set(hands.session.design.cells) == {"LSTM", "LSTM_2"}, "equal ones are shared"
+    assert set(hands.session.design.variables) == {"hidden", "hidden_2"}
+
+
+# Trainings, settings, other documents
+
+
+def test_a_setting_that_cannot_be_stops_train_and_is_named(hands):
+    hands.window.live.fill()
+    panel = hands.window.docks["training"].widget()
+    for name, typed in (("learning_rate", "1000000"), ("epochs", ""), ("batch_size", "many"), ("threads", "-3")):
+        field = panel.form.inputs[name]
+        before = hands.session.design
+        hands.window.show_dock("training")
+        panel.form.advanced.set_open(True)
+        field.setFocus()
+        field.selectAll()
+        QTest.keyClick(field, Qt.Key.Key_Backspace)
+        QTest.keyClicks(field, typed)
+        hands.window.train_action.trigger()
+        assert hands.window.live.live.state == "idle"
+        assert panel.form.labels[name].text() in hands.window.banner.what.text()
+        assert field.property("wrong")
+        assert field.text() == typed, "what was typed is still there to be corrected"
+        assert hands.session.design is before
+        QTest.keyClick(field, Qt.Key.Key_Escape)
+        assert not field.property("wrong")
+
+
+def test_another_document_clears_what_was_typed_and_looked_at(hands, tmp_path, qtbot):
+    text = tmp_path / "fox.txt"
+    text.write_text("the quick brown fox " * 200)
+    hands.window.live.fill()
+    data = hands.window.docks["data"].widget()
+    with qtbot.waitSignal(data.looked):
+        data.open_file(text)
+    data.split_form.train.setValue(40)
+    field = hands.window.docks["training"].widget().form.inputs["epochs"]
+    field.setText("none")
+    field.finish()
+    hands.window.new()
+    assert data.preview is None
+    assert not data.details.isVisibleTo(data)
+    assert field.text() != "none"
+    assert not field.property("wrong")
+
+
+def test_options_the_design_does_not_have_stop_train(hands, tmp_path, qtbot):
+    text = tmp_path / "fox.txt"
+    text.write_text("the quick brown fox " * 200)
+    live = hands.window.live.fill()
+    data = hands.window.docks["data"].widget()
+    with qtbot.waitSignal(data.looked):
+        data.open_file(text)
+    data.use()
+    with qtbot.waitSignal(data.looked):
+        data.split_form.train.setValue(40)
+    assert not live.train()
+    assert "does not use yet" in hands.window.banner.what.text()
+
+
+@pytest.fixture
+def training(hands, tmp_path, qtbot):
+    """A run that would take for ever."""
+    text = tmp_path / "fox.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog " * 200)
+    hands.window.open_example(next(path for path in gallery() if path.parent.name == "char-lm"))
+    live = hands.window.live.fill()
+    data = hands.window.docks["data"].widget()
+    with qtbot.waitSignal(data.looked):
+        data.open_file(text)
+    data.use()
+    small = {"epochs": 100_000, "batch_size": 4, "chunk": 20, "threads": 1, "probe_seconds": 0.05}
+    hands.session.do(SetTraining(small))
+    assert hands.window.save_as(tmp_path / "fox.rnn")
+    assert live.train(), hands.window.banner.what.text()
+    qtbot.waitUntil(lambda: live.state == "running" and len(live.curves) > 0)
+    return live
+
+
+def test_closing_or_leaving_asks_while_a_training_runs(hands, training, qtbot):
+    asked = []
+    hands.window.ask_training = lambda closing: asked.append(closing) or CANCEL
+    assert not hands.window.close()
+    assert not hands.window.new()
+    assert asked == [True, False]
+    assert training.state == "running"
+    hands.window.ask_training = lambda closing: STOP
+    assert hands.window.new()
+    qtbot.waitUntil(lambda: training.state == "idle")
+    assert training.curves.folder is None, "the new design has no run"
+    panel = hands.window.docks["training"].widget()
+    assert panel.status.text() == "Ready"
+    assert not panel.place.text()
+
+
+def test_a_run_of_another_drawing_is_told_and_both_ways_are_offered(hands, training, qtbot):
+    folder, design = training.run_folder, hands.session.design
+    training.stop()
+    qtbot.waitUntil(lambda: training.state == "idle")
+    hands.session.do(SetVariable("hidden", 7))
+    training.go_on(folder)
+    strip = hands.window.resume_strip
+    qtbot.waitUntil(strip.isVisible)
+    assert training.state == "idle"
+    assert folder.name in strip.what.text()
+    assert [b.text() for b in strip.choices] == ["Open its drawing and resume", "New run with this drawing"]
+    press(strip, "Open its drawing and resume")
+    qtbot.waitUntil(lambda: training.state == "running")
+    assert training.run_folder == folder
+    assert hands.session.design.variables == design.variables
