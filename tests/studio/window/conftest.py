@@ -24,6 +24,7 @@ def window(qapp) -> Iterator[MainWindow]:
     qapp.processEvents()
     yield made
     made.close()
+    qapp.clipboard().clear()  # what was copied is Python's: it must not outlive the interpreter
     made.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     qapp.processEvents()
