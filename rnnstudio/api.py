@@ -30,10 +30,12 @@ from .catalog.sketch import Sketch
 from .compiler.resolve import cell_params, ports
 from .compiler.units import unscaled, with_units
 from .design import storage
+from .design.bringing import bring
 from .design.design import MAIN, CellDefinition, Design, Graph, Node, Pin, Value, Var, Wire, frozen
 from .design.edits import AddNode, Compound, Connect, Edit, SetAxis, SetCell, SetData, SetParam, SetVariable
 from .design.errors import StudioError
 from .design.history import Document
+from .design.standing import ChangedElsewhere, Standing, standing_of
 from .loading import load_plugins
 
 if TYPE_CHECKING:
@@ -186,8 +188,9 @@ class Sheet:
             near = difflib.get_close_matches(name, known, 3, 0.5)
             remedy = _listed("Did you mean", near) if near else "`rnnstudio.kinds()` lists what can be drawn."
             raise StudioError(f"There is no node or cell called “{name}”", remedy=remedy)
-        edits += [SetCell(c) for key, c in self._catalog.definitions_for(name).items() if key not in cells]
-        return found
+        brought = bring(self._catalog.definitions_for(name), self._document.design)
+        edits += brought.edits
+        return brought.cells[found.name]
 
     def _node(self, name: str) -> Node:
         if name not in self._here.nodes:
@@ -221,8 +224,9 @@ class Sheet:
 class Drawing(Sheet):
     """A design being drawn. Everything can be undone, as in the window."""
 
-    def __init__(self, design: Design, path: Path | None = None) -> None:
+    def __init__(self, design: Design, path: Path | None = None, stands: Standing | None = None) -> None:
         super().__init__(Document(design, path), MAIN, load_plugins().catalog)
+        self._stands = stands
 
     @property
     def design(self) -> Design:
@@ -269,6 +273,20 @@ class Drawing(Sheet):
             raise StudioError(f"The design has no cell called “{name}”", remedy=remedy)
         return Sheet(self._document, name, self._catalog)
 
+    def bring(self, cell: CellDefinition | str | os.PathLike[str], *others: CellDefinition) -> str:
+        """Take in a cell of a `.rnncell` file or of another drawing, and return its name in this one.
+
+        It gets another name where this design has another cell of its name, and is shared where the two are equal.
+        others: definitions of the cells inside it. Raises StudioError.
+        """
+        from .design.cell_file import load_cell
+
+        found = cell if isinstance(cell, CellDefinition) else load_cell(Path(cell))
+        brought = bring({c.name: c for c in (*others, found)}, self.design)
+        if brought.edits:
+            self._do(Compound(tuple(brought.edits), f"Bring {found.name}"))
+        return brought.cells[found.name].name
+
     def read(self, data: str | os.PathLike[str] | DataRecipe, **options: Any) -> Dataset:
         """Read a data file (or recipe) and make its fields known to the drawing. Returns the dataset.
 
@@ -307,12 +325,22 @@ class Drawing(Sheet):
         """Take back the last step. False when there is none."""
         return self._document.undo()
 
-    def save(self, path: str | os.PathLike[str] = "") -> None:
-        """Write the design file (again to where it came from, without a path). Raises StudioError."""
-        target = Path(path) if path else self._document.path
+    def save(self, path: str | os.PathLike[str] = "", *, overwrite: bool = False) -> None:
+        """Write the design file (again to where it came from, without a path).
+
+        Raises StudioError: also when its own file was changed or deleted by somebody else since it was loaded or
+        saved, unless `overwrite` says that this is to take its place. A path of another file is written as it is named.
+        """
+        own = self._document.path
+        target = Path(path) if path else own
         if target is None:
             raise StudioError("The design has no file yet", remedy="Give a path: save(“name.rnn”).")
-        storage.save(self.design, target)
+        again = own is not None and target.resolve() == own.resolve()
+        try:
+            self._stands = storage.save(self.design, target, self._stands if again and not overwrite else None)
+        except ChangedElsewhere as error:
+            remedy = "load() it again, save(path) under another name, or save(overwrite=True)."
+            raise ChangedElsewhere(error.what, where=error.where, remedy=remedy) from None
         self._document.saved(target)
 
 
@@ -324,7 +352,8 @@ def new(name: str = "untitled") -> Drawing:
 def load(path: str | os.PathLike[str]) -> Drawing:
     """The drawing of a design file. Raises StudioError when it is missing or damaged."""
     file = Path(path)
-    return Drawing(storage.load(file), file)
+    text = storage.read_text(file)
+    return Drawing(storage.loads(text, str(file)), file, standing_of(text.encode("utf-8")))
 
 
 def kinds() -> dict[str, str]:

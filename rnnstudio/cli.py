@@ -130,6 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("folder", type=_file)
 
     sub = add("plugins", _plugins, "list the plugins, what each adds, and which could not be loaded")
+    sub.add_argument("--enable", metavar="NAME", help="import a plugin again that was passed over as it never returned")
     _json(sub)
 
     sub = add("check", _check, "say what is wrong with a design")
@@ -294,8 +295,11 @@ def _new(options: argparse.Namespace) -> int:
 
 
 def _plugins(options: argparse.Namespace) -> int:
-    from .loading import load_plugins, plugin_folder
+    from .loading import enable, load_plugins, plugin_folder
 
+    if options.enable and not enable(options.enable):
+        print(f"No plugin “{options.enable}” was passed over.")
+        return FAILED
     loaded = load_plugins()
     for found in loaded.plugins:
         adds = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.adds().items()) or "nothing"

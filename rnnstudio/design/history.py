@@ -81,6 +81,11 @@ class Document:
         return self._design is not self._saved
 
     @property
+    def saved_design(self) -> Design:
+        """The design as it was last saved or opened."""
+        return self._saved
+
+    @property
     def undo_title(self) -> str:
         """Title of the edit that undo would take back, "" when there is none."""
         return self._done[-1].edit.title if self._done else ""

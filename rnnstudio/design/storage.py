@@ -17,6 +17,7 @@ from .edits import check_name
 from .errors import StudioError
 from .recipe import DataRecipe
 from .signals import Axis
+from .standing import Standing, changed_elsewhere, one_writer, standing, standing_of
 
 FORMAT = 1
 SUFFIX = ".rnn"
@@ -115,8 +116,12 @@ def read_text(path: Path) -> str:
         raise StudioError(f"The design file cannot be read: {error.strerror}", where=str(path)) from None
 
 
-def save(design: Design, path: Path) -> None:
-    """Write a design file so that a crash at any moment leaves the old file or the new one, never half of one."""
+def save(design: Design, path: Path, over: Standing | None = None) -> Standing:
+    """Write a design file so that a crash at any moment leaves the old file or the new one, never half of one.
+
+    over: what the writer believes to stand there. Raises ChangedElsewhere, with nothing written, when something else
+    does; without it, whatever is there is replaced. Returns what stands there now.
+    """
     try:
         content = dumps(design).encode("utf-8")
     except UnicodeEncodeError as error:
@@ -125,11 +130,20 @@ def save(design: Design, path: Path) -> None:
             where=str(path),
             remedy="Change the name or title that has it.",
         ) from None
-    write_atomically(path, content)
+    with one_writer(path.parent):
+        if over is not None and (found := standing(path)) not in (over, standing_of(content)):
+            raise changed_elsewhere(path, found)
+        write_atomically(path, content)
+    return standing_of(content)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary name beside `path`, sync, rename. Raises StudioError; the old file then stands."""
+    """Write to a temporary name beside `path`, sync, rename. Raises StudioError; the old file then stands.
+
+    A link is followed, permissions stay. A file with several names (hard links) is rewritten where it is, since a
+    rename would part them: the whole draft stands beside it until that is done.
+    """
+    path = Path(os.path.realpath(path))
     sweep(path.parent, path.name)
     draft = draft_of(path)
     try:
@@ -141,12 +155,32 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        draft.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        draft.replace(path)
+        there = path.stat() if path.exists() else None
+        if there is not None and there.st_nlink > 1:
+            _rewrite(path, content)
+            draft.unlink()
+        else:
+            draft.chmod(there.st_mode & 0o777 if there is not None else 0o644)
+            draft.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink()
         raise cannot_write(path, error) from None
+
+
+def _rewrite(path: Path, content: bytes) -> None:
+    """Put `content` into the file itself. It is made longer first: a full disk is known before any harm is done."""
+    with path.open("r+b") as file:
+        old = file.seek(0, os.SEEK_END)
+        if len(content) > old:
+            file.write(b"\n" * (len(content) - old))
+            file.flush()
+            os.fsync(file.fileno())
+        file.seek(0)
+        file.write(content)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _no_constant(name: str) -> None:

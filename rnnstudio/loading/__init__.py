@@ -5,5 +5,6 @@ A plugin's author needs rnnstudio.plugins alone; everything here is for the stud
 
 from .discovery import Failure, Found, Loaded, discover, load_plugins, plugin_folder
 from .plugin import Exporter, Plugin
+from .stuck import enable
 
-__all__ = ["Exporter", "Failure", "Found", "Loaded", "Plugin", "discover", "load_plugins", "plugin_folder"]
+__all__ = ["Exporter", "Failure", "Found", "Loaded", "Plugin", "discover", "enable", "load_plugins", "plugin_folder"]

@@ -6,7 +6,9 @@ A design never loads one: it only names nodes, and a name that nobody brought is
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,6 +25,7 @@ from ..design.cell_file import SUFFIX as CELL_SUFFIX
 from ..design.errors import StudioError
 from .judge import Stock, Unfit
 from .plugin import Exporter, Plugin
+from .stuck import NeverReturned, watched
 
 GROUP = "rnnstudio.plugins"
 """The group of entry points. Each names a Plugin: `my_plugin = "my_package:plugin"`."""
@@ -106,9 +109,11 @@ def discover(folder: Path, installed: Iterable[EntryPoint] | None = None) -> Loa
     found: list[Found] = []
     problems: list[Failure] = []
     points = entry_points(group=GROUP) if installed is None else installed
-    for name, origin, get in (*_installed(points), *_in_folder(folder)):
+    for name, origin, version, get in (*_installed(points), *_in_folder(folder)):
         try:
-            stock, plugin = stock.with_plugin(get())
+            with watched(name, origin, version):
+                given = get()
+            stock, plugin = stock.with_plugin(given)
         except (Exception, SystemExit) as error:  # noqa: BLE001 (the border to other people's code)
             problems.append(Failure(name, origin, _reason(error)))
         else:
@@ -116,15 +121,15 @@ def discover(folder: Path, installed: Iterable[EntryPoint] | None = None) -> Loa
     return Loaded(stock.catalog, stock.readers, stock.exporters, tuple(found), tuple(problems))
 
 
-Source = tuple[str, str, Callable[[], object]]
-"""Name, origin, and what gets the plugin."""
+Source = tuple[str, str, str, Callable[[], object]]
+"""Name, origin, what changes when the plugin does, and what gets it."""
 
 
 def _installed(points: Iterable[EntryPoint]) -> Iterator[Source]:
     for point in sorted(points, key=lambda p: (p.name, p.value)):
         dist = getattr(point, "dist", None)
         origin = f"installed package {dist.name} {dist.version}" if dist is not None else "installed"
-        yield point.name, origin, point.load
+        yield point.name, origin, point.value, point.load
 
 
 def _in_folder(folder: Path) -> Iterator[Source]:
@@ -133,16 +138,41 @@ def _in_folder(folder: Path) -> Iterator[Source]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith((".", "_")):
             continue
-        if path.suffix == ".py":
-            yield path.stem, str(path), partial(_plugin_of, path.stem, path)
-        elif (path / "__init__.py").is_file():
-            yield path.name, str(path), partial(_plugin_of, path.name, path / "__init__.py")
+        inside = path / "__init__.py"
+        if path.suffix == ".py" and not path.is_dir():
+            yield path.stem, str(path), _version(path), partial(_plugin_of, path.stem, path)
+        elif path.is_dir() and os.path.lexists(inside):
+            yield path.name, str(path), _version(inside), partial(_plugin_of, path.name, inside)
         elif path.suffix == CELL_SUFFIX:
-            yield path.stem, str(path), partial(Plugin, path.stem, cells=(path,))
+            yield path.stem, str(path), _version(path), partial(_cell_of, path)
+
+
+def _version(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return f"{found.st_mtime_ns} {found.st_size}"
+
+
+def _regular(path: Path) -> None:
+    """Raises Unfit for what cannot be read like a file: a pipe or device would keep its reader waiting for ever."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise Unfit(f"{path.name} cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(mode):
+        raise Unfit(f"{path.name} is no regular file")
+
+
+def _cell_of(path: Path) -> object:
+    _regular(path)
+    return Plugin(path.stem, cells=(path,))
 
 
 def _plugin_of(name: str, path: Path) -> object:
     """The Plugin that the module at `path` declares."""
+    _regular(path)
     module_name = _MODULES + re.sub(r"\W", "_", name)
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
@@ -161,7 +191,7 @@ def _plugin_of(name: str, path: Path) -> object:
 
 def _reason(error: BaseException) -> str:
     """One line: the verdict, or the exception with the line of the plugin it came from."""
-    if isinstance(error, Unfit | StudioError):
+    if isinstance(error, Unfit | StudioError | NeverReturned):
         return str(error).rstrip(".") + "."
     last = error.__traceback__
     while last is not None and last.tb_next is not None:

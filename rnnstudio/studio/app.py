@@ -15,7 +15,6 @@ from PySide6.QtWidgets import QApplication
 from ..design.errors import StudioError
 from . import theme
 from .places import gallery, user_data
-from .recovery import forget, left_behind
 from .window import MainWindow
 
 WARM_UP_MS = 300
@@ -70,25 +69,9 @@ def main(argv: Sequence[str] = ()) -> int:
     app = application()
     window = open_window(argv[0] if argv else None)
     sys.excepthook = _Unforeseen(window)
-    QTimer.singleShot(0, window, lambda: _offer_recovery(window))
+    QTimer.singleShot(0, window, window.offer_recovery)
     QTimer.singleShot(WARM_UP_MS, window, lambda: window.live.fill().prepare())
     return app.exec()
-
-
-def _offer_recovery(window: MainWindow) -> None:
-    """What a crash left behind is offered in the strip above the canvas."""
-    found = left_behind()
-    if not found:
-        return
-    left = found[0]
-    name = left.path.name if left.path is not None else left.design.name
-    window.banner.offer(
-        f"“{name}” was not saved when the studio ended last time",
-        "The copy that was kept can be taken over; your file stays as it is until you save.",
-        "Recover",
-        lambda: window.recover(left) if window.may_leave() else None,
-        lambda: forget(found),
-    )
 
 
 class _Unforeseen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QPointF
 from PySide6.QtWidgets import QApplication
@@ -10,7 +11,9 @@ from PySide6.QtWidgets import QApplication
 from ..catalog.catalog import CELL, REROUTE
 from ..catalog.node import Port
 from ..design import storage
-from ..design.design import CellDefinition, Design, Frame, Node, Pin, Wire, frozen
+from ..design.bringing import bring, bring_variables, node_renamed, variables_read
+from ..design.cell_file import load_cell
+from ..design.design import MAIN, CellDefinition, Design, Frame, Graph, Node, Pin, Wire, frozen
 from ..design.edits import (
     AddNode,
     Compound,
@@ -31,7 +34,7 @@ from .canvas.look import look
 from .canvas.room import body_of, free_shift, snap, with_room
 from .canvas.shape import GRID, shape_of
 from .cell_commands import CellCommands
-from .offers import Offer, content_of, make, offer_ports, why_not
+from .offers import Offer, content_of, id_of, make, offer_ports, why_not
 from .session import Session
 
 CLIP = "application/x-rnnstudio-nodes"
@@ -319,9 +322,10 @@ class Commands:
         inside = tuple(w for w in graph.wires if w.source.node in keys and w.target.node in keys)
         frames = tuple(f for f in graph.frames if f.id in self.session.focus.frames)
         incoming = [[str(w.source), str(w.target)] for w in graph.wires if w.target.node in keys and w not in inside]
+        read = variables_read(Graph(nodes))
         return Design(
             name="clipboard",
-            variables=design.variables,
+            variables=frozen({k: v for k, v in _scope(design, self._graph).items() if k in read}),
             graph=graph.replace(nodes=frozen(nodes), wires=inside, frames=frames),
             cells=frozen(_used_cells(design, nodes.values())),
             extra=frozen({"incoming": incoming}),
@@ -359,13 +363,21 @@ class Commands:
             return
         moved = self._shift(clip, at)
         names: dict[str, str] = {}
-        edits: list[Edit] = [SetCell(cell) for key, cell in clip.cells.items() if key not in design.cells]
-        edits += [SetVariable(key, value) for key, value in clip.variables.items() if key not in design.variables]
+        brought = bring(clip.cells, design)
+        wanted = {key: value for key, value in clip.variables.items() if key in variables_read(clip.graph)}
+        added, variables = bring_variables(wanted, _scope(design, graph_name))
+        edits: list[Edit] = [*brought.edits]
+        if graph_name == MAIN:
+            edits += [SetVariable(key, value) for key, value in added.items()]
+        elif added:
+            cell = design.cells[graph_name]
+            edits.append(SetCell(cell.replace(params=frozen({**cell.params, **added}))))
         taken = graph
         for node in clip.graph.nodes.values():
             fresh_name = node.id if node.id not in taken.nodes else node.id.rstrip("0123456789") or node.id
             names[node.id] = taken.free_id(fresh_name)
-            fresh = node.replace(id=names[node.id], x=node.x + moved.x(), y=node.y + moved.y())
+            fresh = node_renamed(node, brought.renamed, variables)
+            fresh = fresh.replace(id=names[node.id], x=node.x + moved.x(), y=node.y + moved.y())
             taken = taken.replace(nodes={**taken.nodes, fresh.id: fresh})
             edits.append(AddNode(fresh, graph_name))
 
@@ -383,6 +395,26 @@ class Commands:
             edits.append(SetFrames((*graph.frames, *frames), graph_name))
         if self.session.do(Compound(tuple(edits), name)):
             self.session.focus.select(names.values(), (), [f.id for f in frames])
+            if told := [f"“{old}” came as “{new}”" for old, new in {**brought.renamed, **variables}.items()]:
+                self.session.message.emit(f"{', '.join(told)}: the design has another of that name")
+
+    def bring_cell(self, file: Path, at: QPointF) -> None:
+        """Put a node of a cell file's cell at a place; the cell gets another name if its own is taken."""
+        try:
+            cell = load_cell(file)
+        except StudioError as error:
+            self.session.failed.emit(error)
+            return
+        inner = [str(n.params.get("cell", "")) for n in cell.graph.nodes.values() if n.kind == CELL]
+        needed: dict[str, CellDefinition] = {}
+        for name in inner:
+            if self.session.catalog.definition(name) is not None:  # else the check says that it is missing
+                needed |= self.session.catalog.definitions_for(name)
+        clip = Design(
+            graph=Graph(frozen({"cell": Node(id_of(cell.name), CELL, frozen({"cell": cell.name}))})),
+            cells=frozen({**needed, cell.name: cell}),
+        )
+        self._insert(clip, at, False, f"Add {cell.name}")
 
     def _shift(self, clip: Design, at: QPointF | None) -> QPointF:
         """How far pasted nodes are moved: to the pointer, or a little aside, and on until they lie on nothing."""
@@ -406,6 +438,17 @@ def _renamed_frames(frames: Iterable[Frame], taken: set[str], by: QPointF) -> li
         taken.add(key)
         found.append(frame.replace(id=key, x=frame.x + by.x(), y=frame.y + by.y()))
     return found
+
+
+def _scope(design: Design, graph: str) -> Mapping[str, float | int]:
+    """The variables that nodes of a graph read: the design's, or the numbers among the cell's own."""
+    if graph == MAIN:
+        return design.variables
+    return {
+        key: value
+        for key, value in design.cells[graph].params.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
 
 def _used_cells(design: Design, nodes: Iterable[Node]) -> dict[str, CellDefinition]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from rnnstudio.design.design import Design
+from rnnstudio.design.design import Design, Graph
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.history import Change
 from rnnstudio.training.client import TrainingClient
@@ -51,6 +52,15 @@ DRAW_SECONDS = 0.12
 """Plots are drawn at most this often; the curves they draw from are always complete."""
 
 
+@dataclass(frozen=True)
+class OtherDrawing:
+    """A stored run whose design is not the one on the canvas."""
+
+    folder: Path
+    design: Design
+    base: Path
+
+
 class Live(QObject):
     """The one owner of the training client.
 
@@ -74,6 +84,7 @@ class Live(QObject):
     compilingChanged = Signal(str)  # the loop that machine code is being made for, "" when it is there
     finished = Signal(object)  # Finished
     failed = Signal(object)  # Failed
+    otherDrawing = Signal(object)  # OtherDrawing: a run was to go on, and the canvas shows something else
     problemsWanted = Signal()  # the drawing has errors: show the list of problems
     dataWanted = Signal()  # there is no data yet: show the data panel
     curvesReplaced = Signal()  # another run's curves, or other runs beside them
@@ -93,6 +104,7 @@ class Live(QObject):
         self._drawn_at = 0.0
         self._fresh = False
         self._closed = False
+        self._left = False
         self._collector = Collector(self)
         self._loader = Background(self)
         self._loader.done.connect(self._go_on)
@@ -131,16 +143,25 @@ class Live(QObject):
 
     def go_on(self, folder: Path) -> bool:
         """Go on with a stored run from its last checkpoint: its own design and data, with the settings of now where
-        they may change during a run (so that a finished run goes on when there are more epochs).
+        they may change during a run (so that a finished run goes on when there are more epochs). Where the canvas shows
+        another drawing than the run's, nothing starts and `otherDrawing` tells.
         """
         if self.alive or self._closed:
             return False
+        for unfinished in self.session.unfinished:
+            if (error := unfinished()) is not None:
+                self.session.failed.emit(error)
+                return False
         self._become("starting")
         self._loader.ask(lambda: _stored(folder))
         return True
 
     def _go_on(self, found: tuple[Run, Curves, Design, TrainingSettings]) -> None:
         run, curves, design, settings = found
+        if not same_network(design, self.session.design):
+            self._become("idle")
+            self.otherDrawing.emit(OtherDrawing(run.folder, design, run.base_folder))
+            return
         now = self.session.design.training
         changes = {name: now[name] for name in LIVE_SETTINGS if name in now}
         try:
@@ -155,6 +176,9 @@ class Live(QObject):
         self.session.failed.emit(error)
 
     def _checked_design(self) -> tuple[Design, TrainingSettings]:
+        for unfinished in self.session.unfinished:
+            if (error := unfinished()) is not None:
+                raise error
         design = self.session.design
         errors = self.session.errors
         if design.data is None:
@@ -174,6 +198,7 @@ class Live(QObject):
         assert curves.folder is not None
         self.compared.pop(curves.folder, None)
         self.curves = curves
+        self._left = False
         self.run_folder = curves.folder
         self._client.start(design, base, settings, curves.folder, resume=resume)
         self._become("starting")
@@ -248,7 +273,11 @@ class Live(QObject):
             self.curvesReplaced.emit()
 
     def _leave_run(self) -> None:
-        """Another design was opened: a run that is over, and what is shown beside it, belong to the one before."""
+        """Another design was opened: a run that is over, and what is shown beside it, belong to the one before.
+
+        One that still trains is shown until its end.
+        """
+        self._left = self.alive
         if not self.alive:
             self.curves, self.run_folder, self.compared = Curves(), None, {}
             self.curvesReplaced.emit()
@@ -323,6 +352,8 @@ class Live(QObject):
         elif isinstance(event, Finished):
             self._end()
             self.finished.emit(event)
+            if self._left:
+                self._leave_run()
         elif isinstance(event, Failed):
             self._end()
             self.failed.emit(event)
@@ -343,6 +374,21 @@ class Live(QObject):
         if state != self.state:
             self.state = state
             self.stateChanged.emit(state)
+
+
+def same_network(one: Design, other: Design) -> bool:
+    """Whether two designs say the same to the compiler, wherever their nodes are drawn and whatever they are called."""
+
+    def graph(found: Graph) -> tuple[object, ...]:
+        nodes = {key: (node.kind, node.params, node.shared) for key, node in found.nodes.items()}
+        return nodes, set(found.wires)
+
+    def whole(design: Design) -> tuple[object, ...]:
+        cells = {name: (graph(cell.graph), cell.params) for name, cell in design.cells.items()}
+        split = design.data.split if design.data is not None else None
+        return graph(design.graph), cells, design.variables, design.axes, split
+
+    return whole(one) == whole(other)
 
 
 def _stored(folder: Path) -> tuple[Run, Curves, Design, TrainingSettings]:

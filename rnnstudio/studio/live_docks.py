@@ -71,6 +71,7 @@ class LiveDocks(QObject):
                 placeholder.deleteLater()
         live.stateChanged.connect(self.show_state)
         live.problemsWanted.connect(lambda: self.window.show_dock("problems"))
+        live.otherDrawing.connect(self.window.offer_resume)
         live.dataWanted.connect(lambda: self.window.show_dock("data"))
         runs = self.panels["runs"]
         if hasattr(runs, "exportWanted"):
@@ -94,6 +95,11 @@ class LiveDocks(QObject):
             self.window.banner.forget_error()
             self.window.show_dock("training")
             self.window.show_plots()
+
+    def go_on(self, folder: Path) -> None:
+        """Resume a stored run."""
+        if self.fill().go_on(folder):
+            self.window.banner.forget_error()
 
     def pause_or_resume(self) -> None:
         live = self.fill()

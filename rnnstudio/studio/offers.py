@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from ..catalog.catalog import CELL, FAMILIES, Catalog
 from ..catalog.node import Port
 from ..compiler.resolve import cell_ports, ports
+from ..design.bringing import bring
 from ..design.design import MAIN, CellDefinition, Design, Node, Value, frozen
-from ..design.edits import AddNode, Edit, SetCell
+from ..design.edits import AddNode, Edit
 from ..design.signals import Signal, Tokens
 
 MIME = "application/x-rnnstudio-offer"
@@ -131,18 +132,18 @@ def make(offer: Offer, catalog: Catalog, design: Design, graph: str, x: float, y
     taken = design.graph_of(graph)
     if offer.key.startswith("kind:"):
         params = _first_params(offer.name, catalog, design)
-        node = Node(taken.free_id(_id(offer.name)), offer.name, frozen(params), x, y)
+        node = Node(taken.free_id(id_of(offer.name)), offer.name, frozen(params), x, y)
         return node, [AddNode(node, graph)]
     edits: list[Edit] = []
     name = offer.name
     if name not in design.cells:
-        needed = catalog.definitions_for(name)
-        edits += [SetCell(cell) for key, cell in needed.items() if key not in design.cells]
-    node = Node(taken.free_id(_id(name)), CELL, frozen({"cell": name}), x, y)
+        brought = bring(catalog.definitions_for(name), design)
+        edits += brought.edits
+    node = Node(taken.free_id(id_of(name)), CELL, frozen({"cell": name}), x, y)
     return node, [*edits, AddNode(node, graph)]
 
 
-def _id(name: str) -> str:
+def id_of(name: str) -> str:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     spaced = re.sub(r"\W", "_", spaced).lower().strip("_")
     return spaced if spaced.isidentifier() else f"node_{spaced}"

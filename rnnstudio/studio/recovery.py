@@ -1,21 +1,24 @@
 """Copies of unsaved designs, so that a crash loses at most a few seconds. One file for each open window.
 
-A copy is removed when its window closes properly. One whose process is gone was left by a crash and is offered.
+A copy is removed when what it holds was saved, or let go by name by the person whose window it was; one that a crash
+left behind, only when it was taken over (and stands in the other window's copy) or refused by name.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from ..design import storage
 from ..design.design import Design
 from ..design.errors import StudioError
+from ..design.standing import Standing
+from ..loading.processes import lives, started
 from .places import user_data
 from .session import Session
 
@@ -25,12 +28,26 @@ EVERY_MS = 4000
 
 @dataclass(frozen=True)
 class Left:
-    """A copy a crash left behind. `path`: the design's own file, None when it had none."""
+    """A copy a crash left behind. `path`: the design's own file, None when it had none; stands: what that held.
+
+    when: seconds since 1970 at which the copy was written.
+    """
 
     file: Path
     path: Path | None
     base: Path
     design: Design
+    stands: Standing | None
+    when: float
+
+    @property
+    def name(self) -> str:
+        return self.path.name if self.path is not None else self.design.name
+
+    def told(self) -> str:
+        """Where it belongs and when it was kept, for people."""
+        place = str(self.path) if self.path is not None else "it never had a file"
+        return f"{place}; kept {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(self.when))}"
 
 
 def folder() -> Path:
@@ -40,12 +57,15 @@ def folder() -> Path:
 
 
 class Autosave(QObject):
-    """Writes the copy of one session. `close` removes it."""
+    """Writes the copy of one session. `close` removes it. Signal: kept() when a copy stands on the disk."""
+
+    kept = Signal()
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.session = session
-        self.file = folder() / f"{os.getpid()}-{id(session):x}.rnn"
+        self._since = started(os.getpid())
+        self.file = folder() / f"{os.getpid()}-{time.time_ns():x}.rnn"
         self._timer = QTimer(self, singleShot=True, interval=EVERY_MS)
         self._timer.timeout.connect(self.write)
         session.designChanged.connect(self._changed)
@@ -55,56 +75,61 @@ class Autosave(QObject):
         if not self._timer.isActive():
             self._timer.start()
 
-    def write(self) -> None:
-        """Write the copy now, or remove it when nothing is unsaved."""
+    def write(self) -> bool:
+        """Write the copy now, or remove it when nothing is unsaved. False when it could not be written."""
         session = self.session
         if not session.dirty:
             self.file.unlink(missing_ok=True)
-            return
-        note = {"path": str(session.path or ""), "base": str(session.base_folder), "pid": os.getpid()}
+            return True
+        note = {
+            "path": str(session.path or ""),
+            "base": str(session.base_folder),
+            "stands": session.stands.digest if session.stands is not None else None,
+            "pid": os.getpid(),
+            "since": self._since,
+        }
         text = json.dumps(note) + "\n" + storage.dumps(session.design)
         try:
             storage.write_atomically(self.file, text.encode())
-        except StudioError as error:
+        except (StudioError, UnicodeEncodeError) as error:
             session.message.emit(f"No recovery copy could be written: {error}")
+            return False
+        self.kept.emit()
+        return True
+
+    def take_over(self, left: Left) -> None:
+        """Become the keeper of what was left: its file goes only when a copy of this session's own holds it."""
+        self.session.recover(left.design, left.path, left.base, left.stands)
+        if self.write():
+            left.file.unlink(missing_ok=True)
 
     def close(self) -> None:
+        """The window closes: what was unsaved has been saved, or let go by its name."""
         self._timer.stop()
         self.file.unlink(missing_ok=True)
 
 
 def left_behind() -> list[Left]:
-    """Copies of windows that did not close, newest first. What cannot be read is passed over."""
-    found: list[tuple[float, Left]] = []
+    """Copies of windows whose process is gone, newest first. What cannot be read is passed over, and stays."""
+    found: list[Left] = []
     for file in folder().glob("*.rnn"):
         try:
+            if not file.is_file():
+                continue
             head, _, body = file.read_text(encoding="utf-8").partition("\n")
             note = json.loads(head)
-            if _alive(int(note["pid"])):
+            if lives(int(note["pid"]), str(note.get("since", ""))):
                 continue
             path = Path(note["path"]) if note["path"] else None
-            left = Left(file, path, Path(note["base"]), storage.loads(body, str(file)))
-            found.append((file.stat().st_mtime, left))
+            held = note.get("stands")
+            design = storage.loads(body, str(file))
+            stands = Standing(held) if isinstance(held, str) else None
+            found.append(Left(file, path, Path(note["base"]), design, stands, file.stat().st_mtime))
         except (OSError, ValueError, KeyError, TypeError, StudioError):
             continue  # half a copy, or one of another version: there is nothing in it to offer
-    return [left for _, left in sorted(found, key=lambda entry: -entry[0])]
+    return sorted(found, key=lambda left: -left.when)
 
 
-def forget(copies: Iterable[Left]) -> None:
-    """The person does not want them."""
-    for copy in copies:
-        copy.file.unlink(missing_ok=True)
-
-
-def _alive(pid: int) -> bool:
-    if pid == os.getpid():
-        return True
-    if os.name != "posix":
-        return False  # there, signal 0 is no question but an interruption
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+def refuse(left: Left) -> None:
+    """The person does not want this one."""
+    left.file.unlink(missing_ok=True)

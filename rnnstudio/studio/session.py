@@ -8,6 +8,8 @@ thread and imports no torch.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -20,8 +22,18 @@ from ..design.design import Design
 from ..design.edits import Edit, Restore, SetData
 from ..design.errors import StudioError
 from ..design.history import Change, Document
+from ..design.standing import ChangedElsewhere, Standing, standing, standing_of, what_changed
 from ..loading import Loaded, load_plugins
 from .focus import Focus
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What somebody else made of the open design's file. told: in one line, for people."""
+
+    path: Path
+    found: Standing
+    told: str
 
 
 class Session(QObject):
@@ -31,7 +43,8 @@ class Session(QObject):
     - designChanged(Change): after every edit, undo, redo, and after another document was opened (edit is None then);
     - opened(): another document took the place of the old one (sent before designChanged);
     - checkedChanged(Checked): a new check is ready, once after a burst of changes; `checked` is always up to date;
-    - pathChanged(), dirtyChanged(bool), message(str), failed(StudioError).
+    - pathChanged(), dirtyChanged(bool), message(str), failed(StudioError);
+    - elsewhere(Elsewhere): somebody else wrote or deleted the design's file; nothing was done about it yet.
 
     Training is not its business: `live.Live` owns that.
     """
@@ -41,6 +54,7 @@ class Session(QObject):
     checkedChanged = Signal(object)
     pathChanged = Signal()
     dirtyChanged = Signal(bool)
+    elsewhere = Signal(object)
     message = Signal(str)
     failed = Signal(object)
 
@@ -54,6 +68,11 @@ class Session(QObject):
         self.document = Document()
         self.base_folder = Path.cwd()
         """The folder against which the data's path is read: the design file's own, or the gallery's."""
+        self.unfinished: list[Callable[[], StudioError | None]] = []
+        """Each form says whether something typed in it cannot be taken, before what is drawn is used."""
+        self.stands: Standing | None = None
+        """What the design's file held when it was last read or written here; None while it has no file."""
+        self._told: Standing | None = None
         self._checker = Checker(self.catalog)
         self._checked = self._checker.check(self.document.design)
         self._was_dirty = False
@@ -121,13 +140,14 @@ class Session(QObject):
 
     def open(self, path: Path) -> bool:
         """Open a design file. When it is damaged the document stays as it was, and `failed` says why."""
+        path = Path(path).resolve()
         try:
-            design = storage.load(Path(path))
+            text = storage.read_text(path)
+            design = storage.loads(text, str(path))
         except StudioError as error:
             self.failed.emit(error)
             return False
-        path = Path(path).resolve()
-        self._become(Document(design, path), path.parent)
+        self._become(Document(design, path), path.parent, standing_of(text.encode("utf-8")))
         return True
 
     def open_example(self, path: Path) -> bool:
@@ -140,24 +160,41 @@ class Session(QObject):
         self._become(Document(design), Path(path).resolve().parent)
         return True
 
-    def recover(self, design: Design, path: Path | None, base: Path) -> None:
-        """Take over a design a crash left behind: it belongs to `path`, and is unsaved."""
+    def show(self, design: Design, base: Path) -> None:
+        """Open the drawing of a run: unnamed, with its data found from `base`."""
+        self._become(Document(design), base)
+
+    def recover(self, design: Design, path: Path | None, base: Path, stands: Standing | None = None) -> None:
+        """Take over a design a crash left behind: it belongs to `path`, and is unsaved. stands: what `path` held."""
         document = Document(Design(), path)
         document.do(Restore(design))
-        self._become(document, base)
+        self._become(document, base, stands)
 
     def save(self) -> bool:
         """Write to the design's own file. False when it has none or it cannot be written."""
         return self.path is not None and self.save_as(self.path)
 
-    def save_as(self, path: Path) -> bool:
+    def save_as(self, path: Path, *, over: bool = False) -> bool:
+        """Write to `path` and belong to it. If it cannot be written all stays as it was, and `failed` says why.
+
+        The design's own file is not written over when somebody else has changed or deleted it: `elsewhere` tells. With
+        `over` it is.
+        """
         path = Path(path).resolve()
+        moved = self._data_seen_from(path.parent)
+        design = self.design if moved is None else moved.apply(self.design)
+        own = path == self.path
         try:
-            self._follow_data_to(path.parent)
-            storage.save(self.design, path)
+            stands = storage.save(design, path, self.stands if own and not over else None)
+        except ChangedElsewhere:
+            self.tell_again()
+            return False
         except StudioError as error:
             self.failed.emit(error)
             return False
+        if moved is not None:
+            self.document.do(moved)
+        self.stands = self._told = stands
         self.document.saved(path)
         self.base_folder = path.parent
         self.pathChanged.emit()
@@ -165,17 +202,48 @@ class Session(QObject):
         self.message.emit(f"Saved {path.name}")
         return True
 
-    def _follow_data_to(self, folder: Path) -> None:
-        """A relative data path stays true when the design moves to another folder."""
+    def look_at_file(self) -> None:
+        """Whether the design's file is still what was read or written here; `elsewhere` tells once of each change."""
+        if self.path is None or self.stands is None:
+            return
+        found = standing(self.path)
+        if found == self.stands:
+            self._told = None
+        elif found != self._told:
+            self._told = found
+            self.elsewhere.emit(Elsewhere(self.path, found, self._what_changed(found)))
+
+    def tell_again(self) -> None:
+        """What was told of the file came to nothing: tell it once more."""
+        self._told = None
+        self.look_at_file()
+
+    def _what_changed(self, found: Standing) -> str:
+        assert self.path is not None
+        if not found.there:
+            return "It was deleted or moved away."
+        try:
+            now = storage.load(self.path)
+        except StudioError as error:
+            return f"It can no longer be opened: {error}"
+        before = self.document.saved_design
+        if before == Design():  # of a recovered copy it is not known what the file once held
+            before = self.design
+        unsaved = " There are unsaved changes here, too." if self.dirty else ""
+        return f"It differs in: {what_changed(before, now)}.{unsaved}"
+
+    def _data_seen_from(self, folder: Path) -> SetData | None:
+        """The edit that keeps a relative data path true when the design moves to another folder."""
         recipe = self.design.data
         if recipe is None or folder == self.base_folder or not recipe.path or Path(recipe.path).is_absolute():
-            return
+            return None
         file = (self.base_folder / recipe.path).resolve()
         inside = file.is_relative_to(folder)
-        self.document.do(SetData(recipe.replace(path=os.path.relpath(file, folder) if inside else str(file))))
+        return SetData(recipe.replace(path=os.path.relpath(file, folder) if inside else str(file)))
 
-    def _become(self, document: Document, base: Path) -> None:
+    def _become(self, document: Document, base: Path, stands: Standing | None = None) -> None:
         before = self.document.design
+        self.stands, self._told = stands, None
         self._end_watch()
         self.document = document
         self.base_folder = base

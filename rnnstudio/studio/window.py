@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QPoint, QPointF, QSettings, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QEvent, QPoint, QPointF, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -36,6 +37,7 @@ from PySide6.QtWidgets import (
 
 from ..catalog.catalog import CELL
 from ..compiler.check import Checked
+from ..design.cell_file import SUFFIX as CELL_SUFFIX
 from ..design.errors import StudioError
 from ..design.storage import SUFFIX
 from . import theme
@@ -51,8 +53,11 @@ from .panels.inspector import InspectorPanel
 from .panels.palette import PalettePanel
 from .panels.problems import ProblemsPanel
 from .places import gallery
-from .recovery import Autosave, Left
-from .session import Session
+from .recovery import Autosave, Left, left_behind, refuse
+from .session import Elsewhere, Session
+
+if TYPE_CHECKING:
+    from .live import OtherDrawing
 
 RECENT = 8
 FILTER = f"Designs (*{SUFFIX})"
@@ -61,12 +66,13 @@ FRAME = QSize(8, 40)
 LAYOUT = 2
 """Number of the arrangement of docks; an older remembered one is not restored."""
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
+STOP, TRAIN_ON = "stop", "train on"
 
 _Area = Qt.DockWidgetArea
 
 
 class MainWindow(QMainWindow):
-    """`ask_unsaved` and `ask_file` are the questions it asks; tests and scripts may answer them."""
+    """The `ask_…` attributes are the questions it asks; tests and scripts may answer them."""
 
     def __init__(self, session: Session | None = None) -> None:
         super().__init__()
@@ -84,6 +90,9 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(icon("app"))
         self.ask_unsaved: Callable[[], str] = self._ask_unsaved
         self.ask_file: Callable[[bool], Path | None] = self._ask_file
+        self.ask_training: Callable[[bool], str] = self._ask_training
+        self.ask_drop: Callable[[], bool] = self._ask_drop
+        self.ask_replace: Callable[[Path], bool] = self._ask_replace
         self.docks: dict[str, QDockWidget] = {}
         self._pictures: dict[QAction, str] = {}
         self._painted = False
@@ -92,6 +101,12 @@ class MainWindow(QMainWindow):
         self._tabs_timer.timeout.connect(self._plain_tabs)
         self.view = CanvasView(self.session)
         self.banner = Banner(self)
+        self.left_strip = Banner(self)
+        """What a crash left behind."""
+        self.resume_strip = Banner(self)
+        """That a run learned another drawing than the one on the canvas."""
+        self.elsewhere_strip = Banner(self)
+        """That the file was changed by somebody else."""
         self.breadcrumbs = Breadcrumbs(self.session, self)
         self.setCentralWidget(self._centre())
         self.empty = EmptyState(self.session, self.view.viewport())
@@ -131,7 +146,7 @@ class MainWindow(QMainWindow):
         box = QVBoxLayout(middle)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        for part in (self.breadcrumbs, self.banner):
+        for part in (self.breadcrumbs, self.left_strip, self.elsewhere_strip, self.resume_strip, self.banner):
             box.addWidget(part)
         box.addWidget(self.view, 1)
         return middle
@@ -379,6 +394,10 @@ class MainWindow(QMainWindow):
         session.failed.connect(self.show_error)
         session.message.connect(lambda text: self.statusBar().showMessage(text, 6000))
         session.opened.connect(self.banner.hide)
+        session.opened.connect(self.elsewhere_strip.hide)
+        session.opened.connect(self.resume_strip.hide)
+        session.pathChanged.connect(self.elsewhere_strip.hide)
+        session.elsewhere.connect(self._offer_elsewhere)
         session.opened.connect(self.view.setFocus)
         session.designChanged.connect(lambda _: self._show_title())
         session.dirtyChanged.connect(lambda _: self._show_title())
@@ -468,11 +487,9 @@ class MainWindow(QMainWindow):
         return True
 
     def open(self, path: Path | None = None) -> bool:
-        """Open a design, asking for the file when none is given, and first for unsaved changes."""
-        if not self.may_leave():
-            return False
+        """Open a design, asking for the file when none is given, then what becomes of the one that is open."""
         path = path or self.ask_file(False)
-        if path is None or not self.session.open(path):
+        if path is None or not self.may_leave() or not self.session.open(path):
             return False
         self._remember_recent(path)
         return True
@@ -480,10 +497,66 @@ class MainWindow(QMainWindow):
     def open_example(self, path: Path) -> bool:
         return self.may_leave() and self.session.open_example(path)
 
-    def recover(self, left: Left) -> None:
-        """Take over what a crash left behind; it is unsaved still."""
-        self.session.recover(left.design, left.path, left.base)
-        left.file.unlink(missing_ok=True)
+    def offer_recovery(self) -> None:
+        """Offer what crashes left behind, one by one; what is put off comes again with the next start."""
+        self._offer_left(left_behind())
+
+    def _offer_left(self, found: list[Left]) -> None:
+        if not found:
+            return
+        left, rest = found[0], found[1:]
+        more = f" {len(rest)} more after this one." if rest else ""
+
+        def recover() -> None:
+            # A person who keeps what is open now is asked again; nothing is taken over, nothing deleted.
+            self._offer_left(rest if self.recover(left) else found)
+
+        def refused() -> None:
+            refuse(left)
+            self._offer_left(rest)
+
+        self.left_strip.offer(
+            f"“{left.name}” was not saved when its window ended",
+            f"{left.told()}. Your file stays as it is until you save.{more}",
+            ("Recover", recover),
+            ("Later", lambda: self._offer_left(rest)),
+            (f"Refuse “{left.name}”", refused),
+        )
+
+    def recover(self, left: Left) -> bool:
+        """Take over what a crash left behind; it is unsaved still. False when the open design is not to be left."""
+        if not self.may_leave():
+            return False
+        self.autosave.take_over(left)
+        return True
+
+    def _offer_elsewhere(self, what: Elsewhere) -> None:
+        choices = [("Keep mine", self._keep_mine), ("Save as…", self._save_elsewhere)]
+        if what.found.there:
+            choices.insert(0, ("Reload", self._reload))
+        happened = "was changed by another program or window" if what.found.there else "is no longer there"
+        effect = "“Keep mine” saves over it." if what.found.there else "“Keep mine” saves it there again."
+        self.elsewhere_strip.offer(f"“{what.path.name}” {happened}", f"{what.told} {effect}", *choices)
+
+    def _reload(self) -> None:
+        path = self.session.path
+        if path is not None and self.may_drop():
+            self.session.open(path)
+        else:
+            self.session.tell_again()
+
+    def _keep_mine(self) -> None:
+        if self.session.path is not None and not self.session.save_as(self.session.path, over=True):
+            self.session.tell_again()
+
+    def _save_elsewhere(self) -> None:
+        if not self.save_as():
+            self.session.tell_again()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.session.look_at_file()
 
     def save(self) -> bool:
         return self.save_as(self.session.path)
@@ -494,17 +567,82 @@ class MainWindow(QMainWindow):
             return False
         if path.suffix != SUFFIX:
             path = path.with_name(path.name + SUFFIX)
+            # The file dialog asked about the name without the ending.
+            if path.exists() and not self.ask_replace(path):
+                return False
         if not self.session.save_as(path):
             return False
         self._remember_recent(path)
         return True
 
-    def may_leave(self) -> bool:
-        """Whether the document may be closed: nothing is unsaved, it was saved now, or the person lets it go."""
-        if not self.session.dirty:
-            return True
-        answer = self.ask_unsaved()
-        return self.save() if answer == SAVE else answer == DISCARD
+    def offer_resume(self, other: OtherDrawing) -> None:
+        """A run was to go on whose drawing is not the one on the canvas."""
+
+        def resume() -> None:
+            if self.may_leave():
+                self.session.show(other.design, other.base)
+                self.live.go_on(other.folder)
+
+        self.resume_strip.offer(
+            f"The run “{other.folder.name}” learned another drawing than the one on the canvas",
+            "What it has learned fits its own drawing alone.",
+            ("Open its drawing and resume", resume),
+            ("New run with this drawing", self.live.train),
+        )
+
+    def may_leave(self, closing: bool = False) -> bool:
+        """Whether the document may be left: a person agreed to what becomes of a training, and nothing is unsaved, it
+        was saved now, or the person lets it go. closing: the window goes too, and the training cannot go on without it.
+        """
+        live = self.live.live
+        training = self.ask_training(closing) if live is not None and live.alive else TRAIN_ON
+        if training == CANCEL:
+            return False
+        if self.session.dirty:
+            answer = self.ask_unsaved()
+            if not (self.save() if answer == SAVE else answer == DISCARD):
+                return False
+        if training == STOP and live is not None and not closing:  # closing stops it by itself
+            live.stop()
+        return True
+
+    def _ask_training(self, closing: bool) -> str:
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setText("A training is running.")
+        box.setInformativeText("When it is stopped its run is kept, and can be resumed in the panel of runs.")
+        role = QMessageBox.ButtonRole
+        stop = box.addButton("Stop and keep the run", role.AcceptRole)
+        on = None if closing else box.addButton("Let it train on", role.AcceptRole)
+        cancel = box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(cancel)
+        box.exec()
+        pressed = box.clickedButton()
+        box.deleteLater()
+        return STOP if pressed is stop else TRAIN_ON if on is not None and pressed is on else CANCEL
+
+    def may_drop(self) -> bool:
+        """Whether unsaved changes may go: there are none, or the person lets them go by name."""
+        return not self.session.dirty or self.ask_drop()
+
+    def _ask_drop(self) -> bool:
+        name = self.session.path.name if self.session.path is not None else self.session.design.name
+        return self._ask(f"Let go of your unsaved changes to “{name}”?", "The file's own state takes their place.")
+
+    def _ask_replace(self, path: Path) -> bool:
+        return self._ask(f"“{path.name}” is there already. Put this design in its place?", str(path.parent))
+
+    def _ask(self, what: str, more: str) -> bool:
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setText(what)
+        box.setInformativeText(more)
+        button = QMessageBox.StandardButton
+        box.setStandardButtons(button.Yes | button.Cancel)
+        box.setDefaultButton(button.Cancel)
+        answer = box.exec()
+        box.deleteLater()
+        return answer == button.Yes.value
 
     def _ask_unsaved(self) -> str:
         box = QMessageBox(self)
@@ -565,6 +703,8 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         if path.suffix == SUFFIX:
             self.open(path)
+        elif path.suffix == CELL_SUFFIX:
+            self.view.commands.bring_cell(path, self.view.mapToScene(self.view.viewport().rect().center()))
         else:
             self.live.look_at(path)
 
@@ -653,7 +793,7 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(20, self, self.live.fill)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self.may_leave():
+        if not self.may_leave(closing=True):
             event.ignore()
             return
         QSettings().setValue("geometry", self.saveGeometry())

@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from math import hypot
 
 from ...catalog.node import Port
+from ...design.bringing import bring
 from ...design.design import MAIN, Node, Pin, Value, Var, Wire, frozen
-from ...design.edits import AddNode, Compound, Connect, Disconnect, RemoveNodes, SetCell, SetParam
+from ...design.edits import AddNode, Compound, Connect, Disconnect, RemoveNodes, SetParam
 from ...design.signals import Tokens
 from ..diagnostics import Fix
 from .place import Place, content_fits, reached_within_step, size_of
@@ -187,8 +188,7 @@ def unknown_cell(place: Place) -> Iterator[Fix]:
     """The library's cell of that name, the cell that was meant, or another that fits the wires."""
     wanted = str(place.node.params.get("cell", ""))
     if place.catalog.definition(wanted) is not None:
-        needed = place.catalog.definitions_for(wanted).values()
-        edits = tuple(SetCell(cell) for cell in needed if cell.name not in place.design.cells)
+        edits = tuple(bring(place.catalog.definitions_for(wanted), place.design).edits)
         yield Compound(edits, f"Add {wanted}"), f"Take {wanted} from the library"
     cells = [name for name in place.design.cells if name != place.name]
     for name in dict.fromkeys((*get_close_matches(wanted, cells, 1, 0.6), *cells)):

@@ -63,8 +63,15 @@ class Breadcrumbs(QFrame):
             self._row.addWidget(back)
 
 
+Choice = tuple[str, Callable[[], object]]
+"""The words on a button, and what it does."""
+
+
 class Banner(QFrame):
-    """An error for people: what, where, what to do. It stays until it is closed or another one comes."""
+    """An error for people: what, where, what to do; or an offer with a button for each choice.
+
+    It stays until it is closed, a choice is taken, or another one comes. Closing it does nothing but close it.
+    """
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -77,68 +84,61 @@ class Banner(QFrame):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.button = QToolButton(autoRaise=True)
         self.button.setAccessibleName("close the message")
-        self.button.clicked.connect(self._close)
-        self._refuse: Callable[[], object] | None = None
-        self._accept: Callable[[], object] | None = None
-        self.action = QToolButton()
-        self.action.hide()
+        self.button.clicked.connect(self.hide)
+        self.choices: list[QToolButton] = []
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(self.what)
         words.addWidget(self.more)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(6)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(10)
         row.addWidget(self.mark, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
-        row.addWidget(self.action, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addLayout(self._buttons)
         row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
         self._dress()
         theme.changes().changed.connect(self._dress)
         self.hide()
 
     def show_error(self, error: StudioError) -> None:
+        self._tell(error, ())
+
+    def offer(self, what: str, more: str, *choices: Choice) -> None:
+        """Offer something, with a button for each choice; the first is the one that loses nothing."""
+        self._tell(StudioError(what, remedy=more), choices)
+
+    def forget_error(self) -> None:
+        """Close a message that is about what was before; an offer stays."""
+        if not self.choices:
+            self.hide()
+
+    def _tell(self, error: StudioError, choices: tuple[Choice, ...]) -> None:
         self.what.setText(error.what[:1].upper() + error.what[1:] + ("" if error.what.endswith("?") else "."))
         more = "  ".join(part for part in (error.where, error.remedy) if part)
         self.more.setText(more)
         self.more.setVisible(bool(more))
-        self.action.hide()
-        self._refuse = None
-        self._look(offer=False)
+        for old in self.choices:
+            old.hide()
+            old.deleteLater()
+        self.choices = [self._choice(*choice) for choice in choices]
+        self._look(offer=bool(choices))
         self.show()
 
-    def offer(self, what: str, more: str, title: str, do: Callable[[], object], refuse: Callable[[], object]) -> None:
-        """Offer something with one button; closing the strip refuses it."""
-        self.show_error(StudioError(what, remedy=more))
-        self.action.setText(title)
-        self.action.show()
-        self._refuse = refuse
-        self._look(offer=True)
+    def _choice(self, words: str, do: Callable[[], object]) -> QToolButton:
+        button = QToolButton()
+        button.setText(words)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._buttons.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
 
-        def accept() -> None:
-            self._refuse = None
-            self.hide()
+        def take() -> None:
+            self.hide()  # before: what is done may have the next thing to offer
             do()
 
-        self._forget_action()
-        self.action.clicked.connect(accept)
-        self._accept = accept
-
-    def forget_error(self) -> None:
-        """Close a message that is about what was before; an offer stays."""
-        if self._refuse is None:
-            self.hide()
-
-    def _forget_action(self) -> None:
-        if self._accept is not None:
-            self.action.clicked.disconnect(self._accept)
-            self._accept = None
-
-    def _close(self) -> None:
-        self.hide()
-        if self._refuse is not None:
-            refuse, self._refuse = self._refuse, None
-            refuse()
+        button.clicked.connect(take)
+        return button
 
     def _look(self, *, offer: bool) -> None:
         """An offer is no error."""

@@ -45,7 +45,7 @@ from rnnstudio.design.recipe import DataRecipe
 from ..background import Background
 from ..session import Session
 from ..theme import SPACE, current, monospace
-from .forms import Combo, align_labels, form_of, note, sentence
+from .forms import Combo, Spin, align_labels, form_of, note, sentence
 from .reader_forms import ReaderForm, RecordForm, SplitForm, TableForm, TextForm
 
 PREVIEW_ROWS = 20
@@ -142,6 +142,7 @@ class DataPanel(QWidget):
         self.back_button.clicked.connect(self._show_design)
         self.state = note("")
         self._lay_out()
+        session.unfinished.append(self.unfinished)
         session.designChanged.connect(self._follow)
         self._show_design()
 
@@ -378,7 +379,33 @@ class DataPanel(QWidget):
                 self.session.message.emit(f"The network now learns from {Path(self.preview.recipe.path).name}")
             self._update_buttons()
 
+    def unfinished(self) -> StudioError | None:
+        """A field that cannot be read, or options that a person changed and the design does not have yet."""
+        if not self.details.isVisibleTo(self):
+            return None
+        for spin in self.details.findChildren(Spin):
+            if spin.isVisibleTo(self) and (reason := spin.finish()):
+                spin.setFocus()
+                return StudioError(
+                    f"An option of the data cannot be used: {reason}",
+                    where=f"data panel: {spin.toolTip()}",
+                    remedy="Correct it, or leave the field for the value before.",
+                )
+        if self._timer.isActive() or (self.use_button.isEnabled() and not self._of_design):
+            return StudioError(
+                "The data panel shows data or options that the design does not use yet",
+                where="data panel",
+                remedy="Press “Use this data” there, or “Back” for those of the design.",
+            )
+        return None
+
     def _follow(self, change: Change) -> None:
+        if change.edit is None:  # another document: nothing of the one before is shown, not even while this one is read
+            self.preview, self._recipe = None, None
+            self.details.hide()
+            self.problems.hide()
+            self.empty.hide()
+            self.file_label.put("", "")
         if change.edit is None or change.before.data != change.after.data:
             if self.preview is not None and change.edit is not None and change.after.data == self.preview.recipe:
                 self._update_buttons()

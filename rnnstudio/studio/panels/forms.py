@@ -60,6 +60,14 @@ class Spin(QSpinBox):
         self.setValue(value)
         self.blockSignals(False)
 
+    def finish(self) -> str:
+        """Take what is typed as if the field had been left; returns what is wrong with it, or ""."""
+        if not self.hasAcceptableInput():
+            typed = self.cleanText().strip()
+            return f"“{typed}” is not a whole number from {self.minimum():,} to {self.maximum():,}"
+        self.interpretText()
+        return ""
+
 
 def _wheel(widget: QWidget, event: QWheelEvent, turn: Callable[[QWheelEvent], None]) -> None:
     if widget.hasFocus():
@@ -86,12 +94,23 @@ class Entry(QLineEdit):
         self.editingFinished.connect(self._finish)
         self.textEdited.connect(self._edited)
 
-    def put(self, text: str) -> None:
-        """Show a value from outside. What a person is typing just now is left alone."""
+    def put(self, text: str, *, anew: bool = False) -> None:
+        """Show a value from outside. What a person is typing, or typed wrong, stays until the value is another.
+
+        anew: the value belongs to another document, and what was typed to the one before.
+        """
+        typing = self.hasFocus() and self.isModified()
+        if not anew and (typing or (self.reason and text == self._good)):
+            self._good = text
+            return
         self._good = text
-        if not (self.hasFocus() and self.isModified()):
-            self.setText(text)
-            self._tell("")
+        self.setText(text)
+        self._tell("")
+
+    def finish(self) -> str:
+        """Take what is typed as if the field had been left; returns what is wrong with it, or ""."""
+        self._finish()
+        return self.reason
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self.text() != self._good:

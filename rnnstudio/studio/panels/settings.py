@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QFormLayout, QLabel, QVBoxLayout, QWidg
 
 from rnnstudio.design.edits import SetTraining
 from rnnstudio.design.errors import StudioError
+from rnnstudio.design.history import Change
 from rnnstudio.training.requests import LIVE_SETTINGS
 from rnnstudio.training.settings import TrainingSettings, settings_from
 
@@ -49,6 +50,7 @@ class SettingsForm(QWidget):
         layout.addWidget(self.hint)
         layout.addWidget(essentials)
         layout.addWidget(self.advanced)
+        session.unfinished.append(self.unfinished)
         session.designChanged.connect(self.show_design)
         session.checkedChanged.connect(self._show_remarks)
         live.stateChanged.connect(self._state_changed)
@@ -99,8 +101,23 @@ class SettingsForm(QWidget):
         default = TrainingSettings.model_fields[name].default
         self.session.do(SetTraining({name: None if value == default else value}))
 
-    def show_design(self, change: object = None) -> None:
+    def unfinished(self) -> StudioError | None:
+        """What is typed is taken; the first field that cannot be is told, and shown."""
+        for name, field in self.inputs.items():
+            if isinstance(field, Entry) and (reason := field.finish()):
+                if name not in ESSENTIALS:
+                    self.advanced.set_open(True)
+                field.setFocus()
+                return StudioError(
+                    f"The setting “{self.labels[name].text()}” cannot be used: {reason}",
+                    where="training panel",
+                    remedy="Correct it, or press Esc in it for the value before.",
+                )
+        return None
+
+    def show_design(self, change: Change | None = None) -> None:
         """Show the design's settings; what stands in a damaged file is shown as it is, with the reason."""
+        anew = change is not None and change.edit is None
         training = self.session.design.training
         for name, field in self.inputs.items():
             value = training.get(name, TrainingSettings.model_fields[name].default)
@@ -109,7 +126,7 @@ class SettingsForm(QWidget):
             elif isinstance(field, Combo):
                 field.put(value)
             elif isinstance(field, Entry):
-                field.put(_shown(value))
+                field.put(_shown(value), anew=anew)
 
     def _show_remarks(self, checked: object = None) -> None:
         """What the check says about a setting that is on, below it."""

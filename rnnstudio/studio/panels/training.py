@@ -139,6 +139,10 @@ class TrainingPanel(QWidget):
         self.lowerings.setText("")
         self.lowerings.hide()
         self.readings.clear()
+        if self.live.curves.folder is None:  # another design: the last run's end is none of its business
+            self._show_status()
+            self.progress.setRange(0, 1)
+            self.progress.setValue(0)
         started = self.live.curves.started
         if started is not None:
             self._started(started)

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 
 from rnnstudio.studio.app import application
-from rnnstudio.studio.window import DISCARD, MainWindow
+from rnnstudio.studio.window import DISCARD, STOP, MainWindow
 from tests.studio.window.hands import Hands, language_model
 
 
@@ -17,12 +17,14 @@ def window(qapp) -> Iterator[MainWindow]:
     application()
     made = MainWindow()
     made.ask_unsaved = lambda: DISCARD
+    made.ask_training = lambda closing: STOP
     made.ask_file = lambda saving: None
     made.resize(1500, 950)
     made.show()
     qapp.processEvents()
     yield made
     made.close()
+    qapp.clipboard().clear()  # what was copied is Python's: it must not outlive the interpreter
     made.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     qapp.processEvents()

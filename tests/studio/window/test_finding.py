@@ -117,7 +117,7 @@ def test_a_new_run_closes_the_error_of_the_last_one_but_no_offer(window):
     window.show_error(StudioError("the training process was ended"))
     window.banner.forget_error()
     assert not window.banner.isVisible()
-    window.banner.offer("Recover?", "There is a copy.", "Recover", lambda: None, lambda: None)
+    window.banner.offer("Recover?", "There is a copy.", ("Recover", lambda: None))
     assert window.banner.property("offer"), "an offer looks like an error"
     window.banner.forget_error()
     assert window.banner.isVisible()
