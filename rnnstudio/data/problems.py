@@ -72,3 +72,8 @@ def listed(names: Iterable[str], most: int = 12) -> str:
     names = list(names)
     shown = ", ".join(name if len(name) <= 40 else f"{name[:40]}…" for name in names[:most])
     return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown or "none"
+
+
+def quoted(cell: str, most: int = 60) -> str:
+    """A cell in quotes for a sentence, its beginning where it is long."""
+    return repr(cell) if len(cell) <= most else f"{cell[:most]!r}…"

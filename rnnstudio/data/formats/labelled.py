@@ -20,7 +20,7 @@ from rnnstudio.data.formats.pieces import (
 )
 from rnnstudio.data.formats.sniff import number
 from rnnstudio.data.options import encoding_option, option
-from rnnstudio.data.problems import Problems, listed
+from rnnstudio.data.problems import Problems, listed, quoted
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
 from rnnstudio.data.vocabulary import Vocabulary
@@ -151,7 +151,7 @@ def _of_table(source: Source, options: LabelledOptions, problems: Problems) -> _
     names = first[1] if options.header else [f"column{place + 1}" for place in range(len(first[1]))]
     if len(names) < 2:
         raise StudioError(
-            f"there is one column alone: {names[0]!r}",
+            f"there is one column alone: {quoted(names[0])}",
             where=f"{source.shown}, line {first[0]}",
             remedy="Set the delimiter option: a text and its class need two columns.",
         )

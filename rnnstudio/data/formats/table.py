@@ -20,7 +20,7 @@ from rnnstudio.data.files import FileFacts, survey
 from rnnstudio.data.formats.columns import NUMERIC, YES_NO
 from rnnstudio.data.formats.sniff import Layout, find_layout, is_missing, number, rows_of
 from rnnstudio.data.options import CsvOptions
-from rnnstudio.data.problems import Problems, listed
+from rnnstudio.data.problems import Problems, listed, quoted
 from rnnstudio.data.source import Sample
 from rnnstudio.design.errors import StudioError
 
@@ -88,7 +88,8 @@ def find_columns(layout: Layout, options: CsvOptions, shown: str) -> tuple[tuple
     numeric = tuple(n for n, kind in zip(layout.names, layout.kinds, strict=True) if kind in NUMERIC and n not in taken)
     inputs = options.inputs or numeric
     if not inputs:
-        cells = ", ".join(repr(cell.strip()) for cell in layout.example[:4]) + (" …" if len(layout.example) > 4 else "")
+        cells = ", ".join(quoted(cell.strip()) for cell in layout.example[:4])
+        cells += " …" if len(layout.example) > 4 else ""
         raise StudioError(
             "no column holds numbers" + (f": the first row is {cells}" if cells else ""),
             where=f"{shown}, delimiter {_spoken(layout.delimiter)}, decimal mark {layout.decimal!r}",
