@@ -319,14 +319,23 @@ def _plugins(options: argparse.Namespace) -> int:
     return FAILED if loaded.problems else DONE
 
 
+FIXES_TOLD = 20
+"""Of so many problems, the first ones, a fix is sought."""
+
+
 def _check(options: argparse.Namespace) -> int:
     from .compiler import check
     from .headless.design_file import read_design
     from .loading import load_plugins
 
     checked = check(read_design(options.file).design, load_plugins().catalog)
-    for item in checked.diagnostics:
-        print(item.text() + (f" [fix: {item.fix_title}]" if item.fix_title else ""))
+    # A fix is found by trying, and each trial checks the whole drawing.
+    fixes = [item.fix_title for item in checked.diagnostics[:FIXES_TOLD]]
+    fixes += [""] * (len(checked.diagnostics) - len(fixes))
+    for item, fix in zip(checked.diagnostics, fixes, strict=True):
+        print(item.text() + (f" [fix: {fix}]" if fix else ""))
+    if len(checked.diagnostics) > FIXES_TOLD:
+        print(f"Fixes were sought for the first {FIXES_TOLD} alone.")
     if not checked.diagnostics:
         print("No problems.")
     if options.json:
@@ -340,9 +349,9 @@ def _check(options: argparse.Namespace) -> int:
                 "wires": [str(w) for w in d.wires],
                 "port": d.port,
                 "param": d.param,
-                "fix": d.fix_title,
+                "fix": fix,
             }
-            for d in checked.diagnostics
+            for d, fix in zip(checked.diagnostics, fixes, strict=True)
         ]
         print_json({"ok": checked.ok, "diagnostics": found})
     return DONE if checked.ok else FAILED

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, ClassVar, TypeVar
 
+from ..design.errors import shortened
 from ..design.recipe import FieldSpec
 from ..design.signals import Axis, Real, Signal, Tokens
 from .primitives import Builder, Value
@@ -55,22 +56,22 @@ class Param:
     def problem(self, value: Any) -> str | None:
         """What is wrong with a value (variables already replaced), or None."""
         if self.type == "int" and (isinstance(value, bool) or not isinstance(value, int)):
-            return f"“{self.name}” must be a whole number, not {value!r}"
+            return f"“{self.name}” must be a whole number, not {shortened(value)}"
         if self.type == "float" and (isinstance(value, bool) or not isinstance(value, int | float)):
-            return f"“{self.name}” must be a number, not {value!r}"
+            return f"“{self.name}” must be a number, not {shortened(value)}"
         if self.type == "bool" and not isinstance(value, bool):
-            return f"“{self.name}” must be on or off, not {value!r}"
+            return f"“{self.name}” must be on or off, not {shortened(value)}"
         if self.type in ("text", "field", "axis", "cell") and not isinstance(value, str):
-            return f"“{self.name}” must be a text, not {value!r}"
+            return f"“{self.name}” must be a text, not {shortened(value)}"
         if self.type in ("field", "axis") and value and not value.isidentifier():
-            return f"“{self.name}” must be a name of letters, digits and _, not {value!r}"
+            return f"“{self.name}” must be a name of letters, digits and _, not {shortened(value)}"
         if self.type == "choice" and value not in self.choices:
-            return f"“{self.name}” must be one of {', '.join(self.choices)}, not {value!r}"
+            return f"“{self.name}” must be one of {', '.join(self.choices)}, not {shortened(value)}"
         if self.type in ("ints", "floats"):
             plain = int if self.type == "ints" else int | float
             if not isinstance(value, tuple) or any(isinstance(v, bool) or not isinstance(v, plain) for v in value):
                 what = "whole numbers" if self.type == "ints" else "numbers"
-                return f"“{self.name}” must be a list of {what}, not {value!r}"
+                return f"“{self.name}” must be a list of {what}, not {shortened(value)}"
         if self.type in ("int", "float"):
             if not _finite(value):
                 return f"“{self.name}” must be a finite number"

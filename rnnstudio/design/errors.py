@@ -23,3 +23,16 @@ class StudioError(Exception):
 
 def _rebuild(kind: type[StudioError], what: str, where: str, remedy: str) -> StudioError:
     return kind(what, where=where, remedy=remedy)
+
+
+def shortened(value: object, most: int = 80) -> str:
+    """A value of a file in a message, its beginning where it is long: a line is read, a megabyte is not."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= most else f"{value[:most]!r}…"
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 4 * most:
+        return "a number of many digits"
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested very deep; a number in it of more digits than Python prints
+        return f"a {type(value).__name__} that is too large to be shown"
+    return text if len(text) <= most else f"{text[:most]}…"

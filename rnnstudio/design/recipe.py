@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
-from rnnstudio.design.errors import StudioError
+from rnnstudio.design.errors import StudioError, shortened
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Content: TypeAlias = Literal["tokens", "real", "parents"]
@@ -190,10 +190,11 @@ class DataRecipe:
                 where=where,
                 remedy="Give fractions for training (above 0), validation and test, for example 0.9, 0.05, 0.05.",
             )
-        names = [spec.name for spec in self.fields]
-        for name in names:
-            if names.count(name) > 1:
-                raise StudioError(f"two data fields are called {name!r}", where=where)
+        seen: set[str] = set()
+        for spec in self.fields:
+            if spec.name in seen:
+                raise StudioError(f"two data fields are called {shortened(spec.name)}", where=where)
+            seen.add(spec.name)
 
     def field(self, name: str) -> FieldSpec:
         """The field of that name. Raises StudioError listing the fields there are."""
@@ -258,7 +259,7 @@ def _json(value: object, key: str) -> JSON:
         return {str(name): _json(inner, key) for name, inner in value.items()}
     if isinstance(value, Sequence):
         return [_json(inner, key) for inner in value]
-    raise StudioError(f"the option {key!r} cannot be saved: {value!r}", where="data recipe")
+    raise StudioError(f"the option {key!r} cannot be saved: {shortened(value)}", where="data recipe")
 
 
 class _Reader:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType
@@ -14,7 +15,7 @@ from typing import Any
 from .design import CellDefinition, Design, Frame, Graph, Node, Pin, Value, Var, Wire, frozen
 from .drafts import cannot_write, draft_of, sweep
 from .edits import check_name
-from .errors import StudioError
+from .errors import StudioError, shortened
 from .recipe import DataRecipe
 from .signals import Axis
 from .standing import Standing, changed_elsewhere, one_writer, standing, standing_of
@@ -30,6 +31,11 @@ _AXIS_KEYS = {"kind", "chunk", "carry"}
 _DESIGN_KEYS = {"format", "name", "doc", "variables", "graph", "cells", "axes", "data", "training"}
 
 _OPEN_ANOTHER = "Open a .rnn file, as the studio saves them. Tables and texts to train on are loaded as data."
+
+DEEPEST = 60
+"""Levels of objects and lists in a file of ours; a design has about ten."""
+LARGEST = 64 << 20
+"""Bytes of a file of ours. A design of 10,000 nodes has three million."""
 
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """format number → function that turns a file of that format into the next one."""
@@ -73,7 +79,8 @@ def may_be_json(text: str) -> bool:
 def read_json(text: str, where: str) -> Any:
     """Parsed JSON. Raises StudioError with line and column when it is none, or could not be saved again."""
     try:
-        body = json.loads(text, parse_constant=_no_constant)
+        body = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+        refuse_depth(body)
         if "\\u" in text:
             json.dumps(body, ensure_ascii=False).encode("utf-8")  # half a character could not be saved again
     except json.JSONDecodeError as error:
@@ -101,8 +108,18 @@ def load(path: Path) -> Design:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file of ours. Raises StudioError when it is missing, unreadable or not UTF-8."""
+    """The text of a file of ours. Raises StudioError when it is missing, unreadable, not UTF-8, or no plain file."""
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            what = "a folder" if stat.S_ISDIR(found.st_mode) else "no plain file but a pipe or a device"
+            raise StudioError(f"This is {what}", where=str(path), remedy=_OPEN_ANOTHER)
+        if found.st_size > LARGEST:
+            raise StudioError(
+                f"The file has {found.st_size / 1e6:,.0f} MB, and no design has more than {LARGEST / 1e6:,.0f}",
+                where=str(path),
+                remedy=_OPEN_ANOTHER,
+            )
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         raise StudioError("There is no such design file", where=str(path), remedy="Check the name.") from None
@@ -187,6 +204,32 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names stand once each: of two with one name all but the last would be lost unseen."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise ValueError(f"the name {shortened(twice)} stands twice in one object")
+    return found
+
+
+def refuse_depth(body: Any, deepest: int = DEEPEST) -> None:
+    """Raises ValueError for what is nested deeper than anything that we write, before readers go down into it."""
+    level = [body]
+    for _ in range(deepest):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += value.values()
+            elif isinstance(value, list):
+                inner += value
+        level = [value for value in inner if isinstance(value, dict | list)]
+        if not level:
+            return
+    raise ValueError("it is nested too deep")
+
+
 def value_to_json(value: Value) -> Any:
     if isinstance(value, Var):
         return {"variable": value.name}
@@ -200,7 +243,7 @@ def value_from_json(value: Any) -> Value:
         return tuple(value_from_json(v) for v in value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise TypeError(f"{value!r} is not a parameter value")
+    raise TypeError(f"{shortened(value)} is not a parameter value")
 
 
 def _plain(value: Any) -> Any:
@@ -299,20 +342,20 @@ class Reader:
         value = body.get(key, default)
         wrong_bool = isinstance(value, bool) and kind in ((int, float), int)
         if not isinstance(value, kind) or wrong_bool or (kind == (int, float) and not _finite(value)):
-            raise self.fail(f"{place}.{key}" if place else key, f"{value!r} cannot stand there")
+            raise self.fail(f"{place}.{key}" if place else key, f"{shortened(value)} cannot stand there")
         return value
 
     def design(self, body: dict[str, Any]) -> Design:
         variables = self.take(body, "variables", dict, {}, "")
         for name, value in variables.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
-                raise self.fail(f"variables.{name}", f"{value!r} is not a number")
+                raise self.fail(f"variables.{name}", f"{shortened(value)} is not a number")
         axes = {}
         for name, axis in self.take(body, "axes", dict, {}, "").items():
             place = f"axes.{name}"
             kind = self.take(axis, "kind", str, "sequence", place)
             if kind not in ("sequence", "tree"):
-                raise self.fail(f"{place}.kind", f"{kind!r} is no kind of axis")
+                raise self.fail(f"{place}.kind", f"{shortened(kind)} is no kind of axis")
             chunk = self.take(axis, "chunk", int, 0, place)
             carry = self.take(axis, "carry", (bool, NoneType), None, place)
             axes[name] = Axis(name, kind, max(chunk, 0), carry, _unknown(axis, _AXIS_KEYS))
@@ -352,11 +395,11 @@ class Reader:
         wires = []
         for i, pair in enumerate(self.take(body, "wires", list, [], place)):
             if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, str) and "." in p for p in pair)):
-                raise self.fail(f"{place}.wires[{i}]", f"{pair!r} is not [“node.port”, “node.port”]")
+                raise self.fail(f"{place}.wires[{i}]", f"{shortened(pair)} is not [“node.port”, “node.port”]")
             ends = [Pin(*p.split(".", 1)) for p in pair]
             for end in ends:
                 if end.node not in nodes:
-                    raise self.fail(f"{place}.wires[{i}]", f"there is no node “{end.node}”")
+                    raise self.fail(f"{place}.wires[{i}]", f"there is no node {shortened(end.node)}")
             wires.append(Wire(*ends))
         frames = []
         for name, f in self.take(body, "frames", dict, {}, place).items():

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnnstudio.catalog.catalog import standard
 from rnnstudio.design import storage
+from rnnstudio.design.cell_file import load_cell
 from rnnstudio.design.design import Design, Frame
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe
@@ -225,7 +227,7 @@ def test_a_file_that_is_no_text_is_refused_by_name(tmp_path: Path, content: byte
 def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(StudioError, match="no such design file"):
         load(tmp_path / "missing.rnn")
-    with pytest.raises(StudioError, match="cannot be read"):
+    with pytest.raises(StudioError, match="a folder"):
         load(tmp_path)
 
 
@@ -294,3 +296,47 @@ def test_an_error_is_one_line_with_place_and_remedy() -> None:
 
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.where, again.remedy) == (str(error), "line 3", "Change it.")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"format": 1, "graph": {"nodes": {"a": {"kind": "Tanh"}, "a": {"kind": "Tanh"}}}}', "'a' stands twice"),
+        ('{"format": 1, "extra": ' + "[" * 500 + "]" * 500 + "}", "nested too deep"),
+        ('{"format": 1, "extra": ' + "[" * 50_000 + "]" * 50_000 + "}", "nested too deep"),
+        ('{"format": 1, "variables": {"hidden": NaN}}', "NaN is no number"),
+        ('{"format": 1, "variables": {"hidden": ' + "9" * 4000 + "}}", "a number of many digits is not a number"),
+        ('{"format": 1, "variables": {"hidden": "' + "x" * 9000 + '"}}', "…"),
+        ('{"format": 1, "graph": {"wires": [["' + "y" * 9000 + '", 1]]}}', "…"),
+    ],
+)
+def test_a_hostile_design_is_one_line_that_one_reads(text: str, said: str) -> None:
+    with pytest.raises(StudioError) as told:
+        loads(text, "a.rnn")
+    assert said in str(told.value)
+    assert len(str(told.value)) < 300
+
+
+def test_what_is_no_plain_file_is_not_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.rnn"
+    os.mkfifo(pipe)
+    for path, what in ((pipe, "a pipe or a device"), (Path("/dev/zero"), "a device"), (tmp_path, "folder")):
+        with pytest.raises(StudioError, match=what):
+            load(path)
+        with pytest.raises(StudioError, match=what):
+            load_cell(path)
+
+
+def test_a_file_far_larger_than_any_design_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "large.rnn").open("wb") as file:
+        file.truncate(200 << 20)
+    with pytest.raises(StudioError, match="210 MB, and no design has more"):
+        load(tmp_path / "large.rnn")
+
+
+def test_a_parameter_of_many_letters_is_quoted_by_its_beginning() -> None:
+    kind = standard().kinds["Linear"]
+    for value in ("x" * 5000, 10**4000, (1,) * 5000):
+        problem = next(p for p in kind.params if p.name == "units").problem(value)
+        assert problem is not None
+        assert len(problem) < 200

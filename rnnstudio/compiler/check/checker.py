@@ -15,6 +15,7 @@ from .axes import along_axes
 from .memory import Memory
 from .run import Run
 from .shapes import conclude, infer_graph
+from .size import fits
 from .whole_design import as_a_whole, whole_design
 
 
@@ -37,10 +38,11 @@ class Checker:
         memory.variables = _kept(memory.variables, variables_of(design))
         remedies = Remedies(self.check, memory.catalog)
         run = Run(memory, design, remedies)
-        infer_graph(run, MAIN, design.graph, memory.variables, {}, ())
-        conclude(run)
-        whole_design(run)
-        as_a_whole(run)
+        if fits(run):
+            infer_graph(run, MAIN, design.graph, memory.variables, {}, ())
+            conclude(run)
+            whole_design(run)
+            as_a_whole(run)
         if not any(d.severity == "error" for d in run.diagnostics):
             along_axes(run)
         if len(memory.plans) > 4 * len(run.last) + 1000:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import networkx as nx
 
 from ...catalog.catalog import CELL, Catalog
@@ -87,9 +89,24 @@ def late_inputs(
     known: what was found for cells by name; a cell within itself counts as having no such input.
     """
     known = {} if known is None else known
-    if cell.name in known:
-        return known[cell.name]
-    known[cell.name] = ()
+    waiting, open_ = [cell], set()
+    while waiting:  # those inside come first; without recursion, however deep they lie in one another
+        one = waiting[-1]
+        inner = [design.cells.get(str(n.params.get("cell", ""))) for n in one.graph.nodes.values() if n.kind == CELL]
+        before = [c for c in inner if c is not None and c.name not in known and c.name not in open_]
+        open_.add(one.name)
+        if before:
+            waiting += before
+            continue
+        waiting.pop()
+        if one.name not in known:
+            known[one.name] = _late(one, design, catalog, known)
+    return known[cell.name]
+
+
+def _late(
+    cell: CellDefinition, design: Design, catalog: Catalog, known: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
     graph = cell.graph
     forward: dict[str, list[str]] = {}
     for wire in graph.wires:
@@ -98,8 +115,7 @@ def late_inputs(
             continue
         late: tuple[str, ...] = ()
         if node.kind == CELL:
-            inner = design.cells.get(str(node.params.get("cell", "")))
-            late = late_inputs(inner, design, catalog, known) if inner is not None else ()
+            late = known.get(str(node.params.get("cell", "")), ())
         elif (kind := catalog.of(node)) is not None:
             late = kind.late_ports
         if wire.target.port not in late:
@@ -111,5 +127,4 @@ def late_inputs(
         after = reached([node.id], forward)
         if not any(graph.nodes[key].kind == "CellOutput" for key in after if key in graph.nodes):
             found.append(node.id)
-    known[cell.name] = tuple(found)
-    return known[cell.name]
+    return tuple(found)

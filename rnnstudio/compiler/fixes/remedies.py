@@ -62,6 +62,8 @@ WITHOUT: Mapping[str, str] = {
     "TreeInOrder": "what lies below a node, its top or the mean of all is the person's to say",
     "ReadsItsTarget": "only the person knows whether it is an autoencoder",
     "SeesItsChunk": "how far it should see is the person's to say",
+    "CellsTooDeep": "which of the cells should go is the person's to say",
+    "TooManyNodes": "which of the cells should go is the person's to say",
     "PluginFailed": "the plugin's file must be repaired",
 }
 """Codes without a fix, and why."""
