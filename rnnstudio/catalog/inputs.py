@@ -35,6 +35,9 @@ class _Field(NodeKind):
         if (spec.content == "tokens") != self.tokens:
             holds, other = ("tokens", "Tokens") if spec.content == "tokens" else ("features", "Features")
             raise Mistake("WrongContent", f"the field “{name}” holds {holds}: use a {other} node")
+        if spec.size < 1:
+            what = "tokens" if self.tokens else "features"
+            raise Mistake("NoData", f"the field “{name}” of the data holds no {what}: load the data again")
         axes = (params["axis"] or spec.axis,) if spec.axis else ()
         return {"out": Signal(axes, Tokens(spec.size, name) if self.tokens else Real(spec.size))}
 

@@ -98,7 +98,9 @@ def check_format(number: Any, newest: int, where: str) -> None:
     """Raises StudioError for a format number that this version does not know."""
     if isinstance(number, bool) or not isinstance(number, int) or number > newest:
         raise StudioError(
-            f"The design has format {number}, this studio reads up to {newest}", where=where, remedy="Update rnnstudio."
+            f"The design has format {shortened(number)}, this studio reads up to {newest}",
+            where=where,
+            remedy="Update rnnstudio.",
         )
 
 

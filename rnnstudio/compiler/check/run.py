@@ -10,6 +10,9 @@ from ...design.signals import Signal
 from ..diagnostics import Diagnostic, Key, Remedies
 from .memory import Inside, Memory, Remembered, Settled
 
+LONGEST = 600
+"""Letters of a message; only names that nobody types make a longer one."""
+
 
 class Run:
     """Collects signals and diagnostics. Owner: the Checker, for the time of one check."""
@@ -44,6 +47,9 @@ class Run:
     ) -> None:
         """Add a diagnostic once: a cell used twice does not report its inside twice."""
         nodes, wires = tuple(nodes), tuple(wires)
+        message = " ".join(message.splitlines())  # a file's names may hold anything
+        if len(message) > LONGEST:
+            message = f"{message[:LONGEST]}…"
         for tape in self.tapes:
             tape.reports.append((code, severity, message, graph, nodes, wires, port, param))
         key = (graph, code, ",".join(nodes), port + message)

@@ -24,6 +24,10 @@ WEIGHTLESS = frozenset(
 """Families and kinds of nodes that have no weights of their own."""
 
 
+LONGEST_WAY = 10
+"""So many nodes of a way are named; of a longer one its two ends."""
+
+
 def whole_design(run: Run) -> None:
     """What only the whole drawing can tell: a loss to train on, and nodes that lead nowhere."""
     graph = run.design.graph
@@ -54,7 +58,10 @@ def whole_design(run: Run) -> None:
     for bound in bounds(run.design, run.catalog):
         _values_mean_something(run, bound)
     for leak in leaks(graph, run.design, run.catalog, run.main, run.signals):
-        way = " → ".join(graph.nodes[key].label for key in leak.path)
+        names = [graph.nodes[key].label for key in leak.path]
+        if len(names) > LONGEST_WAY:
+            names = [*names[: LONGEST_WAY // 2], "…", *names[-LONGEST_WAY // 2 :]]
+        way = " → ".join(names)
         if leak.whole:
             text = (
                 f"“{leak.field}” is what is predicted and what is read as a whole, by {way}: right in an autoencoder, "
