@@ -17,6 +17,7 @@ from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler import Checker, check, compile_design, source
 from rnnstudio.design.design import Design, Graph, Node, Pin, Var, Wire, frozen
 from rnnstudio.design.edits import AddNode, Compound, Connect, Disconnect, Edit, MoveNodes, SetParam, SetVariable
+from rnnstudio.design.recipe import DataRecipe, FieldSpec
 
 NODES = 500
 AGAIN_MS, COMPILE_S = 10.0, 2.0
@@ -175,11 +176,25 @@ def measure(name: str, design: Design) -> list[str]:
     return missed
 
 
+def hostile() -> None:
+    """What once cost the square of its size: drawings without a wire, and data of very many fields."""
+    catalog = standard()
+    print("hostile: twice the size, about twice the time")
+    for count in (1000, 2000):
+        loose = Design(graph=Graph(frozen({f"n{i}": Node(f"n{i}", "Linear") for i in range(count)})))
+        print(f"  {f'check {count:,} unconnected nodes':<32} {_milliseconds(partial(check, loose, catalog)):8.1f} ms")
+    for count in (16_000, 32_000):
+        fields = tuple(FieldSpec(f"f{i}", "real", 1) for i in range(count))
+        took = _milliseconds(partial(DataRecipe, "csv", "a.csv", fields=fields))
+        print(f"  {f'a recipe of {count:,} fields':<32} {took:8.1f} ms")
+
+
 DRAWINGS = {"flat": flat, "cells": cells, "wide": wide, "loop": loop}
 
 
 def main() -> None:
     gc.collect()
     missed = [m for name, draw in DRAWINGS.items() for m in measure(name, draw())]
+    hostile()
     print("A variable that every node reads changes every signal: that is a check from scratch, and has no target.")
     print(f"Targets: {AGAIN_MS:g} ms after an edit, {COMPILE_S:g} s to compile: " + ("; ".join(missed) or "all met"))
