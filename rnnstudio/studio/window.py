@@ -197,6 +197,7 @@ class MainWindow(QMainWindow):
         for dock in docks:
             dock.show()
         docks[0].raise_()
+        self._tabs_timer.start()
         self.resizeDocks(docks[:1], [max(260, self.height() * 3 // 10)], Qt.Orientation.Vertical)
 
     def _first_sizes(self) -> None:

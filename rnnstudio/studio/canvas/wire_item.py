@@ -41,6 +41,8 @@ class WireItem(QGraphicsItem):
         self._bounds: QRectF | None = None
         self._middle = QPointF()
         self._room = 0.0
+        self._level = True
+        self._top = 0.0
         self.setZValue(1)
 
     def route(self, path: QPainterPath, label_at: QPointF | None = None, room: float | None = None) -> None:
@@ -56,6 +58,9 @@ class WireItem(QGraphicsItem):
         self._middle = label_at if label_at is not None else path.pointAtPercent(0.5)
         ends = path.pointAtPercent(1.0) - path.pointAtPercent(0.0)
         self._room = abs(ends.x()) - 16.0 if room is None else room
+        self._level = label_at is not None or abs(ends.y()) < 60.0
+        higher = min(path.pointAtPercent(0.0).y(), path.pointAtPercent(1.0).y())
+        self._top = self._middle.y() if label_at is not None else higher
         self.update()
 
     def mark(self, **values: Any) -> None:
@@ -79,9 +84,17 @@ class WireItem(QGraphicsItem):
     def _measure(self) -> QRectF:
         rect = self.path.controlPointRect().adjusted(-8, -8, 8, 8)
         if self.text:
-            half = text_width(self.text, LABEL_SIZE) / 2 + 10
-            rect = rect.united(QRectF(self._middle.x() - half, self._middle.y() - 12, 2 * half, 24))
+            rect = rect.united(self._label_box(self.text).adjusted(-2, -2, 2, 2))
         return rect
+
+    def _label_box(self, label: str) -> QRectF:
+        """Beside the wire, never on it: above where it runs level, to the right of it where it climbs or falls."""
+        width = text_width(label, LABEL_SIZE) + 10
+        box = QRectF(self._middle.x() - width / 2, self._top - 19, width, 17)
+        if not self._level:
+            steep = self.path.elementCount() and self.path.angleAtPercent(0.5) % 180 < 90
+            box.moveTo(self._middle.x() + 6, self._middle.y() + (2 if steep else -19))
+        return box
 
     def shape(self) -> QPainterPath:
         return self._grasp
@@ -149,10 +162,10 @@ class WireItem(QGraphicsItem):
     def _paint_label(self, painter: QPainter, label: str, zoom: float) -> None:
         t = theme.current()
         painter.setFont(font(LABEL_SIZE))
-        width = text_width(label, LABEL_SIZE) + 10
-        box = QRectF(self._middle.x() - width / 2, self._middle.y() - 8.5, width, 17)
-        painter.setPen(QPen(t.color("border"), 0.8) if self.hovered else Qt.PenStyle.NoPen)
-        painter.setBrush(t.color("canvas", 0.94))
-        painter.drawRoundedRect(box, 5, 5)
+        box = self._label_box(label)
+        if self.hovered or self.selected:  # it may lie on others then
+            painter.setPen(QPen(t.color("border"), 0.8))
+            painter.setBrush(t.color("canvas", 0.94))
+            painter.drawRoundedRect(box, 5, 5)
         painter.setPen(t.color("text") if self.hovered or self.selected else t.color("muted"))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, label)
