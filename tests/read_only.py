@@ -35,3 +35,21 @@ def read_only_folder(template: Path | None = None) -> Iterator[Path]:
             if place.is_dir():
                 place.chmod(0o755)
         shutil.rmtree(above)
+
+
+@contextmanager
+def closed_folder() -> Iterator[Path]:
+    """A folder with a file “a.txt” that this process may not look into as long as the block runs."""
+    folder = Path(tempfile.mkdtemp(prefix="rnnstudio-closed-"))
+    (folder / "a.txt").write_text("once upon a time")
+    folder.chmod(0o000)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+        shutil.rmtree(folder)

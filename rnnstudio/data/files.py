@@ -82,7 +82,13 @@ def _wide(encoding: str) -> bool:
 
 
 def _open(path: Path, shown: str) -> io.BufferedReader:
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # a folder above it may not be looked into
+        raise StudioError(
+            f"the file cannot be reached: {error.strerror}", where=shown, remedy="Check the permissions of its folders."
+        ) from error
+    if not there:
         raise StudioError("the file does not exist", where=shown, remedy="Check the path, or choose another file.")
     if path.is_dir():
         raise StudioError("this is a folder, not a file", where=shown, remedy="Choose a file in it.")

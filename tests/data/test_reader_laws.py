@@ -13,8 +13,10 @@ import pytest
 from rnnstudio import data
 from rnnstudio.data import readers
 from rnnstudio.design.errors import StudioError
+from rnnstudio.design.recipe import DataRecipe
 from tests.data import reader_laws as laws
 from tests.data.reader_samples import SAMPLES, with_plugins
+from tests.read_only import closed_folder
 
 pytestmark = pytest.mark.usefixtures("with_plugins")
 __all__ = ["with_plugins"]
@@ -79,3 +81,8 @@ def test_the_reader_of_the_tour_does_what_is_said_of_it(tmp_path: Path) -> None:
             data.open(dataset.recipe)
     finally:
         readers.install(before)
+
+
+def test_a_file_in_a_folder_that_may_not_be_looked_into_is_one_clear_error() -> None:
+    with closed_folder() as folder, pytest.raises(StudioError, match="cannot be reached: Permission denied"):
+        data.open(DataRecipe("text", str(folder / "a.txt")))

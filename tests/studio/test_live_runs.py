@@ -100,3 +100,20 @@ def test_runs_are_listed_compared_gone_on_with_and_deleted(
     assert not first.exists()
     assert second.is_dir()
     assert panel.table.topLevelItemCount() == 1
+
+
+def test_resume_is_offered_where_something_whole_was_saved(
+    panel: RunsPanel, trained: Callable[[str], Live], live: Live, qtbot: QtBot
+) -> None:
+    trained("char-lm")
+    assert live.run_folder is not None
+    reload(panel, qtbot)
+    panel.table.setCurrentItem(panel.table.topLevelItem(0))
+    assert panel.go_on_button.isEnabled()
+    assert "step" in panel.go_on_button.toolTip()
+    for path in (live.run_folder / "checkpoints").glob("*.safetensors"):
+        path.write_bytes(path.read_bytes()[:-7])
+    reload(panel, qtbot)
+    panel.table.setCurrentItem(panel.table.topLevelItem(0))
+    assert not panel.go_on_button.isEnabled()
+    assert "Nothing whole" in panel.go_on_button.toolTip()

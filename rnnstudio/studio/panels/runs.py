@@ -60,6 +60,8 @@ class _Row:
     seconds: float
     started: str
     has_model: bool
+    goes_on: int | None
+    """The step that it can be resumed from; None: nothing whole was saved."""
 
 
 class RunsPanel(QWidget):
@@ -261,7 +263,15 @@ class RunsPanel(QWidget):
     def _update_buttons(self) -> None:
         row = self._row()
         alive = self.live.alive and row is not None and row.folder == self.live.run_folder
-        self.go_on_button.setEnabled(row is not None and row.has_model and not self.live.alive)
+        resumable = row is not None and row.goes_on is not None
+        self.go_on_button.setEnabled(resumable and not self.live.alive)
+        if row is None:
+            tip = "Go on from the last checkpoint"
+        elif row.goes_on is None:
+            tip = "Nothing whole was saved that it could go on from"
+        else:
+            tip = f"Go on from step {row.goes_on:,}"
+        self.go_on_button.setToolTip(tip)
         self.export_button.setEnabled(row is not None and row.has_model)
         self.folder_button.setEnabled(row is not None)
         self.delete_button.setEnabled(row is not None and not alive and row.state not in ("running", "paused"))
@@ -339,7 +349,9 @@ def _read(folder: Path, name: str) -> list[_Row]:
                 best = event.loss if best is None else min(best, event.loss)
             elif isinstance(event, Finished) and best is None:
                 best = event.best_validation_loss
-        rows.append(_Row(run.folder, run.state, best, steps, seconds, _when(run), run.has("last") or run.has("best")))
+        saved = run.has("last") or run.has("best")
+        goes_on = run.step_to_resume()  # reads all of it, for its digest: here, in the thread that fills the table
+        rows.append(_Row(run.folder, run.state, best, steps, seconds, _when(run), saved, goes_on))
     return rows
 
 
