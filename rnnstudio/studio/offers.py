@@ -6,7 +6,7 @@ Palette, quick add and drops all go through here, so that a node is the same whi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..catalog.catalog import CELL, FAMILIES, Catalog
@@ -91,20 +91,26 @@ def nodes_of(catalog: Catalog, design: Design) -> dict[Offer, tuple[str, str]]:
 
 
 def search(text: str, among: Iterable[Offer]) -> list[Offer]:
-    """Those that match, best first: beginnings before word beginnings before letters in order; titles before words."""
-    wanted = text.strip().lower()
+    """Those that match, best first: the whole title, its beginning, a word's beginning, a part; titles before words.
+
+    Of equals the shorter title comes first. Only when nothing matches so, letters in order count ("lsm" finds LSTM).
+    """
+    wanted, among = text.strip().lower(), list(among)
     if not wanted:
-        return list(among)
-    scored = [(score, i, offer) for i, offer in enumerate(among) if (score := _score(wanted, offer)) > 0]
-    return [offer for _, _, offer in sorted(scored, key=lambda item: (-item[0], item[1]))]
+        return among
+    for match in (_match, _letters):
+        scored = [(score, i, offer) for i, offer in enumerate(among) if (score := _score(wanted, offer, match)) > 0]
+        if scored:
+            return [offer for _, _, offer in sorted(scored, key=lambda item: (-item[0], len(item[2].title), item[1]))]
+    return []
 
 
-def _score(wanted: str, offer: Offer) -> float:
-    title = _match(wanted, offer.title.lower())
+def _score(wanted: str, offer: Offer, match: Callable[[str, str], float]) -> float:
+    title = match(wanted, offer.title.lower())
     symbol = 1.0 if offer.symbol and wanted == offer.symbol.lower() else 0.0
-    words = max((_match(wanted, word.lower()) for word in offer.words), default=0.0)
+    words = max((match(wanted, word.lower()) for word in offer.words), default=0.0)
     family = 0.5 if offer.family.lower().startswith(wanted) else 0.0
-    return max(title, symbol, 0.8 * words, 0.4 * family)
+    return max(title, symbol, 0.5 * words, 0.4 * family)
 
 
 def _match(wanted: str, text: str) -> float:
@@ -114,8 +120,11 @@ def _match(wanted: str, text: str) -> float:
         return 0.9
     if re.search(rf"\b{re.escape(wanted)}", text):
         return 0.7
-    if wanted in text:
-        return 0.5
+    return 0.5 if wanted in text else 0.0
+
+
+def _letters(wanted: str, text: str) -> float:
+    """The letters in their order, with few others between them."""
     at, gaps = -1, 0
     for letter in wanted.replace(" ", ""):
         following = text.find(letter, at + 1)

@@ -455,6 +455,8 @@ class MainWindow(QMainWindow):
     def _show_selection(self) -> None:
         focus = self.session.focus
         nodes, some = focus.nodes, bool(focus.nodes or focus.wires or focus.frames)
+        if some and self.view.hasFocus() and self.docks["inspector"].isVisible():
+            self.docks["inspector"].raise_()  # what was clicked on the canvas is what one wants to see
         for action in (self.cut_action, self.copy_action, self.duplicate_action, self.frame_action, self.group_action):
             action.setEnabled(bool(nodes))
         graph = self.session.design.graph_of(self.session.focus.graph).nodes

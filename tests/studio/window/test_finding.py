@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QMessageBox
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
 
-from rnnstudio.design.design import MAIN
+from rnnstudio.catalog.catalog import standard
+from rnnstudio.design.design import MAIN, Design
 from rnnstudio.design.edits import Disconnect, SetData, SetParam, SetTitle
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe
+from rnnstudio.studio.offers import offers, search
 from tests.studio.window.hands import CTRL
 
 
@@ -129,3 +132,21 @@ def test_ctrl_f_is_left_by_escape(hands):
     hands.window.find_action.trigger()
     hands.key(Qt.Key.Key_Escape, CTRL)
     assert hands.view.quick_add is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [("lst", "LSTM"), ("att", "Attention"), ("soft", "Softmax"), ("gru", "GRU"), ("lin", "Linear"), ("lsm", "LSTM")],
+)
+def test_a_search_ranks_the_whole_its_beginning_a_word_and_a_part(typed: str, first: str) -> None:
+    found = [offer.title for offer in search(typed, offers(standard(), Design()))]
+    assert found[0] == first
+    titled = [typed in title.lower() for title in found]
+    assert titled == sorted(titled, reverse=True), "other names come behind titles"
+
+
+def test_what_is_selected_on_the_canvas_is_shown_in_the_inspector(hands):
+    hands.window.show_dock("problems")
+    hands.click(hands.node("lstm"))
+    QApplication.processEvents()
+    assert not hands.window.inspector.visibleRegion().isEmpty()
