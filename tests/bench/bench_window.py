@@ -26,6 +26,7 @@ def milliseconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
 
 def main() -> None:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
     with tempfile.TemporaryDirectory() as folder:
         for kind in ("CONFIG", "CACHE", "DATA", "STATE"):
             os.environ[f"XDG_{kind}_HOME"] = str(Path(folder) / kind.lower())

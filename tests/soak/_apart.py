@@ -45,6 +45,7 @@ def _perform(name: str, seed: int, scale: float, told: Connection) -> None:
         for kind in ("CONFIG", "CACHE", "DATA", "STATE"):
             os.environ[f"XDG_{kind}_HOME"] = str(Path(folder) / kind.lower())
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # of what the screen that is none cannot do
         module = importlib.import_module(f"tests.soak.{name}")
         title = (module.__doc__ or name).strip().splitlines()[0].rstrip(".")
         done, failures = module.trials(max(1, round(module.COUNT * scale)), seed)
