@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..design.signals import Real, Signal, Tokens
-from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real
+from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real, need_steps
 from .primitives import Builder, Init, Value
 
 
@@ -54,25 +54,33 @@ class Delay(NodeKind):
             if params["initial"] == "learned":
                 raise Mistake("TokensWhereFeaturesBelong", "the initial token cannot be learned: set it as “first”")
         if initial is not None:
-            if axis in initial.axes:
-                raise Mistake(
-                    "MixedAxes",
-                    f"the initial state must not have the axis “{axis}” itself: take its Last or Mean",
-                    "initial",
-                )
-            if other := [a for a in initial.axes if a not in signal.axes]:
-                raise Mistake(
-                    "MixedAxes",
-                    f"the initial state has the axis “{other[0]}”, the state has not: take its Last or Mean",
-                    "initial",
-                )
-            if initial.content != signal.content:
-                raise Mistake(
-                    "WidthClash",
-                    f"the initial state is {initial.text()}, the state {signal.text()}: put a Linear in between",
-                    "initial",
-                )
+            try:
+                self._begins(initial, signal, axis)
+            except Mistake as mistake:
+                mistake.outputs = {"out": signal}
+                raise
         return {"out": signal}
+
+    def _begins(self, initial: Signal, signal: Signal, axis: str) -> None:
+        """Raise Mistake when a state along an axis cannot begin with this value."""
+        if axis in initial.axes:
+            raise Mistake(
+                "MixedAxes",
+                f"the initial state must not have the axis “{axis}” itself: take its Last or Mean",
+                "initial",
+            )
+        if other := [a for a in initial.axes if a not in signal.axes]:
+            raise Mistake(
+                "MixedAxes",
+                f"the initial state has the axis “{other[0]}”, the state has not: take its Last or Mean",
+                "initial",
+            )
+        if initial.content != signal.content:
+            raise Mistake(
+                "WidthClash",
+                f"the initial state is {initial.text()}, the state {signal.text()}: put a Linear in between",
+                "initial",
+            )
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         value = inputs["input"]
@@ -93,21 +101,22 @@ class Delay(NodeKind):
         return delay_axis(signal, params) if signal is not None else ""
 
 
-def delay_axis(signal: Signal, params: Params) -> str:
+def delay_axis(signal: Signal, params: Params, port: str = "input") -> str:
     """The axis a Delay steps along. Raises Mistake when the input has none, or several and none is chosen."""
+    need_steps(signal, port)
     axis: str = params["axis"]
     if axis:
         if axis not in signal.axes:
             raise Mistake(
                 "MixedAxes",
-                f"the input {signal.text()} has no axis “{axis}”: choose one it has, or none",
-                "input",
+                f"the {port} {signal.text()} has no axis “{axis}”: choose one it has, or none",
+                port,
                 "axis",
             )
         return axis
     if len(signal.axes) != 1:
-        what = "no axis" if not signal.axes else f"the axes {', '.join(signal.axes)}"
-        raise Mistake("MixedAxes", f"the input {signal.text()} has {what}: set its axis", "input", "axis")
+        what = f"the axes {', '.join(signal.axes)}"
+        raise Mistake("MixedAxes", f"the {port} {signal.text()} has {what}: set its axis", port, "axis")
     return signal.axes[0]
 
 
@@ -141,7 +150,7 @@ class Feedback(NodeKind):
         target, prediction = inputs["target"], inputs["prediction"]
         if target is None:
             return {"out": None}
-        delay_axis(target, params)
+        delay_axis(target, params, "target")
         try:
             self._fits(prediction, target, params)
         except Mistake as mistake:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from ..design.signals import Real, Signal
-from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real
+from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real, need_steps
 from .primitives import Builder, Init, Value
 
 
 def tree_axis(signal: Signal, params: Params, among: Collection[str]) -> str:
     """The tree axis a node acts on; `among`: all axes that are trees. Raises Mistake when the input has none."""
+    need_steps(signal, "input")
     axis: str = params["axis"]
     if axis and axis not in signal.axes:
         raise Mistake(

@@ -213,7 +213,7 @@ class Door:
             raise StudioError(
                 f"Node {node} of the tree “{data}” has {most} children but “{scan.name}” reads {room} of a node",
                 where=f"example {example} of the batch",
-                remedy=f"Use a cell for {most} ordered children, one for any number (such as ChildSumTreeLSTM), or data "
+                remedy=f"Use a cell for {most} children in order or for any (such as ChildSumTreeLSTM), or data "
                 f"of at most {room}; or set “beyond” of its Children to “left out”.",
             )
 

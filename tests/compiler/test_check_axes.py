@@ -22,7 +22,7 @@ def test_a_pool_of_a_vector_has_no_axis_to_cross() -> None:
     s.add("vector", "FeatureInput", at=(0, 0), params={"field": "vector"})
     s.add("last", "Last", at=(1, 0), input="vector")
     s.add("out", "Output", at=(2, 0), input="last")
-    assert found(design(s, "vector"), "MixedAxes").nodes == ("last",)
+    assert found(design(s, "vector"), "NoAxis").nodes == ("last",)
 
 
 def test_a_delay_of_two_axes_must_choose_one() -> None:

@@ -97,3 +97,11 @@ class Memory:
         self.proofs = Proofs(catalog)
         self.variables: Variables = {}
         self.context = Context({}, {})
+        self._library: dict[str, tuple[CellDefinition, bool]] = {}
+
+    def is_library(self, cell: CellDefinition) -> bool:
+        """Whether the library draws a cell just so."""
+        known = self._library.get(cell.name)
+        if known is None or known[0] is not cell:
+            known = self._library[cell.name] = cell, self.catalog.draws(cell)
+        return known[1]

@@ -34,6 +34,18 @@ class Run:
         self.late: dict[str, tuple[str, ...]] = {}
         self.within: dict[str, Mapping[str, CellDefinition]] = {}
 
+    def of_library(self, name: str) -> bool:
+        """Whether a graph is a cell as the library draws it: what is wrong there is wrong around it."""
+        cell = self.design.cells.get(name)
+        return cell is not None and self.memory.is_library(cell)
+
+    def around_library(self, place: Settled, key: str) -> tuple[Settled, str]:
+        """The place of a node, or of the cell around it that the library draws."""
+        while place.outside is not None and self.of_library(place.graph):
+            scope, key = place.outside
+            place = self.settled[scope]
+        return place, key
+
     def report(
         self,
         code: str,
