@@ -16,11 +16,12 @@ from ..whole import Proofs
 
 @dataclass(slots=True)
 class Remembered:
-    """What inference of one node gave for some inputs."""
+    """What inference of one node gave for some inputs. weights: how many numbers they have; None: not counted yet."""
 
     inputs: Signals
     outputs: Mapping[str, Signal | None]
     mistake: Mistake | None = None
+    weights: int | None = None
 
 
 @dataclass(slots=True)

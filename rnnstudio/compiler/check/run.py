@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ...design.design import CellDefinition, Design, Wire
+from ...design.design import CellDefinition, Design, Node, Wire
 from ...design.signals import Signal
 from ..diagnostics import Diagnostic, Key, Remedies
 from .memory import Inside, Memory, Remembered, Settled
@@ -45,6 +45,19 @@ class Run:
             scope, key = place.outside
             place = self.settled[scope]
         return place, key
+
+    def around(self, place: Settled, node: Node) -> Iterator[Node]:
+        """A node and the cells around it, the outermost last."""
+        yield node
+        while place.outside is not None:
+            scope, key = place.outside
+            place = self.settled[scope]
+            yield place.drawn[key].node
+
+    def outermost(self, place: Settled, node: Node) -> Node:
+        """The node of the design's own graph that a node is, or is inside of."""
+        *_, last = self.around(place, node)
+        return last
 
     def report(
         self,

@@ -32,6 +32,8 @@ CANDIDATES: Mapping[str, Callable[[Place], Iterator[Fix]]] = {
     "WidthClash": shapes.width_clash,
     "MixedAxes": shapes.mixed_axes,
     "NoAxis": steps.no_axis,
+    "FieldClash": shapes.field_clash,
+    "IdleWidth": parameters.idle_width,
     "AxisMeetsItself": shapes.axis_meets_itself,
     "DifferentAxes": shapes.different_axes,
     "NoTree": shapes.no_tree,
@@ -66,6 +68,7 @@ WITHOUT: Mapping[str, str] = {
     "SeesItsChunk": "how far it should see is the person's to say",
     "CellsTooDeep": "which of the cells should go is the person's to say",
     "TooManyNodes": "which of the cells should go is the person's to say",
+    "TooLarge": "what should be smaller is the person's to say",
     "PluginFailed": "the plugin's file must be repaired",
 }
 """Codes without a fix, and why."""

@@ -159,6 +159,14 @@ def unknown_field(place: Place) -> Iterator[Fix]:
     yield from place.deleted()
 
 
+def field_clash(place: Place) -> Iterator[Fix]:
+    """One of two nodes that read a field as the other does."""
+    one, other = (place.graph.nodes[key] for key in place.diagnostic.nodes)
+    for node, like in ((one, other), (other, one)):
+        edits = [place.set(name, like.params.get(name), node) for name in ("size", "axis")]
+        yield Compound(tuple(edits), f"Set {node.id}"), f"Read it in {node.label} as in {like.label}"
+
+
 def wrong_content(place: Place) -> Iterator[Fix]:
     role = "Target" if getattr(place.kind, "target", False) else "Input"
     field = str(place.node.params.get("field") or place.params(place.node)["field"].default)
