@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__
-from .design.errors import StudioError
+from .design.errors import StudioError, lacks_memory
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"rnnstudio: {error}", file=sys.stderr)
         return BAD_INPUT
     except (MemoryError, RuntimeError) as error:
-        if not (isinstance(error, MemoryError) or "not enough memory" in str(error) or "out of memory" in str(error)):
+        if not lacks_memory(error):
             raise
         print("rnnstudio: There is not enough memory. Make units, batch size or chunk smaller.", file=sys.stderr)
         return BAD_INPUT

@@ -12,7 +12,7 @@ from math import sqrt
 from ..design.signals import Real, Signal
 from .features import softmax_over
 from .layers import weight_init
-from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
+from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real, need_steps
 from .primitives import Builder, Init, Value
 from .renaming import behind, own_axis
 
@@ -33,6 +33,7 @@ SOURCE = "additive: Bahdanau et al. 2015; dot, general: Luong et al. 2015; scale
 
 def source_axis(query: Signal | None, keys: Signal, params: Params, port: str = "keys") -> str:
     """The axis attention crosses. Raises Mistake when it is not told or the query has it too."""
+    need_steps(keys, port)
     axis: str = params["axis"]
     have = query.axes if query is not None else ()
     if axis:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from ..design.signals import Signal
-from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real
+from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real, need_steps
 from .primitives import Builder, Value
 from .trees import CHILDREN
 
@@ -18,6 +18,7 @@ def crossed_axis(signal: Signal, params: Params) -> str:
 
     Raises Mistake when there is none, or several and none is chosen.
     """
+    need_steps(signal, "input")
     axis: str = params["axis"]
     if axis and axis not in signal.axes:
         raise Mistake(
@@ -30,7 +31,7 @@ def crossed_axis(signal: Signal, params: Params) -> str:
     children = [a for a in signal.axes if a.endswith(CHILDREN)]
     if len(children) == 1:
         return children[0]
-    what = "no axis" if not signal.axes else f"the axes {', '.join(signal.axes)}"
+    what = f"the axes {', '.join(signal.axes)}"
     raise Mistake("MixedAxes", f"the input {signal.text()} has {what}: set its axis", "input", "axis")
 
 

@@ -73,6 +73,10 @@ class Catalog:
             return self.cells[name]
         return next((cell for family in self.families.values() if (cell := family.named(name)) is not None), None)
 
+    def draws(self, cell: CellDefinition) -> bool:
+        """Whether a cell is the library's of that name, unchanged."""
+        return self.definition(cell.name) == cell
+
     def definitions_for(self, name: str) -> dict[str, CellDefinition]:
         """All definitions that a design needs to use the library's cell `name`: itself, and the cells inside it.
 

@@ -201,6 +201,13 @@ def need_real(signal: Signal, port: str) -> Real:
     return signal.content
 
 
+def need_steps(signal: Signal, port: str) -> None:
+    """Raise Mistake for one value an example, where a node goes along an axis."""
+    if not signal.axes:
+        text = f"“{port}” is one value for each example, without steps: repeat it along an axis (Repeat)"
+        raise Mistake("NoAxis", f"{text}, or leave this node out", port)
+
+
 def need_tokens(signal: Signal, port: str) -> Tokens:
     if isinstance(signal.content, Real):
         raise Mistake(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..design.signals import Real, Signal
-from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real
+from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, need_real, need_steps
 from .primitives import Builder, Init, Value
 from .trees import CHILDREN
 
@@ -97,6 +97,7 @@ class BatchNorm(_Normal):
         return found
 
     def _axis(self, signal: Signal, params: Params) -> str:
+        need_steps(signal, "input")
         axis: str = params["axis"]
         if (axis and axis not in signal.axes) or (not axis and len(signal.axes) != 1):
             need = f"no axis “{axis}”" if axis else "not exactly one axis: set this node's"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..design.signals import Real, Signal, Tokens
-from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real
+from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real, need_steps
 from .primitives import Builder, Init, Value
 
 
@@ -16,11 +16,13 @@ class Delay(NodeKind):
     formula = "y_t = x_(t−k);  outside the sequence: the initial state"
     inputs = (
         Port("input", "the value to remember"),
-        Port("initial", "the initial state, instead of zero", optional=True),
+        Port(
+            "initial", "the initial state, instead of zero; its axes (slots of a memory) are the state's", optional=True
+        ),
     )
     params = (
         Param("k", "int", 1, "steps back (positive) or ahead (negative)", minimum=-1000, maximum=1000),
-        Param("axis", "axis", "", "the axis it steps along; empty: the input's only axis"),
+        Param("axis", "axis", "", "the axis it steps along; empty: the only one of the input that “initial” lacks"),
         Param("initial", "choice", "zero", "state before the first step", ("zero", "learned")),
         Param("first", "int", 0, "for tokens: the token that stands before the first step", minimum=0),
         Param("width", "int", 0, "width of the state where nothing else tells; 0: the input's", minimum=0),
@@ -40,10 +42,8 @@ class Delay(NodeKind):
         signal = inputs["input"]
         initial = inputs.get("initial")
         if signal is None:
-            if params["axis"] and params["width"]:
-                return {"out": Signal((params["axis"],), Real(params["width"]))}
-            return {"out": None}
-        axis = delay_axis(signal, params)
+            return {"out": self._unread(initial, params)}
+        axis = _state_axis(signal, initial, params)
         if isinstance(signal.content, Tokens):
             if params["first"] >= signal.content.size:
                 raise Mistake(
@@ -53,35 +53,50 @@ class Delay(NodeKind):
                 )
             if params["initial"] == "learned":
                 raise Mistake("TokensWhereFeaturesBelong", "the initial token cannot be learned: set it as “first”")
-        if initial is not None:
-            if axis in initial.axes:
-                raise Mistake(
-                    "MixedAxes",
-                    f"the initial state must not have the axis “{axis}” itself: take its Last or Mean",
-                    "initial",
-                )
-            if other := [a for a in initial.axes if a not in signal.axes]:
-                raise Mistake(
-                    "MixedAxes",
-                    f"the initial state has the axis “{other[0]}”, the state has not: take its Last or Mean",
-                    "initial",
-                )
-            if initial.content != signal.content:
-                raise Mistake(
-                    "WidthClash",
-                    f"the initial state is {initial.text()}, the state {signal.text()}: put a Linear in between",
-                    "initial",
-                )
-        return {"out": signal}
+        if initial is None:
+            return {"out": signal}
+        try:
+            return {"out": self._begins(initial, signal, axis)}
+        except Mistake as mistake:
+            mistake.outputs = {"out": signal}
+            raise
+
+    def _unread(self, initial: Signal | None, params: Params) -> Signal | None:
+        """What the state is where its input is not known yet, as within a loop: as told, or as it begins."""
+        axis: str = params["axis"]
+        if axis and initial is not None and axis not in initial.axes:
+            return Signal((axis, *initial.axes), initial.content)
+        return Signal((axis,), Real(params["width"])) if axis and params["width"] else None
+
+    def _begins(self, initial: Signal, signal: Signal, axis: str) -> Signal:
+        """The state of an input along an axis that begins with this value, whose further axes it has too.
+
+        Raises Mistake when it cannot begin so.
+        """
+        if axis in initial.axes:
+            raise Mistake(
+                "MixedAxes",
+                f"the initial state must not have the axis “{axis}” itself: take its Last or Mean",
+                "initial",
+            )
+        if initial.content != signal.content:
+            raise Mistake(
+                "WidthClash",
+                f"the initial state is {initial.text()}, the state {signal.text()}: put a Linear in between",
+                "initial",
+            )
+        return Signal((*signal.axes, *(a for a in initial.axes if a not in signal.axes)), signal.content)
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
         value = inputs["input"]
-        axis = delay_axis(value.signal, params)
+        axis = _state_axis(value.signal, inputs["initial"].signal if "initial" in inputs else None, params)
         initial, weight = "zero", None
         sources = [value]
         if "initial" in inputs:
             initial = "wire"
-            sources.append(inputs["initial"])
+            signal = self._begins(inputs["initial"].signal, value.signal, axis)
+            value = _along(builder, value, signal.axes, "state")
+            sources = [value, _first(builder, inputs["initial"], tuple(a for a in signal.axes if a != axis))]
         elif params["initial"] == "learned":
             initial = "learned"
             weight = builder.parameter("initial", (value.signal.width,), Init("zero"))
@@ -90,24 +105,46 @@ class Delay(NodeKind):
 
     def follows_order(self, inputs: Signals, params: Params) -> str:
         signal = inputs["input"]
-        return delay_axis(signal, params) if signal is not None else ""
+        return _state_axis(signal, inputs.get("initial"), params) if signal is not None else ""
 
 
-def delay_axis(signal: Signal, params: Params) -> str:
+def _state_axis(signal: Signal, initial: Signal | None, params: Params) -> str:
+    """The axis a Delay steps along: where none is chosen, the only one of its input that its first value lacks."""
+    own = [axis for axis in signal.axes if initial is not None and axis not in initial.axes]
+    return own[0] if len(own) == 1 and not params["axis"] else delay_axis(signal, params)
+
+
+def _along(builder: Builder, value: Value, axes: tuple[str, ...], name: str) -> Value:
+    """A value at every place of these axes, some of which it has."""
+    have = value.signal.axes
+    if have == axes:
+        return value
+    signal = Signal(axes, value.signal.content)
+    return builder.op("align", (value,), signal, name=name, axes=axes, present=have)
+
+
+def _first(builder: Builder, initial: Value, axes: tuple[str, ...]) -> Value:
+    """A state's first value; one that has the last of the state's axes, in their order, is the same for the others."""
+    have = initial.signal.axes
+    return initial if have == axes[len(axes) - len(have) :] else _along(builder, initial, axes, "first")
+
+
+def delay_axis(signal: Signal, params: Params, port: str = "input") -> str:
     """The axis a Delay steps along. Raises Mistake when the input has none, or several and none is chosen."""
+    need_steps(signal, port)
     axis: str = params["axis"]
     if axis:
         if axis not in signal.axes:
             raise Mistake(
                 "MixedAxes",
-                f"the input {signal.text()} has no axis “{axis}”: choose one it has, or none",
-                "input",
+                f"the {port} {signal.text()} has no axis “{axis}”: choose one it has, or none",
+                port,
                 "axis",
             )
         return axis
     if len(signal.axes) != 1:
-        what = "no axis" if not signal.axes else f"the axes {', '.join(signal.axes)}"
-        raise Mistake("MixedAxes", f"the input {signal.text()} has {what}: set its axis", "input", "axis")
+        what = f"the axes {', '.join(signal.axes)}"
+        raise Mistake("MixedAxes", f"the {port} {signal.text()} has {what}: set its axis", port, "axis")
     return signal.axes[0]
 
 
@@ -141,7 +178,7 @@ class Feedback(NodeKind):
         target, prediction = inputs["target"], inputs["prediction"]
         if target is None:
             return {"out": None}
-        delay_axis(target, params)
+        delay_axis(target, params, "target")
         try:
             self._fits(prediction, target, params)
         except Mistake as mistake:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..design.signals import Signal
-from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals
+from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_steps
 from .primitives import Builder, Value
 from .trees import CHILDREN
 
@@ -38,11 +38,12 @@ class RenameAxis(NodeKind):
         return {"out": Signal(tuple(to if a == axis else a for a in signal.axes), signal.content)}
 
     def _names(self, signal: Signal, params: Params) -> tuple[str, str]:
+        need_steps(signal, "input")
         axis: str = params["axis"]
         if axis and axis not in signal.axes:
             raise Mistake("MixedAxes", f"the input {signal.text()} has no axis “{axis}”", "input", "axis")
         if not axis and len(signal.axes) != 1:
-            what = "no axis" if not signal.axes else f"the axes {', '.join(signal.axes)}"
+            what = f"the axes {', '.join(signal.axes)}"
             raise Mistake("MixedAxes", f"the input {signal.text()} has {what}: set its axis", "input", "axis")
         axis = axis or signal.axes[0]
         to: str = params["to"] or second_name(axis)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from ..design.signals import Real, Signal
-from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real
+from .node import Context, Feature, Mistake, NodeKind, Param, Params, Port, Signals, need_real, need_steps
 from .primitives import Builder, Init, Value
 
 
 def tree_axis(signal: Signal, params: Params, among: Collection[str]) -> str:
     """The tree axis a node acts on; `among`: all axes that are trees. Raises Mistake when the input has none."""
+    need_steps(signal, "input")
     axis: str = params["axis"]
     if axis and axis not in signal.axes:
         raise Mistake(
@@ -67,12 +68,23 @@ class Children(NodeKind):
         ),
         Param("slot", "int", 0, "which child (0: the first)", minimum=0, maximum=63),
         Param("initial", "choice", "zero", "what a child that is not there gives", ("zero", "learned")),
+        Param(
+            "beyond",
+            "choice",
+            "refused",
+            "trees with more children than the slots that the loop reads",
+            ("refused", "left out"),
+        ),
         Param("axis", "axis", "", "the tree's axis; empty: the input's only tree"),
         Param("width", "int", 0, "width of the state where nothing else tells; 0: the input's", minimum=0),
     )
     symbol = "▲"
     late_ports = ("input",)
     words = ("tree", "recursive", "recursion", "child-sum", "n-ary", "subtree")
+
+    def idle_params(self, params: Params) -> frozenset[str]:
+        slot = params.get("how", "sum") == "slot"
+        return frozenset() if slot else frozenset(("slot", "beyond"))
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         signal = inputs["input"]
@@ -96,9 +108,8 @@ class Children(NodeKind):
             weight = builder.parameter("initial", (value.signal.width,), Init("zero"))
         axes = (axis + CHILDREN, *value.signal.axes) if how == "each" else value.signal.axes
         signal = Signal(axes, value.signal.content)
-        return {
-            "out": builder.op("children", (value,), signal, axis=axis, how=how, slot=int(params["slot"]), weight=weight)
-        }
+        attrs = {"how": how, "slot": int(params["slot"]), "weight": weight, "beyond": params["beyond"]}
+        return {"out": builder.op("children", (value,), signal, axis=axis, **attrs)}
 
 
 class Root(NodeKind):

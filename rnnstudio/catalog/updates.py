@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..design.signals import Real, Signal
-from .node import Context, Mistake, NodeKind, Param, Params, Port, Signals, joint_axes, joint_width, need_real
+from .node import (
+    Context,
+    Mistake,
+    NodeKind,
+    Param,
+    Params,
+    Port,
+    Signals,
+    joint_axes,
+    joint_width,
+    need_real,
+    need_steps,
+)
 from .primitives import Builder, Value
 from .trees import CHILDREN
 
@@ -83,6 +95,7 @@ class Clock(_Update):
         return tuple(params["periods"]) or (params["period"],)
 
     def _axis(self, signal: Signal, params: Params) -> str:
+        need_steps(signal, "new")
         axis: str = params["axis"]
         if (axis and axis not in signal.axes) or (not axis and len(signal.axes) != 1):
             need = f"no axis “{axis}”" if axis else "not exactly one axis: set it"
@@ -163,6 +176,7 @@ class Taps(NodeKind):
         return {"out": Signal(signal.axes, Real(content.width * params["taps"]))}
 
     def _axis(self, signal: Signal, params: Params) -> str:
+        need_steps(signal, "input")
         axis: str = params["axis"]
         if (axis and axis not in signal.axes) or (not axis and len(signal.axes) != 1):
             need = f"no axis “{axis}”" if axis else "not exactly one axis: set this node's"

@@ -65,6 +65,17 @@ def flatten(design: Design, catalog: Catalog, mode: str = "train") -> Flat:
     return _Flattener(design, catalog).run(mode)
 
 
+def parameters_of(
+    kind: NodeKind, inputs: Mapping[str, Signal], params: Mapping[str, Any], trees: Collection[str]
+) -> tuple[Parameter, ...]:
+    """What a node of a kind that reads these signals has to learn, as if it stood alone."""
+    writer = _Writer("train", trees)
+    writer.enter(kind.name, kind.name, kind.name)
+    ordered = {p.name: Value(p.name, inputs[p.name]) for p in kind.input_ports(params) if p.name in inputs}
+    kind.build(writer, ordered, params)
+    return writer.parameters.settled()
+
+
 class _Flattener:
     def __init__(self, design: Design, catalog: Catalog) -> None:
         self.design = design

@@ -32,7 +32,7 @@ class State:
     initial: "zero" (for tokens: the token `first`); "learned": the parameter `weight`; "wire": the value `given`.
     signal: of one step.
     In a loop over a tree, `delay` is what `source` was at a node's children; how: "sum", "slot" (child number `slot`)
-    or "each" (along the axis `children`).
+    or "each" (along the axis `children`). beyond: whether more children than a loop has slots for are "refused".
     """
 
     delay: str
@@ -46,6 +46,7 @@ class State:
     how: str = ""
     slot: int = 0
     children: str = ""
+    beyond: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,13 @@ class Scan:
     tree: bool = False
     kernel: Kernel | None = None
     why_not: str = ""
+
+    @property
+    def ordered_children(self) -> int:
+        """How many children of a node a loop over trees has places for; 0: any number, or it is no such loop."""
+        if not self.tree or any(state.how != "slot" or state.beyond != "refused" for state in self.states):
+            return 0
+        return max(state.slot for state in self.states) + 1
 
     def ops(self) -> Iterator[Op]:
         """All operations of the loop's body, inner loops included."""

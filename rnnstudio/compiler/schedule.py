@@ -172,6 +172,7 @@ def _state(op: Op, axis: str) -> State:
             attrs["weight"],
             how=attrs["how"],
             slot=attrs["slot"],
+            beyond=attrs["beyond"],
             children=each,
         )
     given = op.inputs[1] if attrs["initial"] == "wire" else None

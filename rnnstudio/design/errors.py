@@ -36,3 +36,9 @@ def shortened(value: object, most: int = 80) -> str:
     except (RecursionError, ValueError):  # nested very deep; a number in it of more digits than Python prints
         return f"a {type(value).__name__} that is too large to be shown"
     return text if len(text) <= most else f"{text[:most]}…"
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that no memory was left: each system and each kind of device has words of its own."""
+    words = ("not enough memory", "out of memory", "allocate memory")
+    return isinstance(error, MemoryError) or any(said in str(error) for said in words)

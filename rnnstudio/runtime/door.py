@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..compiler.program import Input, Map, Program, parents_field
+from ..compiler.program import Input, Map, Program, Scan, parents_field
 from ..design.errors import StudioError
 from ..design.signals import Signal, Tokens
 from .fused.checked import CHECKING
@@ -64,6 +64,7 @@ class Door:
         self._states = dict(_states(program))
         self._inputs = [(item, *_content(item.signal)) for item in program.inputs]
         self._trees = [(axis, parents_field(program.axes[axis])) for axis in program.trees]
+        self._ordered = [scan for scan in program.scans() if scan.ordered_children]
         self._along: dict[str, list[str]] = {}
         for axis, data in program.axes.items():
             self._along.setdefault(data, []).append(axis)
@@ -104,6 +105,9 @@ class Door:
                 found.sizes[copied] = found.sizes[axis]
         if lengths:
             self._lengths(lengths, found)
+        for scan in self._ordered:
+            if scan.axis in found.parents:
+                self._children(scan, found)
         if state:
             found.state = self.state(state, found.sizes, found.batch, dtype, device)
         return found
@@ -193,6 +197,25 @@ class Door:
         if x.dtype not in WHOLE:
             _type(x, "whole numbers (int64)", what, "")
         return x.to(torch.int64)
+
+    def _children(self, scan: Scan, found: Entered) -> None:
+        """No node may have more children than a loop has places for: it would compute without them."""
+        parents, own = found.parents[scan.axis], found.lengths.get(scan.axis)
+        nodes = parents.shape[1]
+        real = (parents >= 0) & (parents < nodes)  # others are roots, or told when the trees are read
+        if own is not None:
+            real &= torch.arange(nodes, device=parents.device) < own.to(parents.device)[:, None]
+        counts = torch.zeros_like(parents).scatter_add(1, parents.clamp(0, nodes - 1), real.to(torch.int64))
+        most = int(counts.max())
+        if most > scan.ordered_children:
+            example, node = divmod(int(counts.argmax()), nodes)
+            data, room = self.program.axes[scan.axis], scan.ordered_children
+            raise StudioError(
+                f"Node {node} of the tree “{data}” has {most} children but “{scan.name}” reads {room} of a node",
+                where=f"example {example} of the batch",
+                remedy=f"Use a cell for {most} children in order or for any (such as ChildSumTreeLSTM), or data "
+                f"of at most {room}; or set “beyond” of its Children to “left out”.",
+            )
 
     def _examples(self, batch: int, what: str, where: str, found: Entered) -> None:
         if batch and batch == found.batch:

@@ -72,19 +72,24 @@ def why_not(program: Program | Network) -> str:
 def write(
     network: Network, prompt: Tensor, choice: Choice | None = None, generator: Generator | None = None
 ) -> Iterator[int]:
-    """Tokens that follow `prompt`, [1, n] int64 with n ≥ 1, without end. O(1) per token.
+    """Tokens that follow `prompt`, [1, n] int64, without end. O(1) per token.
 
-    Raises StudioError when the network is no language model that can run forward step by step.
+    What the network reads is what is written: its input (n ≥ 1), or what a Feedback gives back (an empty prompt: from
+    the token that stands before the first). Raises StudioError when it reads anything else, or cannot run forward step
+    by step.
     """
     choice = choice or Choice()
-    if prompt.numel() == 0:
-        raise StudioError("The prompt is empty", remedy="Give at least one token to begin with.")
     stepper = Stepper(network)
-    if not stepper.tokens or stepper.plan.fed is None:
-        raise StudioError("Only a network that reads one sequence of tokens can write on")
+    if not stepper.tokens:
+        raise StudioError("This network predicts numbers, not tokens")
+    if stepper.plan.others:
+        named = ", ".join(f"“{item.field}”" for item in stepper.plan.others)
+        raise StudioError(f"It needs more than a beginning: it reads {named} too", remedy="Let it answer instead.")
+    if prompt.numel() == 0 and stepper.plan.fed is not None:
+        raise StudioError("The prompt is empty", remedy="Give at least one token to begin with.")
     stepper.start()
     with torch.no_grad():
-        logits = stepper.read(prompt)
+        logits = stepper.read(prompt) if prompt.numel() else stepper.step(None)
     while True:
         token = choice.draw(logits, generator)
         yield int(token)
@@ -95,7 +100,7 @@ def write(
 def generate(
     network: Network, prompt: Tensor, length: int, temperature: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """`length` tokens that follow `prompt`, [1, n] int64 with n ≥ 1. Returns [length] int64 on the CPU."""
+    """`length` tokens that follow `prompt`, [1, n] int64, see `write`. Returns [length] int64 on the CPU."""
     tokens = write(network, prompt, Choice(temperature), generator)
     return torch.tensor([token for token, _ in zip(tokens, range(length), strict=False)], dtype=torch.int64)
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import prod
 
 import torch
 from torch import Generator, Tensor
 
 from ..catalog.primitives import Parameter
-from ..design.errors import StudioError
+from ..compiler.machine import gigabytes, machine_memory
+from ..design.errors import StudioError, lacks_memory
+
+FLOAT = 4
+"""Bytes of a number as weights start."""
 
 
 def _uniform(w: Tensor, g: Generator, bound: float = 0.1) -> None:
@@ -95,10 +100,38 @@ INITIALISERS: dict[str, Callable[..., None]] = {
 }
 
 
+def refuse_too_many(parameters: Sequence[Parameter]) -> None:
+    """Raise StudioError, with the node that has most, when these weights alone are more than the machine can hold."""
+    by_node: dict[str, int] = {}
+    for parameter in parameters:
+        node = parameter.path.rpartition(".")[0]
+        by_node[node] = by_node.get(node, 0) + FLOAT * prod(parameter.shape)
+    needed, there = sum(by_node.values()), machine_memory()
+    if needed > there:
+        most = max(by_node, key=by_node.__getitem__)
+        raise StudioError(
+            f"The weights take {gigabytes(needed)}, {gigabytes(by_node[most])} of them here, but this machine has "
+            f"{gigabytes(there)} of memory",
+            where=most,
+            remedy="Give it fewer units.",
+        )
+
+
 def initialise(parameter: Parameter, seed: int) -> Tensor:
-    """A new float32 tensor. Depends on the seed and the parameter's path alone, not on what else is in the network."""
+    """A new float32 tensor. Depends on the seed and the parameter's path alone, not on what else is in the network.
+
+    Raises StudioError when there is no memory for it.
+    """
     digest = hashlib.sha256(f"{seed}:{parameter.path}".encode()).digest()
     generator = Generator().manual_seed(int.from_bytes(digest[:7], "little"))
-    tensor = torch.empty(parameter.shape)
-    INITIALISERS[parameter.init.name](tensor, generator, *parameter.init.args)
+    try:
+        tensor = torch.empty(parameter.shape)
+        INITIALISERS[parameter.init.name](tensor, generator, *parameter.init.args)
+    except (RuntimeError, MemoryError) as error:
+        if not lacks_memory(error):
+            raise
+        size = " × ".join(map(str, parameter.shape))
+        raise StudioError(
+            f"There is no memory left for weights of {size}", where=parameter.path, remedy="Give it fewer units."
+        ) from error
     return tensor

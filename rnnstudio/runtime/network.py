@@ -20,7 +20,7 @@ from .context import Context, Done, Watch
 from .door import Door, Entered
 from .forest import Forest
 from .fused.loops import Loops
-from .initialise import initialise
+from .initialise import initialise, refuse_too_many
 from .non_finite import NonFinite, first_backward, first_forward
 from .put_off import Values, look_up_later, split
 from .reference import run_map, run_scan
@@ -93,6 +93,7 @@ class Network(nn.Module):
         self.program = program
         self.reference = reference
         self._attributes: dict[str, str] = {}
+        refuse_too_many(program.parameters)
         for parameter in program.parameters:
             name = parameter.path.replace(".", "__")
             while name in self._attributes.values():

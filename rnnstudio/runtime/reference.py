@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..catalog.primitives import Op
 from ..compiler.program import Map, Region, Scan, State
+from ..design.errors import StudioError, lacks_memory
 from ..design.signals import Tokens
 from .context import Context, Done
 from .primitives import run_op
@@ -29,7 +30,7 @@ def run_map(region: Map, values: dict[str, Tensor], context: Context) -> None:
     for op in region.ops:
         part = parts.get((op.inputs[0], op.attrs["start"], op.attrs["stop"])) if op.kind == "slice" else None
         inputs = tuple(values[name] for name in op.inputs)
-        values[op.name] = part if part is not None else run_op(op, inputs, context)
+        values[op.name] = part if part is not None else _run(op, inputs, context)
         if context.done is not None:
             steps = {**context.steps, **context.heights}
             context.done.append(Done(op, inputs, values[op.name], steps, context))
@@ -37,6 +38,17 @@ def run_map(region: Map, values: dict[str, Tensor], context: Context) -> None:
             parts |= _parts(op, values[op.name], context)
         if context.record is not None:
             context.record.setdefault(op.name, []).append(values[op.name])
+
+
+def _run(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
+    """One operation. Raises StudioError, with its node, when there is no memory for what it gives."""
+    try:
+        return run_op(op, inputs, context)
+    except (RuntimeError, MemoryError) as error:
+        if not lacks_memory(error):
+            raise
+        remedy = "Make batch size, chunk or units smaller."
+        raise StudioError("There is not enough memory for its values", where=op.node, remedy=remedy) from error
 
 
 def _parts(op: Op, joined: Tensor, context: Context) -> dict[tuple[str, int, int], Tensor]:

@@ -43,6 +43,12 @@ class Plan:
     others: tuple[Input, ...]
     looks_back: bool = False
 
+    def written(self, program: Program) -> str:
+        """The field that what is generated is of: the one that is fed, or whose own earlier steps are given back."""
+        if self.fed is not None:
+            return self.fed.field
+        return next(item.field for item in program.inputs if item.name == self.loss.target)
+
 
 def plan(program: Program) -> Plan:
     """How a program (compiled in mode "forced") generates. Raises StudioError saying why it cannot."""

@@ -9,6 +9,7 @@ import torch
 
 from .generate import Choice, write
 from .network import Network
+from .stepper import plan
 
 
 class Words(Protocol):
@@ -41,9 +42,11 @@ def write_text(
 ) -> str:
     """`length` tokens as text that follows `prompt`, shorter when `stop` said so. The same for the same seed.
 
+    An empty prompt is nothing to a network that reads what its Feedback gives back: that begins with its own token.
     Raises StudioError when the network cannot write or the prompt cannot be read. Touches no random state but its own.
     """
-    start = torch.tensor([beginning(vocabulary, prompt)])
+    own = not prompt and plan(network.program).fed is None
+    start = torch.tensor([[] if own else beginning(vocabulary, prompt)], dtype=torch.int64)
     generator = torch.Generator().manual_seed(seed)
     written: list[int] = []
     for token in write(network, start, choice, generator):

@@ -26,11 +26,11 @@ class Writer:
         self.why_not = why_not(network)
         self.vocabulary: Vocabulary | None = None
         if not self.why_not:
-            fed = plan(network.program).fed
-            if fed is None or plan(network.program).others:
+            found = plan(network.program)
+            if found.others:
                 self.why_not = "It needs more than a beginning: it reads something else too."
             else:
-                self.vocabulary = vocabulary_of(recipe, fed.field)
+                self.vocabulary = vocabulary_of(recipe, found.written(network.program))
 
     def known_part(self, prompt: str) -> str:
         """The prompt, or "" when it has something this vocabulary lacks (another text was loaded since)."""
@@ -55,8 +55,9 @@ class Writer:
     ) -> str:
         """`length` tokens as text that follows `prompt`, shorter when `stop` said so. The same for the same seed.
 
-        An empty prompt stands for a line end, or the vocabulary's first entry. Raises StudioError when the network
-        cannot write, or the prompt has something unknown. Touches no random state but its own.
+        An empty prompt stands for a line end, or the vocabulary's first entry; a Feedback begins from its own. Raises
+        StudioError when the network cannot write, or the prompt has something unknown. Touches no random state but its
+        own.
         """
         if self.vocabulary is None:
             raise StudioError(f"This model cannot write text: {self.why_not.rstrip('.')}")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..design import storage
-from ..design.errors import StudioError
+from ..design.errors import StudioError, lacks_memory
 from .events import Event, Failed
 from .outbox import Outbox
 from .requests import Request, Requests
@@ -81,11 +81,9 @@ def perform(job: Job, emit: Callable[[Event], None], requests: Requests) -> None
             emit(event)
     except StudioError as error:
         emit(Failed(*last, error.what, error.where, error.remedy))
-    except MemoryError:
-        emit(Failed(*last, "There is not enough memory", f"step {last[0]}", _SMALLER, traceback.format_exc()))
     except Exception as error:  # noqa: BLE001 (the border of the process: a bug is told, and the window lives on)
         details = traceback.format_exc()
-        if "not enough memory" in str(error) or "out of memory" in str(error):
+        if lacks_memory(error):
             emit(Failed(*last, "There is not enough memory", f"step {last[0]}", _SMALLER, details))
         else:
             what = f"The trainer has a bug: {type(error).__name__}: {error}"

@@ -22,7 +22,7 @@ def test_a_pool_of_a_vector_has_no_axis_to_cross() -> None:
     s.add("vector", "FeatureInput", at=(0, 0), params={"field": "vector"})
     s.add("last", "Last", at=(1, 0), input="vector")
     s.add("out", "Output", at=(2, 0), input="last")
-    assert found(design(s, "vector"), "MixedAxes").nodes == ("last",)
+    assert found(design(s, "vector"), "NoAxis").nodes == ("last",)
 
 
 def test_a_delay_of_two_axes_must_choose_one() -> None:
@@ -46,14 +46,12 @@ def test_a_prediction_at_every_step_does_not_meet_a_target_at_the_end() -> None:
     assert (one.nodes, one.port) == (("end",), "target")
 
 
-@pytest.mark.parametrize("initial", ["inputs", "other"])
-def test_an_initial_state_has_no_axis_that_the_state_lacks_in_a_step(initial: str) -> None:
+def test_an_initial_state_has_not_the_axis_that_the_state_steps_along() -> None:
     s = Sketch()
     features(s)
-    s.add("other", "FeatureInput", at=(0, 1), params={"field": "other", "axis": "source"})
-    s.add("late", "Delay", at=(1, 0), input="inputs", initial=initial)
+    s.add("late", "Delay", at=(1, 0), input="inputs", initial="inputs")
     s.add("out", "Output", at=(2, 0), input="late")
-    one = found(design(s, "inputs", "other"), "MixedAxes")
+    one = found(design(s, "inputs"), "MixedAxes")
     assert (one.nodes, one.port) == (("late",), "initial")
 
 

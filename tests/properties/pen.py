@@ -215,9 +215,8 @@ class Pen:
         if kind == "Children":
             axis: str = self.rng.choice([a for a in TREES if any(a in s.axes for s in self.signals.values())] or TREES)
             params = {"how": self.rng.choice(("sum", "slot", "each")), "slot": self.rng.choice((0, 1, 3))}
-            self.add(
-                kind, {**params, "initial": self.rng.choice(("zero", "learned")), "axis": axis, "width": width}, {}
-            )
+            params |= {"initial": self.rng.choice(("zero", "learned")), "beyond": "left out"}
+            self.add(kind, {**params, "axis": axis, "width": width}, {})
             return
         if tokens:
             self._node(CATALOG.kinds[kind])

@@ -18,6 +18,7 @@ from rnnstudio.design.recipe import DataRecipe, FieldSpec
 from rnnstudio.runtime import Network
 from rnnstudio.runtime.generate import Choice, beam_search, decode, forecast, generate, why_not, write
 from rnnstudio.runtime.primitives import forcing
+from rnnstudio.training.showing import Writer
 
 STOP, START = 1, 0
 TEXT = DataRecipe(
@@ -28,6 +29,7 @@ TEXT = DataRecipe(
         FieldSpec("next", "tokens", 5, vocabulary=tuple("abcde"), shift_of="text", shift=1),
     ),
 )
+WITH_TOPIC = TEXT.replace(fields=(*TEXT.fields, FieldSpec("topic", "real", 2, axis="")))
 SERIES = DataRecipe(
     "csv",
     "x.csv",
@@ -356,3 +358,49 @@ def test_a_decoder_that_looks_back_writes_what_it_would_be_forced_to_write() -> 
         scores = by_hand(network, SOURCE[:1], hypothesis.tokens)
         total = sum(float(scores[i, token].detach()) for i, token in enumerate(tokens))
         assert total == pytest.approx(hypothesis.score, abs=1e-4)
+
+
+def on_its_own_words(cell: str) -> Design:
+    """A model of text whose only input is what a Feedback gives back."""
+    s = Sketch()
+    s.add("next", "TokenTarget", at=(4, 1))
+    s.add("back", "Feedback", at=(0, 0), params={"first": 3}, prediction="readout", target="next")
+    s.add("embedding", "Embedding", at=(1, 0), params={"units": 4}, input="back")
+    s.add("rec", "cell", at=(2, 0), params={"cell": cell, "units": 4}, x="embedding")
+    s.add("readout", "Linear", at=(3, 0), params={"units": 5}, input="rec.h")
+    s.add("loss", "CrossEntropy", at=(5, 0), prediction="readout", target="next")
+    return Design(graph=s.graph(), cells=frozen(standard().definitions_for(cell)), data=TEXT)
+
+
+@pytest.mark.parametrize("prompt", [[], [4], [2, 0, 1, 4]])
+@pytest.mark.parametrize("cell", ["GRU", "LSTM", "StackedGRU"])
+def test_a_model_of_its_own_words_writes_what_its_forced_run_says(cell: str, prompt: list[int]) -> None:
+    network = seeded(on_its_own_words(cell))
+    assert why_not(network) == ""
+    written = generate(network, torch.tensor([prompt], dtype=torch.int64), 9, temperature=0).tolist()
+    whole = torch.tensor([[*prompt, *written]])
+    (said,) = network({"next": whole}).outputs.values()
+    assert said[0].argmax(-1)[len(prompt) :].tolist() == written
+
+
+def test_it_writes_text_from_a_beginning_and_from_nothing() -> None:
+    writer = Writer(seeded(on_its_own_words("GRU")), TEXT)
+    assert writer.why_not == ""
+    for prompt in ("", "cab"):
+        text = writer.write(prompt, 12, 0.0, 0)
+        tokens = ["abcde".index(letter) for letter in text]
+        given = torch.tensor([["abcde".index(letter) for letter in prompt]], dtype=torch.int64)
+        assert tokens == generate(writer.network, given, 12, temperature=0).tolist()
+
+
+def test_what_reads_something_else_too_is_told_by_its_name() -> None:
+    s = Sketch()
+    s.add("next", "TokenTarget", at=(4, 1))
+    s.add("topic", "FeatureInput", at=(0, 1), params={"field": "topic", "size": 2, "axis": ""})
+    s.add("back", "Feedback", at=(0, 0), params={"first": 3}, prediction="readout", target="next")
+    s.add("embedding", "Embedding", at=(1, 0), params={"units": 4}, input="back")
+    s.add("readout", "Linear", at=(3, 0), params={"units": 5, "terms": 2}, input="embedding", input2="topic")
+    s.add("loss", "CrossEntropy", at=(5, 0), prediction="readout", target="next")
+    network = seeded(Design(graph=s.graph(), data=WITH_TOPIC))
+    with pytest.raises(StudioError, match="It needs more than a beginning: it reads “topic” too"):
+        generate(network, torch.tensor([[1]]), 2)

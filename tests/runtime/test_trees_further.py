@@ -61,7 +61,8 @@ def recursive(how: str, *further: str) -> Design:
     """h_n = tanh(W x_n + Σ_a V_a y_a + U children's h + b): the state of a node runs along the further axes."""
     s = Sketch()
     inputs(s, "tree", *further)
-    params = {"axis": "tree", "width": 3, "how": how, "slot": 1, "initial": "learned" if how == "slot" else "zero"}
+    params = {"axis": "tree", "width": 3, "how": how, "slot": 1, "beyond": "left out"}
+    params["initial"] = "learned" if how == "slot" else "zero"
     s.add("kids", "Children", at=(1, 0), params=params, input="h")
     kids = "kids"
     if how == "each":

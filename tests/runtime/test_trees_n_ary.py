@@ -13,8 +13,10 @@ from rnnstudio.catalog.catalog import standard
 from rnnstudio.compiler import compile_design
 from rnnstudio.design.design import Design
 from rnnstudio.design.edits import SetAxis
+from rnnstudio.design.errors import StudioError
 from rnnstudio.design.signals import Axis
 from rnnstudio.runtime import Network
+from tests.conformance.running import printed
 
 WIDTH, UNITS, EXAMPLES = 3, 4, 3
 SIDES = {1: ["only"], 2: ["left", "right"], 3: ["first", "second", "third"]}
@@ -125,3 +127,41 @@ def test_a_tree_lstm_has_all_n_by_n_forget_matrices(children: int) -> None:
     forget = [p for p in program.parameters if "forget" in p.path and p.shape == (UNITS, UNITS)]
     assert len(forget) == children**2
     assert len({p.path for p in forget}) == children**2
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("children", [1, 2, 3, 5])
+@pytest.mark.parametrize("cell", EQUATIONS)
+def test_a_child_that_the_cell_has_no_place_for_is_told(cell: str, children: int, training: bool) -> None:
+    network = Network(compile_design(drawn(cell, children), standard()))
+    parents = torch.full((2, children + 3), -1)
+    parents[0, 1:3] = torch.tensor([0, 1])
+    parents[1, 1] = 0
+    parents[1, 2:] = 1  # one child more than there are places
+    fields = {"x": torch.ones(2, children + 3, WIDTH), "tree_parents": parents}
+    network.train(training)
+    with pytest.raises(StudioError) as told:
+        network(fields, {"tree": torch.tensor([3, children + 3])})
+    assert f"Node 1 of the tree “tree” has {children + 1} children but “net" in str(told.value)
+    assert f"reads {children} of a node (example 1 of the batch)" in str(told.value)
+    network(fields, {"tree": torch.tensor([3, children + 2])})  # the last one is padding
+
+
+def test_what_reads_all_children_beside_its_first_takes_any_number() -> None:
+    design = rnnstudio.new("tree")
+    x = design.add("FeatureInput", "x", size=WIDTH, axis="tree", field="x")
+    first = design.add("Children", "first", how="slot", axis="tree", width=UNITS)
+    total = design.add("Children", "total", axis="tree", width=UNITS)
+    state = design.add("Linear", "state", units=UNITS, terms=3, input=x, input2=first, input3=total)
+    design.connect(state, f"{first}.input")
+    design.connect(state, f"{total}.input")
+    design.add("Output", "y", input=state)
+    network = Network(compile_design(SetAxis(Axis("tree", "tree")).apply(design.design), standard()))
+    network({"x": torch.ones(1, 4, WIDTH), "tree_parents": torch.tensor([[-1, 0, 0, 0]])})
+
+
+def test_the_printed_source_tells_it_too() -> None:
+    network = Network(compile_design(drawn("NaryTreeLSTM", 2), standard()))
+    module = printed(network.program, {path: weight.double() for path, weight in network.weights.items()})
+    with pytest.raises(ValueError, match=r"a node has 3 children but net.* reads 2 of a node"):
+        module(torch.ones(1, 4, WIDTH, dtype=torch.float64), torch.tensor([[-1, 0, 0, 0]]))

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...design.design import MAIN, Node
-from .memory import Settled
 from .run import Run
 from .whole_design import RENAME
 
@@ -42,7 +41,7 @@ def _in_order(run: Run) -> Iterator[tuple[Node, Node, str]]:
             inputs = {port.name: place.found.get(item.feeds.get(port.name, ("", ""))) for port in item.inputs}
             known = {name: signal for name, signal in inputs.items() if signal is not None or name in item.feeds}
             axis = kind.follows_order(known, item.params)
-            top = _outermost(run, place, item.node)
+            top = run.outermost(place, item.node)
             if axis in run.context.trees and top.id in run.live:
                 yield top, item.node, axis
 
@@ -54,7 +53,7 @@ def _second_names(run: Run) -> Iterator[tuple[Node, str]]:
             if item.node.kind != RENAME:
                 continue
             before, after = (place.found.get(pin) for pin in (item.feeds["input"], (key, "out")))
-            top = _outermost(run, place, item.node)
+            top = run.outermost(place, item.node)
             if before is not None and after is not None and top.id in run.live:
                 yield from ((top, axis) for axis in before.axes if axis not in after.axes)
 
@@ -69,12 +68,3 @@ def _is_carried(run: Run, axis: str) -> bool:
         return False
     several = data.options.get("group") or data.options.get("mode") == "row_is_sequence"
     return data.reader in ("text", "csv") and not several
-
-
-def _outermost(run: Run, place: Settled, node: Node) -> Node:
-    """The node of the design's own graph that a node is, or is inside of."""
-    while place.outside is not None:
-        scope, key = place.outside
-        place = run.settled[scope]
-        node = place.drawn[key].node
-    return node

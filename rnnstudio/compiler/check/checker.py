@@ -16,6 +16,7 @@ from .memory import Memory
 from .run import Run
 from .shapes import conclude, infer_graph
 from .size import fits
+from .widths import fields_agree, fits_the_machine, widths_that_say_nothing
 from .whole_design import as_a_whole, whole_design
 
 
@@ -42,9 +43,12 @@ class Checker:
             infer_graph(run, MAIN, design.graph, memory.variables, {}, ())
             conclude(run)
             whole_design(run)
+            fields_agree(run)
             as_a_whole(run)
         if not any(d.severity == "error" for d in run.diagnostics):
             along_axes(run)
+            widths_that_say_nothing(run)
+            fits_the_machine(run)
         if len(memory.plans) > 4 * len(run.last) + 1000:
             memory.plans.clear()  # most are of nodes that are gone
         checked = Checked(design, MappingProxyType(run.signals), tuple(run.diagnostics))

@@ -16,11 +16,12 @@ from ..whole import Proofs
 
 @dataclass(slots=True)
 class Remembered:
-    """What inference of one node gave for some inputs."""
+    """What inference of one node gave for some inputs. weights: how many numbers they have; None: not counted yet."""
 
     inputs: Signals
     outputs: Mapping[str, Signal | None]
     mistake: Mistake | None = None
+    weights: int | None = None
 
 
 @dataclass(slots=True)
@@ -97,3 +98,11 @@ class Memory:
         self.proofs = Proofs(catalog)
         self.variables: Variables = {}
         self.context = Context({}, {})
+        self._library: dict[str, tuple[CellDefinition, bool]] = {}
+
+    def is_library(self, cell: CellDefinition) -> bool:
+        """Whether the library draws a cell just so."""
+        known = self._library.get(cell.name)
+        if known is None or known[0] is not cell:
+            known = self._library[cell.name] = cell, self.catalog.draws(cell)
+        return known[1]

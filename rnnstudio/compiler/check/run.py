@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ...design.design import CellDefinition, Design, Wire
+from ...design.design import CellDefinition, Design, Node, Wire
 from ...design.signals import Signal
 from ..diagnostics import Diagnostic, Key, Remedies
 from .memory import Inside, Memory, Remembered, Settled
@@ -33,6 +33,31 @@ class Run:
         self.settled: dict[str, Settled] = {}
         self.late: dict[str, tuple[str, ...]] = {}
         self.within: dict[str, Mapping[str, CellDefinition]] = {}
+
+    def of_library(self, name: str) -> bool:
+        """Whether a graph is a cell as the library draws it: what is wrong there is wrong around it."""
+        cell = self.design.cells.get(name)
+        return cell is not None and self.memory.is_library(cell)
+
+    def around_library(self, place: Settled, key: str) -> tuple[Settled, str]:
+        """The place of a node, or of the cell around it that the library draws."""
+        while place.outside is not None and self.of_library(place.graph):
+            scope, key = place.outside
+            place = self.settled[scope]
+        return place, key
+
+    def around(self, place: Settled, node: Node) -> Iterator[Node]:
+        """A node and the cells around it, the outermost last."""
+        yield node
+        while place.outside is not None:
+            scope, key = place.outside
+            place = self.settled[scope]
+            yield place.drawn[key].node
+
+    def outermost(self, place: Settled, node: Node) -> Node:
+        """The node of the design's own graph that a node is, or is inside of."""
+        *_, last = self.around(place, node)
+        return last
 
     def report(
         self,

@@ -12,14 +12,12 @@ from ...catalog.node import Mistake, Signals
 from ...catalog.trees import refuse_orphans
 from ...design.design import MAIN, CellDefinition, Graph
 from ...design.signals import Signal
+from ..reach import reached
 from ..resolve import Variables
 from .memory import Drawn, Inside, Plan, Remembered, Settled
 from .order import order_of
 from .run import Run
-from .wiring import connect, draw, set_at, wrong_parameters
-
-WRONG_CONTENT = ("TokensWhereFeaturesBelong", "FeaturesWhereTokensBelong")
-"""Mistakes that are the fault of what is wired, wherever it is read: in a cell, they belong to the wire outside."""
+from .wiring import connect, draw, feeds_itself, set_at, wrong_parameters
 
 VARIANTS = 4
 """Inputs that are remembered for a node: in a loop it is asked more than once in every check."""
@@ -130,6 +128,7 @@ def conclude(run: Run) -> None:
     settled = sorted(run.settled.items(), key=lambda item: item[1].graph != MAIN)
     for scope, place in settled:
         _mistakes(run, scope, place)
+        feeds_itself(run, place)
         for (key, port), signal in place.found.items():
             if signal is not None:
                 run.signals.setdefault((place.graph, key, port), signal)
@@ -141,48 +140,64 @@ def conclude(run: Run) -> None:
 def _mistakes(run: Run, scope: str, place: Settled) -> None:
     for key, item in place.drawn.items():
         old = run.last.get((scope, key))
-        if old is None or old.mistake is None:
-            continue
-        item.broken = True
-        mistake = old.mistake
-        if mistake.code in WRONG_CONTENT and _from_outside(run, place, item, mistake):
-            continue
-        graph, node, param = set_at(run, place.graph, item.node, mistake.param, place.inside)
-        if node is not item.node:
-            run.report(mistake.code, "error", f"{node.label}: {mistake.message}", graph, (node.id,), param=param)
-            continue
-        wires = [w for w in run.design.graph_of(place.graph).wires_into(key) if w.target.port == mistake.port]
+        if old is not None and old.mistake is not None:
+            item.broken = True
+            _blame(run, place, item, old.mistake)
+
+
+def _blame(run: Run, place: Settled, item: Drawn, mistake: Mistake) -> None:
+    """Report a mistake where it is made: at the node, where a cell's variable is set, or at the wire into a cell."""
+    graph, node, param = set_at(run, place.graph, item.node, mistake.param, place.inside)
+    if node is not item.node and not run.of_library(graph):
+        run.report(mistake.code, "error", f"{node.label}: {mistake.message}", graph, (node.id,), param=param)
+        return
+    here, at, port = place, item, mistake.port
+    while here.outside is not None and (entry := _entry(run, here, at, port, mistake.code)) is not None:
+        scope, key = here.outside
+        here, port = run.settled[scope], entry
+        at = here.drawn[key]
+    wires = [w for w in run.design.graph_of(here.graph).wires_into(at.node.id) if port and w.target.port == port]
+    if at is item:
         text = f"{item.node.label}: {mistake.message}"
-        run.report(mistake.code, "error", text, place.graph, (key,), wires, mistake.port, mistake.param)
+        run.report(mistake.code, "error", text, here.graph, (item.node.id,), wires, port, mistake.param)
+        return
+    quoted = f"“{mistake.port}”"
+    if port and quoted in mistake.message:
+        text = f"{at.node.label}: {mistake.message.replace(quoted, f'“{port}”')}"
+    else:
+        text = f"{at.node.label}, {f'“{port}”' if port else f'its “{item.node.label}”'}: {mistake.message}"
+    run.report(mistake.code, "error", text, here.graph, (at.node.id,), wires, port)
 
 
-def _from_outside(run: Run, place: Settled, item: Drawn, mistake: Mistake) -> bool:
-    """Report what comes into a cell and cannot be read there at the cell's own port. False: it arises inside."""
-    port = mistake.port
+def _entry(run: Run, place: Settled, item: Drawn, port: str, code: str) -> str | None:
+    """The input of a cell by which a mistake at a node inside comes in, "" where it cannot be told; None: it is made
+    inside. A cell as the library draws it makes none; nor does any cell that gets no steps.
+    """
     source = item.feeds.get(port)
-    while source is not None and place.outside is not None and place.drawn[source[0]].node.kind == "CellInput":
-        scope, key = place.outside
-        place, port = run.settled[scope], source[0]
-        item = place.drawn[key]
-        source = item.feeds.get(port)
-    if port == mistake.port and item.cell is None:
-        return False
-    here = Mistake(mistake.code, mistake.message.replace(f"“{mistake.port}”", f"“{port}”"), port)
-    wires = [w for w in run.design.graph_of(place.graph).wires_into(item.node.id) if w.target.port == port]
-    text = f"{item.node.label}: {here.message}"
-    run.report(here.code, "error", text, place.graph, (item.node.id,), wires, port)
-    return True
+    if source is not None and place.drawn[source[0]].node.kind == "CellInput":
+        return source[0]
+    library = run.of_library(place.graph)
+    if not library and code != "NoAxis":
+        return None
+    feeding = {key: [before for before, _ in drawn.feeds.values()] for key, drawn in place.drawn.items()}
+    first = [source[0]] if source is not None else feeding[item.node.id]
+    before = [place.drawn[key].node for key in sorted(reached(first, feeding))]
+    entries = [node for node in before if node.kind == "CellInput"]
+    needed = [node for node in entries if not node.params.get("optional")] or entries
+    if len(needed) == 1:
+        return needed[0].id
+    return "" if library else None
 
 
 def _shapeless(run: Run, place: Settled) -> None:
     """A node without a shape is reported where the trouble begins, when nothing else explains it."""
-    graph, drawn = place.graph, place.drawn
+    drawn = place.drawn
     inputs = {key for key, item in drawn.items() if item.node.kind == "CellInput"}
     inputs |= {key for key, item in drawn.items() if item.node.kind == REROUTE and not item.feeds}
     if place.restless:
         names = ", ".join(drawn[k].node.label for k in place.restless[:5])
         text = f"the shape of {names} grows at every step: put a Linear into the loop, so that its width is fixed"
-        run.report("EndlessShape", "error", text, graph, place.restless)
+        _report_shapeless(run, place, "EndlessShape", text, list(place.restless))
         return
     unknown = {k for k, item in drawn.items() if any(place.found.get((k, p.name)) is None for p in item.outputs)}
     lost = sorted(unknown - inputs)
@@ -190,4 +205,13 @@ def _shapeless(run: Run, place: Settled) -> None:
         return
     names = ", ".join(drawn[k].node.label for k in lost[:5])
     text = f"the shape of {names} cannot be told: give a Delay in the loop an axis and a width"
-    run.report("UnknownShape", "error", text, graph, lost)
+    _report_shapeless(run, place, "UnknownShape", text, lost)
+
+
+def _report_shapeless(run: Run, place: Settled, code: str, text: str, keys: list[str]) -> None:
+    """Report it there; of what the library draws, at the cell, if it is not said of the loop around it."""
+    outer, key = run.around_library(place, keys[0])
+    if outer is place:
+        run.report(code, "error", text, place.graph, keys)
+    elif not any(found.code == code for found in run.diagnostics):
+        run.report(code, "error", f"{outer.drawn[key].node.label}: {text}", outer.graph, (key,))

@@ -131,13 +131,16 @@ def as_a_whole(run: Run) -> None:
         for axis in signal.axes
     }
     given |= _new_names(run)
-    for (graph, key, _), signal in run.signals.items():
-        unknown = [axis for axis in signal.axes if axis.removesuffix(CHILDREN) not in given]
-        if unknown and nodes[graph, key].kind in ("Delay", "Children"):
-            does = "steps along" if nodes[graph, key].kind == "Delay" else "goes down"
-            text = f"{nodes[graph, key].label} {does} “{unknown[0]}”, which no input has: choose an axis that one has"
-            run.report("UnknownAxis", "error", text, graph, (key,))
-            return
+    for place in sorted(run.settled.values(), key=lambda place: place.graph != MAIN):
+        for (inner, _), signal in place.found.items():
+            unknown = [axis for axis in signal.axes if axis.removesuffix(CHILDREN) not in given] if signal else []
+            if unknown and place.drawn[inner].node.kind in ("Delay", "Children"):
+                does = "steps along" if place.drawn[inner].node.kind == "Delay" else "goes down"
+                outer, key = run.around_library(place, inner)
+                label = outer.drawn[key].node.label
+                text = f"{label} {does} “{unknown[0]}”, which no input has: choose an axis that one has"
+                run.report("UnknownAxis", "error", text, outer.graph, (key,))
+                return
     if any(node.kind == RENAME for node in nodes.values()) and _one_name_for_two_lengths(run):
         return
     kinds = {run.catalog.of(node) for node in nodes.values()}
@@ -213,11 +216,14 @@ def _new_names(run: Run) -> set[str]:
 
 
 def _place(run: Run, paths: Iterable[str]) -> tuple[str, list[str]]:
-    """The innermost graph that holds all nodes with these paths, and their names in it."""
+    """The innermost graph, none of the library's, that holds all nodes with these paths, and their names in it."""
     parts = [path.split(".") for path in paths]
     name, graph = MAIN, run.design.graph
     while all(len(p) > 1 for p in parts) and len({p[0] for p in parts}) == 1:
-        name = str(graph.nodes[parts[0][0]].params["cell"])
+        inner = str(graph.nodes[parts[0][0]].params["cell"])
+        if run.of_library(inner):
+            break
+        name = inner
         graph = run.design.cells[name].graph
         parts = [p[1:] for p in parts]
     return name, list(dict.fromkeys(p[0] for p in parts))

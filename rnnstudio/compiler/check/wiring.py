@@ -9,7 +9,7 @@ from ...catalog.node import Port, Signals
 from ...design.design import MAIN, CellDefinition, Graph, Node, Var
 from ..resolve import Variables, cell_params, cell_ports, resolve
 from ..whole import cells_within
-from .memory import Drawn, Plan
+from .memory import Drawn, Plan, Settled
 from .order import late_inputs
 from .run import Run
 
@@ -119,6 +119,35 @@ def _cell(run: Run, graph: str, scope: str, node: Node, variables: Variables, in
 
 def _same_cells(one: Mapping[str, CellDefinition], other: Mapping[str, CellDefinition]) -> bool:
     return one.keys() == other.keys() and all(cell is other[name] for name, cell in one.items())
+
+
+def feeds_itself(run: Run, place: Settled) -> None:
+    """Report a Feedback that gives back what it gave a step before, however that is handed round: nothing predicts."""
+    graph = run.design.graph_of(place.graph)
+    for key, item in place.drawn.items():
+        if item.node.kind != "Feedback":
+            continue
+        seen, source = set[str](), item.feeds.get("prediction")
+        while source is not None and source[0] not in seen:
+            seen.add(source[0])
+            source = _handed_on(run, place.drawn[source[0]])
+        if key in seen:
+            wires = [wire for wire in graph.wires_into(key) if wire.target.port == "prediction"]
+            text = f"“prediction” of {item.node.label} is its own output, so nothing is predicted"
+            remedy = "connect what the network says of the target"
+            run.report("FeedsItself", "error", f"{text}: {remedy}", place.graph, (key,), wires, "prediction")
+
+
+def _handed_on(run: Run, item: Drawn) -> tuple[str, str] | None:
+    """What a node hands on as it came in; None where it computes something, or puts several things together."""
+    kind = run.catalog.of(item.node)
+    if kind is None:
+        return None
+    if item.node.kind == "Feedback":
+        return item.feeds.get("prediction")
+    named = {port: (port,) for port in item.feeds}
+    ports = set(kind.handed_on(named, item.params))
+    return item.feeds[ports.pop()] if len(ports) == 1 else None
 
 
 def _those(ports: tuple[Port, ...]) -> str:

@@ -9,8 +9,9 @@ from math import isfinite
 from typing import Any
 
 from ...catalog.node import Param
-from ...design.design import MAIN, Value, Var, frozen
+from ...design.design import MAIN, Pin, Value, Var, frozen
 from ...design.edits import Compound, SetCell, SetVariable
+from ...design.signals import Real
 from ..diagnostics import Fix
 from .place import Place
 
@@ -32,6 +33,14 @@ def wrong_parameter(place: Place) -> Iterator[Fix]:
         if param.type == "bool":
             yield from ((place.set(name, v), f"Set {name} to {shown(v)}") for v in (param.default, not param.default))
     yield place.set(name, None), f"Set {name} to its default, {shown(param.default)}"
+
+
+def idle_width(place: Place) -> Iterator[Fix]:
+    """The default: what the node reads tells its width."""
+    yield place.set(place.diagnostic.param, None), "Leave the width to what it reads"
+    signal = place.signal(Pin(place.node.id, "out"))
+    if signal is not None and isinstance(signal.content, Real):
+        yield place.set(place.diagnostic.param, signal.width), f"Set the width to {signal.width}"
 
 
 def reset(place: Place) -> Iterator[Fix]:

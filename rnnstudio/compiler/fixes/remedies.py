@@ -9,7 +9,7 @@ from ...catalog.catalog import Catalog
 from ...design.design import Design
 from ...design.errors import StudioError
 from ..diagnostics import Checked, Diagnostic, Fix
-from . import parameters, shapes, whole, wiring
+from . import parameters, shapes, steps, whole, wiring
 from .place import Place
 from .trial import worse
 
@@ -20,6 +20,7 @@ CANDIDATES: Mapping[str, Callable[[Place], Iterator[Fix]]] = {
     "Unconnected": wiring.unconnected,
     "UnknownPort": wiring.unknown_port,
     "DoublyFed": wiring.doubly_fed,
+    "FeedsItself": wiring.feeds_itself,
     "LoopWithoutDelay": wiring.loop_without_delay,
     "MixedDirections": wiring.mixed_directions,
     "UnknownCell": wiring.unknown_cell,
@@ -30,6 +31,9 @@ CANDIDATES: Mapping[str, Callable[[Place], Iterator[Fix]]] = {
     "FeaturesWhereTokensBelong": shapes.features_where_tokens,
     "WidthClash": shapes.width_clash,
     "MixedAxes": shapes.mixed_axes,
+    "NoAxis": steps.no_axis,
+    "FieldClash": shapes.field_clash,
+    "IdleWidth": parameters.idle_width,
     "AxisMeetsItself": shapes.axis_meets_itself,
     "DifferentAxes": shapes.different_axes,
     "NoTree": shapes.no_tree,
@@ -64,6 +68,7 @@ WITHOUT: Mapping[str, str] = {
     "SeesItsChunk": "how far it should see is the person's to say",
     "CellsTooDeep": "which of the cells should go is the person's to say",
     "TooManyNodes": "which of the cells should go is the person's to say",
+    "TooLarge": "what should be smaller is the person's to say",
     "PluginFailed": "the plugin's file must be repaired",
 }
 """Codes without a fix, and why."""
@@ -93,12 +98,21 @@ class Remedies:
         best: tuple[tuple[int, int], Fix] | None = None
         for edit, title in islice(candidates(Place(self.checked, self.catalog, diagnostic)), MOST):
             try:
-                after = self.check(edit.apply(self.checked.design))
+                mended = edit.apply(self.checked.design)
             except StudioError:
                 continue  # such as a name that is taken: it cannot be done here
+            if self._changes_library(mended):
+                continue
+            after = self.check(mended)
             cost = worse(self.checked, after, diagnostic, self.catalog)
             if cost == (0, 0):
                 return edit, title
             if cost is not None and (best is None or cost < best[0]):
                 best = cost, (edit, title)
         return best[1] if best is not None else None
+
+    def _changes_library(self, mended: Design) -> bool:
+        """Whether a cell is no longer as the library draws it: whoever else uses it would get another network."""
+        before = self.checked.design.cells if self.checked is not None else {}
+        changed = [cell for name, cell in before.items() if mended.cells.get(name) is not cell]
+        return any(mended.cells.get(cell.name) != cell and self.catalog.draws(cell) for cell in changed)

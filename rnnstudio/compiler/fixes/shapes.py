@@ -7,6 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from math import gcd
 
+from ...catalog.catalog import CELL
 from ...design.design import MAIN, Pin, Value, Var, Wire
 from ...design.edits import Compound, SetAxis
 from ...design.signals import Signal, Tokens
@@ -47,16 +48,25 @@ def width_clash(place: Place) -> Iterator[Fix]:
     if isinstance(heads, int) and heads > 0:
         for width in dict.fromkeys(size_of(s) for s in _others(place, "") if not isinstance(s.content, Tokens)):
             yield place.set("heads", gcd(heads, width)), f"Set heads to {gcd(heads, width)}"
-    for width in dict.fromkeys(size_of(s) for s in _others(place, port)):
+    beside = _results(place) if _begins_cell(place, port) else _others(place, port)
+    units = node.params.get("units")
+    widths: list[Value] = [units] if node.kind == CELL and isinstance(units, int | Var) else []
+    for wanted in dict.fromkeys([*(size_of(s) for s in beside), *widths]):
         if signal is not None and not isinstance(signal.content, Tokens):
-            title = f"Insert a Linear of {width} units"
-            yield from place.spliced(port, "Linear", {"units": width}, title)
+            title = f"Insert a Linear of {wanted} units"
+            yield from place.spliced(port, "Linear", {"units": wanted}, title)
 
 
 def _others(place: Place, port: str) -> list[Signal]:
     """The signals at the node's other inputs."""
     names = [p.name for p in place.ports(place.node)[0] if p.name != port]
     return [signal for name in names if (signal := place.incoming(name)) is not None]
+
+
+def _results(place: Place) -> list[Signal]:
+    """The signals at the node's outputs."""
+    pins = [Pin(place.node.id, port.name) for port in place.ports(place.node)[1]]
+    return [signal for pin in pins if (signal := place.signal(pin)) is not None]
 
 
 def _readout(place: Place) -> Iterator[Fix]:
@@ -94,9 +104,14 @@ def mixed_axes(place: Place) -> Iterator[Fix]:
             yield from _pooled(place, "prediction", axis)
         for axis in (a for a in target.axes if a not in prediction.axes):
             yield from _pooled(place, "target", axis)
-    if port == "initial" and signal is not None:
+    if signal is not None and (port == "initial" or _begins_cell(place, port)):
         for axis in signal.axes:
             yield from _pooled(place, port, axis)
+
+
+def _begins_cell(place: Place, port: str) -> bool:
+    """Whether an input of a cell is one that may stay open, such as the state it begins with."""
+    return place.node.kind == CELL and any(p.name == port and p.optional for p in place.ports(place.node)[0])
 
 
 def axis_meets_itself(place: Place) -> Iterator[Fix]:
@@ -142,6 +157,14 @@ def unknown_field(place: Place) -> Iterator[Fix]:
     for name in dict.fromkeys(ordered):
         yield place.set("field", name), f"Read the field {name}"
     yield from place.deleted()
+
+
+def field_clash(place: Place) -> Iterator[Fix]:
+    """One of two nodes that read a field as the other does."""
+    one, other = (place.graph.nodes[key] for key in place.diagnostic.nodes)
+    for node, like in ((one, other), (other, one)):
+        edits = [place.set(name, like.params.get(name), node) for name in ("size", "axis")]
+        yield Compound(tuple(edits), f"Set {node.id}"), f"Read it in {node.label} as in {like.label}"
 
 
 def wrong_content(place: Place) -> Iterator[Fix]:

@@ -14,6 +14,7 @@ from ...design.signals import Tokens
 from ..diagnostics import Fix
 from .place import Place, content_fits, reached_within_step, size_of
 
+FEEDBACK = "Feedback"
 NEAREST = 5
 """Sources that are tried for an open input."""
 
@@ -42,7 +43,8 @@ def unconnected(place: Place) -> Iterator[Fix]:
     if target is not None:
         for pin in sources[:2]:
             yield from _through_readout(place, pin, size_of(target))
-    yield from _from_data(place, port)
+    if place.node.kind != FEEDBACK:  # what it gives back is the network's own, no data
+        yield from _from_data(place, port)
     terms = place.params(node).get("terms")
     count = node.params.get("terms", terms.default if terms is not None else 0)
     if terms is not None and isinstance(count, int) and name == place.ports(node)[0][-1].name:
@@ -68,6 +70,8 @@ def _sources(place: Place, port: Port) -> list[Pin]:
     after = reached_within_step(node.id, graph.wires, late)
     is_late = port.name in late.get(node.id, ())
     read = {wire.source for wire in graph.wires}
+    fed_back = node.kind == FEEDBACK and port.name == "prediction"
+    judged = _judged(place) if fed_back else set()
     scored: list[tuple[float, str, Pin]] = []
     for (name, key, output), signal in place.checked.signals.items():
         if name != place.name or key not in graph.nodes or not content_fits(signal, port.content):
@@ -78,14 +82,35 @@ def _sources(place: Place, port: Port) -> list[Pin]:
             continue
         if port.name == "target" and (kind is None or kind.family != "Data"):
             continue  # a prediction is no truth
+        if key == node.id or (fed_back and (source.kind == FEEDBACK or (kind is not None and kind.family == "Data"))):
+            continue  # nor is the truth, or what was said a step before, a prediction
         pin = Pin(key, output)
         score = hypot(node.x - source.x, node.y - source.y)
         score += 1000 if source.x >= node.x and not is_late else 0
         score -= 400 if pin not in read else 0
+        score -= 3000 if pin in judged else 0
         score += 300 if is_late and source.kind == "Linear" else 0  # a state is what comes behind it
         score -= 2000 if (target and port.name == "target") or (is_late and key in after) else 0
         scored.append((score, str(pin), pin))
     return [pin for _, _, pin in sorted(scored)]
+
+
+def _judged(place: Place) -> set[Pin]:
+    """What the losses compare with this Feedback's own target: the prediction it gives back."""
+    truth = place.source("target")
+    same = [w.target.node for w in place.graph.wires if truth is not None and w.source == truth]
+    pins = (place.source("prediction", place.graph.nodes[key]) for key in same if key != place.node.id)
+    return {pin for pin in pins if pin is not None}
+
+
+def feeds_itself(place: Place) -> Iterator[Fix]:
+    """The network's prediction in the place of its own output."""
+    wire = place.diagnostic.wires[0]
+    port = next(p for p in place.ports(place.node)[0] if p.name == wire.target.port)
+    for pin in [pin for pin in _sources(place, port) if pin != wire.source][:NEAREST]:
+        title = f"Connect {place.label(pin)} to “{port.name}”"
+        edits = (Disconnect((wire,), place.name), Connect(Wire(pin, wire.target), place.name))
+        yield Compound(edits, title), title
 
 
 def _from_data(place: Place, port: Port) -> Iterator[Fix]:

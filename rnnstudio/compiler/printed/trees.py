@@ -43,6 +43,12 @@ class Forest:
         self.place = torch.tensor([n * self.batch + e for _, e, n in order], device=device)
         self.roots = torch.tensor([row.index(-1) * self.batch + e for e, row in enumerate(up)], device=device)
 
+    def need(self, children, loop):
+        """Raise ValueError where a node has more children than a loop has places for."""
+        for kids in self.below:
+            if len(kids) > children:
+                raise ValueError(f"a node has {len(kids)} children but {loop} reads {children} of a node")
+
     def of(self, examples):
         """The trees of these examples, in this order."""
         parents, lengths = self.given
@@ -94,6 +100,8 @@ Inner = Callable[[Writer, Sequence[Region]], Iterator[str]]
 def tree_loop(w: Writer, scan: Scan, inner: Inner) -> Iterator[str]:
     """A loop over a tree behind its projections: inside it, the batch is all nodes of one height."""
     forest = w.forest(scan.axis)
+    if scan.ordered_children:
+        yield f'{forest}.need({scan.ordered_children}, "{scan.name}")'
     yield from shared_masks(w, region_ops(scan.body), w.anything())
     ranks: dict[str, str] = {}
     for read in scan.reads:

@@ -11,7 +11,7 @@ from rnnstudio.catalog.catalog import standard
 from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.compiler.compile import compile_design
 from rnnstudio.compiler.program import Program
-from rnnstudio.design.design import Design, frozen
+from rnnstudio.design.design import CellDefinition, Design, frozen
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 from rnnstudio.design.signals import Axis
 from rnnstudio.runtime.forest import Forest
@@ -49,11 +49,20 @@ def tree_program(cell: str | Draw, units: int, inputs: int = 3, outputs: int = 2
     design = Design(
         name="t",
         graph=s.graph(),
-        cells=frozen({k: c for k, c in cells.items() if k in used}),
+        cells=frozen({k: for_any_tree(c) for k, c in cells.items() if k in used}),
         axes=frozen({"tree": Axis("tree", "tree")}),
         data=recipe,
     )
     return compile_design(design, standard())
+
+
+def for_any_tree(cell: CellDefinition) -> CellDefinition:
+    """The cell without its refusal of trees whose nodes have more children than it reads."""
+    nodes = {
+        key: node.replace(params=frozen({**node.params, "beyond": "left out"})) if node.kind == "Children" else node
+        for key, node in cell.graph.nodes.items()
+    }
+    return cell.replace(graph=cell.graph.replace(nodes=frozen(nodes)))
 
 
 def random_trees(count: int, fewest: int, most: int, children: int, rng: random.Random) -> list[Parents]:
@@ -95,7 +104,7 @@ def forest_of(trees: Sequence[Parents]) -> Forest:
 
 
 def children(s: Sketch, name: str, source: str, how: str = "sum", **more: object) -> str:
-    return s.add(name, "Children", at=AT, params={"how": how, **more}, input=source)
+    return s.add(name, "Children", at=AT, params={"how": how, "beyond": "left out", **more}, input=source)
 
 
 def _linear(s: Sketch, name: str, units: int, *sources: str) -> str:
