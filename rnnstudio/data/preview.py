@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from rnnstudio.data.dataset import Array, Dataset
 from rnnstudio.data.opening import build
 from rnnstudio.data.problems import Problem, Problems, from_error
+from rnnstudio.data.statistics import Statistics, statistics_of
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe, FieldSpec, with_digits
 
@@ -50,7 +51,7 @@ class Preview:
     """columns, rows: a table of texts. problems: errors and warnings, by line; those of the whole file last.
 
     examples: the first ones, for a picture of them. summary: one line about the whole file; excerpt: the beginning of a
-    text, as it is. recipe: completed, or as given when the file could not be read.
+    text, as it is. recipe: completed, or as given when the file could not be read. statistics: None then.
     """
 
     columns: tuple[str, ...]
@@ -60,6 +61,7 @@ class Preview:
     excerpt: str
     recipe: DataRecipe
     examples: tuple[ExampleView, ...] = ()
+    statistics: Statistics | None = None
 
     @property
     def usable(self) -> bool:
@@ -87,14 +89,15 @@ def inspect(
         problems.warn(f"{problems.errors:,} errors in all; the first are listed")
     shown = preview_of(dataset, rows)
     found = tuple(sorted(problems.found, key=lambda problem: problem.line or sys.maxsize))
-    return Preview(shown.columns, shown.rows, found, shown.summary, shown.excerpt, dataset.recipe, shown.examples)
+    return replace(shown, problems=found)
 
 
 def preview_of(dataset: Dataset, rows: int = 20) -> Preview:
     """The first rows of an opened dataset: steps where examples may be cut, else whole examples."""
     columns, table = (_step_rows if dataset.cuttable else _example_rows)(dataset, rows)
     examples = tuple(example_view(dataset, index) for index in range(min(rows, dataset.sequences)))
-    return Preview(columns, table, dataset.problems, dataset.summary(), dataset.excerpt, dataset.recipe, examples)
+    summary, counted = dataset.summary(), statistics_of(dataset)
+    return Preview(columns, table, dataset.problems, summary, dataset.excerpt, dataset.recipe, examples, counted)
 
 
 def visible(token: str) -> str:
