@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from pytestqt.qtbot import QtBot
 from rnnstudio.data.formats.pairs import PairOptions
 from rnnstudio.data.options import describe
 from rnnstudio.design.design import Design, Node, Pin, Wire, frozen
-from rnnstudio.design.edits import AddNode, Connect
+from rnnstudio.design.edits import AddNode, Compound, Connect, SetCell
+from rnnstudio.studio.canvas.look import look as look_of
+from rnnstudio.studio.canvas.shape import shape_of
 from rnnstudio.studio.panels.data import DataPanel
 from rnnstudio.studio.session import Session
-from tests.data.sequence_files import pairs
+from tests.data.sequence_files import pairs, reviews
 
 PROSE = "The quick brown fox jumps over the lazy dog.\n" * 60
 TABLE = "year,level,flow\n" + "".join(f"{1900 + n},{n % 11},{n * 0.5}\n" for n in range(80))
@@ -289,3 +292,45 @@ def test_nodes_follow_the_fields_of_the_data_that_is_used(
     session.undo()
     assert session.design.data is None
     assert session.design.graph.nodes["words"].params["field"] == "text"
+
+
+def test_a_network_is_drawn_for_a_file_in_one_step_and_undone_in_one(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    before = session.design
+    look(qtbot, panel, reviews(tmp_path))
+    qtbot.mouseClick(panel.draw_button, Qt.MouseButton.LeftButton)
+    drawn = session.design
+    assert session.checked.diagnostics == ()
+    assert {node.kind for node in drawn.graph.nodes.values()} >= {"TokenInput", "Last", "CrossEntropy"}
+    assert drawn.data is not None
+    assert drawn.data.reader == "labelled"
+    assert panel.state.text() == "In use"
+    boxes = [
+        shape_of(look_of(node, drawn, session.catalog, drawn.graph.wires)).rect.translated(node.x, node.y)
+        for node in drawn.graph.nodes.values()
+    ]
+    assert not any(one.intersects(other) for one, other in combinations(boxes, 2))
+    session.undo()
+    assert session.design is before
+    session.redo()
+    assert session.design == drawn
+
+
+def test_drawing_anew_keeps_the_cells_that_a_person_invented(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    mine = session.catalog.cells["GRU"].replace(name="Mine")
+    session.do(Compound((AddNode(Node("old", "Tanh")), SetCell(mine))))
+    look(qtbot, panel, write(tmp_path / "prose.txt", PROSE))
+    panel.draw_network()
+    assert "old" not in session.design.graph.nodes
+    assert session.design.cells["Mine"] == mine
+
+
+def test_a_file_that_cannot_be_learned_from_gets_no_drawing(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    look(qtbot, panel, write(tmp_path / "bad.csv", TABLE.replace("1950,", "1950,x")))
+    assert not panel.draw_button.isEnabled()
+    assert not session.design.graph.nodes

@@ -37,12 +37,14 @@ from rnnstudio.data import readers
 from rnnstudio.data.formats.sniff import find_layout
 from rnnstudio.data.formats.table import read_sample
 from rnnstudio.data.options import CsvOptions, parse
+from rnnstudio.design.design import MAIN
 from rnnstudio.design.edits import Compound, Edit, SetData
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.history import Change
 from rnnstudio.design.recipe import DataRecipe
 
 from ..background import Background
+from ..proposing import drawn_for
 from ..session import Session
 from ..theme import SPACE, current, monospace
 from .forms import Combo, Spin, align_labels, form_of, note, sentence
@@ -137,6 +139,11 @@ class DataPanel(QWidget):
         self.use_button = QPushButton("Use this data")
         self.use_button.setToolTip("Put this file and these options into the design (can be undone)")
         self.use_button.clicked.connect(self.use)
+        self.draw_button = QPushButton("Draw a network")
+        self.draw_button.setToolTip(
+            "Draw a network for this data, ready to be trained; a drawing that is there gives way (can be undone)"
+        )
+        self.draw_button.clicked.connect(self.draw_network)
         self.back_button = QPushButton("Back")
         self.back_button.setToolTip("Show the design's own data again")
         self.back_button.clicked.connect(self._show_design)
@@ -182,11 +189,15 @@ class DataPanel(QWidget):
         scroll.setWidget(content)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.bottom = QWidget()
-        buttons = QHBoxLayout(self.bottom)
-        buttons.setContentsMargins(SPACE, SPACE // 2, SPACE, SPACE)
-        buttons.addWidget(self.state, 1)
-        buttons.addWidget(self.back_button)
-        buttons.addWidget(self.use_button)
+        rows = QVBoxLayout(self.bottom)
+        rows.setContentsMargins(SPACE, SPACE // 2, SPACE, SPACE)
+        rows.setSpacing(SPACE // 2)
+        rows.addWidget(self.state)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        for button in (self.back_button, self.draw_button, self.use_button):
+            buttons.addWidget(button)
+        rows.addLayout(buttons)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -379,6 +390,24 @@ class DataPanel(QWidget):
                 self.session.message.emit(f"The network now learns from {Path(self.preview.recipe.path).name}")
             self._update_buttons()
 
+    def draw_network(self) -> None:
+        """Draw a network for what is shown, in one step."""
+        if not self.draw_button.isEnabled() or self.preview is None:
+            return
+        self._of_design = True
+        there = bool(self.session.design.graph.nodes)
+        try:
+            edit = drawn_for(self.preview, self.session)
+        except StudioError as error:
+            self.session.failed.emit(error)
+            return
+        if self.session.do(edit):
+            design = self.session.design
+            self.session.focus.show(MAIN)
+            undo = "; undo brings the drawing before back" if there else ""
+            self.session.message.emit(f"{design.doc} Press Train to begin{undo}.")
+        self._update_buttons()
+
     def unfinished(self) -> StudioError | None:
         """A field that cannot be read, or options that a person changed and the design does not have yet."""
         if not self.details.isVisibleTo(self):
@@ -411,6 +440,8 @@ class DataPanel(QWidget):
                 self._update_buttons()
             else:
                 self._show_design()
+        elif bool(change.before.graph.nodes) != bool(change.after.graph.nodes):
+            self._update_buttons()
 
     def _show_design(self) -> None:
         """Show the design's own data, or the empty state."""
@@ -439,7 +470,10 @@ class DataPanel(QWidget):
             same = shown == recipe or (self._of_design and _reads_the_same(shown, recipe))
         usable = self.preview is not None and self.preview.usable
         self.use_button.setEnabled(usable and not same and not busy)
-        self.use_button.setDefault(usable and not same)
+        self.draw_button.setEnabled(usable and not busy)
+        drawn = bool(self.session.design.graph.nodes)
+        self.use_button.setDefault(usable and not same and drawn)
+        self.draw_button.setDefault(usable and not drawn)
         self.back_button.setVisible(recipe is not None and not same and not busy and not self._of_design)
         if busy:
             return
