@@ -44,16 +44,17 @@ def embedding(fields: Sequence[FieldSpec]) -> int:
 
 def training(amount: Amount, *, carry: bool) -> dict[str, int | float | str | bool]:
     """Settings that differ from the usual ones. carry: the state may go on from chunk to chunk."""
-    if amount.long:
-        chunk = amount.window or max(8, min(CHUNK, amount.steps // (4 * LEAST_BATCHES)))
-        batch = max(1, min(32, amount.steps // (chunk * LEAST_BATCHES)))
-        each = max(1, amount.steps // (chunk * batch))
-    else:
-        chunk = CHUNK
-        batch = max(1, min(32, amount.examples // LEAST_BATCHES))
-        each = max(1, amount.examples // batch)
+    chunk, pieces = CHUNK, amount.examples
+    if amount.cuttable:
+        each = amount.steps // max(amount.examples, 1)
+        # One sequence is read as streams side by side; several long ones are cut, short ones (sentences) stay whole.
+        fitting = each // (4 * LEAST_BATCHES) if amount.long else each // 4 if each > CHUNK else CHUNK
+        chunk = amount.window or max(8, min(CHUNK, fitting))
+        pieces = max(amount.examples, amount.steps // chunk)
+    batch = max(1, min(pieces, 4), min(32, pieces // LEAST_BATCHES))
+    steps = max(1, pieces // batch)
     return {
-        "epochs": max(5, min(100, 2_000 // each)),
+        "epochs": max(5, min(100, 2_000 // steps)),
         "batch_size": batch,
         "chunk": chunk,
         "carry": carry and amount.long,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rnnstudio.data import Preview
+from rnnstudio.design.bringing import bring, node_renamed
 from rnnstudio.design.design import MAIN, Design, frozen
 from rnnstudio.design.edits import Compound, Edit, MoveNodes, Restore
 from rnnstudio.design.errors import StudioError
@@ -26,11 +27,15 @@ def drawn_for(preview: Preview, session: Session) -> Edit:
     amount = Amount(seen.examples, seen.rows, seen.cuttable, window)
     before = session.design
     made = propose(preview.recipe, amount, session.catalog, before.name)
+    # A cell of the same name that a person changed stays; the library's then comes under another one.
+    brought = bring(made.cells, before)
+    nodes = {key: node_renamed(node, brought.renamed, {}) for key, node in made.graph.nodes.items()}
+    added = {cell.name: cell for cell in brought.cells.values()}
     design: Design = before.replace(
         doc=made.doc if before.graph.nodes or not before.doc else before.doc,
         variables=made.variables,
-        graph=made.graph,
-        cells=frozen({**before.cells, **made.cells}),
+        graph=made.graph.replace(nodes=frozen(nodes)),
+        cells=frozen({**before.cells, **added}),
         axes=made.axes,
         data=made.data,
         training=frozen({**before.training, **made.training}),

@@ -42,11 +42,15 @@ from rnnstudio.design.edits import Compound, Edit, SetData
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.history import Change
 from rnnstudio.design.recipe import DataRecipe
+from rnnstudio.training.settings import TrainingSettings
 
 from ..background import Background
 from ..proposing import drawn_for
 from ..session import Session
 from ..theme import SPACE, current, monospace
+from .counts import CountsPicture
+from .examples import ExamplePicture
+from .field_list import FieldList
 from .forms import Combo, Spin, align_labels, form_of, note, sentence
 from .reader_forms import ReaderForm, RecordForm, SplitForm, TableForm, TextForm
 
@@ -65,12 +69,13 @@ class _Look:
 
 
 class DataPanel(QWidget):
-    """File, reader options, preview, statistics; "Use this data" is a SetData edit.
+    """File, preview, reader options, statistics; "Use this data" is a SetData edit, "Draw a network" one that draws.
 
-    Signal: looked() whenever a file has been looked at, well or in vain.
+    Signals: looked() whenever a file has been looked at, well or in vain; drawn() when a network was.
     """
 
     looked = Signal()
+    drawn = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -125,6 +130,9 @@ class DataPanel(QWidget):
         self.excerpt.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.excerpt.setFont(monospace())
         self.excerpt.setFixedHeight(6 * QFontMetrics(self.excerpt.font()).lineSpacing() + 12)
+        self.fields = FieldList(self._in_use)
+        self.examples = ExamplePicture()
+        self.counts = CountsPicture()
         self.table = QTableWidget()
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -168,10 +176,13 @@ class DataPanel(QWidget):
         inner = QVBoxLayout(self.details)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(SPACE)
-        for widget in (reader, *self.reader_forms.values(), split):
+        # What the guess leads to comes first; how to change it below.
+        for widget in (reader, self.summary, self.fields, self.examples, note("How it is read", "section")):
             inner.addWidget(widget)
-        inner.addWidget(note("As the model will see it", "section"))
-        for widget in (self.summary, self.excerpt):
+        for widget in (*self.reader_forms.values(), split):
+            inner.addWidget(widget)
+        self.rows_title, self.counts_title = note("Rows", "section"), note("How often", "section")
+        for widget in (self.counts_title, self.counts, self.rows_title, self.excerpt):
             inner.addWidget(widget)
         inner.addWidget(self.table, 1)
         inner.addStretch()  # takes the room where there is no table
@@ -315,11 +326,28 @@ class DataPanel(QWidget):
         self.summary.setText(_statistics(preview))
         self.summary.setVisible(bool(preview.summary))
         self._show_problems(preview)
+        self.fields.put(recipe)
+        self.fields.setVisible(bool(recipe.fields))
+        self.examples.put(preview.examples, self._window())
+        self.examples.setVisible(bool(preview.examples))
+        self.counts.put(preview.statistics)
+        for widget in (self.counts, self.counts_title):
+            widget.setVisible(bool(self.counts.told))
+        self.rows_title.setVisible(bool(preview.rows))
         self.excerpt.setVisible(bool(preview.excerpt))
         self.excerpt.setPlainText("\n".join(preview.excerpt.splitlines()[:40]))
         self._fill_table(preview)
         self._update_buttons()
         self.looked.emit()
+
+    def _window(self) -> int:
+        """Steps of a training window of what is shown; 0: examples stay whole."""
+        assert self.preview is not None
+        if self.preview.statistics is None or not self.preview.statistics.cuttable:
+            return 0
+        asked = self.preview.recipe.options.get("window")
+        chunk = self.session.design.training.get("chunk", TrainingSettings.model_fields["chunk"].default)
+        return int(str(asked or chunk))
 
     def _show_failure(self, error: StudioError) -> None:
         """The file could not be read at all: what is shown and what the design holds stay."""
@@ -390,6 +418,11 @@ class DataPanel(QWidget):
                 self.session.message.emit(f"The network now learns from {Path(self.preview.recipe.path).name}")
             self._update_buttons()
 
+    def _in_use(self) -> bool:
+        """Whether the design reads what is shown; it does from now on, where it can."""
+        self.use()
+        return self.preview is not None and not self.use_button.isEnabled() and self.preview.usable
+
     def draw_network(self) -> None:
         """Draw a network for what is shown, in one step."""
         if not self.draw_button.isEnabled() or self.preview is None:
@@ -406,6 +439,7 @@ class DataPanel(QWidget):
             self.session.focus.show(MAIN)
             undo = "; undo brings the drawing before back" if there else ""
             self.session.message.emit(f"{design.doc} Press Train to begin{undo}.")
+            self.drawn.emit()
         self._update_buttons()
 
     def unfinished(self) -> StudioError | None:
