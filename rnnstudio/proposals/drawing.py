@@ -83,7 +83,7 @@ class Drawing:
         if len(parts) == 1:
             return parts[0]
         ports = {letter(place): part for place, part in enumerate(parts)}
-        return self.pen.node("Concat", "both" if len(parts) == 2 else "all", {"terms": len(parts)}, **ports)
+        return self.pen.node("Concat", "both" if len(parts) == 2 else "all", {"terms": len(parts)}, inputs=ports)
 
     def _states_of(self, axis: str, *, both_ways: bool) -> str:
         """The states of a loop along an axis, drawn once."""

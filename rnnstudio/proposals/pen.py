@@ -29,16 +29,18 @@ class Pen:
         *,
         title: str = "",
         out: str = "out",
+        inputs: Mapping[str, str] | None = None,
         right_of: Iterable[str] = (),
         row: int | None = None,
         **sources: str,
     ) -> str:
         """Draw a node, or a cell of the library. Returns its output.
 
-        wanted: its id, as far as it is free. sources: outputs by port. right_of: further nodes, not wired (yet), that
+        wanted: its id, as far as it is free. sources, inputs: outputs by port. right_of: further nodes, not wired (yet), that
         it is to stand behind; row: where it has no source to stand beside.
         """
         made = dict(params or {})
+        sources |= inputs or {}
         if kind not in self._catalog.kinds:
             self.cells |= self._catalog.definitions_for(kind)
             kind, made = CELL, {"cell": kind, **made}

@@ -83,7 +83,9 @@ class RecordForm(ReaderForm):
             if item.free:  # others may be typed
                 combo.setEditable(True)
                 combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-                combo.lineEdit().editingFinished.connect(self._entered)
+                typed = combo.lineEdit()
+                assert typed is not None
+                typed.editingFinished.connect(self._entered)
             return combo
         if item.kind == "number" and not isinstance(item.default, float):
             least, zero = (-1, "automatic") if item.automatic else (int(item.minimum or 0), "")
@@ -258,7 +260,7 @@ class TableForm(ReaderForm):
             self.how.form.addRow(title, field)
         self.rest = RecordForm(CsvOptions, BY_HAND)
         self.rest.changed.connect(self._tell)
-        self.how.content.layout().addRow(self.rest)
+        self.how.form.addRow(self.rest)
         self.forms = (form, self._form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
