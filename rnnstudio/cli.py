@@ -180,6 +180,18 @@ def build_parser() -> argparse.ArgumentParser:
     sub = add("evaluate", _evaluate, "measure a trained model, with baselines beside it")
     sub.add_argument("run", type=_file)
     sub.add_argument("--split", choices=("train", "validation", "test"), default="test")
+    sub.add_argument(
+        "--windows", type=_whole(1, 1_000_000), help="ask a forecaster at so many cut-offs, in the file's units"
+    )
+    sub.add_argument(
+        "--horizon",
+        type=_whole(1, 1_000_000),
+        default=0,
+        help="with --windows: steps that are forecast (rolled out: 10)",
+    )
+    sub.add_argument(
+        "--season", type=_whole(1, 1_000_000), default=0, help="with --windows: steps of a season, for MASE and naive"
+    )
     sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
     _json(sub)
 

@@ -36,8 +36,8 @@ class Pen:
     ) -> str:
         """Draw a node, or a cell of the library. Returns its output.
 
-        wanted: its id, as far as it is free. sources, inputs: outputs by port. right_of: further nodes, not wired (yet), that
-        it is to stand behind; row: where it has no source to stand beside.
+        wanted: its id, as far as it is free. sources, inputs: outputs by port. right_of: further nodes, not
+        wired (yet), that it is to stand behind; row: where it has no source to stand beside.
         """
         made = dict(params or {})
         sources |= inputs or {}

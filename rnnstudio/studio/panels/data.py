@@ -181,7 +181,7 @@ class DataPanel(QWidget):
         column.addWidget(self.problems)  # before the options: what is wrong is seen without scrolling
         column.addWidget(self.empty, 1)
         column.addWidget(self.details, 1)
-        self.scroll = scroll = QScrollArea()
+        self.area = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setWidget(content)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -383,7 +383,7 @@ class DataPanel(QWidget):
         problem: Problem = item.data(Qt.ItemDataRole.UserRole)
         cell = self.table.show_cell(problem.line, problem.column)
         if cell is not None:
-            self.scroll.ensureWidgetVisible(self.table)
+            self.area.ensureWidgetVisible(self.table)
         elif problem.line:
             self.session.message.emit(f"Line {problem.line:,} of the file has no row that could be shown")
 

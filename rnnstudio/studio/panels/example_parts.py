@@ -311,7 +311,7 @@ class _Pen:
 def arranged(parents: Sequence[int]) -> tuple[list[float], list[int]]:
     """Of each node its place across and its depth: leaves side by side in their order, each node amid its children."""
     children: list[list[int]] = [[] for _ in parents]
-    roots = []
+    roots: list[int] = []
     for node, parent in enumerate(parents):
         (children[parent] if 0 <= parent < len(parents) else roots).append(node)
     places, depths = [0.0] * len(parents), [0] * len(parents)

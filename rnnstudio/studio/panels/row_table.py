@@ -62,13 +62,16 @@ class RowTable(QTableWidget):
         for place, title in enumerate(preview.columns):
             if column_of(title, columns):
                 tip = "Right click: what this column holds, and how it is scaled"
-                self.horizontalHeaderItem(place).setToolTip(tip)
+                header = self.horizontalHeaderItem(place)
+                assert header is not None
+                header.setToolTip(tip)
 
     def show_cell(self, line: int, column: str) -> QTableWidgetItem | None:
         """Select the cell of a line of the file, or the row's first one; None where the line is not shown."""
         if not line or not self._titles or self._titles[0] != "line":
             return None
-        row = next((r for r in range(self.rowCount()) if self.item(r, 0).text() == str(line)), None)
+        firsts = ((row, self.item(row, 0)) for row in range(self.rowCount()))
+        row = next((row for row, first in firsts if first is not None and first.text() == str(line)), None)
         if row is None:
             return None
         name = _plain(column)
@@ -78,7 +81,8 @@ class RowTable(QTableWidget):
             place = next(named, 0)
         self.setCurrentCell(row, place)
         item = self.item(row, place)
-        self.scrollToItem(item)
+        if item is not None:
+            self.scrollToItem(item)
         return item
 
     def _menu_at(self, at: QPoint) -> None:
