@@ -125,9 +125,15 @@ def build_parser() -> argparse.ArgumentParser:
     sub = add("examples", _examples, "list the examples that ship with the studio")
     _json(sub)
 
-    sub = add("new", _new, "copy an example with its data into a folder of your own")
-    sub.add_argument("example", type=_name)
-    sub.add_argument("folder", type=_file)
+    sub = add("new", _new, "draw a network for a data file; or copy an example with its data into a folder of your own")
+    sub.add_argument("name", type=_name, help="with --data: the design to be written; else an example")
+    sub.add_argument("folder", nargs="?", type=_file, help="where an example is copied to")
+    sub.add_argument("--data", type=_file, help="a file (or folder) to learn from: a fitting network is drawn for it")
+    sub.add_argument("--reader", default="", help="with --data: read it so, whatever it looks like")
+    sub.add_argument(
+        "--set", action="append", default=[], metavar="data.NAME=VALUE", help="with --data: an option of the reader"
+    )
+    _json(sub)
 
     sub = add("plugins", _plugins, "list the plugins, what each adds, and which could not be loaded")
     sub.add_argument("--enable", metavar="NAME", help="import a plugin again that was passed over as it never returned")
@@ -174,6 +180,18 @@ def build_parser() -> argparse.ArgumentParser:
     sub = add("evaluate", _evaluate, "measure a trained model, with baselines beside it")
     sub.add_argument("run", type=_file)
     sub.add_argument("--split", choices=("train", "validation", "test"), default="test")
+    sub.add_argument(
+        "--windows", type=_whole(1, 1_000_000), help="ask a forecaster at so many cut-offs, in the file's units"
+    )
+    sub.add_argument(
+        "--horizon",
+        type=_whole(1, 1_000_000),
+        default=0,
+        help="with --windows: steps that are forecast (rolled out: 10)",
+    )
+    sub.add_argument(
+        "--season", type=_whole(1, 1_000_000), default=0, help="with --windows: steps of a season, for MASE and naive"
+    )
     sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
     _json(sub)
 
@@ -287,9 +305,22 @@ def _examples(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
+    if options.data is not None:
+        from .headless.new import draw_design
+
+        _warn_of_plugins()
+        return draw_design(options)
+    if options.folder is None:
+        raise StudioError(
+            f"It is not said where the example “{options.name}” is to be copied to",
+            remedy="Write `rnnstudio new EXAMPLE FOLDER`, or `rnnstudio new --data FILE NAME` to draw a network.",
+        )
     from .gallery import copy_example
 
-    path = copy_example(options.example, options.folder)
+    path = copy_example(options.name, options.folder)
+    if options.json:
+        print_json({"design": str(path)})
+        return DONE
     print(f"{path}\nOpen it with `rnnstudio open {path}`, or train it with `rnnstudio train {path}`.")
     return DONE
 

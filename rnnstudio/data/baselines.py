@@ -186,14 +186,10 @@ def series_baselines(
     split = dataset.split(part)
     if split.steps == 0:
         raise StudioError(f"the {part} part is empty", where=dataset.recipe.path, remedy="Give it a fraction above 0.")
-    lags_train, y_train = _lagged(dataset, "train", order, field)
+    weights = fitted_linear(dataset, field, order)
     lags, y = _lagged(dataset, part, order, field)
     persistence = (lags[:, :, 0] - y) ** 2
-    linear = np.empty_like(y)
-    for column in range(y.shape[1]):
-        design = np.column_stack([lags_train[:, column], np.ones(len(y_train))])
-        weights = np.linalg.lstsq(design, y_train[:, column], rcond=None)[0]
-        linear[:, column] = np.column_stack([lags[:, column], np.ones(len(y))]) @ weights
+    linear = (lags * weights[:, :-1]).sum(axis=2) + weights[:, -1]
     squares = (linear - y) ** 2
     unit = np.array(spec.std) ** 2
     return SeriesBaselines(
@@ -204,6 +200,17 @@ def series_baselines(
         raw_persistence=tuple((persistence.mean(axis=0) * unit).tolist()),
         raw_autoregressive=tuple((squares.mean(axis=0) * unit).tolist()),
     )
+
+
+def fitted_linear(dataset: Dataset, field: str, order: int) -> npt.NDArray[np.float64]:
+    """[columns, order + 1]: least squares on the training part of each target value by the last ones, newest first, and
+    a constant; in scaled units."""
+    lags, y = _lagged(dataset, "train", order, field)
+    found = np.empty((y.shape[1], order + 1))
+    for column in range(y.shape[1]):
+        design = np.column_stack([lags[:, column], np.ones(len(y))])
+        found[column] = np.linalg.lstsq(design, y[:, column], rcond=None)[0]
+    return found
 
 
 def _lagged(

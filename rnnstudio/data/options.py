@@ -41,7 +41,8 @@ class Option:
     """One option for people and forms.
 
     kind: "yes/no", "number", "text", "texts", "mapping". choices: the values there are, () = any; `free`: others may be
-    typed too. columns: it names columns of the file. automatic: None is a value: found by itself.
+    typed too. columns: it names columns of the file. automatic: None is a value: found by itself. when: "level=words":
+    it means something only where that option has that value.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Option:
     minimum: float | None = None
     columns: bool = False
     automatic: bool = False
+    when: str = ""
 
 
 _KINDS: tuple[tuple[type, str], ...] = (
@@ -76,10 +78,11 @@ def option(
     minimum: float | None = None,
     columns: bool = False,
     automatic: bool = False,
+    when: str = "",
 ) -> Any:
     """A field of an options record. automatic: a whole number, or None (the default then) for "found by itself"."""
     kind = "number" if automatic else next(name for of, name in _KINDS if isinstance(default, of))
-    made = Option("", help, default, kind, title, choices, free, minimum, columns, automatic)
+    made = Option("", help, default, kind, title, choices, free, minimum, columns, automatic, when)
     if kind == "mapping":
         return dataclasses.field(default_factory=lambda: default, metadata={_META: made})
     return dataclasses.field(default=default, metadata={_META: made})
@@ -120,6 +123,7 @@ class TextOptions:
         "words seen less often in the training part become the unknown word",
         title="rarest word",
         minimum=1,
+        when="level=words",
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from rnnstudio.data.dataset import Array, Dataset
 from rnnstudio.data.opening import build
 from rnnstudio.data.problems import Problem, Problems, from_error
+from rnnstudio.data.statistics import Statistics, statistics_of
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe, FieldSpec, with_digits
 
@@ -50,7 +51,7 @@ class Preview:
     """columns, rows: a table of texts. problems: errors and warnings, by line; those of the whole file last.
 
     examples: the first ones, for a picture of them. summary: one line about the whole file; excerpt: the beginning of a
-    text, as it is. recipe: completed, or as given when the file could not be read.
+    text, as it is. recipe: completed, or as given when the file could not be read. statistics: None then.
     """
 
     columns: tuple[str, ...]
@@ -60,6 +61,7 @@ class Preview:
     excerpt: str
     recipe: DataRecipe
     examples: tuple[ExampleView, ...] = ()
+    statistics: Statistics | None = None
 
     @property
     def usable(self) -> bool:
@@ -85,16 +87,20 @@ def inspect(
         return Preview((), (), tuple(shown_problems), "", "", recipe)
     if problems.errors > sum(problem.severity == "error" for problem in problems.found):
         problems.warn(f"{problems.errors:,} errors in all; the first are listed")
-    shown = preview_of(dataset, rows)
+    shown = preview_of(dataset, rows, {problem.line for problem in problems.found if problem.line})
     found = tuple(sorted(problems.found, key=lambda problem: problem.line or sys.maxsize))
-    return Preview(shown.columns, shown.rows, found, shown.summary, shown.excerpt, dataset.recipe, shown.examples)
+    return replace(shown, problems=found)
 
 
-def preview_of(dataset: Dataset, rows: int = 20) -> Preview:
-    """The first rows of an opened dataset: steps where examples may be cut, else whole examples."""
-    columns, table = (_step_rows if dataset.cuttable else _example_rows)(dataset, rows)
+def preview_of(dataset: Dataset, rows: int = 20, lines: Collection[int] = ()) -> Preview:
+    """The first rows of an opened dataset: steps where examples may be cut, else whole examples.
+
+    lines: of the file, whose rows are shown too, wherever they are.
+    """
+    columns, table = (_step_rows if dataset.cuttable else _example_rows)(dataset, rows, lines)
     examples = tuple(example_view(dataset, index) for index in range(min(rows, dataset.sequences)))
-    return Preview(columns, table, dataset.problems, dataset.summary(), dataset.excerpt, dataset.recipe, examples)
+    summary, counted = dataset.summary(), statistics_of(dataset)
+    return Preview(columns, table, dataset.problems, summary, dataset.excerpt, dataset.recipe, examples, counted)
 
 
 def visible(token: str) -> str:
@@ -143,7 +149,16 @@ def _cells(spec: FieldSpec, value: Array) -> list[str]:
     return [str(int(value))] if spec.content == "parents" else [_cell(item) for item in value.tolist()]
 
 
-def _step_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+def _chosen(known: Sequence[int], rows: int, lines: Collection[int]) -> list[int]:
+    """The first rows, and as many further ones at most that stand on these lines. known: the line of each row."""
+    first = range(min(rows, len(known)))
+    wanted = np.flatnonzero(np.isin(np.asarray(known), list(lines))) if lines else np.zeros(0, int)
+    return [*first, *[row for row in wanted.tolist() if row >= len(first)][:rows]]
+
+
+def _step_rows(
+    dataset: Dataset, rows: int, wanted: Collection[int]
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """A row for each step: line, sequence, label or number of the step, the file's own numbers, and every field."""
     many, lines = dataset.sequences > 1, len(dataset.lines) == dataset.rows
     options = dataset.recipe.options
@@ -153,7 +168,8 @@ def _step_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[tupl
         columns += _titles(dataset, spec)
     table = []
     spreads = [] if dataset.raw is None else _spreads(dataset.raw)
-    for row in range(min(rows, dataset.rows - (0 if lines else _most_ahead(dataset)))):
+    whole = dataset.rows - (0 if lines else _most_ahead(dataset))
+    for row in _chosen(dataset.lines.tolist(), rows, wanted) if lines else range(min(rows, whole)):
         place = int(np.searchsorted(dataset.offsets, row, side="right")) - 1
         cells = [str(int(dataset.lines[row]))] if lines else []
         cells += [dataset.names[place]] * many
@@ -185,7 +201,9 @@ def _titles(dataset: Dataset, spec: FieldSpec) -> list[str]:
     return [f"{spec.name}: {column}{ahead}" for column in spec.columns] or [spec.name]
 
 
-def _example_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+def _example_rows(
+    dataset: Dataset, rows: int, wanted: Collection[int]
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """A row for each example: its line or name, its length along each axis, and every field."""
     lines = len(dataset.lines) == dataset.rows
     columns = ["line" if lines else "example"]
@@ -198,7 +216,8 @@ def _example_rows(dataset: Dataset, rows: int) -> tuple[tuple[str, ...], tuple[t
             one = spec.axis is None and spec.content == "real"
             columns += [f"{spec.name}: {column}" for column in spec.columns] if one else [spec.name]
     table = []
-    for index in range(min(rows, dataset.sequences)):
+    begins = dataset.lines[dataset.offsets[:-1]].tolist() if lines else [0] * dataset.sequences
+    for index in _chosen(begins, rows, wanted if lines else ()):
         view = example_view(dataset, index)
         cells = [str(view.line) if lines else view.name]
         cells += [str(int(dataset.lengths(axis)[index])) for axis in dataset.axes]

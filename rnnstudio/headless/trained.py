@@ -27,6 +27,10 @@ def evaluate_run(options: argparse.Namespace) -> int:
     from .train import baselines
 
     run = Run.open(options.run)
+    if options.windows is not None:
+        return _backtest(options, run)
+    if options.horizon or options.season:
+        raise StudioError("A horizon and a season are for --windows", remedy="Say at how many cut-offs: --windows 20.")
     result: dict[str, Any] = dict(evaluate(run, options.split, which=options.checkpoint))
     design = run.design()
     assert design.data is not None
@@ -41,6 +45,26 @@ def evaluate_run(options: argparse.Namespace) -> int:
             print(f"{name.replace('_', ' '):<16} {value}")
     for name, value in result["baselines"].items():
         print(f"  {name:<14} {value:.4f}")
+    if options.json:
+        print_json(result)
+    return DONE
+
+
+def _backtest(options: argparse.Namespace, run: Run) -> int:
+    """`rnnstudio evaluate --windows`: errors of the model and of simple methods, a table for each column."""
+    from ..training.backtest import backtest
+
+    result = backtest(run, options.windows, options.horizon, options.season, options.split, options.checkpoint)
+    cuts = result["cut_offs"]
+    between = f"{cuts[0]} to {cuts[-1]}" if len(cuts) > 1 else cuts[0]
+    print(f"{result['windows']} cut-offs ({between}), {result['horizon']} steps ahead, {result['how']}")
+    for place, column in enumerate(result["columns"]):
+        mase = f"{'MASE':>12}" if options.season else ""
+        print(f"{column:<16} {'MAE':>12}{'RMSE':>12}{mase}")
+        for name, score in result["scores"].items():
+            numbers = [score[key][place] for key in ("mae", "rmse", "mase") if score[key] is not None]
+            print(f"  {name:<14} " + "".join(f"{number:12.5g}" for number in numbers))
+    result["run"] = str(run.folder.resolve())
     if options.json:
         print_json(result)
     return DONE

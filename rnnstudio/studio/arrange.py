@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QPointF, QRectF
 
-from ..catalog.catalog import CELL
-from ..compiler.check import late_inputs
-from ..design.design import Frame, Node
+from ..catalog.catalog import CELL, Catalog
+from ..compiler.check import Checked, late_inputs
+from ..design.design import Design, Frame, Node
 from ..design.edits import Compound, MoveNodes, SetFrames
 from .canvas.frame_item import MARGIN, TITLE_HEIGHT
 from .canvas.layout import Edge, tidy
@@ -38,39 +38,11 @@ class Arrange:
     def tidy(self) -> None:
         """Lay out the selected nodes, or all when fewer than two are selected."""
         session, name = self.session, self._graph
-        design, catalog, signals = session.design, session.catalog, session.checked.signals
-        graph = design.graph_of(name)
+        graph = session.design.graph_of(name)
         keys = session.focus.nodes if len(session.focus.nodes) > 1 else tuple(graph.nodes)
-        shapes = {k: shape_of(look(graph.nodes[k], design, catalog, graph.wires)) for k in keys}
-        sizes = {
-            k: (s.rect.width(), s.rect.height() + (18 if s.caption else 0) + (8 if graph.nodes[k].kind == CELL else 0))
-            for k, s in shapes.items()
-        }
-        edges = []
-        for wire in graph.wires:
-            if wire.source.node in shapes and wire.target.node in shapes:
-                out, into = shapes[wire.source.node].outputs, shapes[wire.target.node].inputs
-                signal = signals.get((name, wire.source.node, wire.source.port))
-                label = text_width(signal.text(), LABEL_SIZE) if signal is not None else 0.0
-                dy = (out.get(wire.source.port, QPointF()).y(), into.get(wire.target.port, QPointF()).y())
-                late = self._late(graph.nodes[wire.target.node], wire.target.port)
-                edges.append(Edge(wire.source.node, wire.target.node, *dy, label, late))
-        found = tidy(sizes, edges)
-        if not found:
-            return
-        # The drawing stays where it was: the first node's corner is kept.
-        left = min(graph.nodes[k].x - sizes[k][0] / 2 for k in keys) - min(found[k][0] - sizes[k][0] / 2 for k in keys)
-        top = min(graph.nodes[k].y for k in keys) - min(y for _, y in found.values())
-        places = {k: (snap(x + left), snap(y + top)) for k, (x, y) in found.items()}
-        session.do(Compound((MoveNodes(places, name),), "Tidy"))
-
-    def _late(self, node: Node, port: str) -> bool:
-        design, catalog = self.session.design, self.session.catalog
-        if node.kind == CELL:
-            cell = design.cells.get(str(node.params.get("cell", "")))
-            return cell is not None and port in late_inputs(cell, design, catalog)
-        kind = catalog.of(node)
-        return kind is not None and port in kind.late_ports
+        if keys:
+            places = tidied(session.design, session.checked, session.catalog, name, keys)
+            session.do(Compound((MoveNodes(places, name),), "Tidy"))
 
     def align(self, edge: str) -> bool:
         """Put the selected nodes on one line: by their "left", "middle", "right", "top", "centre" or "bottom"."""
@@ -149,3 +121,39 @@ class Arrange:
             return None
         session.focus.select((), (), (key,))
         return key
+
+
+def tidied(
+    design: Design, checked: Checked, catalog: Catalog, name: str, keys: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Where these nodes of a graph stand in a tidy layout, as large as they are drawn. checked: of this design."""
+    signals = checked.signals
+    graph = design.graph_of(name)
+    shapes = {k: shape_of(look(graph.nodes[k], design, catalog, graph.wires)) for k in keys}
+    sizes = {
+        k: (s.rect.width(), s.rect.height() + (18 if s.caption else 0) + (8 if graph.nodes[k].kind == CELL else 0))
+        for k, s in shapes.items()
+    }
+    edges = []
+    for wire in graph.wires:
+        if wire.source.node in shapes and wire.target.node in shapes:
+            out, into = shapes[wire.source.node].outputs, shapes[wire.target.node].inputs
+            signal = signals.get((name, wire.source.node, wire.source.port))
+            label = text_width(signal.text(), LABEL_SIZE) if signal is not None else 0.0
+            dy = (out.get(wire.source.port, QPointF()).y(), into.get(wire.target.port, QPointF()).y())
+            late = _late(graph.nodes[wire.target.node], wire.target.port, design, catalog)
+            edges.append(Edge(wire.source.node, wire.target.node, *dy, label, late))
+    found = tidy(sizes, edges)
+    # The drawing stays where it was: the first node's corner is kept.
+    left = min(graph.nodes[k].x - sizes[k][0] / 2 for k in keys) - min(found[k][0] - sizes[k][0] / 2 for k in keys)
+    top = min(graph.nodes[k].y for k in keys) - min(y for _, y in found.values())
+    return {k: (snap(x + left), snap(y + top)) for k, (x, y) in found.items()}
+
+
+def _late(node: Node, port: str, design: Design, catalog: Catalog) -> bool:
+    """Whether a wire to this input goes through time."""
+    if node.kind == CELL:
+        cell = design.cells.get(str(node.params.get("cell", "")))
+        return cell is not None and port in late_inputs(cell, design, catalog)
+    kind = catalog.of(node)
+    return kind is not None and port in kind.late_ports

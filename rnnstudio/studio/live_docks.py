@@ -73,6 +73,8 @@ class LiveDocks(QObject):
         live.problemsWanted.connect(lambda: self.window.show_dock("problems"))
         live.otherDrawing.connect(self.window.offer_resume)
         live.dataWanted.connect(lambda: self.window.show_dock("data"))
+        data: Any = self.panels["data"]
+        data.drawn.connect(self.window.view.frame_all)
         runs = self.panels["runs"]
         if hasattr(runs, "exportWanted"):
             runs.exportWanted.connect(self.export)

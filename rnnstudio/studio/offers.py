@@ -14,7 +14,8 @@ from ..catalog.node import Port
 from ..compiler.resolve import cell_ports, ports
 from ..design.bringing import bring
 from ..design.design import MAIN, CellDefinition, Design, Node, Value, frozen
-from ..design.edits import AddNode, Edit
+from ..design.edits import AddNode, Compound, Edit, SetParam
+from ..design.recipe import FieldSpec
 from ..design.signals import Signal, Tokens
 
 MIME = "application/x-rnnstudio-offer"
@@ -23,7 +24,7 @@ MIME = "application/x-rnnstudio-offer"
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One thing to add. `key` is "kind:Linear" or "cell:LSTM"."""
+    """One thing to add. `key` is "kind:Linear", "cell:LSTM", or "field:label" for a field of the data."""
 
     key: str
     title: str
@@ -68,7 +69,39 @@ def _cell_offer(cell: CellDefinition, catalog: Catalog) -> Offer:
     return Offer(f"cell:{cell.name}", title, "Cells", cell.doc, cell.formula, cell.source, "", words)
 
 
+def field_offer(spec: FieldSpec) -> Offer:
+    """A field of the data as something to add: an input or a target that reads it."""
+    return Offer(f"field:{spec.name}", spec.name, "Data", f"The field “{spec.name}” of the data.")
+
+
+def kind_for(spec: FieldSpec) -> str:
+    """The kind of node that reads a field in its role."""
+    return f"{'Token' if spec.content == 'tokens' else 'Feature'}{'Target' if spec.role == 'target' else 'Input'}"
+
+
+def field_of(offer: Offer, design: Design) -> FieldSpec | None:
+    """The field that an offer stands for, of the design's data; None for other offers."""
+    if not offer.key.startswith("field:") or design.data is None:
+        return None
+    return design.data.readable.get(offer.name)
+
+
+def bound(offer: Offer, node: Node, design: Design, graph: str = MAIN) -> Edit | None:
+    """The edit by which a node reads the field of an offer; None where it reads no data, or of another content."""
+    spec = field_of(offer, design)
+    kinds = ("TokenInput", "TokenTarget") if spec and spec.content == "tokens" else ("FeatureInput", "FeatureTarget")
+    if spec is None or node.kind not in kinds:
+        return None
+    values = (("field", spec.name), ("axis", spec.axis or ""))
+    edits = tuple(SetParam(node.id, name, value, graph) for name, value in values)
+    return Compound(edits, f"{node.label} reads {spec.name}")
+
+
 def find(key: str, catalog: Catalog, design: Design, graph: str = MAIN) -> Offer | None:
+    if key.startswith("field:"):
+        fields = design.data.readable if design.data is not None and graph == MAIN else {}
+        spec = fields.get(key.removeprefix("field:"))
+        return field_offer(spec) if spec is not None else None
     return next((offer for offer in offers(catalog, design, graph) if offer.key == key), None)
 
 
@@ -139,9 +172,13 @@ def make(offer: Offer, catalog: Catalog, design: Design, graph: str, x: float, y
     """A new node for an offer, and the edits that add it: a library cell brings its definition along,
     and those of the cells inside it."""
     taken = design.graph_of(graph)
+    if (spec := field_of(offer, design)) is not None:
+        params: dict[str, Value] = {"field": spec.name, "axis": spec.axis or ""}
+        node = Node(taken.free_id(id_of(spec.name)), kind_for(spec), frozen(params), x, y)
+        return node, [AddNode(node, graph)]
     if offer.key.startswith("kind:"):
-        params = _first_params(offer.name, catalog, design)
-        node = Node(taken.free_id(id_of(offer.name)), offer.name, frozen(params), x, y)
+        first = _first_params(offer.name, catalog, design)
+        node = Node(taken.free_id(id_of(offer.name)), offer.name, frozen(first), x, y)
         return node, [AddNode(node, graph)]
     edits: list[Edit] = []
     name = offer.name
@@ -177,6 +214,8 @@ def offer_ports(offer: Offer, catalog: Catalog, design: Design) -> tuple[tuple[P
     if offer.key.startswith("cell:"):
         cell = design.cells.get(offer.name) or catalog.cells[offer.name]
         return cell_ports(cell)
+    if (spec := field_of(offer, design)) is not None:
+        return ports(Node("new", kind_for(spec)), design, catalog.kinds[kind_for(spec)]) or ((), ())
     return ports(Node("new", offer.name), design, catalog.kinds[offer.name]) or ((), ())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,16 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from rnnstudio.data.formats.pairs import PairOptions
-from rnnstudio.data.options import describe
+from rnnstudio.data.options import CsvOptions, describe
 from rnnstudio.design.design import Design, Node, Pin, Wire, frozen
-from rnnstudio.design.edits import AddNode, Connect
+from rnnstudio.design.edits import AddNode, Compound, Connect, SetCell
+from rnnstudio.studio.canvas.look import look as look_of
+from rnnstudio.studio.canvas.shape import shape_of
 from rnnstudio.studio.panels.data import DataPanel
+from rnnstudio.studio.panels.reader_forms import BY_HAND
 from rnnstudio.studio.session import Session
-from tests.data.sequence_files import pairs
+from tests.data.reader_samples import text
+from tests.data.sequence_files import pairs, reviews, tagged
 
 PROSE = "The quick brown fox jumps over the lazy dog.\n" * 60
 TABLE = "year,level,flow\n" + "".join(f"{1900 + n},{n % 11},{n * 0.5}\n" for n in range(80))
@@ -118,10 +123,10 @@ def test_a_changed_option_is_looked_at_by_itself(panel: DataPanel, tmp_path: Pat
 def test_a_text_can_be_read_as_words(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
     look(qtbot, panel, write(tmp_path / "prose.txt", PROSE))
     with qtbot.waitSignal(panel.looked):
-        panel.text_form.level.setCurrentIndex(1)
-        panel.text_form.level.activated.emit(1)
+        panel.record_forms["text"].rows["level"].setCurrentIndex(1)
+        panel.record_forms["text"].rows["level"].activated.emit(1)
     assert panel.table.item(1, 1).text() == "quick"
-    assert panel.text_form.min_count.isVisible()
+    assert panel.record_forms["text"].rows["min_count"].isVisible()
 
 
 @pytest.mark.parametrize(
@@ -176,8 +181,8 @@ def test_bad_cells_are_marked_at_their_line_and_column(
 def test_wrong_encoding_names_the_byte_and_the_remedy(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
     look(qtbot, panel, write(tmp_path / "old.txt", ("Zum Glück " * 300).encode("cp1252")))
     with qtbot.waitSignal(panel.looked):
-        panel.text_form.encoding.setCurrentIndex(0)
-        panel.text_form.encoding.activated.emit(0)
+        panel.record_forms["text"].rows["encoding"].setCurrentIndex(0)
+        panel.record_forms["text"].rows["encoding"].activated.emit(0)
     assert panel.preview is not None
     assert not panel.preview.usable
     assert "cp1252" in panel.problems.item(0).text()
@@ -261,7 +266,7 @@ def test_a_file_of_another_kind_has_a_form_made_of_its_options(
     assert panel.reader.currentData() == "pairs"
     form = panel.record_forms["pairs"]
     assert form.isVisible()
-    assert not panel.text_form.isVisible()
+    assert not panel.record_forms["text"].isVisible()
     assert set(form.rows) == {item.name for item in describe(PairOptions)}
     assert form.rows["shared"].toolTip() == "Source and target have one vocabulary"
     assert [panel.table.horizontalHeaderItem(place).text() for place in range(3)] == [
@@ -289,3 +294,154 @@ def test_nodes_follow_the_fields_of_the_data_that_is_used(
     session.undo()
     assert session.design.data is None
     assert session.design.graph.nodes["words"].params["field"] == "text"
+
+
+def test_a_network_is_drawn_for_a_file_in_one_step_and_undone_in_one(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    before = session.design
+    look(qtbot, panel, reviews(tmp_path))
+    qtbot.mouseClick(panel.draw_button, Qt.MouseButton.LeftButton)
+    drawn = session.design
+    assert session.checked.diagnostics == ()
+    assert {node.kind for node in drawn.graph.nodes.values()} >= {"TokenInput", "Last", "CrossEntropy"}
+    assert drawn.data is not None
+    assert drawn.data.reader == "labelled"
+    assert panel.state.text() == "In use"
+    boxes = [
+        shape_of(look_of(node, drawn, session.catalog, drawn.graph.wires)).rect.translated(node.x, node.y)
+        for node in drawn.graph.nodes.values()
+    ]
+    assert not any(one.intersects(other) for one, other in combinations(boxes, 2))
+    session.undo()
+    assert session.design is before
+    session.redo()
+    assert session.design == drawn
+
+
+def test_drawing_anew_keeps_the_cells_that_a_person_invented(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    mine = session.catalog.cells["GRU"].replace(name="Mine")
+    session.do(Compound((AddNode(Node("old", "Tanh")), SetCell(mine))))
+    look(qtbot, panel, write(tmp_path / "prose.txt", PROSE))
+    panel.draw_network()
+    assert "old" not in session.design.graph.nodes
+    assert session.design.cells["Mine"] == mine
+
+
+def test_a_file_that_cannot_be_learned_from_gets_no_drawing(
+    panel: DataPanel, session: Session, tmp_path: Path, qtbot: QtBot
+) -> None:
+    look(qtbot, panel, write(tmp_path / "bad.csv", TABLE.replace("1950,", "1950,x")))
+    assert not panel.draw_button.isEnabled()
+    assert not session.design.graph.nodes
+
+
+def choose(panel: DataPanel, column: str, title: str) -> None:
+    """Pick an entry of a column's menu, or of its submenu."""
+    menu = panel.table_form.menu_of(column)
+    actions = [*menu.actions(), *(a for sub in menu.actions() if sub.menu() for a in sub.menu().actions())]
+    next(action for action in actions if action.text() == title).trigger()
+
+
+def test_a_right_click_on_a_column_changes_what_it_holds_and_the_preview_follows(
+    panel: DataPanel, tmp_path: Path, qtbot: QtBot
+) -> None:
+    look(qtbot, panel, write(tmp_path / "river.csv", TABLE))
+    asked = []
+    panel.table.columnMenuWanted.disconnect()
+    panel.table.columnMenuWanted.connect(lambda name, _: asked.append(name))
+    header = panel.table.horizontalHeader()
+    for place in range(panel.table.columnCount()):
+        at = QPoint(header.sectionViewportPosition(place) + 4, 4)
+        header.customContextMenuRequested.emit(at)
+    assert asked == ["year", *["level", "flow"] * 3]  # as in the file, as inputs, as targets
+    with qtbot.waitSignal(panel.looked):
+        choose(panel, "level", "Class label")
+    fields = {spec.name: spec for spec in panel.preview.recipe.fields}
+    assert (fields["level"].content, fields["level"].size) == ("tokens", 11)
+    assert panel.table_form.columns.topLevelItem(1).text(3) == "label"
+    with qtbot.waitSignal(panel.looked):
+        choose(panel, "level", "Ignored")
+    assert panel.preview.recipe.field("inputs").columns == ("flow",)
+    assert "not used: the column 'level'" in "".join(p.what for p in panel.preview.problems)
+    with qtbot.waitSignal(panel.looked):
+        choose(panel, "flow", "None")
+    assert not panel.preview.recipe.field("inputs").is_scaled(0)
+    with qtbot.waitSignal(panel.looked):
+        choose(panel, "year", "Number")
+    assert panel.preview.recipe.options["order"] == ""
+    with qtbot.waitSignal(panel.looked):
+        choose(panel, "year", "Time: orders the steps")
+    assert panel.preview.recipe.options["order"] == "year"
+
+
+def test_a_click_on_a_problem_selects_its_cell_wherever_it_stands(
+    panel: DataPanel, tmp_path: Path, qtbot: QtBot
+) -> None:
+    look(
+        qtbot, panel, write(tmp_path / "bad.csv", TABLE.replace("1905,5,", "1905,much,").replace("1970,4,", "1970,?,"))
+    )
+    cells = []
+    for row in range(panel.problems.count()):
+        panel.problems.itemClicked.emit(panel.problems.item(row))
+        cells.append((panel.table.item(panel.table.currentRow(), 0).text(), panel.table.currentItem().column()))
+    titles = panel.preview.columns
+    assert [(line, titles[place]) for line, place in cells] == [("7", "level"), ("72", "level")]
+
+
+def test_an_option_that_means_nothing_beside_another_is_hidden(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
+    look(qtbot, panel, write(tmp_path / "prose.txt", PROSE))
+    assert not panel.record_forms["text"].rows["min_count"].isVisible()
+
+
+def test_options_of_a_table_without_a_field_of_their_own_have_a_row(
+    panel: DataPanel, tmp_path: Path, qtbot: QtBot
+) -> None:
+    known = {item.name for item in describe(CsvOptions)}
+    assert set(BY_HAND) | set(panel.table_form.rest.rows) == known
+    look(qtbot, panel, write(tmp_path / "river.csv", TABLE))
+    with qtbot.waitSignal(panel.looked):
+        panel.table_form.rest.rows["stride"].setValue(3)
+    assert panel.preview.recipe.options["stride"] == 3
+
+
+def test_an_encoding_may_be_typed(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
+    look(qtbot, panel, write(tmp_path / "old.txt", ("Grüße aus Köln. " * 200).encode("cp850")))
+    line = panel.record_forms["text"].rows["encoding"].lineEdit()
+    line.selectAll()
+    with qtbot.waitSignal(panel.looked):
+        qtbot.keyClicks(line, "cp850")
+        qtbot.keyClick(line, Qt.Key.Key_Return)
+    assert panel.preview.recipe.options["encoding"] == "cp850"
+    assert "ü" in panel.preview.recipe.field("text").vocabulary
+
+
+def test_the_panel_says_how_long_and_how_often(panel: DataPanel, tmp_path: Path, qtbot: QtBot) -> None:
+    look(qtbot, panel, reviews(tmp_path))
+    told = panel.counts.told
+    assert told[0].startswith("Lengths along time: 4 to 13")
+    assert any(line.startswith("label: 2 classes") for line in told)
+    assert any(line.startswith("text: 9 different tokens") for line in told)
+    assert panel.counts.height() > 0
+    panel.counts.grab()  # painted without a complaint
+
+
+@pytest.mark.parametrize("write_one", [reviews, pairs, tagged, text], ids=lambda one: one.__name__)
+def test_the_picture_of_the_examples_follows_width_and_font(
+    panel: DataPanel, tmp_path: Path, qtbot: QtBot, write_one: Callable[[Path], Path]
+) -> None:
+    look(qtbot, panel, write_one(tmp_path))
+    picture = panel.examples
+    assert picture.picture.chips("token")
+    for width in (300, 700):
+        panel.resize(width, 800)
+        QApplication.processEvents()
+        assert all(chip.rect.right() <= picture.width() for chip in picture.picture.chips("token"))
+    height = picture.height()
+    font = picture.font()
+    font.setPointSizeF(font.pointSizeF() * 2)
+    picture.setFont(font)
+    assert picture.height() > height
+    assert not picture.grab().toImage().allGray()

@@ -63,7 +63,7 @@ def test_a_tune_file_is_read_by_the_plugins_reader(qtbot, session: Session, plug
     with qtbot.waitSignal(panel.looked):
         panel.open_file(sample)
     assert panel.reader.currentText() == "tunes (ABC notation)"
-    assert panel.text_form.isHidden()
+    assert panel.record_forms["text"].isHidden()
     assert panel.table_form.isHidden()
     assert panel.table.item(0, 1).text() == "Twinkle, Twinkle, Little Star"
     panel.use()

@@ -33,7 +33,7 @@ from ..gestures.cut import BreakWires, RerouteWires, StrokeWires
 from ..gestures.move import MoveNodes, ResizeFrame, cursor_of
 from ..gestures.pan import Pan, PanOrMenu
 from ..gestures.select import BoxSelect
-from ..offers import MIME, Offer, content_of, find, fitting, nodes_of, offer_ports, offers
+from ..offers import MIME, Offer, bound, content_of, find, fitting, nodes_of, offer_ports, offers
 from ..session import Session
 from .frame_item import TITLE_HEIGHT
 from .node_item import NO_PORTS_BELOW
@@ -599,6 +599,10 @@ class CanvasView(QGraphicsView):
         node = self.canvas.hit(at, 1.0, ports=False).node
         if node is None or keys & Qt.KeyboardModifier.AltModifier:
             return None
+        if offer.key.startswith("field:"):  # a field is bound to a node that reads the data, and replaces none
+            there = self.canvas.graph.nodes.get(node.key)
+            fits = there is not None and bound(offer, there, self.session.design) is not None
+            return node.key if fits else None
         return node.key if self.commands.can_replace(node.key, offer, whole=True) else None
 
     def _splice_target(
@@ -646,7 +650,11 @@ class CanvasView(QGraphicsView):
             return
         at, keys = self.at(event.position()), event.modifiers()
         replaced = self._replace_target(offer, at, keys)
-        if replaced is not None:
+        if replaced is not None and offer.key.startswith("field:"):
+            edit = bound(offer, self.canvas.graph.nodes[replaced], self.session.design)
+            if edit is not None and self.session.do(edit):
+                self.session.focus.select((replaced,))
+        elif replaced is not None:
             self._show_whole(self.commands.replace(replaced, offer))
         else:
             self._show_whole(self.commands.add(offer, at, wire=self._splice_target(offer, at, keys)))

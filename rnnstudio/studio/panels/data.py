@@ -6,17 +6,16 @@ read. The design changes only with "Use this data", as one edit that can be undo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFontMetrics, QResizeEvent
+from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -24,8 +23,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -37,16 +34,24 @@ from rnnstudio.data import readers
 from rnnstudio.data.formats.sniff import find_layout
 from rnnstudio.data.formats.table import read_sample
 from rnnstudio.data.options import CsvOptions, parse
+from rnnstudio.data.problems import Problem
+from rnnstudio.design.design import MAIN
 from rnnstudio.design.edits import Compound, Edit, SetData
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.history import Change
 from rnnstudio.design.recipe import DataRecipe
+from rnnstudio.training.settings import TrainingSettings
 
 from ..background import Background
+from ..proposing import drawn_for
 from ..session import Session
 from ..theme import SPACE, current, monospace
+from .counts import CountsPicture
+from .examples import ExamplePicture
+from .field_list import FieldList
 from .forms import Combo, Spin, align_labels, form_of, note, sentence
-from .reader_forms import ReaderForm, RecordForm, SplitForm, TableForm, TextForm
+from .reader_forms import ReaderForm, RecordForm, SplitForm, TableForm
+from .row_table import RowTable
 
 PREVIEW_ROWS = 20
 LOOK_AFTER_MS = 250
@@ -56,19 +61,20 @@ FILTER = "Text and tables (*.txt *.md *.csv *.tsv *.tab *.dat);;All files (*)"
 
 @dataclass(frozen=True)
 class _Look:
-    """What the thread found: preview (with the completed recipe) and the names of all columns of a table."""
+    """What the thread found: preview (with the completed recipe) and, of a table, all columns and what each holds."""
 
     preview: data.Preview
-    columns: tuple[str, ...]
+    columns: Mapping[str, str]
 
 
 class DataPanel(QWidget):
-    """File, reader options, preview, statistics; "Use this data" is a SetData edit.
+    """File, preview, reader options, statistics; "Use this data" is a SetData edit, "Draw a network" one that draws.
 
-    Signal: looked() whenever a file has been looked at, well or in vain.
+    Signals: looked() whenever a file has been looked at, well or in vain; drawn() when a network was.
     """
 
     looked = Signal()
+    drawn = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -96,16 +102,11 @@ class DataPanel(QWidget):
             *((reader.title, reader.name) for reader in readers.every()), tip="How the file is understood"
         )
         self.reader.activated.connect(self._reader_chosen)
-        self.text_form = TextForm()
         self.table_form = TableForm()
         self.record_forms = {
-            reader.name: RecordForm(reader.Options) for reader in readers.every() if reader.name not in ("text", "csv")
+            reader.name: RecordForm(reader.Options) for reader in readers.every() if reader.name != "csv"
         }
-        self.reader_forms: dict[str, ReaderForm] = {
-            "text": self.text_form,
-            "csv": self.table_form,
-            **self.record_forms,
-        }
+        self.reader_forms: dict[str, ReaderForm] = {"csv": self.table_form, **self.record_forms}
         self.split_form = SplitForm()
         for changed in (*(own.changed for own in self.reader_forms.values()), self.split_form.changed):
             changed.connect(self._changed)
@@ -115,6 +116,7 @@ class DataPanel(QWidget):
         self.problems.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.problems.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.problems.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.problems.itemClicked.connect(self._show_problem)
         self.problems.hide()
         self.excerpt = QPlainTextEdit()
         self.excerpt.setReadOnly(True)
@@ -123,20 +125,19 @@ class DataPanel(QWidget):
         self.excerpt.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.excerpt.setFont(monospace())
         self.excerpt.setFixedHeight(6 * QFontMetrics(self.excerpt.font()).lineSpacing() + 12)
-        self.table = QTableWidget()
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.table.verticalHeader().hide()
-        self.table.setShowGrid(False)
-        self.table.setAlternatingRowColors(True)
-        self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.table.verticalHeader().setDefaultSectionSize(QFontMetrics(self.font()).height() + 8)
-        self.table.setMinimumHeight(150)
+        self.fields = FieldList(self._in_use)
+        self.examples = ExamplePicture()
+        self.counts = CountsPicture()
+        self.table = RowTable()
+        self.table.columnMenuWanted.connect(self._column_menu)
         self.use_button = QPushButton("Use this data")
         self.use_button.setToolTip("Put this file and these options into the design (can be undone)")
         self.use_button.clicked.connect(self.use)
+        self.draw_button = QPushButton("Draw a network")
+        self.draw_button.setToolTip(
+            "Draw a network for this data, ready to be trained; a drawing that is there gives way (can be undone)"
+        )
+        self.draw_button.clicked.connect(self.draw_network)
         self.back_button = QPushButton("Back")
         self.back_button.setToolTip("Show the design's own data again")
         self.back_button.clicked.connect(self._show_design)
@@ -161,10 +162,13 @@ class DataPanel(QWidget):
         inner = QVBoxLayout(self.details)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(SPACE)
-        for widget in (reader, *self.reader_forms.values(), split):
+        # What the guess leads to comes first; how to change it below.
+        for widget in (reader, self.summary, self.fields, self.examples, note("How it is read", "section")):
             inner.addWidget(widget)
-        inner.addWidget(note("As the model will see it", "section"))
-        for widget in (self.summary, self.excerpt):
+        for widget in (*self.reader_forms.values(), split):
+            inner.addWidget(widget)
+        self.rows_title, self.counts_title = note("Rows", "section"), note("How often", "section")
+        for widget in (self.counts_title, self.counts, self.rows_title, self.excerpt):
             inner.addWidget(widget)
         inner.addWidget(self.table, 1)
         inner.addStretch()  # takes the room where there is no table
@@ -177,16 +181,20 @@ class DataPanel(QWidget):
         column.addWidget(self.problems)  # before the options: what is wrong is seen without scrolling
         column.addWidget(self.empty, 1)
         column.addWidget(self.details, 1)
-        scroll = QScrollArea()
+        self.area = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setWidget(content)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.bottom = QWidget()
-        buttons = QHBoxLayout(self.bottom)
-        buttons.setContentsMargins(SPACE, SPACE // 2, SPACE, SPACE)
-        buttons.addWidget(self.state, 1)
-        buttons.addWidget(self.back_button)
-        buttons.addWidget(self.use_button)
+        rows = QVBoxLayout(self.bottom)
+        rows.setContentsMargins(SPACE, SPACE // 2, SPACE, SPACE)
+        rows.setSpacing(SPACE // 2)
+        rows.addWidget(self.state)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        for button in (self.back_button, self.draw_button, self.use_button):
+            buttons.addWidget(button)
+        rows.addLayout(buttons)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -298,17 +306,35 @@ class DataPanel(QWidget):
         self.reader.put(recipe.reader)
         for name, form in self.reader_forms.items():
             form.setVisible(name == recipe.reader)
+        self.table_form.kinds = look.columns
         if recipe.reader in self.reader_forms:
-            self.reader_forms[recipe.reader].put(recipe.options, look.columns)
+            self.reader_forms[recipe.reader].put(recipe.options, tuple(look.columns))
         self.split_form.put(recipe.split)
         self.summary.setText(_statistics(preview))
         self.summary.setVisible(bool(preview.summary))
         self._show_problems(preview)
+        self.fields.put(recipe)
+        self.fields.setVisible(bool(recipe.fields))
+        self.examples.put(preview.examples, self._window())
+        self.examples.setVisible(bool(preview.examples))
+        self.counts.put(preview.statistics)
+        for widget in (self.counts, self.counts_title):
+            widget.setVisible(bool(self.counts.told))
+        self.rows_title.setVisible(bool(preview.rows))
         self.excerpt.setVisible(bool(preview.excerpt))
         self.excerpt.setPlainText("\n".join(preview.excerpt.splitlines()[:40]))
-        self._fill_table(preview)
+        self.table.put(preview, tuple(look.columns))
         self._update_buttons()
         self.looked.emit()
+
+    def _window(self) -> int:
+        """Steps of a training window of what is shown; 0: examples stay whole."""
+        assert self.preview is not None
+        if self.preview.statistics is None or not self.preview.statistics.cuttable:
+            return 0
+        asked = self.preview.recipe.options.get("window")
+        chunk = self.session.design.training.get("chunk", TrainingSettings.model_fields["chunk"].default)
+        return int(str(asked or chunk))
 
     def _show_failure(self, error: StudioError) -> None:
         """The file could not be read at all: what is shown and what the design holds stay."""
@@ -325,7 +351,8 @@ class DataPanel(QWidget):
         for problem in preview.problems:
             item = QListWidgetItem(f"{'●' if problem.severity == 'error' else '▲'}  {sentence(str(problem))}")
             item.setForeground(theme.severity(problem.severity))
-            item.setToolTip(str(problem))
+            item.setData(Qt.ItemDataRole.UserRole, problem)
+            item.setToolTip(f"{problem}\nClick to see the cell" if problem.line else str(problem))
             self.problems.addItem(item)
         self.problems.setVisible(bool(preview.problems))
         self._fit_problems()
@@ -346,25 +373,19 @@ class DataPanel(QWidget):
         super().resizeEvent(event)
         self._fit_problems()
 
-    def _fill_table(self, preview: data.Preview) -> None:
-        theme = current()
-        bad = {(str(p.line), p.column.strip("'\"")) for p in preview.problems if p.severity == "error" and p.line}
-        lines = {line for line, _ in bad}
-        self.table.setVisible(bool(preview.rows))
-        self.table.clear()
-        self.table.setRowCount(len(preview.rows))
-        self.table.setColumnCount(len(preview.columns))
-        self.table.setHorizontalHeaderLabels(list(preview.columns))
-        by_line = bool(preview.columns) and preview.columns[0] == "line"
-        for row, cells in enumerate(preview.rows):
-            for place, text in enumerate(cells):
-                item = QTableWidgetItem(text)
-                if by_line and cells[0] in lines:
-                    exact = (cells[0], preview.columns[place]) in bad or (cells[0], "") in bad or place == 0
-                    if exact:
-                        item.setBackground(QColor(theme.error_back))
-                        item.setForeground(theme.color("error"))
-                self.table.setItem(row, place, item)
+    def _column_menu(self, name: str, at: QPoint) -> None:
+        """The menu of a column of the file; the table of any other reader has none."""
+        if self.table_form.isVisibleTo(self) and name in self.table_form.kinds:
+            self.table_form.menu_of(name).popup(at)
+
+    def _show_problem(self, item: QListWidgetItem) -> None:
+        """Select the cell that a problem is about, where the table shows its row."""
+        problem: Problem = item.data(Qt.ItemDataRole.UserRole)
+        cell = self.table.show_cell(problem.line, problem.column)
+        if cell is not None:
+            self.area.ensureWidgetVisible(self.table)
+        elif problem.line:
+            self.session.message.emit(f"Line {problem.line:,} of the file has no row that could be shown")
 
     # --- the design
 
@@ -378,6 +399,30 @@ class DataPanel(QWidget):
             if self.session.do(edit if bound is None else Compound((edit, bound), edit.title)):
                 self.session.message.emit(f"The network now learns from {Path(self.preview.recipe.path).name}")
             self._update_buttons()
+
+    def _in_use(self) -> bool:
+        """Whether the design reads what is shown; it does from now on, where it can."""
+        self.use()
+        return self.preview is not None and not self.use_button.isEnabled() and self.preview.usable
+
+    def draw_network(self) -> None:
+        """Draw a network for what is shown, in one step."""
+        if not self.draw_button.isEnabled() or self.preview is None:
+            return
+        self._of_design = True
+        there = bool(self.session.design.graph.nodes)
+        try:
+            edit = drawn_for(self.preview, self.session)
+        except StudioError as error:
+            self.session.failed.emit(error)
+            return
+        if self.session.do(edit):
+            design = self.session.design
+            self.session.focus.show(MAIN)
+            undo = "; undo brings the drawing before back" if there else ""
+            self.session.message.emit(f"{design.doc} Press Train to begin{undo}.")
+            self.drawn.emit()
+        self._update_buttons()
 
     def unfinished(self) -> StudioError | None:
         """A field that cannot be read, or options that a person changed and the design does not have yet."""
@@ -411,6 +456,8 @@ class DataPanel(QWidget):
                 self._update_buttons()
             else:
                 self._show_design()
+        elif bool(change.before.graph.nodes) != bool(change.after.graph.nodes):
+            self._update_buttons()
 
     def _show_design(self) -> None:
         """Show the design's own data, or the empty state."""
@@ -439,7 +486,10 @@ class DataPanel(QWidget):
             same = shown == recipe or (self._of_design and _reads_the_same(shown, recipe))
         usable = self.preview is not None and self.preview.usable
         self.use_button.setEnabled(usable and not same and not busy)
-        self.use_button.setDefault(usable and not same)
+        self.draw_button.setEnabled(usable and not busy)
+        drawn = bool(self.session.design.graph.nodes)
+        self.use_button.setDefault(usable and not same and drawn)
+        self.draw_button.setDefault(usable and not drawn)
         self.back_button.setVisible(recipe is not None and not same and not busy and not self._of_design)
         if busy:
             return
@@ -477,11 +527,12 @@ class _Elided(QLabel):
 def _look(recipe: DataRecipe, base: Path, bind: Callable[[data.Dataset], data.Dataset]) -> _Look:
     """Runs in a thread. Raises StudioError for a file that cannot be read at all."""
     file = data.resolve(recipe.path, base)
-    columns: tuple[str, ...] = ()
-    if recipe.reader == "csv":
+    columns: dict[str, str] = {}
+    if recipe.reader == "csv" and file.is_file():
         encoding = str(recipe.options.get("encoding", "utf-8"))
         options = parse(CsvOptions, {**recipe.options, "inputs": [], "targets": []})
-        columns = find_layout(read_sample(file, recipe.path, encoding), options).names if file.is_file() else ()
+        layout = find_layout(read_sample(file, recipe.path, encoding), options)
+        columns = {name: layout.kind(name) for name in layout.names}
     return _Look(data.inspect(recipe, base, PREVIEW_ROWS, bind), columns)
 
 

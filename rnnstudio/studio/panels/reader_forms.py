@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
+    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
+    QMenu,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
-from rnnstudio.data.options import Option, describe
+from rnnstudio.data.options import COLUMN_KINDS, SCALINGS, CsvOptions, Option, describe
 from rnnstudio.design.recipe import JSON
 
 from .forms import Combo, Fold, Spin, form_of, sentence
@@ -49,29 +51,41 @@ class ReaderForm(QWidget):
 
 
 class RecordForm(ReaderForm):
-    """A form made from a reader's record of options: a row for each, with its title and help."""
+    """A form made from a reader's record of options: a row for each, with its title and help.
 
-    def __init__(self, kind: type) -> None:
+    leave_out: options that another part of a form shows. An option that means something only beside a value of
+    another one is hidden where that has none.
+    """
+
+    def __init__(self, kind: type, leave_out: Collection[str] = ()) -> None:
         super().__init__()
         self.rows: dict[str, QWidget] = {}
-        self._known = {item.name: item for item in describe(kind)}
+        self._known = {item.name: item for item in describe(kind) if item.name not in leave_out}
         self._keep: dict[str, JSON] = {}
-        form = form_of(self)
+        self.changed.connect(self._suit)
+        self._form = form_of(self)
         for item in self._known.values():
             field = self._field(item)
             field.setToolTip(sentence(item.help))
+            field.setAccessibleName(sentence(item.title))
             self.rows[item.name] = field
-            form.addRow(sentence(item.title), field)
-        self.forms = (form,)
+            self._form.addRow(sentence(item.title), field)
+        self.forms = (self._form,)
 
     def _field(self, item: Option) -> QWidget:
         if item.kind == "yes/no":
             box = QCheckBox()
             box.clicked.connect(self.changed)
             return box
-        if item.choices and not item.free:
+        if item.choices:
             combo = Combo(*((str(choice), choice) for choice in item.choices))
             combo.activated.connect(self.changed)
+            if item.free:  # others may be typed
+                combo.setEditable(True)
+                combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+                typed = combo.lineEdit()
+                assert typed is not None
+                typed.editingFinished.connect(self._entered)
             return combo
         if item.kind == "number" and not isinstance(item.default, float):
             least, zero = (-1, "automatic") if item.automatic else (int(item.minimum or 0), "")
@@ -79,14 +93,22 @@ class RecordForm(ReaderForm):
             spin.valueChanged.connect(self.changed)
             return spin
         line = QLineEdit()
-        if item.choices:
-            line.setPlaceholderText(", ".join(map(str, item.choices)))
         line.editingFinished.connect(self._entered)
         return line
 
     def _entered(self) -> None:
-        if any(isinstance(field, QLineEdit) and field.isModified() for field in self.rows.values()):
+        lines = [f.lineEdit() if isinstance(f, Combo) else f for f in self.rows.values()]
+        typed = [line for line in lines if isinstance(line, QLineEdit) and line.isModified()]
+        if typed:
+            for line in typed:
+                line.setModified(False)
             self.changed.emit()
+
+    def _suit(self) -> None:
+        for name, item in self._known.items():
+            other, _, wanted = item.when.partition("=")
+            if other in self._known:
+                self._form.setRowVisible(self.rows[name], str(self._value(self._known[other])) == wanted)
 
     def put(self, options: Mapping[str, JSON], columns: Sequence[str] = ()) -> None:
         self._keep = dict(options)
@@ -101,16 +123,22 @@ class RecordForm(ReaderForm):
             elif isinstance(field, QLineEdit):
                 field.setText(_as_text(value))
                 field.setModified(False)
+        self._suit()
 
     def options(self) -> dict[str, JSON]:
-        return {**self._keep, **{name: self._value(item) for name, item in self._known.items()}}
+        return {**self._keep, **self.shown()}
+
+    def shown(self) -> dict[str, JSON]:
+        """The options that have a row here."""
+        return {name: self._value(item) for name, item in self._known.items()}
 
     def _value(self, item: Option) -> JSON:
         field = self.rows[item.name]
         if isinstance(field, QCheckBox):
             return field.isChecked()
         if isinstance(field, Combo):
-            chosen: JSON = field.currentData()
+            place = field.findText(field.currentText())
+            chosen: JSON = field.itemData(place) if place >= 0 else field.currentText().strip()
             return chosen
         if isinstance(field, Spin):
             return None if item.automatic and field.value() < 0 else field.value()
@@ -139,75 +167,44 @@ def _is_number(text: str) -> bool:
     return True
 
 
-class TextForm(ReaderForm):
-    """Level, encoding, capitals, rare words."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.level = Combo(("characters", "characters"), ("words", "words"), tip="What one step of the sequence is")
-        self.encoding = Combo(*ENCODINGS, tip="How the file's bytes are to be read")
-        self.lowercase = QCheckBox("fold capitals")
-        self.lowercase.setToolTip("Read A as a: fewer tokens, and none are lost")
-        self.min_count = Spin(1, LARGEST, tip="Words seen less often in the training part become “⁇”")
-        form = form_of(self)
-        form.addRow("Level", self.level)
-        form.addRow("Encoding", self.encoding)
-        form.addRow("Case", self.lowercase)
-        self._min_count_label = QLabel("Rarest word")
-        form.addRow(self._min_count_label, self.min_count)
-        self.forms = (form,)
-        for combo in (self.level, self.encoding):
-            combo.activated.connect(self._tell)
-        self.lowercase.clicked.connect(self._tell)
-        self.min_count.valueChanged.connect(self._tell)
-
-    def put(self, options: Mapping[str, JSON], columns: Sequence[str] = ()) -> None:
-        """Show a recipe's options, without a signal."""
-        self.level.put(options.get("level", "characters"))
-        self.encoding.put(options.get("encoding", "utf-8"))
-        self.lowercase.setChecked(bool(options.get("lowercase", False)))
-        self.min_count.put(int(str(options.get("min_count", 2))))
-        self._suit()
-
-    def options(self) -> dict[str, JSON]:
-        return {
-            "level": self.level.currentData(),
-            "encoding": self.encoding.currentData(),
-            "lowercase": self.lowercase.isChecked(),
-            "min_count": self.min_count.value(),
-        }
-
-    def _suit(self) -> None:
-        words = self.level.currentData() == "words"
-        self.min_count.setVisible(words)
-        self._min_count_label.setVisible(words)
-
-    def _tell(self) -> None:
-        self._suit()
-        self.changed.emit()
+BY_HAND = (
+    *("mode", "inputs", "targets", "order", "group", "horizon", "missing", "kinds", "scaling"),
+    *("window", "split_by", "delimiter", "decimal", "header", "encoding"),
+)
+"""Options of tables that the form below has its own fields for; all others get a row by themselves."""
+TITLES = {"number": "Number", "yes/no": "Yes or no", "label": "Class label", "text": "Text", "ignored": "Ignored"}
 
 
 class TableForm(ReaderForm):
-    """What a row is, which columns are fed and predicted, how far ahead; how the file is written stands in a fold."""
+    """What a row is, which columns are fed and predicted, how far ahead; how the file is written stands in a fold.
+
+    kinds: of all columns, as they are read. A right click on a column changes what it holds and how it is scaled.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._keep: dict[str, JSON] = {}
+        self.kinds: Mapping[str, str] = {}
         self.mode = Combo(
             ("is one step", "row_is_step"),
             ("is one sequence", "row_is_sequence"),
             tip="Whether time runs down the file or along each row",
         )
         self.columns = QTreeWidget()
-        self.columns.setHeaderLabels(["Column", "input", "target"])
+        self.columns.setHeaderLabels(["Column", "input", "target", "holds"])
+        self.columns.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.columns.customContextMenuRequested.connect(self._menu_at)
         self.columns.setRootIsDecorated(False)
         self.columns.setUniformRowHeights(True)
         self.columns.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.columns.setToolTip("Inputs are fed to the network at each step, targets are what it must say")
+        self.columns.setToolTip(
+            "Inputs are fed to the network at each step, targets are what it must say; "
+            "a right click changes what a column holds and how it is scaled"
+        )
         header = self.columns.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for place in (1, 2):
+        for place in (1, 2, 3):
             header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
         self.columns.itemChanged.connect(self._ticked)
         self.order = Combo(tip="The column that labels the steps, such as a year; rows are put in its order")
@@ -261,6 +258,9 @@ class TableForm(ReaderForm):
             ("Split", self.split_by),
         ):
             self.how.form.addRow(title, field)
+        self.rest = RecordForm(CsvOptions, BY_HAND)
+        self.rest.changed.connect(self._tell)
+        self.how.form.addRow(self.rest)
         self.forms = (form, self._form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -284,7 +284,7 @@ class TableForm(ReaderForm):
         self.columns.blockSignals(True)
         self.columns.clear()
         for name in names:
-            item = QTreeWidgetItem([name, "", ""])
+            item = QTreeWidgetItem([name, "", "", self._held(name)])
             item.setToolTip(0, name)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(1, _tick(name in inputs))
@@ -311,7 +311,66 @@ class TableForm(ReaderForm):
             (self.encoding, "encoding", "utf-8"),
         ):
             combo.put(options.get(key, default))
+        self.rest.put(options)
         self._suit()
+
+    def _held(self, name: str) -> str:
+        """What a column holds, and how it is scaled where that is not as usual."""
+        scaling = self._keep.get("scaling")
+        how = scaling.get(name) if isinstance(scaling, dict) else None
+        return f"{self.kinds.get(name, '')}{f', {how}' if how else ''}"
+
+    def menu_of(self, name: str) -> QMenu:
+        """What can be changed of a column."""
+        menu = QMenu(self)
+        menu.addSection(name)
+        order, group = self.order.currentData(), self.group.currentData()
+        now = "time" if name == order else "group" if name == group else self.kinds.get(name, "")
+        choices = [*((kind, TITLES.get(kind, kind)) for kind in COLUMN_KINDS), ("time", "Time: orders the steps")]
+        for kind, title in (*choices, ("group", "Group: tells sequences apart")):
+            action = menu.addAction(title)
+            action.setCheckable(True)
+            action.setChecked(kind == now)
+            action.triggered.connect(lambda _checked=False, kind=kind: self.set_kind(name, kind))
+        if now in ("number", "yes/no"):
+            scaled = menu.addMenu("Scaling")
+            chosen = self._keep.get("scaling")
+            own = chosen.get(name, SCALINGS[0]) if isinstance(chosen, dict) else SCALINGS[0]
+            for how in SCALINGS:
+                action = scaled.addAction(sentence(how))
+                action.setCheckable(True)
+                action.setChecked(how == own)
+                action.triggered.connect(lambda _checked=False, how=how: self.set_scaling(name, how))
+        return menu
+
+    def _menu_at(self, at: QPoint) -> None:
+        item = self.columns.itemAt(at)
+        if item is not None:
+            self.menu_of(item.text(0)).popup(self.columns.viewport().mapToGlobal(at))
+
+    def set_kind(self, name: str, kind: str) -> None:
+        """Let a column hold something else; what is neither number nor class is no input and no target."""
+        for combo, role in ((self.order, "time"), (self.group, "group")):
+            if kind == role:
+                combo.put(name)
+            elif combo.currentData() == name:
+                combo.put("")
+        if kind in COLUMN_KINDS:
+            self._set_of_column("kinds", name, kind)
+        if kind not in ("number", "yes/no", "label"):
+            rows = range(self.columns.topLevelItemCount())
+            items = [item for row in rows if (item := self.columns.topLevelItem(row)) and item.text(0) == name]
+            for place in (1, 2):
+                self._untick(items, place)
+        self._tell()
+
+    def set_scaling(self, name: str, how: str) -> None:
+        self._set_of_column("scaling", name, how)
+        self._tell()
+
+    def _set_of_column(self, option: str, name: str, value: str) -> None:
+        before = self._keep.get(option)
+        self._keep[option] = {**(before if isinstance(before, dict) else {}), name: value}
 
     def options(self) -> dict[str, JSON]:
         steps = self.mode.currentData() == "row_is_step"
@@ -328,6 +387,7 @@ class TableForm(ReaderForm):
         }
         return {
             **self._keep,
+            **self.rest.shown(),
             "mode": self.mode.currentData(),
             "inputs": list(ticked[1]),
             "targets": list(ticked[2]),

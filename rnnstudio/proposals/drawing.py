@@ -1,0 +1,205 @@
+"""The nodes of a proposal, put together from the fields that go in and the targets that come out.
+
+Along the axis of a target that inputs have, too, a loop reads them: one way where what is predicted lies ahead or the
+series is numbers, both ways where words get tags, from the leaves up in a tree. A target without an axis reads the last
+states, or the root's; one along an axis of its own is written step by step, looking at what was read by attention.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..catalog.catalog import Catalog
+from ..catalog.node import letter
+from ..design.design import Value, Var
+from ..design.recipe import DataRecipe, FieldSpec
+from .pen import Pen
+from .sizes import Amount
+
+END = "</s>"
+"""What readers end a written sequence with: it also stands before the first token."""
+HIDDEN, EMBEDDING = Var("hidden"), Var("embedding")
+
+
+class Drawing:
+    """What is drawn so far. what: the design in words; causal: no node looks ahead; embedded: fields with a table."""
+
+    def __init__(
+        self,
+        recipe: DataRecipe,
+        inputs: Sequence[FieldSpec],
+        trees: Sequence[str],
+        amount: Amount,
+        catalog: Catalog,
+    ) -> None:
+        self.pen = Pen(catalog)
+        self.what = ""
+        self.causal = True
+        self.embedded: list[FieldSpec] = []
+        self._recipe = recipe
+        self._trees = trees
+        self._amount = amount
+        self._vectors: dict[str | None, list[str]] = {}
+        """By axis: what was read along it, one vector a step (None: one an example)."""
+        self._states: dict[tuple[str, bool], str] = {}
+        for spec in inputs:
+            self._vectors.setdefault(spec.axis, []).append(self._read(spec))
+
+    def head(self, target: FieldSpec) -> None:
+        """Draw all that predicts a target, and its loss."""
+        axis = target.axis
+        if axis is None:
+            before, what = self._whole(), self._of_the_whole(target)
+        elif axis in self._vectors:
+            before, what = self._along(axis, target), self._step_by_step(target)
+        else:
+            self._write(target)
+            return
+        below = self.pen.rows
+        scores = self._readout(target, before)
+        truth = self._truth(target, below, (before,))
+        self._loss(target, scores, truth)
+        self.what = self.what or what
+
+    # --- what is given
+
+    def _read(self, spec: FieldSpec) -> str:
+        row = self.pen.rows
+        params: dict[str, Value] = {"field": spec.name, "axis": spec.axis or ""}
+        if spec.content != "tokens":
+            return self.pen.node("FeatureInput", spec.name, params, row=row)
+        self.embedded.append(spec)
+        read = self.pen.node("TokenInput", spec.name, params, row=row)
+        return self.pen.node("Embedding", "embedding", {"units": EMBEDDING}, input=read)
+
+    def _truth(self, spec: FieldSpec, row: int, right_of: Sequence[str] = ()) -> str:
+        kind = "TokenTarget" if spec.content == "tokens" else "FeatureTarget"
+        return self.pen.node(kind, spec.name, {"field": spec.name, "axis": spec.axis or ""}, row=row, right_of=right_of)
+
+    # --- what is made of it
+
+    def _joined(self, parts: Sequence[str]) -> str:
+        if len(parts) == 1:
+            return parts[0]
+        ports = {letter(place): part for place, part in enumerate(parts)}
+        return self.pen.node("Concat", "both" if len(parts) == 2 else "all", {"terms": len(parts)}, inputs=ports)
+
+    def _states_of(self, axis: str, *, both_ways: bool) -> str:
+        """The states of a loop along an axis, drawn once."""
+        key = (axis, both_ways)
+        if key not in self._states:
+            cell = "ChildSumTreeLSTM" if axis in self._trees else "BidirectionalGRU" if both_ways else "LSTM"
+            name = {"ChildSumTreeLSTM": "tree", "BidirectionalGRU": "reads", "LSTM": "memory"}[cell]
+            params: dict[str, Value] = {"units": HIDDEN}
+            read = self._joined(self._vectors[axis])
+            self._states[key] = self.pen.node(cell, name, params, title=cell, out="h", x=read)
+        return self._states[key]
+
+    def _summary(self, axis: str) -> str:
+        """One vector for all that stands along an axis."""
+        states = self._states_of(axis, both_ways=False)
+        tree = axis in self._trees
+        return self.pen.node("Root" if tree else "Last", "root" if tree else "end", {"axis": axis}, input=states)
+
+    def _whole(self) -> str:
+        """One vector for an example, of all that is given."""
+        parts = [self._summary(axis) for axis in self._vectors if axis is not None]
+        given = self._vectors.get(None, [])
+        if not given:
+            return self._joined(parts)
+        layer = self.pen.node("Linear", "layer", {"units": HIDDEN}, input=self._joined([*parts, *given]))
+        return self.pen.node("Relu", "active", input=layer)
+
+    def _along(self, axis: str, target: FieldSpec) -> str:
+        """A vector for each step of the target's axis, of all that is given."""
+        both_ways = self._both_ways(target)
+        self.causal = self.causal and not both_ways
+        states = self._states_of(axis, both_ways=both_ways)
+        others = [self._summary(other) for other in self._vectors if other not in (axis, None)]
+        return self._joined([states, *others, *self._vectors.get(None, [])])
+
+    def _both_ways(self, target: FieldSpec) -> bool:
+        """Words and the tags beside them: the whole sentence is there. What lies ahead must not be seen."""
+        ahead = bool(target.shift or target.shift_of)
+        words = any(spec.axis == target.axis for spec in self.embedded)
+        return target.content == "tokens" and words and not ahead and target.axis not in self._trees
+
+    def _readout(self, target: FieldSpec, before: str) -> str:
+        name = "scores" if target.content == "tokens" else "prediction"
+        return self.pen.node("Linear", name, {"units": Var(f"{target.name}_size")}, input=before)
+
+    def _loss(self, target: FieldSpec, scores: str, truth: str) -> None:
+        kind = "CrossEntropy" if target.content == "tokens" else "MeanSquaredError"
+        if self._is_yes_or_no(target):
+            kind = "BinaryCrossEntropy"
+        self.pen.node(kind, "loss", prediction=scores, target=truth)
+
+    def _is_yes_or_no(self, target: FieldSpec) -> bool:
+        """Whether all columns hold 0 and 1 alone: of numbers between the two, only those have the variance m(1 − m)."""
+        if target.content != "real" or not target.low:
+            return False
+        kinds = self._recipe.options.get("kinds")
+        said = kinds if isinstance(kinds, dict) else {}
+        for place, (low, high) in enumerate(zip(target.low, target.high, strict=True)):
+            if (low, high) != (0.0, 1.0):
+                return False
+            if target.is_scaled(place):
+                mean, std = target.mean[place], target.std[place]
+                if not math.isclose(std * std, mean * (1 - mean), rel_tol=1e-3):
+                    return False
+            elif not target.columns or said.get(target.columns[place]) != "yes/no":
+                return False
+        return True
+
+    # --- what is written along an axis of its own
+
+    def _write(self, target: FieldSpec) -> None:
+        """A decoder fed with what it wrote: it begins with a vector, or looks along what was read at every step."""
+        self.causal = False
+        axis = next((a for a in self._vectors if a is not None and a not in self._trees), None)
+        others = [self._summary(other) for other in self._vectors if other not in (axis, None)]
+        given = [*others, *self._vectors.get(None, [])]
+        memory = self._states_of(axis, both_ways=True) if axis is not None else ""
+        vector = self._joined(given) if given else ""
+        row = self.pen.rows
+        truth = self._truth(target, row)
+        first = target.vocabulary.index(END) if END in target.vocabulary else 0
+        tokens = target.content == "tokens"
+        before = self.pen.node("Feedback", "before", {"first": first} if tokens else {}, target=truth)
+        written = before
+        if tokens:
+            self.embedded.append(target)
+            written = self.pen.node("Embedding", "written", {"units": EMBEDDING}, input=before)
+        units: dict[str, Value] = {"units": HIDDEN}
+        if memory:
+            x = self._joined([written, vector]) if vector else written
+            cell = "AttentionDecoder"
+            states = self.pen.node(cell, "decoder", units, title=cell, out="h", x=x, memory=memory)
+            states = self._joined([states, f"{states.partition('.')[0]}.context"])
+        else:
+            states = self.pen.node("Decoder", "decoder", units, title="Decoder", out="h", x=written, given=vector)
+        scores = self._readout(target, states)
+        self.pen.wire(scores, f"{before.partition('.')[0]}.prediction")
+        self._loss(target, scores, truth)
+        what = "an encoder–decoder with attention" if memory else "a decoder that makes a sequence of a vector"
+        self.what = self.what or what
+
+    # --- in words
+
+    def _of_the_whole(self, target: FieldSpec) -> str:
+        axes = [axis for axis in self._vectors if axis is not None]
+        of = "trees" if any(axis in self._trees for axis in axes) else "sequences" if axes else "vectors"
+        classes = target.content == "tokens" or self._is_yes_or_no(target)
+        return f"a {'classifier' if classes else 'regression'} of {of}"
+
+    def _step_by_step(self, target: FieldSpec) -> str:
+        if target.axis in self._trees:
+            return "a recursive net with an answer at every node of a tree"
+        if target.shift_of and target.content == "tokens":
+            return "a language model"
+        if self._both_ways(target):
+            return "a tagger that reads both ways"
+        if target.shift or target.shift_of:
+            return "a forecaster"
+        return "a net with an answer at every step"
