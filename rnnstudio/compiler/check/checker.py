@@ -16,8 +16,8 @@ from .memory import Memory
 from .run import Run
 from .shapes import conclude, infer_graph
 from .size import fits
-from .widths import fields_agree, fits_the_machine, widths_that_say_nothing
 from .whole_design import as_a_whole, whole_design
+from .widths import fields_agree, fits_the_machine, widths_that_say_nothing
 
 
 def check(design: Design, catalog: Catalog) -> Checked:
