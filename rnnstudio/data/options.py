@@ -144,8 +144,33 @@ class CsvOptions:
     )
     decimal: str = option("auto", "the decimal mark", choices=("auto", ".", ","))
     header: bool | str = option("auto", "whether the first row holds names", choices=("auto", True, False))
+    skip_below: int | None = option(
+        None,
+        "rows below the header that are no data, such as units",
+        title="rows below the header",
+        minimum=0,
+        automatic=True,
+    )
     group: str = option("", "the column whose values tell the sequences apart", columns=True)
     order: str = option("", "the column that labels the steps; rows are put in its order", columns=True)
+    dates: str = option(
+        "auto",
+        "the order of day, month and year in dates, where the column does not tell (03/01/2023)",
+        title="order of dates",
+        choices=("auto", "ymd", "dmy", "mdy"),
+    )
+    doubled: str = option(
+        "keep",
+        "rows of one sequence at the same time: keep them, or put their average in their place",
+        title="doubled times",
+        choices=("keep", "average"),
+    )
+    gaps: str = option(
+        "keep",
+        "a gap in the times: go on as if there were none, or begin another sequence behind it",
+        title="gaps in time",
+        choices=("keep", "cut"),
+    )
     inputs: tuple[str, ...] = option((), "what is fed to the model; none: every column of numbers", columns=True)
     targets: tuple[str, ...] = option((), "what it must say; none: the inputs", columns=True)
     horizon: int = option(1, "how many steps ahead the targets lie; 0: the same row", title="predict", minimum=0)
@@ -188,12 +213,6 @@ class CsvOptions:
                 f"the delimiter {self.delimiter!r} is not one character",
                 where="option delimiter",
                 remedy='Use "auto", "whitespace", or one character such as "," ";" or a tab.',
-            )
-        if self.delimiter == self.decimal != "auto":
-            raise StudioError(
-                "the same character cannot separate columns and decimals",
-                where="options delimiter and decimal",
-                remedy="Set one of them to another character.",
             )
         for name in ("inputs", "targets"):
             columns = getattr(self, name)

@@ -23,7 +23,7 @@ from rnnstudio.design.errors import StudioError
 SAMPLE_BYTES = 1 << 19
 """A guess looks at so much of a file, however long the file or its lines are."""
 
-LINES = 400
+LINES = 2000
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,7 @@ def test_rows_are_put_in_the_order_of_their_label(tmp_path: Path) -> None:
     assert [problem.severity for problem in dataset.problems] == ["warning"]
     words = opened(tmp_path, "when,v\n" + "".join(f"day {n},{n}\n" for n in range(12)), order="when")
     assert raw(words)[:, 0].tolist() == list(range(12))
-    assert "neither numbers nor ISO dates" in words.problems[0].what
+    assert "neither numbers nor dates" in words.problems[0].what
 
 
 def test_a_row_can_be_a_sequence(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_text_in_a_column_of_numbers(tmp_path: Path) -> None:
         "this is not a number: 'four' (t.csv, line 3, column 'b'). "
         "Correct the cell, or leave the column out of inputs and targets."
     )
-    assert "Write numbers without a mark between the thousands" in refused(tmp_path, "a\n1\n2\n1 234.5\n4\n")
+    assert "Write numbers without a mark between the thousands" in refused(tmp_path, "a\n1\n2\n1 23.5\n4\n")
     assert 'set the decimal option to ","' in refused(tmp_path, 'a;b\n1.5;1\n2.5;1\n"2,5";1\n4.5;1\n')
     assert "infinity is not a value" in refused(tmp_path, "a\n1\n2\ninf\n4\n")
     assert "not a number: '1_000'" in refused(tmp_path, "a\n1\n2\n1_000\n4\n")
@@ -303,7 +303,6 @@ def test_a_wrong_encoding(tmp_path: Path) -> None:
     [
         ({"mode": "row"}, "'row' is not a choice (option mode)"),
         ({"delimiter": "ab"}, "the delimiter 'ab' is not one character"),
-        ({"delimiter": ",", "decimal": ","}, "the same character cannot separate columns and decimals"),
         ({"horizon": -1}, "-1 is below 0 (option horizon)"),
         ({"horizon": 0}, "'t' is an input and, at horizon 0, its own target"),
         ({"inputs": ["a", "a"]}, "the column 'a' is listed twice (option inputs)"),

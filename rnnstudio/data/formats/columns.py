@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rnnstudio.data.formats import dates
+
 KINDS = ("number", "yes/no", "label", "time", "group", "text", "ignored")
 """label: a class, in words or whole numbers; time: the order column; group: what tells sequences apart."""
 
@@ -24,11 +26,7 @@ def guess_kind(cells: Sequence[str], numeric: bool) -> str:
         return "yes/no"
     if numeric:
         return "number"
-    if all(_date_like(cell.strip()) for cell in cells):
+    if all(dates.looks_like_a_date(cell) for cell in cells):
         return "time"
     repeated = len(words) <= max(len(cells) // 2, 2)
     return "label" if repeated and len(words) <= _MOST_CLASSES else "text"
-
-
-def _date_like(cell: str) -> bool:
-    return len(cell) >= 8 and cell[:4].isdigit() and cell[4] in "-/." and cell[5:7].strip("-/.").isdigit()

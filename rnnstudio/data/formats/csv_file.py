@@ -9,15 +9,15 @@ from dataclasses import replace
 from typing import cast
 
 from rnnstudio.data.examples import CLASSES, Examples, Found, NumberField, Scaling, TokenField, later, numbered
+from rnnstudio.data.formats import dates
 from rnnstudio.data.formats.columns import NUMERIC
+from rnnstudio.data.formats.numerals import is_missing, number
 from rnnstudio.data.formats.series import STEP_COLUMN, Series, read_series
 from rnnstudio.data.formats.sniff import (
     Layout,
     find_delimiter,
     find_layout,
     find_preamble,
-    is_missing,
-    number,
     sample_rows,
 )
 from rnnstudio.data.options import CsvOptions, parse
@@ -30,7 +30,10 @@ WINDOW = 32
 
 _TABLES = (".csv", ".tsv", ".tab")
 _TEXTS = (".txt", ".md", ".rst", ".tex", ".html", ".xml", ".json", ".py", ".c", ".log")
-_ORDER_NAMES = ("year", "date", "datetime", "timestamp", "time", "month", "week", "day", "hour", "step", "t", "index")
+_ORDER_NAMES = (
+    *("year", "ds", "date", "datetime", "timestamp", "time", "month", "week", "day", "hour"),
+    *("step", "t", "index"),
+)
 _GROUP_NAMES = ("group", "series", "sequence", "id", "series_id", "unique_id", "subject", "store", "sensor", "symbol")
 
 
@@ -200,15 +203,27 @@ def _order_column(layout: Layout, rows: Sequence[Sequence[str]]) -> str:
     for place, name in enumerate(layout.names):
         cells = _cells(rows, place)
         named = name.lower() in _ORDER_NAMES or any(name.lower().endswith(f"_{end}") for end in ("date", "time"))
-        dates = not layout.numeric[place] and place == 0 and all(_date_like(cell) for cell in cells)
-        others = sum(layout.numeric) - bool(layout.numeric[place])
-        if cells and (named or dates) and not any(map(is_missing, cells)) and others:
+        dated = not layout.numeric[place] and place == 0 and all(dates.looks_like_a_date(cell) for cell in cells)
+        others = any(kind in NUMERIC for at, kind in enumerate(layout.kinds) if at != place)
+        if cells and (named or dated) and not any(map(is_missing, cells)) and others:
             return name
     return ""
 
 
-def _date_like(cell: str) -> bool:
-    return len(cell) >= 8 and cell[:4].isdigit() and cell[4] in "-/." and cell[5:7].strip("-/.").isdigit()
+def _group_of_times(layout: Layout, rows: Sequence[Sequence[str]], order: str) -> str:
+    """Where times repeat: the column of which each has another value, as one table of several products has."""
+    if not order:
+        return ""
+    times = _cells(rows, layout.names.index(order))
+    if len(set(times)) * 2 > len(times):
+        return ""
+    for place, name in enumerate(layout.names):
+        cells = _cells(rows, place)
+        few = 1 < len(set(cells)) <= max(len(cells) // 3, 1) and len(cells) == len(times)
+        whole = not layout.numeric[place] or all((number(cell, ".") or 0.5).is_integer() for cell in cells)
+        if name != order and few and whole and all(cells) and len(set(zip(times, cells, strict=True))) == len(times):
+            return name
+    return ""
 
 
 def _group_column(layout: Layout, rows: Sequence[Sequence[str]], order: str) -> str:
@@ -226,4 +241,4 @@ def _group_column(layout: Layout, rows: Sequence[Sequence[str]], order: str) -> 
             # All rows of a sequence stand together, or the order column starts again for each.
             if others and (changes < different or len(set(orders)) < len(orders)):
                 return name
-    return ""
+    return _group_of_times(layout, rows, order)

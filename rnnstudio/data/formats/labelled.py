@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnstudio.data.examples import Examples, labels, tokens
+from rnnstudio.data.formats.numerals import number
 from rnnstudio.data.formats.pieces import (
     cells_of,
     learning_of,
@@ -18,7 +19,6 @@ from rnnstudio.data.formats.pieces import (
     share_of_different,
     vocabulary_at,
 )
-from rnnstudio.data.formats.sniff import number
 from rnnstudio.data.options import encoding_option, option
 from rnnstudio.data.problems import Problems, listed, quoted
 from rnnstudio.data.readers import Guess, Reader

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnstudio.data.examples import Examples, tokens
+from rnnstudio.data.formats.numerals import is_number
 from rnnstudio.data.formats.pieces import (
     END,
     learning_of,
@@ -149,4 +150,6 @@ def _level(texts: list[str] | tuple[str, ...]) -> str:
 
 
 def _numeric(cells: tuple[str, ...]) -> bool:
-    return all(cell.strip().replace(".", "", 1).replace("-", "", 1).isdigit() for cell in cells)
+    """Whether most cells below the first, which may be a heading, are numbers: that is a table."""
+    below = cells[1:] or cells
+    return sum(is_number(cell) for cell in below) > len(below) / 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.files import FileFacts
-from rnnstudio.data.formats.sniff import is_missing
+from rnnstudio.data.formats import dates
+from rnnstudio.data.formats.numerals import is_missing
 from rnnstudio.data.formats.table import MISSING_REMEDY, MISSING_VALUE, Floats, Table, find_columns, read_table
 from rnnstudio.data.options import CsvOptions
-from rnnstudio.data.problems import Problems
+from rnnstudio.data.problems import Problems, quoted
 from rnnstudio.design.errors import StudioError
 
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -77,8 +77,13 @@ def _rows_as_steps(
     facts: FileFacts,
     problems: Problems,
 ) -> Series:
-    order, offsets, names = _arranged(table, options, problems)
+    order, offsets, names, doubled = _arranged(table, options, problems)
     values, lines = table.numbers[order], table.lines[order]
+    if options.doubled == "average" and doubled.any():
+        first = np.concatenate(([True], ~doubled[:-1]))  # the first row of each moment
+        values = _averaged(values, np.cumsum(first) - 1)
+        offsets = np.concatenate(([0], np.cumsum(first)))[offsets].astype(np.int64)
+        order, lines = order[first], lines[first]
     labels = table.labels.get(options.order, [])
     steps = tuple(labels[row] for row in order.tolist()) if labels else ()
     classes = {n: [table.labels[n][row] for row in order.tolist()] for n in _labels(table, (*inputs, *targets))}
@@ -97,6 +102,16 @@ def _rows_as_steps(
             steps = tuple(step for step, keep in zip(steps, kept.tolist(), strict=True) if keep) if steps else ()
             classes = {name: _kept(found, kept) for name, found in classes.items()}
     return Series(values, offsets, table.columns, inputs, targets, None, names, steps, lines, options, facts, classes)
+
+
+def _averaged(values: Floats, moments: Ints) -> Floats:
+    """The mean of all rows of each moment; a value that is missing in some of them is the mean of the others."""
+    there = ~np.isnan(values)
+    counts = np.zeros((int(moments[-1]) + 1, values.shape[1]))
+    sums = np.zeros_like(counts)
+    np.add.at(counts, moments, there)
+    np.add.at(sums, moments, np.where(there, values, 0.0))
+    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
 def _labels(table: Table, names: Sequence[str]) -> list[str]:
@@ -120,40 +135,100 @@ def _report_missing_classes(table: Table, names: Sequence[str], problems: Proble
                 )
 
 
-def _arranged(table: Table, options: CsvOptions, problems: Problems) -> tuple[Ints, Ints, tuple[str, ...]]:
-    """Which row comes where, the first row of each sequence, and the sequences' names in order of appearance."""
+def _arranged(
+    table: Table, options: CsvOptions, problems: Problems
+) -> tuple[Ints, Ints, tuple[str, ...], npt.NDArray[np.bool_]]:
+    """Which row comes where, the first row of each sequence, the sequences' names in order of appearance, and for each
+    row whether the next one has the same time."""
     rows = len(table.numbers)
     order = np.arange(rows)
-    if options.order:
-        keys = _sortable(table.labels[options.order])
-        if keys is None:
-            problems.warn(
-                f"the order column {options.order!r} has neither numbers nor ISO dates: rows stay in the file's order"
-            )
-        else:
-            order = np.argsort(keys, kind="stable")
-            if not options.group and (np.diff(order) < 0).any():
-                problems.warn(f"rows were put in the order of the column {options.order!r}")
-    if not options.group:
-        return order, np.array([0, rows], np.int64), ("",)
-    numbers: dict[str, int] = {}
-    groups = np.array([numbers.setdefault(label, len(numbers)) for label in table.labels[options.group]], np.int64)
-    order = order[np.argsort(groups[order], kind="stable")]
-    offsets = np.concatenate(([0], np.cumsum(np.bincount(groups, minlength=len(numbers)))))
-    return order, offsets.astype(np.int64), tuple(numbers)
+    keys = _sortable(table, options, problems) if options.order else None
+    if keys is not None:
+        order = np.argsort(keys, kind="stable")
+        if not options.group and (np.diff(order) < 0).any():
+            problems.warn(f"rows were put in the order of the column {options.order!r}")
+    if options.group:
+        numbers: dict[str, int] = {}
+        groups = np.array([numbers.setdefault(label, len(numbers)) for label in table.labels[options.group]], np.int64)
+        order = order[np.argsort(groups[order], kind="stable")]
+        offsets = np.concatenate(([0], np.cumsum(np.bincount(groups, minlength=len(numbers))))).astype(np.int64)
+        names = tuple(numbers)
+    else:
+        offsets, names = np.array([0, rows], np.int64), ("",)
+    if keys is None:
+        return order, offsets, names, np.zeros(rows, bool)
+    before = offsets
+    order, offsets, doubled = _in_time(table, keys, order, offsets, options, problems)
+    if len(offsets) != len(before):
+        owner = np.searchsorted(before, offsets[:-1], side="right") - 1
+        parts = [sum(owner[:place] == own) + 1 for place, own in enumerate(owner.tolist())]
+        names = tuple(f"{names[own]} part {part}".strip() for own, part in zip(owner.tolist(), parts, strict=True))
+    return order, offsets, names, doubled
 
 
-def _sortable(labels: list[str]) -> Floats | None:
-    """The labels as numbers, or as seconds when they are ISO dates; None when they are neither."""
+def _sortable(table: Table, options: CsvOptions, problems: Problems) -> Floats | None:
+    """The order column as numbers, or its dates as seconds; None when it is neither, which is told."""
+    labels, name = table.labels[options.order], options.order
     try:
         return np.array(list(map(float, labels)))
     except ValueError:
         pass
-    try:
-        moments = [datetime.fromisoformat(label) for label in labels]
-        return np.array([(moment - datetime(1, 1, 1, tzinfo=moment.tzinfo)).total_seconds() for moment in moments])
-    except ValueError:
-        return None
+    found = dates.read(labels, options.dates)
+    if len(found.orders) > 1:
+        listed = " or ".join(_ORDERS[order] for order in found.orders)
+        problems.error(
+            f"the dates of {name!r} can be read as {listed}: {quoted(labels[0])}",
+            line=int(table.lines[0]),
+            column=repr(name),
+            remedy=f"Set the dates option to {' or '.join(found.orders)}.",
+        )
+    elif found.seconds is None:
+        problems.warn(f"the order column {name!r} has neither numbers nor dates: rows stay in the file's order")
+    elif found.mixed:
+        problems.warn(f"some times of {name!r} have an offset and some none: those without are taken as UTC")
+    elif found.orders != ("ymd",) and options.dates == "auto":
+        problems.warn(f"the dates of {name!r} are read as {_ORDERS[found.orders[0]]}")
+    return found.seconds
+
+
+_ORDERS = {"ymd": "year, month, day", "dmy": "day, month, year", "mdy": "month, day, year"}
+
+
+def _in_time(
+    table: Table, keys: Floats, order: Ints, offsets: Ints, options: CsvOptions, problems: Problems
+) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+    """Doubled times and gaps of each sequence, told with their lines; and what the options say of them.
+
+    Returns the rows' order, the sequences' offsets, and for each row whether the next one is at the same time.
+    """
+    steps = np.diff(keys[order])
+    borders = np.zeros(max(len(order) - 1, 0), bool)
+    borders[offsets[1:-1] - 1] = True
+    doubled = (steps == 0) & ~borders
+    usual = steps[(steps > 0) & ~borders]
+    most = float(np.median(usual)) if len(usual) > 4 else 0.0
+    gaps = (steps > _GAP * most) & ~borders if most else np.zeros(len(steps), bool)
+    # Where times are uneven anyway, as in a log of events, a long step is none of the ordinary.
+    even = most and float(np.mean(np.abs(usual - most) <= 0.5 * most)) > _EVEN
+    gaps = gaps & bool(even)
+    for found, what, choice in (
+        (doubled, "two rows of one sequence have the same time", 'set doubled to "average"'),
+        (gaps, "there is a gap in the times", 'set gaps to "cut"'),
+    ):
+        if found.any():
+            places = np.flatnonzero(found)
+            lines = [int(table.lines[order[place + 1]]) for place in places[:5].tolist()]
+            listed = ", ".join(map(str, lines)) + (", …" if len(places) > 5 else "")
+            times = f"{len(places)} times" if len(places) > 1 else "once"
+            size = f" of {steps[places].max() / most:,.0f} steps" if found is gaps else ""
+            problems.warn(f"{what}{size}, {times}: line {listed}", line=lines[0], remedy=f"To change that, {choice}.")
+    if options.gaps == "cut" and gaps.any():
+        offsets = np.unique(np.concatenate((offsets, np.flatnonzero(gaps) + 1))).astype(np.int64)
+    return order, offsets, np.concatenate((doubled, [False])) if len(order) else doubled
+
+
+_GAP, _EVEN = 3.0, 0.8
+"""A step of so many usual ones is a gap, in times of which so many parts are even."""
 
 
 def _repeat_previous(values: Floats) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from rnnstudio.data.formats.columns import guess_kind
+from rnnstudio.data.formats.numerals import DECIMAL_COMMA, find_decimal, is_missing, is_number, number
 from rnnstudio.data.options import CsvOptions
 
-SAMPLE_LINES = 400
-MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "?", "#n/a", "#na", "."))
 _DELIMITERS = (",", ";", "\t", "|", "whitespace")
-_THOUSANDS_COMMA = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_THOUSANDS_POINT = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?")
 _MOST_TITLE_LINES = 10
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
+_MOST_UNITS = 4
+"""Rows below a header that say more of the columns: units, kinds, how they were made."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,8 @@ class Layout:
     numeric: tuple[bool, ...]
     example: tuple[str, ...]
     kinds: tuple[str, ...] = ()
+    below: int = 0
+    """Rows below the header that are no data, such as units."""
 
     def kind(self, name: str) -> str:
         """Of the column of that name."""
@@ -44,35 +44,13 @@ class Layout:
     def options(self, options: CsvOptions) -> CsvOptions:
         """The options with everything that was "auto" settled."""
         return replace(
-            options, skip_lines=self.skip, delimiter=self.delimiter, decimal=self.decimal, header=self.header
+            options,
+            skip_lines=self.skip,
+            delimiter=self.delimiter,
+            decimal=self.decimal,
+            header=self.header,
+            skip_below=self.below,
         )
-
-
-def is_missing(cell: str) -> bool:
-    return cell.strip().lower() in MISSING
-
-
-def number(cell: str, decimal: str) -> float | None:
-    """The cell as a number; None when it is not one. A missing cell is not a number here."""
-    text = cell.strip()
-    if decimal == ",":
-        if _THOUSANDS_POINT.fullmatch(text):
-            text = text.replace(".", "")
-        elif "." in text:
-            return None
-        text = text.replace(",", ".")
-    elif _THOUSANDS_COMMA.fullmatch(text):
-        text = text.replace(",", "")
-    if "_" in text or is_missing(text):
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _is_number(cell: str) -> bool:
-    return number(cell, ".") is not None or _DECIMAL_COMMA.fullmatch(cell.strip()) is not None
 
 
 def rows_of(lines: Iterable[str], delimiter: str, strict: bool) -> Iterator[list[str]]:
@@ -116,7 +94,7 @@ def find_delimiter(lines: Sequence[str]) -> tuple[str, float]:
         if width < 2 or (len(rows) > 1 and len(rows[0]) == 1):
             continue
         cells = [cell for row in rows[1:] or rows for cell in row if not is_missing(cell)]
-        share = sum(map(_is_number, cells)) / max(len(cells), 1)
+        share = sum(map(is_number, cells)) / max(len(cells), 1)
         consistent = same >= 0.8 * len(rows[1:] or rows)
         if (consistent, round(share, 2), width) > best[:3]:
             best = (consistent, round(share, 2), width, delimiter)
@@ -125,14 +103,7 @@ def find_delimiter(lines: Sequence[str]) -> tuple[str, float]:
 
 def _for_one_column(lines: Sequence[str]) -> str:
     """A delimiter that leaves one column whole: not the comma when the numbers are written as 3,5."""
-    return ";" if any(_DECIMAL_COMMA.fullmatch(line.strip()) for line in lines[1:]) else ","
-
-
-def find_decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
-    cells = [cell.strip() for row in rows for cell in row]
-    commas = sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
-    points = sum("." in cell and number(cell, ".") is not None for cell in cells)
-    return "," if delimiter != "," and commas > points else "."
+    return ";" if any(DECIMAL_COMMA.fullmatch(line.strip()) for line in lines[1:]) else ","
 
 
 def find_preamble(lines: Sequence[str]) -> int:
@@ -161,7 +132,7 @@ def find_layout(lines: Sequence[str], options: CsvOptions) -> Layout:
     if delimiter == "auto":
         delimiter = find_delimiter(lines)[0] or _for_one_column(lines)
     rows = sample_rows(lines, delimiter)
-    decimal = options.decimal if options.decimal != "auto" else find_decimal(rows, delimiter)
+    decimal = options.decimal if options.decimal != "auto" else find_decimal(rows[1:] or rows)
     tail = rows[1:]
     # A delimiter at the end of every line makes an empty last column, which is none.
     width = max((len(row) for row in trimmed(rows)), default=0)
@@ -185,9 +156,13 @@ def find_layout(lines: Sequence[str], options: CsvOptions) -> Layout:
                 (names, numeric) if options.mode == "row_is_sequence" else (names[:common], numeric[:common])
             )
     body = rows[1:] if header else rows
+    below = options.skip_below if options.skip_below is not None else _units(body, decimal) if header else 0
+    body = body[below:]
+    if below:
+        numeric = tuple(_mostly_numbers([row[i] for row in body if i < len(row)], decimal) for i in range(len(names)))
     example = tuple(body[0]) if body else ()
     kinds = tuple(_kind(body, place, name, numeric[place], options) for place, name in enumerate(names))
-    return Layout(skip, delimiter, decimal, header, tuple(names), numeric, example, kinds)
+    return Layout(skip, delimiter, decimal, header, tuple(names), numeric, example, kinds, below)
 
 
 def _kind(rows: Sequence[Sequence[str]], place: int, name: str, numeric: bool, options: CsvOptions) -> str:
@@ -204,7 +179,35 @@ def _mostly_numbers(cells: Sequence[str], decimal: str) -> bool:
     return bool(present) and sum(number(cell, decimal) is not None for cell in present) > len(present) / 2
 
 
+def _units(body: Sequence[Sequence[str]], decimal: str) -> int:
+    """How many of the first rows are no data: words stand in them where all rows below have numbers."""
+    for rows in range(min(_MOST_UNITS, len(body) - 3), 0, -1):
+        width = min(len(row) for row in body[: rows + 1])
+        below = [
+            [row[i] for row in body[rows : rows + 50] if i < len(row) and not is_missing(row[i])] for i in range(width)
+        ]
+        numbers = [
+            i for i, cells in enumerate(below) if len(cells) > 2 and all(number(c, decimal) is not None for c in cells)
+        ]
+        wordy = [sum(number(row[i], decimal) is None for i in numbers) for row in body[:rows]]
+        if numbers and all(words == len(numbers) for words in wordy):
+            return rows
+    return 0
+
+
+def _counted(first: Sequence[str]) -> bool:
+    """Whether most cells count on, as years in a header do: a first column of names, then 2001, 2002, 2003 …"""
+    found = [number(cell, ".") for cell in first[1:]]
+    whole = [value for value in found if value is not None and value == int(value)]
+    if len(whole) < 3 or len(whole) < len(first) - 2 or number(first[0], ".") is not None:
+        return False
+    steps = {b - a for a, b in pairwise(whole)}
+    return steps == {1.0} or (len(steps) == 1 and 1000 <= whole[0] <= 2200 and steps.pop() > 0)
+
+
 def _looks_like_header(first: Sequence[str], numeric: Sequence[bool], decimal: str) -> bool:
+    if _counted(first):
+        return True
     text = [not is_missing(cell) and number(cell, decimal) is None for cell in first]
     if any(is_text and is_number for is_text, is_number in zip(text, numeric, strict=False)):
         return True

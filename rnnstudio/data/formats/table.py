@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from rnnstudio.data.files import FileFacts, survey
 from rnnstudio.data.formats.columns import NUMERIC, YES_NO
-from rnnstudio.data.formats.sniff import Layout, find_layout, is_missing, number, rows_of
+from rnnstudio.data.formats.numerals import is_missing, number
+from rnnstudio.data.formats.sniff import Layout, find_layout, rows_of
 from rnnstudio.data.options import CsvOptions
 from rnnstudio.data.problems import Problems, listed, quoted
 from rnnstudio.data.source import Sample
@@ -201,7 +202,7 @@ class _Reader:
             above = sum(1 for _ in islice(stream, self.layout.skip))
             reader = rows_of(stream, self.layout.delimiter, strict=True)
             line = above
-            skip = self.layout.header
+            skip = self.layout.header + self.layout.below
             while True:
                 start = line + 1
                 try:
@@ -219,7 +220,7 @@ class _Reader:
                 if row is None:
                     continue
                 if skip:
-                    skip = False
+                    skip -= 1
                     continue
                 yield line, row
 
