@@ -18,6 +18,7 @@ from rnnstudio.design.edits import AddNode, Connect, RemoveNodes
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 from rnnstudio.design.signals import Axis, Signal, Tokens
 from tests.conformance.drawings import FIELDS, TARGETS, WIDTH
+from tests.runtime.fused.tree_cells import for_any_tree
 
 CATALOG = standard()
 
@@ -76,7 +77,7 @@ class Pen:
     def __init__(self, seed: int) -> None:
         self.rng = randomness.Random(seed)
         self.checker = Checker(CATALOG)
-        cells = {k: c for name in CELLS for k, c in CATALOG.definitions_for(name).items()}
+        cells = {k: for_any_tree(c) for name in CELLS for k, c in CATALOG.definitions_for(name).items()}
         data = DataRecipe("csv", "nowhere.csv", fields=ALL_FIELDS)
         axes = {name: Axis(name, "tree") for name in TREES}
         self.design = Design(cells=frozen(cells), data=data, axes=frozen(axes), name="random")
