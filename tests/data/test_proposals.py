@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,6 +70,24 @@ def test_fields_of_any_mixture_get_one_drawing(fields: tuple[FieldSpec, ...]) ->
     design = propose(DataRecipe("text", "some.txt", fields=fields), ENOUGH, catalog)
     assert check(design, catalog).diagnostics == ()
     compile_design(design, catalog)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "loss"),
+    [
+        ({}, "BinaryCrossEntropy"),  # as in the file: a piano roll, with a key that is never down
+        ({"mean": (0.3, 0.0), "std": (math.sqrt(0.21), 1.0)}, "BinaryCrossEntropy"),
+        ({"mean": (0.3, 0.0), "std": (0.2, 1.0)}, "MeanSquaredError"),  # between 0 and 1, but not only these
+    ],
+)
+def test_zeros_and_ones_get_a_loss_of_probabilities(scaling: dict[str, tuple[float, ...]], loss: str) -> None:
+    keys = {"columns": ("C", "D"), "low": (0.0, 0.0), "high": (1.0, 0.0), **scaling}
+    given = FieldSpec("inputs", "real", 2, role="input", **keys)  # type: ignore[arg-type]
+    wanted = FieldSpec("targets", "real", 2, role="target", shift_of="inputs", shift=1, **keys)  # type: ignore[arg-type]
+    recipe = DataRecipe("text", "some.txt", fields=(given, wanted))
+    design = propose(recipe, ENOUGH, standard())
+    assert loss in {node.kind for node in design.graph.nodes.values()}
+    assert check(design, standard()).diagnostics == ()
 
 
 @pytest.mark.parametrize(("role", "says"), [("input", "to be predicted"), ("target", "to read")])
