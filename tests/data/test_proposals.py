@@ -15,6 +15,8 @@ from rnnstudio.data import readers
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 from rnnstudio.proposals import Amount, propose
+from rnnstudio.proposals.sizes import training
+from rnnstudio.training.settings import settings_from
 from tests.data.reader_samples import SAMPLES, with_plugins
 
 pytestmark = pytest.mark.usefixtures("with_plugins")
@@ -88,6 +90,25 @@ def test_zeros_and_ones_get_a_loss_of_probabilities(scaling: dict[str, tuple[flo
     design = propose(recipe, ENOUGH, standard())
     assert loss in {node.kind for node in design.graph.nodes.values()}
     assert check(design, standard()).diagnostics == ()
+
+
+@pytest.mark.parametrize(
+    ("amount", "carry", "chunk", "batch", "carried"),
+    [
+        (Amount(1, 1_000_000, True), True, 100, 32, True),  # a long text
+        (Amount(1, 600, True), True, 18, 4, True),  # a short one: there are several chunks
+        (Amount(1, 600, True, window=40), True, 40, 4, True),  # as the recipe says
+        (Amount(500, 60_000, True, longest=120), True, 120, 32, False),  # the beginning tells the end
+        (Amount(40, 400, True, longest=19), False, 100, 5, False),  # sentences
+        (Amount(3, 600, True, longest=200), True, 50, 4, False),  # a few series
+        (Amount(3, 90_000, True, longest=30_000), False, 1000, 11, False),  # too long to stay whole
+        (Amount(2, 0), False, 100, 2, False),
+    ],
+)
+def test_settings_fit_the_amount(amount: Amount, carry: bool, chunk: int, batch: int, carried: bool) -> None:
+    found = training(amount, carry=carry)
+    assert (found["chunk"], found["batch_size"], found["carry"]) == (chunk, batch, carried)
+    assert settings_from(found).epochs >= 5
 
 
 @pytest.mark.parametrize(("role", "says"), [("input", "to be predicted"), ("target", "to read")])
