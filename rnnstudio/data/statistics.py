@@ -64,6 +64,11 @@ class Statistics:
     lengths: Mapping[str, Lengths]
     tokens: Mapping[str, Occurrences]
 
+    @property
+    def longest(self) -> int:
+        """Steps of the longest example, along any axis."""
+        return max((found.most for found in self.lengths.values()), default=0)
+
 
 def statistics_of(dataset: Dataset) -> Statistics:
     """Time: linear in the rows that are counted."""

@@ -46,7 +46,8 @@ def draw_design(options: argparse.Namespace) -> int:
             remedy="Correct what is told above, or choose with --reader and --set how it is read.",
         )
     seen = preview.statistics
-    amount = Amount(seen.examples, seen.rows, seen.cuttable, int(str(preview.recipe.options.get("window") or 0)))
+    window = int(str(preview.recipe.options.get("window") or 0))
+    amount = Amount(seen.examples, seen.rows, seen.cuttable, window, seen.longest)
     catalog = load_plugins().catalog
     design = propose(preview.recipe, amount, catalog, target.stem)
     wrong = check(design, catalog).errors

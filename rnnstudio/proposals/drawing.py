@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ..catalog.catalog import Catalog
 from ..catalog.node import letter
 from ..design.design import Value, Var
-from ..design.recipe import DataRecipe, FieldSpec
+from ..design.recipe import FieldSpec
 from .pen import Pen
 from .sizes import Amount
 
@@ -27,7 +27,6 @@ class Drawing:
 
     def __init__(
         self,
-        recipe: DataRecipe,
         inputs: Sequence[FieldSpec],
         trees: Sequence[str],
         amount: Amount,
@@ -37,7 +36,6 @@ class Drawing:
         self.what = ""
         self.causal = True
         self.embedded: list[FieldSpec] = []
-        self._recipe = recipe
         self._trees = trees
         self._amount = amount
         self._vectors: dict[str | None, list[str]] = {}
@@ -136,20 +134,19 @@ class Drawing:
         self.pen.node(kind, "loss", prediction=scores, target=truth)
 
     def _is_yes_or_no(self, target: FieldSpec) -> bool:
-        """Whether all columns hold 0 and 1 alone: of numbers between the two, only those have the variance m(1 − m)."""
-        if target.content != "real" or not target.low:
+        """Whether all columns hold 0 and 1 alone, not all of them always the same.
+
+        Of numbers between the two only those have the variance m(1 − m). What is left as it is in the file and lies
+        between 0 and 1, both included, is taken at its word: a loss of probabilities takes that, too.
+        """
+        ends = list(zip(target.low, target.high, strict=True))
+        if target.content != "real" or (0.0, 1.0) not in ends or not {e for pair in ends for e in pair} <= {0.0, 1.0}:
             return False
-        kinds = self._recipe.options.get("kinds")
-        said = kinds if isinstance(kinds, dict) else {}
-        for place, (low, high) in enumerate(zip(target.low, target.high, strict=True)):
-            if (low, high) != (0.0, 1.0):
-                return False
-            if target.is_scaled(place):
+        for place in range(target.size):
+            if target.is_scaled(place) and target.low[place] < target.high[place]:
                 mean, std = target.mean[place], target.std[place]
                 if not math.isclose(std * std, mean * (1 - mean), rel_tol=1e-3):
                     return False
-            elif not target.columns or said.get(target.columns[place]) != "yes/no":
-                return False
         return True
 
     # --- what is written along an axis of its own

@@ -28,7 +28,7 @@ def propose(recipe: DataRecipe, amount: Amount, catalog: Catalog, name: str = "u
         if not found:
             raise StudioError(what, where=recipe.path, remedy=remedy)
     trees = tuple(dict.fromkeys(str(spec.axis) for spec in recipe.fields if spec.content == "parents"))
-    drawing = Drawing(recipe, inputs, trees, amount, catalog)
+    drawing = Drawing(inputs, trees, amount, catalog)
     for target in targets:
         drawing.head(target)
     drawn = Design(

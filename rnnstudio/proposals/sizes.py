@@ -9,6 +9,8 @@ from ..design.recipe import FieldSpec
 
 CHUNK = 100
 """Steps of a window that back-propagation sees, where the data has so many."""
+MOST_WHOLE = 1_000
+"""Steps of an example that is still read whole."""
 LEAST_BATCHES = 8
 """Batches that an epoch has at least, as far as there are examples: fewer are few steps for much reading."""
 
@@ -17,13 +19,14 @@ LEAST_BATCHES = 8
 class Amount:
     """How much there is: examples, steps of the main axis in all of them, and whether they may be cut into windows.
 
-    window: steps of a window that the recipe asks for, 0 = none.
+    window: steps of a window that the recipe asks for, 0 = none. longest: steps of the longest example, 0 = not known.
     """
 
     examples: int
     steps: int
     cuttable: bool = False
     window: int = 0
+    longest: int = 0
 
     @property
     def long(self) -> bool:
@@ -43,13 +46,18 @@ def embedding(fields: Sequence[FieldSpec]) -> int:
 
 
 def training(amount: Amount, *, carry: bool) -> dict[str, int | float | str | bool]:
-    """Settings that differ from the usual ones. carry: the state may go on from chunk to chunk."""
+    """Settings that differ from the usual ones. carry: no node looks ahead, so a state may go on to the next chunk."""
     chunk, pieces = CHUNK, amount.examples
     if amount.cuttable:
         each = amount.steps // max(amount.examples, 1)
-        # One sequence is read as streams side by side; several long ones are cut, short ones (sentences) stay whole.
-        fitting = each // (4 * LEAST_BATCHES) if amount.long else each // 4 if each > CHUNK else CHUNK
-        chunk = amount.window or max(8, min(CHUNK, fitting))
+        whole = not carry or amount.examples >= 4 * LEAST_BATCHES
+        if amount.long:  # read as streams, side by side
+            fitting = each // (4 * LEAST_BATCHES)
+        elif whole:  # what stands at an example's beginning may tell what is said at its end
+            fitting = max(CHUNK, amount.longest or 2 * each)
+        else:  # a few long series
+            fitting = each // 4 if each > CHUNK else CHUNK
+        chunk = amount.window or max(8, min(MOST_WHOLE if whole else CHUNK, fitting))
         pieces = max(amount.examples, amount.steps // chunk)
     batch = max(1, min(pieces, 4), min(32, pieces // LEAST_BATCHES))
     steps = max(1, pieces // batch)

@@ -21,7 +21,7 @@ from rnnstudio.studio.canvas.shape import shape_of
 from rnnstudio.studio.panels.data import DataPanel
 from rnnstudio.studio.panels.reader_forms import BY_HAND
 from rnnstudio.studio.session import Session
-from tests.data.reader_samples import text
+from tests.data.reader_samples import table, text
 from tests.data.sequence_files import pairs, reviews, tagged
 
 PROSE = "The quick brown fox jumps over the lazy dog.\n" * 60
@@ -58,7 +58,7 @@ def drop(panel: DataPanel, path: Path) -> None:
 
 
 def test_an_empty_panel_says_what_to_do(panel: DataPanel) -> None:
-    assert "Drop a text" in panel.empty.text()
+    assert "Drop a data file" in panel.empty.text()
     assert panel.empty.isVisible()
     assert not panel.use_button.isVisible()
 
@@ -445,3 +445,13 @@ def test_the_picture_of_the_examples_follows_width_and_font(
     picture.setFont(font)
     assert picture.height() > height
     assert not picture.grab().toImage().allGray()
+
+
+@pytest.mark.parametrize("write_one", [text, table, reviews, pairs, tagged], ids=lambda one: one.__name__)
+def test_nothing_is_cut_off_at_the_right_of_a_narrow_panel(
+    panel: DataPanel, tmp_path: Path, qtbot: QtBot, write_one: Callable[[Path], Path]
+) -> None:
+    look(qtbot, panel, write_one(tmp_path))
+    panel.resize(300, 700)
+    QApplication.processEvents()
+    assert panel.area.widget().width() <= panel.area.viewport().width()

@@ -205,7 +205,8 @@ class EmptyState(QWidget):
         title.setFont(font)
         text = QLabel(
             "Drag a node from the palette, or press Tab and type its name.\nWires go from port to port; "
-            "let one go on nothing, and what fits is offered."
+            "let one go on nothing, and what fits is offered.\n"
+            "Or drop a data file here: the Data panel shows it, and draws a network for it."
         )
         text.setProperty("role", "muted")
         text.setAlignment(Qt.AlignmentFlag.AlignCenter)

@@ -15,6 +15,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFontMet
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
+    QFormLayout,
     QHBoxLayout,
     QLabel,
     QListWidget,
@@ -54,9 +55,8 @@ from .reader_forms import ReaderForm, RecordForm, SplitForm, TableForm
 from .row_table import RowTable
 
 PREVIEW_ROWS = 20
-LOOK_AFTER_MS = 250
+LOOK_AFTER_MS = 120
 """A changed option is looked at after this pause in typing."""
-FILTER = "Text and tables (*.txt *.md *.csv *.tsv *.tab *.dat);;All files (*)"
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,15 @@ class DataPanel(QWidget):
         self._timer.timeout.connect(self._look_again)
 
         self.choose_button = QPushButton("Choose file …")
-        self.choose_button.setToolTip("Open a text or CSV file (or drop one here)")
+        self.choose_button.setToolTip("Open a data file (or drop one here, or a folder of texts)")
         self.choose_button.clicked.connect(self._choose)
         self.file_label = _Elided()
         self.error = note("", "problem")
         self.error.hide()
-        self.empty = note("Drop a text or a CSV file here, or choose one.\n\nThe network learns from it.")
+        self.empty = note(
+            "Drop a data file or a folder here, or choose one.\n\nThe network learns from it; where there is none yet, "
+            "one can be drawn for it."
+        )
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
         self.reader = Combo(
@@ -158,6 +161,7 @@ class DataPanel(QWidget):
         split = QWidget()
         split_rows = form_of(split)
         split_rows.addRow("Split", self.split_form)
+        split_rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # the widest of all rows
         align_labels(form, split_rows, *(rows for own in self.reader_forms.values() for rows in own.forms))
         inner = QVBoxLayout(self.details)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -218,7 +222,7 @@ class DataPanel(QWidget):
 
     def _choose(self) -> None:
         start = self.session.base_folder if self._recipe is None else self._file().parent
-        chosen, _ = QFileDialog.getOpenFileName(self, "Data to learn from", str(start), FILTER)
+        chosen, _ = QFileDialog.getOpenFileName(self, "Data to learn from", str(start), _filter())
         if chosen:
             self.open_file(chosen)
 
@@ -501,6 +505,12 @@ class DataPanel(QWidget):
             self.state.setText("The file gives other numbers than the design holds")
         else:
             self.state.setText("Not in use yet")
+
+
+def _filter() -> str:
+    """What the file dialog shows first: the files of all readers, plugins' among them."""
+    suffixes = sorted({suffix for reader in readers.every() for suffix in reader.suffixes})
+    return f"Data ({' '.join(f'*{suffix}' for suffix in suffixes)});;All files (*)"
 
 
 class _Elided(QLabel):
