@@ -13,6 +13,7 @@ import pytest
 from rnnstudio.data import readers
 from rnnstudio.loading import discover
 from tests.data.sequence_files import conllu, folders, json_lines, pairs, reviews, tagged
+from tests.data.tree_files import logic, penn, sentiment, sums
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -43,6 +44,10 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("pairs", pairs),
     ("tagged", tagged),
     ("tagged", conllu),
+    ("trees", sentiment),
+    ("trees", penn),
+    ("trees", logic),
+    ("trees", sums),
     ("abc", tunes),
 )
 """Reader, and what writes a file that it reads. Every registered reader has one or more."""
