@@ -14,6 +14,7 @@ from rnnstudio.data import readers
 from rnnstudio.loading import discover
 from tests.data.sequence_files import conllu, folders, json_lines, pairs, reviews, tagged
 from tests.data.tree_files import logic, penn, sentiment, sums
+from tests.data.vector_files import digits, flowers
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -48,6 +49,8 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("trees", penn),
     ("trees", logic),
     ("trees", sums),
+    ("vectors", digits),
+    ("vectors", flowers),
     ("abc", tunes),
 )
 """Reader, and what writes a file that it reads. Every registered reader has one or more."""

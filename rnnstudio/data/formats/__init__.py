@@ -8,6 +8,15 @@ from rnnstudio.data.formats.pairs import PairReader
 from rnnstudio.data.formats.tagged import TaggedReader
 from rnnstudio.data.formats.text import TextReader
 from rnnstudio.data.formats.trees import TreeReader
+from rnnstudio.data.formats.vectors import VectorReader
 from rnnstudio.data.readers import Reader
 
-READERS: tuple[Reader, ...] = (TextReader(), CsvReader(), LabelledReader(), PairReader(), TaggedReader(), TreeReader())
+READERS: tuple[Reader, ...] = (
+    TextReader(),
+    CsvReader(),
+    LabelledReader(),
+    PairReader(),
+    TaggedReader(),
+    TreeReader(),
+    VectorReader(),
+)
