@@ -41,3 +41,51 @@ def flowers(folder: Path) -> Path:
     path = folder / "flowers.data"
     path.write_text("\n".join(rows) + "\n")
     return path
+
+
+def wave(folder: Path) -> Path:
+    """Two columns of a series, in one array."""
+    t = np.arange(300)
+    np.save(folder / "wave.npy", np.stack([np.sin(t / 5), np.cos(t / 7)], 1).astype(np.float32))
+    return folder / "wave.npy"
+
+
+def moves(folder: Path) -> Path:
+    """Sequences of different lengths, padded, with a class each: whether they rise or fall."""
+    pick = np.random.default_rng(3)
+    lengths, kinds = pick.integers(5, 12, 80), pick.integers(0, 2, 80)
+    inputs = np.full((80, 12, 2), np.nan)
+    for row, (length, kind) in enumerate(zip(lengths, kinds, strict=True)):
+        inputs[row, :length] = (2 * kind - 1) * np.arange(length)[:, None] / 10 + pick.normal(0, 0.1, (length, 2))
+    np.savez(folder / "moves.npz", inputs=inputs, lengths=lengths, label=np.array(["falls", "rises"])[kinds])
+    return folder / "moves.npz"
+
+
+def morse(count: int = 200) -> list[tuple[list[list[float]], str]]:
+    """Words in Morse code as a noisy signal: a dot is one or two frames, a dash four or five, a pause between."""
+    pick = np.random.default_rng(7)
+    code = {"e": ".", "t": "-", "a": ".-", "n": "-."}
+    made = []
+    for _ in range(count):
+        word = "".join(pick.choice(list(code), int(pick.integers(1, 5))))
+        signal: list[float] = []
+        for letter in word:
+            for mark in code[letter]:
+                signal += [1.0] * int(pick.integers(1, 3) if mark == "." else pick.integers(4, 6)) + [0.0]
+            signal += [0.0] * int(pick.integers(3, 5))
+        noisy = np.array(signal) + pick.normal(0, 0.05, len(signal))
+        made.append(([[round(float(value), 3)] for value in noisy], word))
+    return made
+
+
+def morse_arrays(folder: Path) -> Path:
+    """Padded signals and padded letters, each with its lengths."""
+    examples = morse()
+    frames, letters = [len(signal) for signal, _ in examples], [len(word) for _, word in examples]
+    inputs = np.zeros((len(examples), max(frames), 1))
+    labels = np.full((len(examples), max(letters)), "", "U1")
+    for row, (signal, word) in enumerate(examples):
+        inputs[row, : len(signal)] = signal
+        labels[row, : len(word)] = list(word)
+    np.savez(folder / "morse.npz", inputs=inputs, lengths=frames, labels=labels, label_lengths=letters)
+    return folder / "morse.npz"

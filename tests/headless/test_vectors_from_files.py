@@ -33,9 +33,7 @@ def test_row_1_a_feed_forward_net_tells_classes_of_vectors(
     assert scored["loss"] < 0.5 * scored["baselines"]["frequencies"]
 
 
-def test_row_6_the_rows_of_a_picture_are_read_as_a_sequence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_row_6_the_rows_of_a_picture_are_read_as_a_sequence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     design = rnnstudio.new("rows of a picture")
     dataset = design.read(digits(tmp_path), steps=8)
     assert dataset.recipe.field("inputs").size == 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rnnstudio.data.formats.arrays import ArrayReader
 from rnnstudio.data.formats.csv_file import CsvReader
 from rnnstudio.data.formats.labelled import LabelledReader
 from rnnstudio.data.formats.pairs import PairReader
@@ -19,4 +20,5 @@ READERS: tuple[Reader, ...] = (
     TaggedReader(),
     TreeReader(),
     VectorReader(),
+    ArrayReader(),
 )
