@@ -9,6 +9,7 @@ import pytest
 
 import rnnstudio
 from rnnstudio.design.design import Var
+from rnnstudio.training.label_errors import edits
 from tests.data.vector_files import morse_arrays, moves
 from tests.headless.test_trees_from_files import trained_and_scored
 
@@ -30,7 +31,15 @@ def test_row_17_morse_is_read_without_an_alignment(
     write: Callable[[Path], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scored = trained_and_scored(listener(write(tmp_path)), 250, tmp_path, capsys)
-    assert scored["loss"] < 0.3
+    assert scored["label_error_rate"] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("heard", "said", "wrong"),
+    [("", "abc", 3), ("abc", "abc", 0), ("axc", "abc", 1), ("bc", "abc", 1), ("abcd", "bd", 2)],
+)
+def test_label_errors_are_changes_insertions_and_deletions(heard: str, said: str, wrong: int) -> None:
+    assert edits(heard, said) == wrong
 
 
 def test_row_6_sequences_of_an_array_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
