@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -89,3 +90,18 @@ def morse_arrays(folder: Path) -> Path:
         labels[row, : len(word)] = list(word)
     np.savez(folder / "morse.npz", inputs=inputs, lengths=frames, labels=labels, label_lengths=letters)
     return folder / "morse.npz"
+
+
+def morse_lines(folder: Path) -> Path:
+    """An object a line: the signal and what it says."""
+    path = folder / "morse.jsonl"
+    path.write_text("".join(json.dumps({"inputs": signal, "labels": word}) + "\n" for signal, word in morse()))
+    return path
+
+
+def morse_rows(folder: Path) -> Path:
+    """A row each: what is said, then the signal; rows are as long as their signals."""
+    path = folder / "morse.csv"
+    rows = (",".join([word, *(str(step[0]) for step in signal)]) for signal, word in morse())
+    path.write_text("\n".join(rows) + "\n")
+    return path

@@ -10,7 +10,7 @@ import pytest
 import rnnstudio
 from rnnstudio.design.design import Var
 from rnnstudio.training.label_errors import edits
-from tests.data.vector_files import morse_arrays, moves
+from tests.data.vector_files import morse_arrays, morse_lines, morse_rows, moves
 from tests.headless.test_trees_from_files import trained_and_scored
 
 
@@ -26,7 +26,7 @@ def listener(path: Path) -> rnnstudio.Drawing:
     return design
 
 
-@pytest.mark.parametrize("write", [morse_arrays])
+@pytest.mark.parametrize("write", [morse_arrays, morse_lines, morse_rows])
 def test_row_17_morse_is_read_without_an_alignment(
     write: Callable[[Path], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

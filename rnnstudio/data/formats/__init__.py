@@ -6,6 +6,7 @@ from rnnstudio.data.formats.arrays import ArrayReader
 from rnnstudio.data.formats.csv_file import CsvReader
 from rnnstudio.data.formats.labelled import LabelledReader
 from rnnstudio.data.formats.pairs import PairReader
+from rnnstudio.data.formats.signals import SignalReader
 from rnnstudio.data.formats.tagged import TaggedReader
 from rnnstudio.data.formats.text import TextReader
 from rnnstudio.data.formats.trees import TreeReader
@@ -21,4 +22,5 @@ READERS: tuple[Reader, ...] = (
     TreeReader(),
     VectorReader(),
     ArrayReader(),
+    SignalReader(),
 )
