@@ -21,6 +21,7 @@ from ..runtime import Network
 from ..runtime.generate import forecast
 from ..runtime.stepper import plan
 from . import checkpoints
+from .label_errors import label_error_rate
 from .machine import choose_device, set_precision, set_threads
 from .runs import Run, Which
 from .saved import step_of
@@ -94,7 +95,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """The score on train, validation or test as plain values for `rnnstudio evaluate`.
 
-    Keys: split, loss, perplexity, accuracy, places, step (of the checkpoint), seconds, run, checkpoint.
+    Keys: split, loss, perplexity, accuracy, places, step (of the checkpoint), seconds, run, checkpoint; where the loss
+    is CTC also label_error_rate.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     settings = run.settings()
@@ -105,14 +107,17 @@ def evaluate(
     dataset = open_data(run)
     network = trained.network.to(where)
     start = time.perf_counter()
-    score = validate(network, evaluation_batches(dataset, split, settings, trained.program), where)
+    batches = evaluation_batches(dataset, split, settings, trained.program)
+    score = validate(network, batches, where)
     assert score is not None
+    errors = label_error_rate(network, batches, where)
     path = run.checkpoint(which)
     return {
         "split": split,
         "loss": score.loss,
         "perplexity": score.perplexity,
         "accuracy": score.accuracy,
+        **({} if errors is None else {"label_error_rate": errors}),
         "places": score.places,
         "step": step_of(path),
         "seconds": time.perf_counter() - start,

@@ -13,6 +13,8 @@ import pytest
 from rnnstudio.data import readers
 from rnnstudio.loading import discover
 from tests.data.sequence_files import conllu, folders, json_lines, pairs, reviews, tagged
+from tests.data.tree_files import logic, penn, sentiment, sums
+from tests.data.vector_files import digits, flowers, morse_arrays, morse_lines, morse_rows, moves, wave
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -43,6 +45,17 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("pairs", pairs),
     ("tagged", tagged),
     ("tagged", conllu),
+    ("trees", sentiment),
+    ("trees", penn),
+    ("trees", logic),
+    ("trees", sums),
+    ("vectors", digits),
+    ("vectors", flowers),
+    ("arrays", wave),
+    ("arrays", moves),
+    ("arrays", morse_arrays),
+    ("signals", morse_lines),
+    ("signals", morse_rows),
     ("abc", tunes),
 )
 """Reader, and what writes a file that it reads. Every registered reader has one or more."""

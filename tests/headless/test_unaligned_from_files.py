@@ -1,0 +1,56 @@
+"""Labels that nobody aligned (row 17 of the patterns), and sequences of NumPy's files, trained on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import rnnstudio
+from rnnstudio.design.design import Var
+from rnnstudio.training.label_errors import edits
+from tests.data.vector_files import morse_arrays, morse_lines, morse_rows, moves
+from tests.headless.test_trees_from_files import trained_and_scored
+
+
+def listener(path: Path) -> rnnstudio.Drawing:
+    """A score for each letter and the blank at every frame; CTC sums over the alignments."""
+    design = rnnstudio.new("listener")
+    dataset = design.read(path)
+    design.add("FeatureInput", "inputs", field="inputs")
+    design.add("BidirectionalGRU", "memory", units=16, x="inputs")
+    design.add("Linear", "scores", units=dataset.recipe.field("labels").size + 1, input="memory")
+    design.add("TokenTarget", "labels", field="labels", axis="labels")
+    design.add("Ctc", "loss", prediction="scores", target="labels")
+    return design
+
+
+@pytest.mark.parametrize("write", [morse_arrays, morse_lines, morse_rows])
+def test_row_17_morse_is_read_without_an_alignment(
+    write: Callable[[Path], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scored = trained_and_scored(listener(write(tmp_path)), 250, tmp_path, capsys)
+    assert scored["label_error_rate"] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("heard", "said", "wrong"),
+    [("", "abc", 3), ("abc", "abc", 0), ("axc", "abc", 1), ("bc", "abc", 1), ("abcd", "bd", 2)],
+)
+def test_label_errors_are_changes_insertions_and_deletions(heard: str, said: str, wrong: int) -> None:
+    assert edits(heard, said) == wrong
+
+
+def test_row_6_sequences_of_an_array_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    design = rnnstudio.new("moves")
+    design.read(moves(tmp_path))
+    design.add("FeatureInput", "inputs", field="inputs")
+    design.add("GRU", "memory", units=8, x="inputs")
+    design.add("Last", "end", input="memory")
+    design.add("Linear", "scores", units=Var("label_size"), input="end")
+    design.add("TokenTarget", "label", field="label", axis="")
+    design.add("CrossEntropy", "loss", prediction="scores", target="label")
+    scored = trained_and_scored(design, 60, tmp_path, capsys)
+    assert scored["accuracy"] >= 0.9
+    assert scored["loss"] < 0.5 * scored["baselines"]["frequencies"]
