@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnstudio.design.errors import StudioError
+from rnnstudio.design.recipe import is_made
 
 BLOCK_BYTES = 1 << 22
 
@@ -53,14 +54,16 @@ class FileFacts:
 
 
 def resolve(path: str, base: Path) -> Path:
-    """The file a recipe means: absolute as it is, `~` expanded, anything else relative to `base`."""
+    """The file a recipe means: absolute as it is, `~` expanded, else relative to `base`. A task's name stays."""
+    if is_made(path):
+        return Path(path)
     wanted = Path(path).expanduser()
     return wanted if wanted.is_absolute() else base / wanted
 
 
 def outside(path: str, base: Path) -> bool:
     """Whether a recipe's path leaves the folder `base`: such a file is opened only after asking the person."""
-    return not resolve(path, base).resolve().is_relative_to(base.resolve())
+    return not is_made(path) and not resolve(path, base).resolve().is_relative_to(base.resolve())
 
 
 def check_encoding(name: str) -> str:

@@ -80,6 +80,7 @@ class Reader:
     name: what recipes call it, for good; title: what people choose in the data panel; suffixes: of its files (".abc"),
     lower case. Options: a record of the reader's options. parts: how a file is divided where nobody says.
     portable: names of the options that a design keeps when it is given another file; None = all.
+    made: it reads no file but makes its examples; its name, which begins with "task:", stands where a path would.
     """
 
     name: ClassVar[str]
@@ -90,6 +91,7 @@ class Reader:
     Options: ClassVar[type[Any]] = NoOptions
     parts: ClassVar[tuple[float, float, float]] = DEFAULT_SPLIT
     portable: ClassVar[tuple[str, ...] | None] = None
+    made: ClassVar[bool] = False
 
     def guess(self, sample: Sample) -> Guess | None:
         """How this reader would read the file; None = it would not. Looks at the sample alone, and never raises."""
@@ -182,6 +184,18 @@ def find(name: str) -> Reader:
     return reader
 
 
+def find_task(name: str) -> Reader:
+    """The task of that name. Raises StudioError listing all when there is none."""
+    found = next((reader for reader in every() if reader.made and reader.name == name), None)
+    if found is None:
+        raise StudioError(
+            f"there is no {name!r}",
+            where="data",
+            remedy=f"Tasks: {', '.join(reader.name for reader in every() if reader.made)}.",
+        )
+    return found
+
+
 def known(name: str) -> bool:
     """Whether there is a reader of that name."""
     return name in _own or name in _plugged
@@ -211,6 +225,12 @@ def _guess_of(reader: Reader, sample: Sample) -> Guess | None:
 
 def read_with(reader: Reader, recipe: DataRecipe, path: Path, problems: Problems) -> tuple[Examples, Source]:
     """What the reader finds in the file. Whatever goes wrong in it is a StudioError with its name."""
+    if reader.made != recipe.made or (reader.made and reader.name != recipe.path):
+        raise StudioError(
+            f"the reader {reader.name!r} does not go with {recipe.path!r}",
+            where="data recipe",
+            remedy="A task is both the reader and the path; a file has a reader of files.",
+        )
     options = data_options.parse(reader.Options, recipe.options)
     source = Source(path, recipe.path)
     try:

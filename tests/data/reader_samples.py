@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnstudio.data import readers
+from rnnstudio.data import TASKS, readers
 from rnnstudio.loading import discover
 from tests.data.sequence_files import conllu, folders, json_lines, pairs, reviews, tagged
 
@@ -34,6 +34,14 @@ def tunes(folder: Path) -> Path:
     return folder / "tunes.abc"
 
 
+def _task(name: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        return Path(name)
+
+    write.__name__ = name
+    return write
+
+
 SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("text", text),
     ("csv", table),
@@ -44,6 +52,7 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("tagged", tagged),
     ("tagged", conllu),
     ("abc", tunes),
+    *((task.name, _task(task.name)) for task in TASKS),
 )
 """Reader, and what writes a file that it reads. Every registered reader has one or more."""
 
