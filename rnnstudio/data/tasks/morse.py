@@ -42,8 +42,8 @@ class Morse(Task):
     """A signal, 1 while the key is down and 0 else, and along an axis of its own the letters that were sent.
 
     A dot lasts one unit, a dash three, a pause within a letter one, between letters and at the end three (ITU-R
-    M.1677-1); dashes and pauses between letters last up to `jitter` units longer, uniform. Connectionist temporal classification
-    (Graves et al. 2006) learns from it when the letters are where.
+    M.1677-1); dashes and pauses between letters last up to `jitter` units longer, uniform. Connectionist temporal
+    classification (Graves et al. 2006) learns from it when the letters are where.
     """
 
     name = "task:morse"

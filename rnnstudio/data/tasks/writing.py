@@ -111,12 +111,11 @@ class Addition(_Writing):
         return _pairs(texts)
 
 
-WORDS = tuple(
-    (
-        "the of and to in that was for with his this had not are but from have they which one you were her all she "
-        "there would their we him been has when who will no more if out so said what its about into than them can only"
-    ).split()
+_FREQUENT = (
+    "the of and to in that was for with his this had not are but from have they which one you were her all she there "
+    "would their we him been has when who will no more if out so said what its about into than them can only"
 )
+WORDS = tuple(_FREQUENT.split())
 """Frequent words of English, the most frequent first."""
 
 
