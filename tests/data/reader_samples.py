@@ -12,7 +12,7 @@ import pytest
 
 from rnnstudio.data import TASKS, readers
 from rnnstudio.loading import discover
-from tests.data.sequence_files import conllu, folders, json_lines, pairs, reviews, tagged
+from tests.data.sequence_files import conllu, folders, json_lines, pairs, reviews, tagged, vowels
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -51,6 +51,7 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("pairs", pairs),
     ("tagged", tagged),
     ("tagged", conllu),
+    ("ts", vowels),
     ("abc", tunes),
     *((task.name, _task(task.name)) for task in TASKS),
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import rnnstudio
 from rnnstudio.design.design import Var
+from tests.data.sequence_files import vowels
 
 Draw = Callable[[Path], rnnstudio.Drawing]
 
@@ -88,6 +89,15 @@ def output_to_hidden(folder: Path) -> rnnstudio.Drawing:
     design.connect("said", "before.prediction")
     design.add("MeanSquaredError", "loss", prediction="said", target="truth")
     return design
+
+
+def many_to_one(folder: Path) -> rnnstudio.Drawing:
+    """Row 6: series of two dimensions and of many lengths, with one class each."""
+    design = _reading(vowels(folder))
+    design.add("FeatureInput", "x")
+    design.add("GRU", "memory", units=12, x="x")
+    design.add("Last", "end", input="memory")
+    return _classes(design, "end", "label", axis="")
 
 
 def conditioned(folder: Path) -> rnnstudio.Drawing:

@@ -20,6 +20,7 @@ ROWS: tuple[tuple[str, draw.Draw, int, str, float], ...] = (
     ("3 state only", draw.state_only, 100, "mean", 0.6),
     ("4 output at every step", draw.tagging, 60, "frequencies", 0.3),
     ("5 output to hidden", draw.output_to_hidden, 100, "mean", 0.3),
+    ("6 many to one", draw.many_to_one, 80, "frequencies", 0.3),
     ("8 conditioned on a sequence", draw.conditioned, 200, "frequencies", 0.6),
     ("9 bidirectional", draw.both_ways, 60, "frequencies", 0.3),
     ("10 encoder-decoder", draw.encoder_decoder, 200, "frequencies", 0.6),

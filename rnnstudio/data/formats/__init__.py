@@ -7,6 +7,14 @@ from rnnstudio.data.formats.labelled import LabelledReader
 from rnnstudio.data.formats.pairs import PairReader
 from rnnstudio.data.formats.tagged import TaggedReader
 from rnnstudio.data.formats.text import TextReader
+from rnnstudio.data.formats.ts_file import TsReader
 from rnnstudio.data.readers import Reader
 
-READERS: tuple[Reader, ...] = (TextReader(), CsvReader(), LabelledReader(), PairReader(), TaggedReader())
+READERS: tuple[Reader, ...] = (
+    TextReader(),
+    CsvReader(),
+    LabelledReader(),
+    PairReader(),
+    TaggedReader(),
+    TsReader(),
+)
