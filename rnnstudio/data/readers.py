@@ -107,6 +107,13 @@ class Reader:
         """
         raise NotImplementedError
 
+    def learn(self, source: Source, options: Any, split: tuple[float, float, float]) -> Any:
+        """The options, with what must be learned of the training part before the file is in pieces (byte pairs).
+
+        Not called where a model's own are kept. Most readers learn nothing here: see Examples.
+        """
+        return options
+
     def vocabulary(self, spec: FieldSpec, options: Any) -> Vocabulary:
         """How text becomes tokens of a field, and back: for prompts and for what a model writes."""
         from rnnstudio.data.vocabulary import Vocabulary
@@ -223,8 +230,13 @@ def _guess_of(reader: Reader, sample: Sample) -> Guess | None:
     return made
 
 
-def read_with(reader: Reader, recipe: DataRecipe, path: Path, problems: Problems) -> tuple[Examples, Source]:
-    """What the reader finds in the file. Whatever goes wrong in it is a StudioError with its name."""
+def read_with(
+    reader: Reader, recipe: DataRecipe, path: Path, problems: Problems, fit: bool = True
+) -> tuple[Examples, Source]:
+    """What the reader finds in the file. Whatever goes wrong in it is a StudioError with its name.
+
+    fit: see open_dataset.
+    """
     if reader.made != recipe.made or (reader.made and reader.name != recipe.path):
         raise StudioError(
             f"the reader {reader.name!r} does not go with {recipe.path!r}",
@@ -234,6 +246,8 @@ def read_with(reader: Reader, recipe: DataRecipe, path: Path, problems: Problems
     options = data_options.parse(reader.Options, recipe.options)
     source = Source(path, recipe.path)
     try:
+        if fit:
+            options = reader.learn(Source(path, recipe.path), options, recipe.split)
         found = reader.read(source, options, problems)
     except (StudioError, MemoryError):
         raise

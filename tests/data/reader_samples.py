@@ -42,8 +42,17 @@ def _task(name: str) -> Callable[[Path], Path]:
     return write
 
 
+def chapters(folder: Path) -> Path:
+    path = folder / "chapters"
+    path.mkdir()
+    for number in range(5):
+        (path / f"{number}.txt").write_text(f"Chapter {number}: there was a king, and he had a daughter.\n" * 8)
+    return path
+
+
 SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("text", text),
+    ("text", chapters),
     ("csv", table),
     ("labelled", reviews),
     ("labelled", json_lines),
