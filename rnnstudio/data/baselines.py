@@ -193,7 +193,7 @@ def series_baselines(
     squares = (linear - y) ** 2
     unit = np.array(spec.std) ** 2
     return SeriesBaselines(
-        mean=float(((y - y_train.mean(0)) ** 2).mean()),
+        mean=spread_around_mean(dataset, part, field),
         persistence=float(persistence.mean()),
         autoregressive=float(squares.mean()),
         order=order,

@@ -57,7 +57,7 @@ def gathered(pieces: Iterable[IntArray], mapped: bool) -> IntArray:
         stream.flush()
     except OSError as error:
         raise _full(error) from error
-    return np.memmap(stream, kind, "r", shape=(count,)) if count else np.zeros(0, kind)  # type: ignore[call-overload,no-any-return]
+    return np.memmap(stream, kind, "r", shape=(count,)) if count else np.zeros(0, kind)
 
 
 _BLOCK = 1 << 24
@@ -81,4 +81,4 @@ def like(numbers: IntArray, dtype: np.dtype[Any]) -> IntArray:
         stream.truncate(len(numbers) * dtype.itemsize)
     except OSError as error:
         raise _full(error) from error
-    return np.memmap(stream, dtype, "r+", shape=(len(numbers),))  # type: ignore[call-overload,no-any-return]
+    return np.memmap(stream, dtype, "r+", shape=(len(numbers),))

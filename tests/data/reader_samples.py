@@ -12,7 +12,7 @@ import pytest
 
 from rnnstudio.data import TASKS, readers
 from rnnstudio.loading import discover
-from tests.data.sequence_files import conllu, folders, json_lines, pairs, reviews, tagged, vowels
+from tests.data.sequence_files import conllu, folders, json_lines, midi, pairs, reviews, tagged, vowels
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -61,6 +61,7 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("tagged", tagged),
     ("tagged", conllu),
     ("ts", vowels),
+    ("music", midi),
     ("abc", tunes),
     *((task.name, _task(task.name)) for task in TASKS),
 )

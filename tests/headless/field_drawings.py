@@ -9,7 +9,7 @@ from typing import Any
 
 import rnnstudio
 from rnnstudio.design.design import Var
-from tests.data.sequence_files import vowels
+from tests.data.sequence_files import midi, vowels
 
 Draw = Callable[[Path], rnnstudio.Drawing]
 
@@ -66,6 +66,17 @@ def state_only(folder: Path) -> rnnstudio.Drawing:
     design = _mackey_glass()
     design.add("RNN", "state", units=1, x="x")
     return _squared(design, "state")
+
+
+def polyphonic(folder: Path) -> rnnstudio.Drawing:
+    """Row 4: music, 88 keys a step, each down or not in the next."""
+    design = _reading(midi(folder), steps=2)
+    design.add("FeatureInput", "x")
+    design.add("GRU", "memory", units=24, x="x")
+    design.add("Linear", "scores", units=88, input="memory")
+    design.add("FeatureTarget", "truth")
+    design.add("BinaryCrossEntropy", "loss", prediction="scores", target="truth")
+    return design
 
 
 def tagging(folder: Path) -> rnnstudio.Drawing:

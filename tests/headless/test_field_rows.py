@@ -19,6 +19,7 @@ ROWS: tuple[tuple[str, draw.Draw, int, str, float], ...] = (
     ("2 delay taps", draw.taps, 100, "mean", 0.3),
     ("3 state only", draw.state_only, 100, "mean", 0.6),
     ("4 output at every step", draw.tagging, 60, "frequencies", 0.3),
+    ("4 polyphonic music", draw.polyphonic, 80, "mean", 3.0),
     ("5 output to hidden", draw.output_to_hidden, 100, "mean", 0.3),
     ("6 many to one", draw.many_to_one, 80, "frequencies", 0.3),
     ("8 conditioned on a sequence", draw.conditioned, 200, "frequencies", 0.6),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rnnstudio.data.formats.csv_file import CsvReader
 from rnnstudio.data.formats.labelled import LabelledReader
+from rnnstudio.data.formats.music import MusicReader
 from rnnstudio.data.formats.pairs import PairReader
 from rnnstudio.data.formats.tagged import TaggedReader
 from rnnstudio.data.formats.text import TextReader
@@ -17,4 +18,5 @@ READERS: tuple[Reader, ...] = (
     PairReader(),
     TaggedReader(),
     TsReader(),
+    MusicReader(),
 )

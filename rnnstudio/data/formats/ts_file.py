@@ -71,10 +71,11 @@ class TsReader(Reader):
         for number, line in lines:
             if not line.strip() or line.startswith("#"):
                 continue
-            found = _Line(line, number, header, problems).values()
-            if found is None:
+            try:
+                values, answer = _Line(line, header).values()
+            except _WrongSeriesError as wrong:
+                problems.error(wrong.what, line=number, column=wrong.column, remedy=wrong.remedy)
                 continue
-            values, answer = found
             gaps = np.isnan(values)
             if gaps.any():
                 if options.missing == "error" or gaps.all(0).any():
@@ -175,52 +176,61 @@ class _Header:
             self._named(dimensions)
 
 
+class _WrongSeriesError(Exception):
+    """What is wrong with a series. column: the dimension, where it is one's."""
+
+    def __init__(self, what: str, remedy: str, column: str = "") -> None:
+        super().__init__(what)
+        self.what, self.remedy, self.column = what, remedy, repr(column) if column else ""
+
+
 @dataclass
 class _Line:
     """One series as it is written."""
 
     line: str
-    number: int
     header: _Header
-    problems: Problems
 
-    def values(self) -> tuple[Floats, str] | None:
-        """[steps, dimensions] and the answer, or None where an error was told."""
+    def values(self) -> tuple[Floats, str]:
+        """[steps, dimensions] and the answer. Raises _WrongSeriesError."""
         parts = self.line.strip().split(":")
         answer = parts.pop().strip() if self.header.answer != "none" else ""
         self.header.settle(len(parts))
         if len(parts) != self.header.dimensions:
-            return self._wrong(
+            raise _WrongSeriesError(
                 f"the series has {len(parts)} of {self.header.dimensions} dimensions",
                 "Separate dimensions, and the class at the end, by colons.",
             )
         if self.header.answer == "class" and self.header.classes and answer not in self.header.classes:
-            return self._wrong(
+            raise _WrongSeriesError(
                 f"{answer[:40]!r} is no class of the header", "Add it to the line @classLabel, or correct it."
             )
         if self.header.answer == "number" and _number(answer) is None:
-            return self._wrong(f"the number to predict is {answer[:40]!r}", "Write a number behind the last colon.")
+            raise _WrongSeriesError(
+                f"the number to predict is {answer[:40]!r}", "Write a number behind the last colon."
+            )
         rows: list[list[float]] = []
         for name, part in zip(self.header.names, parts, strict=True):
             if part.lstrip().startswith("("):
-                return self._wrong("the values have time stamps, which are not read", "Write the values alone.", name)
+                raise _WrongSeriesError(
+                    "the values have time stamps, which are not read", "Write the values alone.", name
+                )
             row = []
             for cell in part.split(","):
                 value = _number(cell)
                 if value is None:
-                    return self._wrong(f"this is not a number: {cell.strip()[:40]!r}", "Correct it, or write ?.", name)
+                    raise _WrongSeriesError(
+                        f"this is not a number: {cell.strip()[:40]!r}", "Correct it, or write ?.", name
+                    )
                 row.append(value)
             rows.append(row)
         lengths = {len(row) for row in rows}
         if len(lengths) > 1:
-            return self._wrong(
+            raise _WrongSeriesError(
                 f"the dimensions have {min(lengths)} to {max(lengths)} values",
                 "Give each as many, ? where one is missing.",
             )
         return np.array(rows, np.float64).T, answer
-
-    def _wrong(self, what: str, remedy: str, column: str = "") -> None:
-        self.problems.error(what, line=self.number, column=repr(column) if column else "", remedy=remedy)
 
 
 def _number(cell: str) -> float | None:

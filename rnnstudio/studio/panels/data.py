@@ -227,7 +227,7 @@ class DataPanel(QWidget):
         for task in (reader for reader in readers.every() if reader.made):
             action = menu.addAction(sentence(task.title.removeprefix("task: ")))
             action.setToolTip(sentence(task.what))
-            action.triggered.connect(partial(self.open_task, task.name))
+            action.triggered.connect(partial(DataPanel.open_task, self, task.name))
         return menu
 
     def open_task(self, name: str) -> None:
