@@ -266,5 +266,5 @@ def class_entropy(dataset: Dataset, part: Part, field: str) -> float:
 
 def spread_around_mean(dataset: Dataset, part: Part, field: str) -> float:
     """The mean square of what is left of the part's numbers when the training part's mean is taken off each column."""
-    middle = dataset.values_of("train", field).mean(0, dtype=np.float64)
-    return float(((dataset.values_of(part, field) - middle) ** 2).mean())
+    middle = np.nanmean(dataset.values_of("train", field), axis=0, dtype=np.float64)
+    return float(np.nanmean((dataset.values_of(part, field) - middle) ** 2))

@@ -43,7 +43,9 @@ def guess_with(reader: Reader, path: Path, shown: str) -> DataRecipe:
     if reader.made:
         return made_by(reader)
     if is_made(shown):
-        raise StudioError(f"{shown} is a task, and no {reader.what or reader.title}", remedy="Choose a file first.")
+        raise StudioError(
+            f"“{shown}” is a task and cannot be read as {reader.what or reader.title}", remedy="Choose a file first."
+        )
     made = next((made for other, made in readers.guesses(Sample.of(path, shown)) if other is reader), None)
     return _recipe(reader, made or Guess(0.0, reader.Options(), reader.parts), shown)
 

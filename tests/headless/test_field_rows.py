@@ -90,6 +90,8 @@ def test_a_task_on_the_command_line_stands_where_a_file_would(
     found = told("data", "task:copy", "--json", "--set", "data.steps=3", "--examples", 1)
     assert (found["path"], found["reader"], found["options"]["steps"]) == ("task:copy", "task:copy", 3)
     assert found["examples"][0]["fields"]["inputs"]["length"] == 23
+    assert main(["new", "--data", "task:copy", str(tmp_path / "drawn.rnn")]) == 0
+    assert told("train", tmp_path / "drawn.rnn", "--run", tmp_path / "drawn", "--steps", 2, *QUICK)["state"]
     assert main(["data", "task:copying"]) == 2
     assert "Tasks: task:adding, task:copy" in capsys.readouterr().err
 

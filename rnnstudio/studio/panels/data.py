@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
@@ -227,7 +226,7 @@ class DataPanel(QWidget):
         for task in (reader for reader in readers.every() if reader.made):
             action = menu.addAction(sentence(task.title.removeprefix("task: ")))
             action.setToolTip(sentence(task.what))
-            action.triggered.connect(partial(DataPanel.open_task, self, task.name))
+            action.triggered.connect(lambda checked=False, name=task.name: self.open_task(name))
         return menu
 
     def open_task(self, name: str) -> None:
