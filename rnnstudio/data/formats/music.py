@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.examples import Examples, later, numbers, tokens
+from rnnstudio.data.files import entries_of, head_of, is_folder, size_of
 from rnnstudio.data.formats.abc_tune import notes_of_tune
 from rnnstudio.data.formats.midi import Note, notes_of
 from rnnstudio.data.options import encoding_option, option
@@ -132,9 +133,9 @@ _Piece = tuple[str, int, tuple[Note, ...]]
 
 
 def _files(source: Source, problems: Problems) -> list[Source]:
-    if not source.path.is_dir():
+    if not is_folder(source.path, source.shown):
         return [source]
-    entries = sorted(source.path.iterdir())
+    entries = entries_of(source.path, source.shown)
     others = [entry for entry in entries if entry.suffix.lower() not in _TOGETHER]
     if others:
         problems.ignore(f"{len(others)} other entries of the folder", others[0].name)
@@ -162,15 +163,9 @@ def _pieces(file: Source, options: MusicOptions, problems: Problems) -> list[_Pi
 
 
 def _bytes(file: Source) -> bytes:
-    if not file.path.is_file():
-        missing = not file.path.exists()
-        raise StudioError("the file does not exist" if missing else "this is no file", where=file.shown)
-    if file.path.stat().st_size > LARGEST_FILE:
+    if size_of(file.path) > LARGEST_FILE:
         raise StudioError("the file is too large for music", where=file.shown, remedy="Choose a MIDI or ABC file.")
-    try:
-        return file.path.read_bytes()
-    except OSError as error:
-        raise StudioError(f"the file cannot be read: {error.strerror}", where=file.shown) from error
+    return head_of(file.path, file.shown, LARGEST_FILE)
 
 
 def _on_the_piano(name: str, notes: tuple[Note, ...], problems: Problems) -> tuple[Note, ...]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from rnnstudio.data.bytepair import SIGNS, BytePairs, SingleBytes, learn
 from rnnstudio.data.examples import Examples, Learning, TokenField, later
+from rnnstudio.data.files import entries_of, is_folder, size_of
 from rnnstudio.data.making import MANY_SEQUENCES
 from rnnstudio.data.mapped import MAPPED_BYTES, gathered
 from rnnstudio.data.options import TextOptions
@@ -63,8 +64,8 @@ class TextReader(Reader):
 
     def read(self, source: Source, options: TextOptions, problems: Problems) -> Examples:
         files = _files(source)
-        if source.path.is_dir():
-            _tell_others(source.path, problems)
+        if is_folder(source.path, source.shown):
+            _tell_others(source, problems)
         if options.level == "byte-pair" and not options.merges:
             raise StudioError("no byte pairs were learned", where=source.shown, remedy="Load the data file again.")
         numbering = _NUMBERINGS[options.level](options)
@@ -83,7 +84,7 @@ class TextReader(Reader):
                     lengths[before] += len(numbers)
                     yield numbers
 
-        size = sum(file.path.stat().st_size for file in files if file.path.exists())
+        size = sum(size_of(file.path) for file in files)
         numbers = gathered(numbers_of_all(), size >= MAPPED_BYTES)
         if len(numbers) < LEAST_TOKENS:
             lines = source.facts().lines
@@ -123,9 +124,9 @@ def _is_text(path: Path) -> bool:
 
 def _files(source: Source) -> list[Source]:
     """The file, or those of a folder by name, each of which is a sequence. Raises StudioError for a folder of none."""
-    if not source.path.is_dir():
+    if not is_folder(source.path, source.shown):
         return [source]
-    texts = [path for path in sorted(source.path.iterdir()) if _is_text(path)]
+    texts = [path for path in entries_of(source.path, source.shown) if _is_text(path)]
     found = [source.beside(f"{source.path.name}/{path.name}") for path in texts]
     if not found:
         raise StudioError(
@@ -136,8 +137,8 @@ def _files(source: Source) -> list[Source]:
     return found
 
 
-def _tell_others(folder: Path, problems: Problems) -> None:
-    others = [path for path in sorted(folder.iterdir()) if not _is_text(path)]
+def _tell_others(folder: Source, problems: Problems) -> None:
+    others = [path for path in entries_of(folder.path, folder.shown) if not _is_text(path)]
     if others:
         problems.ignore(f"{len(others)} other entries of the folder", others[0].name)
 
@@ -149,7 +150,7 @@ def _folded(file: Source, options: TextOptions) -> Iterator[str]:
 
 def _beginning(file: Source, options: TextOptions, share: float) -> Iterator[str]:
     """The first `share` of a file's bytes, about, as text."""
-    left = file.path.stat().st_size * share
+    left = size_of(file.path) * share
     for piece in _folded(file, options):
         size = len(piece.encode(options.encoding, "replace"))
         if size >= left:
