@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -52,12 +52,23 @@ def gathered(pieces: Iterable[IntArray], mapped: bool) -> IntArray:
             if piece.dtype.itemsize > kind.itemsize:
                 stream = _widened(stream, kind, piece.dtype)
                 kind = piece.dtype
-            stream.write(np.ascontiguousarray(piece, kind).data)
+            try:
+                stream.write(np.ascontiguousarray(piece, kind).data)
+            except OSError as error:
+                raise _full(error) from error
             count += len(piece)
+        return _mapped(stream, kind, count, "r")
+    finally:
+        stream.close()
+
+
+def _mapped(stream: IO[bytes], kind: np.dtype[Any], count: int, mode: Literal["r", "r+"]) -> IntArray:
+    """The file as an array, which holds the file by itself: the stream may be closed."""
+    try:
         stream.flush()
     except OSError as error:
         raise _full(error) from error
-    return np.memmap(stream, kind, "r", shape=(count,)) if count else np.zeros(0, kind)
+    return np.memmap(stream, kind, mode, shape=(count,)) if count else np.zeros(0, kind)
 
 
 _BLOCK = 1 << 24
@@ -65,9 +76,13 @@ _BLOCK = 1 << 24
 
 def _widened(stream: IO[bytes], before: np.dtype[Any], after: np.dtype[Any]) -> IO[bytes]:
     wider = _file()
-    stream.seek(0)
-    while block := stream.read(_BLOCK):
-        wider.write(np.frombuffer(block, before).astype(after).data)
+    try:
+        stream.seek(0)
+        while block := stream.read(_BLOCK):
+            wider.write(np.frombuffer(block, before).astype(after).data)
+    except OSError as error:
+        wider.close()
+        raise _full(error) from error
     stream.close()
     return wider
 
@@ -76,9 +91,9 @@ def like(numbers: IntArray, dtype: np.dtype[Any]) -> IntArray:
     """An empty array as long as `numbers`, mapped where that is. Raises StudioError on a full disk."""
     if not isinstance(numbers, np.memmap) or not len(numbers):
         return np.empty(len(numbers), dtype)
-    stream = _file()
-    try:
-        stream.truncate(len(numbers) * dtype.itemsize)
-    except OSError as error:
-        raise _full(error) from error
-    return np.memmap(stream, dtype, "r+", shape=(len(numbers),))
+    with _file() as stream:
+        try:
+            stream.truncate(len(numbers) * dtype.itemsize)
+        except OSError as error:
+            raise _full(error) from error
+        return _mapped(stream, dtype, len(numbers), "r+")

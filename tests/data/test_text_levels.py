@@ -20,6 +20,7 @@ from rnnstudio.data.formats import text as text_format
 from rnnstudio.data.vocabulary import vocabulary_of
 from rnnstudio.design.design import Var
 from rnnstudio.design.errors import StudioError
+from tests.headless.field_drawings import carried
 
 STORY = "The naïve cat – it sat on the mat.\nThe dog sat on the cat, and the cat on the mat.\n" * 40
 needs_tokenizers = pytest.mark.skipif(
@@ -149,3 +150,17 @@ def test_a_mapped_text_on_a_place_that_cannot_be_written_says_so(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(StudioError, match=r"numbers cannot be written.*XDG_CACHE_HOME"):
         opened(story(tmp_path))
+
+
+def test_a_mapped_text_is_trained_on_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    carried(tmp_path).save(tmp_path / "d.rnn")
+    losses = []
+    for name, least in (("plain", 1 << 28), ("mapped", 1)):
+        monkeypatch.setattr(text_format, "MAPPED_BYTES", least)
+        quick = ("--steps", "5", "--set", "threads=1", "--set", "chunk=20", "--seed", "1", "--json")
+        assert main(["train", str(tmp_path / "d.rnn"), "--run", str(tmp_path / name), *quick]) == 0
+        assert main(["evaluate", str(tmp_path / name), "--json"]) == 0
+        losses.append(json.loads(capsys.readouterr().out.strip().splitlines()[-1])["loss"])
+    assert losses[0] == losses[1]
