@@ -299,7 +299,7 @@ class Drawing(Sheet):
 
         base = self._document.path.parent if self._document.path is not None else Path.cwd()
         recipe = data if isinstance(data, DataRecipe) else reading.guess(reading.resolve(str(data), base))
-        if not isinstance(data, DataRecipe):
+        if not isinstance(data, DataRecipe) and not recipe.made:
             recipe = recipe.replace(path=str(data))
         dataset = reading.open(reading.choose(recipe, options), base)
         self._do(SetData(dataset.recipe))

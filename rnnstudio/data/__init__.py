@@ -17,15 +17,17 @@ from rnnstudio.data.preview import Preview, inspect, preview_of
 from rnnstudio.data.problems import Problem
 from rnnstudio.data.readers import Reader, choose, plugged
 from rnnstudio.data.split import PARTS, Part
+from rnnstudio.data.tasks import TASKS
 from rnnstudio.data.vocabulary import UNKNOWN, Vocabulary, vocabulary_of
 
-readers.install_own(READERS)
+readers.install_own((*READERS, *TASKS))
 
 open = open_dataset
 
 __all__ = [
     "PARTS",
     "READERS",
+    "TASKS",
     "UNKNOWN",
     "Dataset",
     "Part",

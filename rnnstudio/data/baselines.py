@@ -193,7 +193,7 @@ def series_baselines(
     squares = (linear - y) ** 2
     unit = np.array(spec.std) ** 2
     return SeriesBaselines(
-        mean=float((y**2).mean()),
+        mean=spread_around_mean(dataset, part, field),
         persistence=float(persistence.mean()),
         autoregressive=float(squares.mean()),
         order=order,
@@ -234,22 +234,23 @@ def _lagged(
 def baselines_of(dataset: Dataset, part: Part = "validation") -> dict[str, float]:
     """What simple models reach on the steps of a part, for the first target, by name: nats, or scaled squared errors.
 
-    Tokens that come next: n-grams. Classes: always the training part's frequencies. Later values of a series: mean,
-    persistence, autoregression. Empty where none of them applies, or the part is empty.
+    Tokens that come next: n-grams. Classes, and tokens of a sequence that is written: always the training part's
+    frequencies. Later values of a series: mean, persistence, autoregression; other numbers: the training part's mean.
+    Empty where none of them applies, or the part is empty.
     """
     if not dataset.split(part).steps or not dataset.targets:
         return {}
     target = dataset.targets[0]
     track = dataset.tracks[target.name]
-    if target.counts:
+    if target.counts or (target.content == "tokens" and not target.shift_of):
         return {"frequencies": class_entropy(dataset, part, target.name)}
     if target.content == "tokens":
-        if not target.shift_of or dataset.sequences > 1:
+        if dataset.sequences > 1:
             return {}
         text = text_baselines(dataset, part, target.shift_of)
         return {"unigram": text.unigram, "bigram": text.bigram, "trigram": text.trigram}
     if target.axis is None or target.axis != dataset.axis or not track.shift:
-        return {}
+        return {"mean": spread_around_mean(dataset, part, target.name)}
     series = series_baselines(dataset, part, field=target.name)
     return {"mean": series.mean, "persistence": series.persistence, f"AR({series.order})": series.autoregressive}
 
@@ -257,6 +258,13 @@ def baselines_of(dataset: Dataset, part: Part = "validation") -> dict[str, float
 def class_entropy(dataset: Dataset, part: Part, field: str) -> float:
     """Nats a class, of saying the training part's frequencies (each class once more than it was seen) all the time."""
     spec = dataset.recipe.field(field)
-    seen = np.array(spec.counts, np.float64) + 1.0
+    counts = spec.counts or np.bincount(dataset.values_of("train", field), minlength=spec.size)
+    seen = np.array(counts, np.float64) + 1.0
     found = dataset.values_of(part, field)
     return float(-np.log(seen / seen.sum())[found].mean())
+
+
+def spread_around_mean(dataset: Dataset, part: Part, field: str) -> float:
+    """The mean square of what is left of the part's numbers when the training part's mean is taken off each column."""
+    middle = np.nanmean(dataset.values_of("train", field), axis=0, dtype=np.float64)
+    return float(np.nanmean((dataset.values_of(part, field) - middle) ** 2))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnstudio.design.errors import StudioError
+from rnnstudio.design.recipe import is_made
 
 BLOCK_BYTES = 1 << 22
 
@@ -53,14 +54,16 @@ class FileFacts:
 
 
 def resolve(path: str, base: Path) -> Path:
-    """The file a recipe means: absolute as it is, `~` expanded, anything else relative to `base`."""
+    """The file a recipe means: absolute as it is, `~` expanded, else relative to `base`. A task's name stays."""
+    if is_made(path):
+        return Path(path)
     wanted = Path(path).expanduser()
     return wanted if wanted.is_absolute() else base / wanted
 
 
 def outside(path: str, base: Path) -> bool:
     """Whether a recipe's path leaves the folder `base`: such a file is opened only after asking the person."""
-    return not resolve(path, base).resolve().is_relative_to(base.resolve())
+    return not is_made(path) and not resolve(path, base).resolve().is_relative_to(base.resolve())
 
 
 def check_encoding(name: str) -> str:
@@ -81,13 +84,42 @@ def _wide(encoding: str) -> bool:
     return codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
 
 
+def _unreachable(error: OSError, shown: str) -> StudioError:
+    """A folder above it may not be looked into, or itself."""
+    return StudioError(
+        f"the file cannot be reached: {error.strerror}", where=shown, remedy="Check the permissions of its folders."
+    )
+
+
+def is_folder(path: Path, shown: str) -> bool:
+    """Whether it is a folder. Raises StudioError where that cannot be known."""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise _unreachable(error, shown) from error
+
+
+def entries_of(path: Path, shown: str) -> list[Path]:
+    """What lies in a folder, by name. Raises StudioError where it may not be looked into."""
+    try:
+        return sorted(path.iterdir())
+    except OSError as error:
+        raise _unreachable(error, shown) from error
+
+
+def size_of(path: Path) -> int:
+    """Of a file in bytes, 0 where it cannot be known: who opens it will say why."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def _open(path: Path, shown: str) -> io.BufferedReader:
     try:
         there = path.exists()
-    except OSError as error:  # a folder above it may not be looked into
-        raise StudioError(
-            f"the file cannot be reached: {error.strerror}", where=shown, remedy="Check the permissions of its folders."
-        ) from error
+    except OSError as error:
+        raise _unreachable(error, shown) from error
     if not there:
         raise StudioError("the file does not exist", where=shown, remedy="Check the path, or choose another file.")
     if path.is_dir():

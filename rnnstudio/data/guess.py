@@ -9,7 +9,7 @@ from rnnstudio.data import readers
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample
 from rnnstudio.design.errors import StudioError
-from rnnstudio.design.recipe import DataRecipe
+from rnnstudio.design.recipe import DataRecipe, is_made
 
 
 def guess(path: Path | str) -> DataRecipe:
@@ -26,6 +26,8 @@ def guesses(path: Path | str) -> list[tuple[float, DataRecipe, str]]:
     Raises StudioError when there is none.
     """
     shown = str(path)
+    if is_made(shown):
+        return [(1.0, made_by(readers.find_task(shown)), "a task")]
     sample = Sample.of(Path(path).expanduser(), shown)
     found = readers.guesses(sample)
     if not found:
@@ -34,9 +36,23 @@ def guesses(path: Path | str) -> list[tuple[float, DataRecipe, str]]:
 
 
 def guess_with(reader: Reader, path: Path, shown: str) -> DataRecipe:
-    """The recipe for a file that a person has chosen a reader for, whether the reader would have it or not."""
+    """The recipe for a file that a person has chosen a reader for, whether the reader would have it or not.
+
+    Of a task, whatever the file.
+    """
+    if reader.made:
+        return made_by(reader)
+    if is_made(shown):
+        raise StudioError(
+            f"“{shown}” is a task and cannot be read as {reader.what or reader.title}", remedy="Choose a file first."
+        )
     made = next((made for other, made in readers.guesses(Sample.of(path, shown)) if other is reader), None)
     return _recipe(reader, made or Guess(0.0, reader.Options(), reader.parts), shown)
+
+
+def made_by(task: Reader) -> DataRecipe:
+    """The recipe of a task as it comes."""
+    return _recipe(task, Guess(1.0, task.Options(), task.parts), task.name)
 
 
 def _recipe(reader: Reader, made: Guess, shown: str) -> DataRecipe:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.examples import Learning, Scaling
+from rnnstudio.data.mapped import like
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.split import Ints
 from rnnstudio.data.vocabulary import UNKNOWN, IntArray, compact
@@ -83,9 +84,12 @@ def renumber(numbers: IntArray, entries: Sequence[str], vocabulary: Sequence[str
     places = {entry: place for place, entry in enumerate(vocabulary)}
     unknown = places.get(UNKNOWN, -1)
     table = np.array([places.get(entry, unknown) for entry in entries], np.int64)
-    missing = [place for place in np.flatnonzero(table < 0).tolist() if len(numbers)]
+    missing = np.flatnonzero(table < 0).tolist()
     if missing:
-        first = int(np.flatnonzero(numbers == missing[0])[0]) + 1 if (numbers == missing[0]).any() else 0
+        occurring = counts(numbers, len(entries))
+        missing = [place for place in missing if occurring[place]]
+    if missing:
+        first = int(np.flatnonzero(numbers == missing[0])[0]) + 1
         listed = ", ".join(repr(entries[place]) for place in missing[:10]) + (", …" if len(missing) > 10 else "")
         raise StudioError(
             f"the model's vocabulary of {len(vocabulary)} {what} has no {listed}",
@@ -97,7 +101,7 @@ def renumber(numbers: IntArray, entries: Sequence[str], vocabulary: Sequence[str
 
 def _looked_up(table: IntArray, numbers: IntArray) -> IntArray:
     """table[numbers], block by block: numpy makes eight bytes of each index."""
-    found = np.empty(len(numbers), table.dtype)
+    found = like(numbers, table.dtype)
     for low in range(0, len(numbers), _BLOCK):
         np.take(table, numbers[low : low + _BLOCK], out=found[low : low + _BLOCK])
     return found

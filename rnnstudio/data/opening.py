@@ -35,10 +35,8 @@ def build(recipe: DataRecipe, base: Path, problems: Problems, fit: bool = True) 
     reader = readers.find(recipe.reader)
     path = resolve(recipe.path, base)
     try:
-        found, source = readers.read_with(reader, recipe, path, problems)
+        found, source = readers.read_with(reader, recipe, path, problems, fit)
         return dataset_of(recipe, found, found.facts or source.facts(), problems, fit)
     except MemoryError as error:
-        size = path.stat().st_size / 1e6
-        raise StudioError(
-            f"the file of {size:,.0f} MB does not fit into memory", where=recipe.path, remedy="Use a part of it."
-        ) from error
+        much = "so many examples do" if recipe.made else f"the file of {path.stat().st_size / 1e6:,.0f} MB does"
+        raise StudioError(f"{much} not fit into memory", where=recipe.path, remedy="Use a part of it.") from error

@@ -26,6 +26,7 @@ from rnnstudio.design.recipe import JSON
 
 WORD_MIN_COUNT = 2
 LEVELS = ("characters", "words")
+TEXT_LEVELS = (*LEVELS, "bytes", "byte-pair")
 ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1")
 NOTHING: Mapping[str, str] = MappingProxyType({})
 """The default of an option that is a mapping."""
@@ -42,7 +43,8 @@ class Option:
 
     kind: "yes/no", "number", "text", "texts", "mapping". choices: the values there are, () = any; `free`: others may be
     typed too. columns: it names columns of the file. automatic: None is a value: found by itself. when: "level=words":
-    it means something only where that option has that value.
+    it means something only where that option has that value. learned: it is filled in from the training part, and
+    nobody is asked for it.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Option:
     columns: bool = False
     automatic: bool = False
     when: str = ""
+    learned: bool = False
 
 
 _KINDS: tuple[tuple[type, str], ...] = (
@@ -79,10 +82,11 @@ def option(
     columns: bool = False,
     automatic: bool = False,
     when: str = "",
+    learned: bool = False,
 ) -> Any:
     """A field of an options record. automatic: a whole number, or None (the default then) for "found by itself"."""
     kind = "number" if automatic else next(name for of, name in _KINDS if isinstance(default, of))
-    made = Option("", help, default, kind, title, choices, free, minimum, columns, automatic, when)
+    made = Option("", help, default, kind, title, choices, free, minimum, columns, automatic, when, learned)
     if kind == "mapping":
         return dataclasses.field(default_factory=lambda: default, metadata={_META: made})
     return dataclasses.field(default=default, metadata={_META: made})
@@ -114,7 +118,9 @@ class TextOptions:
     """Plain text as one long sequence of tokens."""
 
     level: str = option(
-        "characters", "what one step is: a character, or a word, punctuation mark or line end", choices=LEVELS
+        "characters",
+        "what one step is: a character, a word (punctuation mark, line end), a byte, or a frequent run of bytes",
+        choices=TEXT_LEVELS,
     )
     encoding: str = encoding_option()
     lowercase: bool = option(False, "fold capitals before anything else", title="fold capitals")
@@ -125,6 +131,10 @@ class TextOptions:
         minimum=1,
         when="level=words",
     )
+    size: int = option(
+        1000, "how many byte pairs and bytes are tokens", title="byte pairs", minimum=257, when="level=byte-pair"
+    )
+    merges: tuple[str, ...] = option((), "the byte pairs that were learned", learned=True)
 
 
 @dataclass(frozen=True)
@@ -241,8 +251,10 @@ Options = TypeVar("Options")
 
 
 def to_json(options: Any) -> dict[str, JSON]:
-    """The options as a recipe holds them; empty mappings are left out."""
+    """The options as a recipe holds them; empty mappings are left out, and what was not learned."""
+    learned = {item.name for item in describe(type(options)) if item.learned}
     values = {item.name: getattr(options, item.name) for item in dataclasses.fields(options)}
+    values = {name: value for name, value in values.items() if value or name not in learned}
     return {name: _plain(value) for name, value in values.items() if value or not isinstance(value, Mapping)}
 
 

@@ -80,6 +80,7 @@ class Reader:
     name: what recipes call it, for good; title: what people choose in the data panel; suffixes: of its files (".abc"),
     lower case. Options: a record of the reader's options. parts: how a file is divided where nobody says.
     portable: names of the options that a design keeps when it is given another file; None = all.
+    made: it reads no file but makes its examples; its name, which begins with "task:", stands where a path would.
     """
 
     name: ClassVar[str]
@@ -90,6 +91,7 @@ class Reader:
     Options: ClassVar[type[Any]] = NoOptions
     parts: ClassVar[tuple[float, float, float]] = DEFAULT_SPLIT
     portable: ClassVar[tuple[str, ...] | None] = None
+    made: ClassVar[bool] = False
 
     def guess(self, sample: Sample) -> Guess | None:
         """How this reader would read the file; None = it would not. Looks at the sample alone, and never raises."""
@@ -104,6 +106,13 @@ class Reader:
         StudioError when nothing can be read at all, with the file, the line and what to do.
         """
         raise NotImplementedError
+
+    def learn(self, source: Source, options: Any, split: tuple[float, float, float]) -> Any:
+        """The options, with what must be learned of the training part before the file is in pieces (byte pairs).
+
+        Not called where a model's own are kept. Most readers learn nothing here: see Examples.
+        """
+        return options
 
     def vocabulary(self, spec: FieldSpec, options: Any) -> Vocabulary:
         """How text becomes tokens of a field, and back: for prompts and for what a model writes."""
@@ -182,6 +191,18 @@ def find(name: str) -> Reader:
     return reader
 
 
+def find_task(name: str) -> Reader:
+    """The task of that name. Raises StudioError listing all when there is none."""
+    found = next((reader for reader in every() if reader.made and reader.name == name), None)
+    if found is None:
+        raise StudioError(
+            f"there is no {name!r}",
+            where="data",
+            remedy=f"Tasks: {', '.join(reader.name for reader in every() if reader.made)}.",
+        )
+    return found
+
+
 def known(name: str) -> bool:
     """Whether there is a reader of that name."""
     return name in _own or name in _plugged
@@ -209,11 +230,24 @@ def _guess_of(reader: Reader, sample: Sample) -> Guess | None:
     return made
 
 
-def read_with(reader: Reader, recipe: DataRecipe, path: Path, problems: Problems) -> tuple[Examples, Source]:
-    """What the reader finds in the file. Whatever goes wrong in it is a StudioError with its name."""
+def read_with(
+    reader: Reader, recipe: DataRecipe, path: Path, problems: Problems, fit: bool = True
+) -> tuple[Examples, Source]:
+    """What the reader finds in the file. Whatever goes wrong in it is a StudioError with its name.
+
+    fit: see open_dataset.
+    """
+    if reader.made != recipe.made or (reader.made and reader.name != recipe.path):
+        raise StudioError(
+            f"the reader {reader.name!r} does not go with {recipe.path!r}",
+            where="data recipe",
+            remedy="A task is both the reader and the path; a file has a reader of files.",
+        )
     options = data_options.parse(reader.Options, recipe.options)
     source = Source(path, recipe.path)
     try:
+        if fit:
+            options = reader.learn(Source(path, recipe.path), options, recipe.split)
         found = reader.read(source, options, problems)
     except (StudioError, MemoryError):
         raise

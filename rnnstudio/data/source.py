@@ -6,7 +6,6 @@ import codecs
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 from rnnstudio.data.files import (
@@ -15,7 +14,9 @@ from rnnstudio.data.files import (
     Reading,
     check_text,
     encoding_by_mark,
+    entries_of,
     head_of,
+    is_folder,
     resolve,
 )
 from rnnstudio.design.errors import StudioError
@@ -44,8 +45,8 @@ class Sample:
     @classmethod
     def of(cls, path: Path, shown: str, encoding: str = "") -> Sample:
         """encoding: of the text, "" = found. Raises StudioError for a file that is missing, unreadable or empty."""
-        if path.is_dir():
-            return cls(path, shown, b"", 0, tuple(sorted(islice(path.iterdir(), LINES))))
+        if is_folder(path, shown):
+            return cls(path, shown, b"", 0, tuple(entries_of(path, shown)[:LINES]))
         head = head_of(path, shown, SAMPLE_BYTES)
         return cls(path, shown, head, path.stat().st_size, given=encoding)
 

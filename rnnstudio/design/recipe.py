@@ -26,6 +26,15 @@ TARGET_NAMES = frozenset(("next", "targets"))
 DEFAULT_SPLIT = (0.9, 0.05, 0.05)
 
 
+MADE = "task:"
+"""A path that begins so names no file: a task of that name makes the examples."""
+
+
+def is_made(path: str) -> bool:
+    """Whether this names a task that makes examples, not a file."""
+    return path.startswith(MADE)
+
+
 def parents_field(data_axis: str) -> str:
     """The data field that holds the trees of an axis: [batch, nodes] int64, each node's parent, −1 at the root."""
     return f"{data_axis}_parents"
@@ -164,7 +173,7 @@ class DataRecipe:
 
     reader: the name of a reader, which need not be there until the file is read (a plugin may bring it).
     options: the reader's (its `Options` record).
-    path: the file, absolute or relative to the design's folder.
+    path: the file, absolute or relative to the design's folder; or the name of a task ("task:copy").
     split: fractions of the file for training, validation and test; they sum to 1.
     fields: what the file offers; empty while it has not been read.
     digest: SHA-256 (hexadecimal) of the file's bytes when the fields were made; "" = unknown. extra: as of a FieldSpec.
@@ -195,6 +204,11 @@ class DataRecipe:
             if spec.name in seen:
                 raise StudioError(f"two data fields are called {shortened(spec.name)}", where=where)
             seen.add(spec.name)
+
+    @property
+    def made(self) -> bool:
+        """Whether its examples are made by a task, and no file is read."""
+        return is_made(self.path)
 
     def field(self, name: str) -> FieldSpec:
         """The field of that name. Raises StudioError listing the fields there are."""

@@ -54,7 +54,7 @@ def _print(preview: Preview, why: str, found: list[DataRecipe]) -> None:
     for problem in preview.problems:
         print(f"{problem.severity}: {problem}")
     print("Options (--set data.NAME=VALUE):")
-    for item in describe(readers.find(recipe.reader).Options):
+    for item in (known for known in describe(readers.find(recipe.reader).Options) if not known.learned):
         value = recipe.options.get(item.name, item.default)
         print(f"  {item.name} = {_option(value)}    {item.help}")
 

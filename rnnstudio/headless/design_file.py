@@ -68,9 +68,10 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
                 remedy=f"Give a file of {wanted.what or wanted.title} with --data, or a design for this one "
                 "(`rnnstudio examples` lists some).",
             )
-        guessed = _like(own, recipe, Sample.of(path, str(path))) if own is not None else guessed
-    guessed = data.choose(guessed.replace(path=str(path.resolve())), chosen or {})
-    return _bound(data.open(guessed, path.resolve().parent), file.design)
+        if own is not None:
+            guessed = recipe if own.made else _like(own, recipe, Sample.of(path, str(path)))
+    guessed = guessed if guessed.made else guessed.replace(path=str(path.resolve()))
+    return _bound(data.open(data.choose(guessed, chosen or {}), path.resolve().parent), file.design)
 
 
 def _bound(dataset: Dataset, design: Design) -> Dataset:

@@ -12,6 +12,7 @@ from ..compiler import check
 from ..data import readers
 from ..data.preview import inspect
 from ..design.errors import StudioError
+from ..design.recipe import is_made
 from ..design.storage import SUFFIX, save
 from ..loading import load_plugins
 from ..proposals import Amount, propose
@@ -32,6 +33,8 @@ def draw_design(options: argparse.Namespace) -> int:
     file = options.data.absolute()
     folder = target.absolute().parent
     shown = file.relative_to(folder).as_posix() if file.is_relative_to(folder) else str(file)
+    if is_made(str(options.data)):
+        file, shown = options.data, str(options.data)
     if options.reader:
         recipe = data.guess_with(readers.find(options.reader), file, shown)
     else:

@@ -235,7 +235,9 @@ class Session(QObject):
     def _data_seen_from(self, folder: Path) -> SetData | None:
         """The edit that keeps a relative data path true when the design moves to another folder."""
         recipe = self.design.data
-        if recipe is None or folder == self.base_folder or not recipe.path or Path(recipe.path).is_absolute():
+        if recipe is None or recipe.made or folder == self.base_folder or not recipe.path:
+            return None
+        if Path(recipe.path).is_absolute():
             return None
         file = (self.base_folder / recipe.path).resolve()
         inside = file.is_relative_to(folder)

@@ -1,8 +1,13 @@
-"""How long data takes: opening the example's text, making batches of it. CPU time, so that others hardly count."""
+"""How long data takes: opening the example's text, making batches of it. CPU time, so that others hardly count.
+
+And how much memory a text takes that is too large for it: what is the process's own, without the pages of files.
+"""
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 
 from rnnstudio import data
 from rnnstudio.data.batches import Batches
@@ -23,3 +28,28 @@ def main() -> None:
             batches.batch(0, index)
         spent = (time.process_time() - before) / len(batches)
         print(f"one batch of 32 × 100, {'carried' if carry else 'shuffled'}: {spent * 1e6:.0f} µs")
+    with tempfile.TemporaryDirectory() as large:
+        _large(Path(large) / "large.txt")
+
+
+LINE = "the quick brown fox jumps over the lazy dog; it was a fine day — and so on.\n"
+LARGE = 10**9
+
+
+def _large(path: Path) -> None:
+    piece = (LINE * 50_000).encode()
+    with path.open("wb") as stream:
+        for _ in range(LARGE // len(piece)):
+            stream.write(piece)
+    own = _own_memory()
+    before = time.process_time()
+    dataset = data.open(data.guess(path))
+    spent, held = time.process_time() - before, _own_memory() - own
+    print(f"open {dataset.rows:,} characters from a mapped file: {spent:.1f} s, {held / 1e6:.0f} MB of memory stay")
+
+
+def _own_memory() -> int:
+    """Bytes of the process that are no pages of a file; 0 where the system does not tell."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")), 0)

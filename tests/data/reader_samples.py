@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rnnstudio.data import readers
+from rnnstudio.data import TASKS, readers
 from rnnstudio.loading import discover
-from tests.data.sequence_files import conllu, folders, json_lines, pairs, reviews, tagged
+from tests.data.sequence_files import conllu, folders, json_lines, midi, pairs, reviews, tagged, vowels
 from tests.data.tree_files import logic, penn, sentiment, sums
 from tests.data.vector_files import digits, flowers, morse_arrays, morse_lines, morse_rows, moves, wave
 
@@ -36,8 +36,25 @@ def tunes(folder: Path) -> Path:
     return folder / "tunes.abc"
 
 
+def _task(name: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        return Path(name)
+
+    write.__name__ = name
+    return write
+
+
+def chapters(folder: Path) -> Path:
+    path = folder / "chapters"
+    path.mkdir()
+    for number in range(5):
+        (path / f"{number}.txt").write_text(f"Chapter {number}: there was a king, and he had a daughter.\n" * 8)
+    return path
+
+
 SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("text", text),
+    ("text", chapters),
     ("csv", table),
     ("labelled", reviews),
     ("labelled", json_lines),
@@ -56,7 +73,10 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("arrays", morse_arrays),
     ("signals", morse_lines),
     ("signals", morse_rows),
+    ("ts", vowels),
+    ("music", midi),
     ("abc", tunes),
+    *((task.name, _task(task.name)) for task in TASKS),
 )
 """Reader, and what writes a file that it reads. Every registered reader has one or more."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from pathlib import Path
 
@@ -75,4 +76,37 @@ def conllu(folder: Path) -> Path:
     ]
     path = folder / "spanish.conllu"
     path.write_text("\n".join(rows * 40))
+    return path
+
+
+def vowels(folder: Path, count: int = 60) -> Path:
+    """Two dimensions, lengths that differ: of class "up" they turn one way round, of class "down" the other."""
+    pick = random.Random(6)
+    lines = ["# made for a test", "@problemName Turns", "@timeStamps false", "@missing true", "@univariate false"]
+    lines += ["@dimensions 2", "@equalLength false", "@classLabel true up down", "@data"]
+    for number in range(count):
+        way, label = ((1, "up"), (-1, "down"))[number % 2]
+        start, steps = pick.random() * 6, pick.randint(7, 15)
+        angles = [start + way * 0.7 * step for step in range(steps)]
+        first = [f"{math.cos(angle):.3f}" for angle in angles]
+        second = [f"{math.sin(angle) + pick.gauss(0, 0.05):.3f}" for angle in angles]
+        if number % 10 == 3:
+            first[2] = "?"
+        lines.append(f"{','.join(first)}:{','.join(second)}:{label}")
+    path = folder / "turns.ts"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def midi(folder: Path, bars: int = 24) -> Path:
+    """Chords that follow each other in a circle, one a beat, each with its fifth, in one track of a MIDI file."""
+    events = bytearray()
+    for beat in range(4 * bars):
+        root = 48 + (0, 5, 7, 3)[beat % 4]
+        events += bytes((0, 0x90, root, 64, 0, root + 7, 64))  # the second note goes on with the same status
+        events += bytes((96, 0x80, root, 0, 0, root + 7, 0))
+    events += b"\x00\xff\x2f\x00"
+    head = b"MThd" + (6).to_bytes(4, "big") + (0).to_bytes(2, "big") + (1).to_bytes(2, "big") + (96).to_bytes(2, "big")
+    path = folder / "circle.mid"
+    path.write_bytes(head + b"MTrk" + len(events).to_bytes(4, "big") + bytes(events))
     return path

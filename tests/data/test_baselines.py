@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnstudio import data
-from rnnstudio.data.baselines import KneserNey, bigram_entropy, series_baselines, text_baselines
+from rnnstudio.data.baselines import KneserNey, baselines_of, bigram_entropy, series_baselines, text_baselines
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe
 
@@ -98,3 +98,22 @@ def test_what_has_no_baseline_is_refused(tmp_path: Path) -> None:
     whole = data.open(DataRecipe("text", "a.txt", split=(1.0, 0.0, 0.0)), tmp_path)
     with pytest.raises(StudioError, match="the validation part is empty"):
         text_baselines(whole)
+
+
+def test_numbers_that_follow_no_series_are_guessed_by_their_mean() -> None:
+    """The adding problem: who always says 1 has an error of 1/6."""
+    dataset = data.open(data.choose(data.guess("task:adding"), {"steps": 10, "examples": 8000}))
+    assert baselines_of(dataset) == {"mean": pytest.approx(1 / 6, rel=0.1)}
+
+
+def test_the_mean_of_a_series_that_is_not_scaled_is_taken_off() -> None:
+    recipe = data.choose(data.guess("task:mackey-glass"), {"steps": 2000})
+    found = baselines_of(data.open(recipe))
+    values = data.open(recipe).tracks["inputs"].values
+    assert found["mean"] == pytest.approx(float(values.var()), rel=0.15)
+
+
+def test_what_a_decoder_writes_is_guessed_by_frequencies() -> None:
+    dataset = data.open(data.choose(data.guess("task:reversal"), {"letters": 2, "shortest": 3, "longest": 3}))
+    a_quarter_ends = -0.75 * np.log(0.375) - 0.25 * np.log(0.25)
+    assert baselines_of(dataset) == {"frequencies": pytest.approx(a_quarter_ends, rel=0.02)}

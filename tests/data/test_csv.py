@@ -268,7 +268,9 @@ def test_text_in_a_column_of_numbers(tmp_path: Path) -> None:
     )
     assert "Write numbers without a mark between the thousands" in refused(tmp_path, "a\n1\n2\n1 23.5\n4\n")
     assert 'set the decimal option to ","' in refused(tmp_path, 'a;b\n1.5;1\n2.5;1\n"2,5";1\n4.5;1\n')
-    assert "infinity is not a value" in refused(tmp_path, "a\n1\n2\ninf\n4\n")
+    infinite = refused(tmp_path, "a\n1\n2\ninf\n4\n")
+    assert "infinity is not a value" in infinite
+    assert infinite.endswith("Correct the cell, or leave the column out of inputs and targets.")
     assert "not a number: '1_000'" in refused(tmp_path, "a\n1\n2\n1_000\n4\n")
 
 

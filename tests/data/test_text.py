@@ -157,7 +157,7 @@ def test_a_missing_file_a_folder_and_an_unreadable_file_are_refused(tmp_path: Pa
     with pytest.raises(StudioError, match=r"the file does not exist \(a\.txt\)\. Check the path"):
         data.open(recipe(), tmp_path)
     (tmp_path / "a.txt").mkdir()
-    with pytest.raises(StudioError, match="this is a folder, not a file"):
+    with pytest.raises(StudioError, match="the folder holds no text"):
         data.open(recipe(), tmp_path)
     with pytest.raises(StudioError, match="no data file is chosen"):
         data.open(DataRecipe("text", ""), tmp_path)
@@ -205,7 +205,7 @@ def test_the_place_of_a_bad_byte_is_found_in_a_later_block(tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"level": "bytes"}, "'bytes' is not a choice (option level)"),
+        ({"level": "syllables"}, "'syllables' is not a choice (option level)"),
         ({"colour": 1}, "there is no data option 'colour'"),
         ({"lowercase": "yes"}, "'yes' is not true or false (option lowercase)"),
         ({"min_count": 0}, "0 is below 1 (option min_count)"),

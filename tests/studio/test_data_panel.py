@@ -455,3 +455,34 @@ def test_nothing_is_cut_off_at_the_right_of_a_narrow_panel(
     panel.resize(300, 700)
     QApplication.processEvents()
     assert panel.area.widget().width() <= panel.area.viewport().width()
+
+
+def test_a_task_is_chosen_from_its_menu_changed_and_used(panel: DataPanel, session: Session, qtbot: QtBot) -> None:
+    entries = {action.text(): action for action in panel.task_button.menu().actions()}
+    assert {"The adding problem", "Copy", "Mackey-Glass", "Morse code"} <= entries.keys()
+    with qtbot.waitSignal(panel.looked):
+        entries["The adding problem"].trigger()
+    form = panel.reader_forms["task:adding"]
+    assert form.isVisible()
+    assert form.options()["steps"] == 100
+    with qtbot.waitSignal(panel.looked):
+        form.put({**form.options(), "steps": 7})
+        form.changed.emit()
+    qtbot.mouseClick(panel.use_button, Qt.MouseButton.LeftButton)
+    recipe = session.design.data
+    assert recipe is not None
+    assert (recipe.path, recipe.reader, recipe.options["steps"]) == ("task:adding", "task:adding", 7)
+    with qtbot.waitSignal(panel.looked):
+        entries["Mixtures of sines"].trigger()
+    assert panel.error.isHidden()
+    assert panel.reader_forms["task:sines"].options()["longest"] == 40.0
+
+
+def test_a_task_does_not_become_a_file_by_another_reader(panel: DataPanel, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(panel.looked):
+        panel.open_task("task:copy")
+    panel.reader.setCurrentIndex(panel.reader.findData("csv"))
+    with qtbot.waitSignal(panel.looked):
+        panel.reader.activated.emit(panel.reader.currentIndex())
+    assert "“task:copy” is a task and cannot be read as a table" in panel.error.text()
+    assert "Choose a file first" in panel.error.text()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from rnnstudio.data.formats.arrays import ArrayReader
 from rnnstudio.data.formats.csv_file import CsvReader
 from rnnstudio.data.formats.labelled import LabelledReader
+from rnnstudio.data.formats.music import MusicReader
 from rnnstudio.data.formats.pairs import PairReader
 from rnnstudio.data.formats.signals import SignalReader
 from rnnstudio.data.formats.tagged import TaggedReader
 from rnnstudio.data.formats.text import TextReader
 from rnnstudio.data.formats.trees import TreeReader
+from rnnstudio.data.formats.ts_file import TsReader
 from rnnstudio.data.formats.vectors import VectorReader
 from rnnstudio.data.readers import Reader
 
@@ -23,4 +25,6 @@ READERS: tuple[Reader, ...] = (
     VectorReader(),
     ArrayReader(),
     SignalReader(),
+    TsReader(),
+    MusicReader(),
 )

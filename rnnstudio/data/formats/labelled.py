@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnstudio.data.examples import Examples, labels, tokens
+from rnnstudio.data.files import entries_of, is_folder
 from rnnstudio.data.formats.numerals import number
 from rnnstudio.data.formats.pieces import (
     cells_of,
@@ -228,9 +229,9 @@ def _of_lines(source: Source, options: LabelledOptions, problems: Problems) -> _
 
 def _of_folders(source: Source, options: LabelledOptions, problems: Problems) -> _Read:
     texts, classes, names = [], [], []
-    if not source.path.is_dir():
+    if not is_folder(source.path, source.shown):
         raise StudioError("this is a file, not a folder", where=source.shown, remedy='Set form to "csv".')
-    for folder in sorted(entry for entry in source.path.iterdir() if entry.is_dir()):
+    for folder in (entry for entry in entries_of(source.path, source.shown) if entry.is_dir()):
         if folder.name.startswith("."):
             continue
         for path in sorted(folder.iterdir())[:_MOST_FILES]:

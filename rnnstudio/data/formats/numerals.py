@@ -86,9 +86,10 @@ def _decimal_of(cells: Iterable[str]) -> str:
     """What a column's cells say: a decimal comma, a decimal point, or nothing."""
     cells = [cell for cell in cells if is_number(cell) or _THOUSANDS_POINT.fullmatch(cell)]
     commas = [cell for cell in cells if "," in cell]
-    if commas:
+    points = [cell for cell in cells if cell.count(".") == 1 and "," not in cell]
+    if commas and len(commas) > len(points):
         parted = all(_THOUSANDS_COMMA.fullmatch(cell) and not _ZERO_FIRST.fullmatch(cell) for cell in commas)
         return "." if parted else ","
-    if any(cell.count(".") == 1 for cell in cells):
+    if points or commas:
         return "."
     return "," if any(_THOUSANDS_POINT.fullmatch(cell) for cell in cells) else ""

@@ -290,8 +290,11 @@ class _Reader:
 
     def _remedy(self, cell: str) -> str:
         other = "," if self.layout.decimal == "." else "."
+        plain = "Correct the cell, or leave the column out of inputs and targets."
+        if number(cell, self.layout.decimal) is not None:
+            return plain
         if number(cell, other) is not None:
             return f'Correct the cell, or set the decimal option to "{other}".'
         if number(cell.replace(".", "").replace(",", "").replace(" ", "").replace("'", ""), ".") is not None:
             return "Write numbers without a mark between the thousands."
-        return "Correct the cell, or leave the column out of inputs and targets."
+        return plain

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from rnnstudio.data.examples import Examples, Found, labels, numbers, tokens
 from rnnstudio.data.formats.labelled import LABEL_NAMES
+from rnnstudio.data.formats.numerals import number
 from rnnstudio.data.formats.pieces import END, cells_of, learning_of
-from rnnstudio.data.formats.sniff import number
 from rnnstudio.data.options import NOTHING, SCALINGS, encoding_option, option
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QMenu,
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
@@ -92,6 +93,9 @@ class DataPanel(QWidget):
         self.choose_button = QPushButton("Choose file …")
         self.choose_button.setToolTip("Open a data file (or drop one here, or a folder of texts)")
         self.choose_button.clicked.connect(self._choose)
+        self.task_button = QPushButton("Task …")
+        self.task_button.setToolTip("Examples that are made: the adding problem, copy, Mackey-Glass and others")
+        self.task_button.setMenu(self._tasks())
         self.file_label = _Elided()
         self.error = note("", "problem")
         self.error.hide()
@@ -153,6 +157,7 @@ class DataPanel(QWidget):
     def _lay_out(self) -> None:
         top = QHBoxLayout()
         top.addWidget(self.choose_button)
+        top.addWidget(self.task_button)
         top.addWidget(self.file_label, 1)
         self.details = QWidget()
         reader = QWidget()
@@ -220,8 +225,23 @@ class DataPanel(QWidget):
         bind = self._binding()
         self._background.ask(lambda: _look(_relative(data.guess(path), base), base, bind))
 
+    def _tasks(self) -> QMenu:
+        menu = QMenu(self)
+        for task in (reader for reader in readers.every() if reader.made):
+            action = menu.addAction(sentence(task.title.removeprefix("task: ")))
+            action.setToolTip(sentence(task.what))
+            action.triggered.connect(lambda checked=False, name=task.name: self.open_task(name))
+        return menu
+
+    def open_task(self, name: str) -> None:
+        """Look at the examples that a task makes as it comes; see open_file."""
+        self._of_design = False
+        self._timer.stop()
+        self._ask(data.guess(name))
+
     def _choose(self) -> None:
-        start = self.session.base_folder if self._recipe is None else self._file().parent
+        none = self._recipe is None or self._recipe.made
+        start = self.session.base_folder if none else self._file().parent
         chosen, _ = QFileDialog.getOpenFileName(self, "Data to learn from", str(start), _filter())
         if chosen:
             self.open_file(chosen)
@@ -548,6 +568,8 @@ def _look(recipe: DataRecipe, base: Path, bind: Callable[[data.Dataset], data.Da
 
 def _relative(recipe: DataRecipe, base: Path) -> DataRecipe:
     """A file inside the design's folder is named relative to it, so that the folder can be moved."""
+    if recipe.made:
+        return recipe
     path = Path(recipe.path)
     inside = path.is_relative_to(base)
     return recipe.replace(path=path.relative_to(base).as_posix() if inside else str(path))

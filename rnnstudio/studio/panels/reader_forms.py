@@ -60,7 +60,7 @@ class RecordForm(ReaderForm):
     def __init__(self, kind: type, leave_out: Collection[str] = ()) -> None:
         super().__init__()
         self.rows: dict[str, QWidget] = {}
-        self._known = {item.name: item for item in describe(kind) if item.name not in leave_out}
+        self._known = {item.name: item for item in describe(kind) if item.name not in leave_out and not item.learned}
         self._keep: dict[str, JSON] = {}
         self.changed.connect(self._suit)
         self._form = form_of(self)
