@@ -141,3 +141,12 @@ def test_vectors_may_have_several_classes_and_their_mistakes_are_told_by_cell(tm
     assert "line 3, column 'v'" in raised.value.where
     with pytest.raises(StudioError, match="64 columns do not make 7 steps"):
         opened(digits(tmp_path), steps=7)
+
+
+def test_a_series_of_several_groups_stays_a_series(tmp_path: Path) -> None:
+    path = tmp_path / "shops.csv"
+    rows = "".join(f"{day},{shop},{day * 7 % 5},{day * 3 % 11}\n" for shop in ("Rome", "Oslo") for day in range(40))
+    path.write_text("day,shop,rain,sold\n" + rows)
+    assert data.guess(path).reader == "csv"
+    path.write_text("".join(f"{row},{day}\n" for day, row in enumerate(["1.5,a,2", "2.5,b,3"] * 20)))
+    assert data.guess(path).reader == "csv"

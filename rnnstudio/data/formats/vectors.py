@@ -90,8 +90,9 @@ class VectorReader(Reader):
             tuple(names[place] for place in rising),
         )
         listed = ", ".join(repr(names[place]) for place in chosen)
-        # A column that counts up is rather the time of a series.
-        sure = 0.35 if rising or len(rest) < _LEAST else 0.6
+        # A column that counts up is rather the time of a series, and a text amid numbers the group of each row.
+        amid = not named and any(0 < place < len(columns) - len(chosen) for place in chosen)
+        sure = 0.35 if rising or amid or len(rest) < _LEAST else 0.6
         return Guess(sure, made, self.parts, f"{len(rest) - len(rising)} columns of numbers, and classes in {listed}")
 
     def read(self, source: Source, options: VectorOptions, problems: Problems) -> Examples:
