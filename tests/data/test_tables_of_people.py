@@ -168,3 +168,9 @@ def test_dates_in_the_common_orders(cell: str, order: str, seconds: float) -> No
 @pytest.mark.parametrize("cell", ["2024-13-01", "31/02/2024", "12:30", "1.5", "2024", "x", "", "99/99/9999"])
 def test_what_is_no_date_is_none(cell: str) -> None:
     assert not dates.looks_like_a_date(cell)
+
+
+def test_weekends_are_no_gaps_in_a_table_of_working_days(tmp_path: Path) -> None:
+    days = [day for day in np.arange("2024-01-01", "2024-03-01", dtype="datetime64[D]") if np.is_busday(day)]
+    (tmp_path / "t.csv").write_text("date,v\n" + "".join(f"{day},{n}\n" for n, day in enumerate(days)))
+    assert data.open(data.guess(tmp_path / "t.csv")).problems == ()
