@@ -131,6 +131,7 @@ def _of_canvas(window: MainWindow, menu: QMenu, at: QPointF) -> None:
     menu.addActions([window.select_all_action, window.find_action])
     menu.addSeparator()
     menu.addActions([window.tidy_action, window.fit_action])
+    menu.addActions([window.copy_picture_action, window.picture_action])
     if len(window.session.focus.trail) > 1:
         menu.addSeparator()
         _entry(menu, "Leave the cell", window.session.focus.leave, "Esc")

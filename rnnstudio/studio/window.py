@@ -45,6 +45,7 @@ from .canvas.overlay import Banner, Breadcrumbs, EmptyState
 from .canvas.scene import Hit
 from .canvas.view import CanvasView
 from .canvas_menus import menu_of
+from .dialogs.picture import PictureDialog, Wanted
 from .help import ABOUT, KEYS, about_node, tell
 from .icons import icon
 from .live_docks import LiveDocks
@@ -52,6 +53,7 @@ from .panels.code import CodePanel
 from .panels.inspector import InspectorPanel
 from .panels.palette import PalettePanel
 from .panels.problems import ProblemsPanel
+from .pictures import on_clipboard, picture, scene_of, write
 from .places import gallery
 from .recovery import Autosave, Left, left_behind, refuse
 from .session import Elsewhere, Session
@@ -93,6 +95,7 @@ class MainWindow(QMainWindow):
         self.ask_training: Callable[[bool], str] = self._ask_training
         self.ask_drop: Callable[[], bool] = self._ask_drop
         self.ask_replace: Callable[[Path], bool] = self._ask_replace
+        self.ask_picture: Callable[[], Wanted | None] = lambda: PictureDialog(self.session, self).ask()
         self.docks: dict[str, QDockWidget] = {}
         self._pictures: dict[QAction, str] = {}
         self._painted = False
@@ -303,6 +306,8 @@ class MainWindow(QMainWindow):
             "&Stop", self.live.stop, "Shift+F5", "stop", "Stop the training; what is learned is kept"
         )
         self.export_action = act("&Export…", self.live.export, "Ctrl+E", "export", "Export a trained model")
+        self.picture_action = act("Export &picture…", self.export_picture, "Ctrl+Shift+E")
+        self.copy_picture_action = act("Copy as p&icture", self.copy_picture, "Ctrl+Shift+C", on_canvas=True)
         self.about_action = act("&About", self.about)
         self.live.show_state("idle")
         self.help_action = act("&Help on the selected node", self.show_help, "F1")
@@ -319,13 +324,14 @@ class MainWindow(QMainWindow):
         file.addSeparator()
         file.addActions([self.save_action, self.save_as_action])
         file.addSeparator()
-        file.addAction(self.export_action)
+        file.addActions([self.export_action, self.picture_action])
         file.addSeparator()
         file.addAction(self.quit_action)
         edit = bar.addMenu("&Edit")
         edit.addActions([self.undo_action, self.redo_action])
         edit.addSeparator()
         edit.addActions([self.cut_action, self.copy_action, self.paste_action, self.paste_wired_action])
+        edit.addAction(self.copy_picture_action)
         edit.addActions([self.duplicate_action, self.delete_action])
         edit.addSeparator()
         edit.addActions([self.select_all_action, self.find_action, self.add_action])
@@ -414,8 +420,8 @@ class MainWindow(QMainWindow):
 
     def _redress(self) -> None:
         self.theme_action.setChecked(theme.current().dark)
-        for action, picture in self._pictures.items():
-            action.setIcon(icon(picture))
+        for action, name in self._pictures.items():
+            action.setIcon(icon(name))
         self._show_check(self.session.checked)
 
     # What is shown
@@ -646,6 +652,40 @@ class MainWindow(QMainWindow):
         answer = box.exec()
         box.deleteLater()
         return answer == button.Yes.value
+
+    # Pictures
+
+    def export_picture(self) -> bool:
+        """Ask what of the drawing goes into which file, and write it."""
+        wanted = self.ask_picture()
+        if wanted is None:
+            return False
+        name = self.session.design.name
+        try:
+            if wanted.selection or wanted.graph == self.view.canvas.graph_name:
+                made = picture(self.view.canvas, selection=wanted.selection, margin=wanted.margin)
+                write(made, wanted.path, wanted.scale, name)
+            else:
+                with scene_of(self.session, wanted.graph) as scene:
+                    write(picture(scene, margin=wanted.margin), wanted.path, wanted.scale, name)
+        except StudioError as error:
+            self.session.failed.emit(error)
+            return False
+        self.session.message.emit(f"The picture is in {wanted.path}")
+        return True
+
+    def copy_picture(self) -> bool:
+        """Put the selection, or all that is shown where nothing is selected, on the clipboard as a picture."""
+        focus = self.session.focus
+        try:
+            made = picture(self.view.canvas, selection=bool(focus.nodes or focus.frames))
+            mime = on_clipboard(made)
+        except StudioError as error:
+            self.session.failed.emit(error)
+            return False
+        QGuiApplication.clipboard().setMimeData(mime)
+        self.session.message.emit("Copied as a picture")
+        return True
 
     def _ask_unsaved(self) -> str:
         box = QMessageBox(self)

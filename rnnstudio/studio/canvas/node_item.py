@@ -63,6 +63,13 @@ class NodeItem(QGraphicsItem):
         if changed:
             self.update()
 
+    def plain(self) -> NodeItem:
+        """The same at the same place, without the marks of a hand or of the check: for a picture."""
+        made = NodeItem(self.key, self.look)
+        made.contents = self.contents
+        made.setPos(self.pos())
+        return made
+
     # Geometry
 
     def boundingRect(self) -> QRectF:

@@ -63,6 +63,18 @@ class WireItem(QGraphicsItem):
         self._top = self._middle.y() if label_at is not None else higher
         self.update()
 
+    def plain(self) -> WireItem:
+        """The same along the same path, without the marks of a hand or of the check: for a picture."""
+        made = WireItem(self.wire)
+        made.content, made.text, made.short, made.first = self.content, self.text, self.short, self.first
+        made.route(self.path, self._middle, self._room)
+        return made
+
+    @property
+    def label_place(self) -> QPointF:
+        """The middle of its text."""
+        return self._middle
+
     def mark(self, **values: Any) -> None:
         changed = False
         for name, value in values.items():

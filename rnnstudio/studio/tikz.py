@@ -1,0 +1,218 @@
+"""A drawing as TikZ, for papers: the canvas's geometry in LaTeX's own lines and letters.
+
+The file compiles as it is, with pdflatex and the package tikz; the picture in it can be copied into another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from unicodedata import normalize
+
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QPainterPath
+
+from . import theme
+from .canvas.frame_item import FrameItem
+from .canvas.node_item import NodeItem
+from .canvas.shape import HEADER
+from .canvas.wire_item import WireItem
+
+UNIT = 0.75
+"""Points of a unit of the scene (bp: 72 to the inch, as in SVG and PDF)."""
+_MATH = {
+    "σ": r"\sigma", "Σ": r"\Sigma", "∑": r"\sum", "×": r"\times", "·": r"\cdot", "⊙": r"\odot", "⊗": r"\otimes",
+    "⊕": r"\oplus", "−": "-", "→": r"\to", "←": r"\leftarrow", "≤": r"\le", "≥": r"\ge", "∘": r"\circ",
+    "■": r"\blacksquare", "∥": r"\parallel", "‖": r"\|", "α": r"\alpha", "β": r"\beta", "γ": r"\gamma",
+    "δ": r"\delta", "ε": r"\epsilon", "θ": r"\theta", "λ": r"\lambda", "μ": r"\mu", "π": r"\pi", "τ": r"\tau",
+    "φ": r"\varphi", "ω": r"\omega", "Δ": r"\Delta", "∂": r"\partial", "∞": r"\infty", "√": r"\surd", "²": "^2",
+    "∏": r"\prod", "⋅": r"\cdot", "±": r"\pm", "≈": r"\approx", "↺": r"\circlearrowleft", "⟲": r"\circlearrowleft",
+}  # fmt: skip
+_TEXT = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", "…": r"\dots{}", "–": "--", "—": "---", "“": "``", "”": "''", "‘": "`", "’": "'",
+    '"': "''", "[": "{[}", "]": "{]}", "\n": " ",
+}  # fmt: skip
+
+
+def escaped(text: str) -> str:
+    """Any text as LaTeX that pdflatex takes: symbols as mathematics; letters it has no font for as a question mark."""
+    found = []
+    for letter in normalize("NFC", text):
+        if letter in _MATH:
+            found.append(f"${_MATH[letter]}$")
+        elif letter in _TEXT:
+            found.append(_TEXT[letter])
+        elif " " <= letter <= "~" or "À" <= letter <= "ÿ":
+            found.append(letter)
+        else:
+            plain = "".join(c for c in normalize("NFKD", letter) if " " <= c <= "~")
+            found.append("".join(_TEXT.get(c, c) for c in plain) or "?")
+    return "".join(found)
+
+
+def document(items: Iterable[FrameItem | WireItem | NodeItem], area: QRectF, title: str = "") -> str:
+    """A whole LaTeX file whose page is `area`, in scene units."""
+    width, height = area.width() * UNIT, area.height() * UNIT
+    lines = [
+        f"% {' '.join(title.split())}" if title else "% A drawing of rnnstudio",
+        r"\documentclass{article}",
+        r"\usepackage[T1]{fontenc}",
+        r"\usepackage[utf8]{inputenc}",
+        r"\usepackage{amssymb}",
+        r"\usepackage{tikz}",
+        rf"\usepackage[paperwidth={width:.2f}bp,paperheight={height:.2f}bp,margin=0bp]{{geometry}}",
+        r"\pagestyle{empty}\setlength{\parindent}{0pt}\setlength{\topskip}{0pt}\renewcommand{\familydefault}{\sfdefault}",
+        *_colours(),
+        r"\begin{document}%",
+        rf"\begin{{tikzpicture}}[x={UNIT}bp,y=-{UNIT}bp,inner sep=0pt,line width=0.9bp,remember picture,overlay,"
+        "shift={(current page.north west)}]",
+        rf"\fill[canvas] (0,0) rectangle ({area.width():.2f},{area.height():.2f});",
+        rf"\begin{{scope}}[shift={{({-area.left():.2f},{-area.top():.2f})}}]",
+    ]
+    for item in items:
+        if isinstance(item, FrameItem):
+            lines += _frame(item)
+        elif isinstance(item, WireItem):
+            lines += _wire(item)
+        else:
+            lines += _node(item)
+    return "\n".join((*lines, r"\end{scope}", r"\end{tikzpicture}", r"\end{document}", ""))
+
+
+_ROLES = (
+    *("canvas", "surface", "node", "border", "text", "muted", "faint", "real", "tokens", "loss", "any"),
+    *("data", "layers", "cells", "time", "trees", "pointwise", "losses", "cell"),
+)
+
+
+def _node_border() -> str:
+    return theme.current().color("node_border").name()[1:].upper()
+
+
+def _colours() -> list[str]:
+    t = theme.current()
+    named = [rf"\definecolor{{{role}}}{{HTML}}{{{t.color(role).name()[1:].upper()}}}" for role in _ROLES]
+    return [*named, rf"\definecolor{{edge}}{{HTML}}{{{_node_border()}}}"]
+
+
+def _family(name: str) -> str:
+    """The colour of a family by its value, for families that plugins bring have names no colour has."""
+    colour = theme.current().family(name)
+    return f"{{rgb,255:red,{colour.red()};green,{colour.green()};blue,{colour.blue()}}}"
+
+
+def _at(point: QPointF) -> str:
+    return f"({point.x():.2f},{point.y():.2f})"
+
+
+def _box(rect: QRectF, style: str, radius: float) -> str:
+    command = rf"\filldraw[{style},rounded corners={radius * UNIT:.2f}bp]"
+    return f"{command} {_at(rect.topLeft())} rectangle {_at(rect.bottomRight())};"
+
+
+def _words(at: QPointF, text: str, anchor: str, size: float, colour: str = "muted", bold: bool = False) -> str:
+    style = f"anchor={anchor},text={colour},{_font(size, bold)}"
+    return rf"\node[{style}] at {_at(at)} {{{escaped(text)}}};"
+
+
+def _font(size: float, bold: bool = False) -> str:
+    face = r"\bfseries" if bold else ""
+    return rf"font=\fontsize{{{size * UNIT:.1f}bp}}{{{size * UNIT * 1.2:.1f}bp}}\selectfont{face}"
+
+
+def _frame(item: FrameItem) -> list[str]:
+    rect = item.rect()
+    colour = _family(item.frame.color) if item.frame.color else "border"
+    drawn = [_box(rect, f"draw={colour},fill={colour},fill opacity=0.08,draw opacity=1", 10)]
+    if item.frame.title:
+        drawn.append(_words(rect.topLeft() + QPointF(12, 12), item.frame.title, "west", 12, bold=True))
+    if item.frame.note:
+        drawn.append(_words(rect.topLeft() + QPointF(12, 24), item.frame.note, "north west", 11))
+    return drawn
+
+
+def _wire(item: WireItem) -> list[str]:
+    dash = ",dashed" if item.content == "any" else ""
+    drawn = [rf"\draw[{item.content},line width=1.5bp,line cap=round{dash}] {_path(item.path)};"]
+    if label := item.label(1.0):
+        style = f"fill=canvas,text=muted,inner sep=1.5bp,{_font(11)}"
+        drawn.append(rf"\node[{style}] at {_at(item.label_place)} {{{escaped(label)}}};")
+    return drawn
+
+
+def _path(path: QPainterPath) -> str:
+    """Lines and cubic curves, as TikZ writes them."""
+    kind = QPainterPath.ElementType
+    elements = [path.elementAt(i) for i in range(path.elementCount())]
+    found: list[str] = []
+    place = 0
+    while place < len(elements):
+        element = elements[place]
+        here = f"({element.x:.2f},{element.y:.2f})"
+        if element.type == kind.CurveToElement:
+            second, end = elements[place + 1], elements[place + 2]
+            found.append(f".. controls {here} and ({second.x:.2f},{second.y:.2f}) .. ({end.x:.2f},{end.y:.2f})")
+            place += 3
+        else:
+            found.append(here if element.type == kind.MoveToElement else f"-- {here}")
+            place += 1
+    return " ".join(found)
+
+
+def _node(item: NodeItem) -> list[str]:
+    shape, look = item.shape_, item.look
+    rect = shape.rect.translated(item.pos())
+    family = _family(look.family) if look.known else "faint"
+    drawn: list[str] = []
+    if look.dot:
+        colour = item.contents.get((False, "out"), "any")
+        drawn.append(rf"\fill[{colour}] {_at(item.pos())} circle ({5.5 * UNIT:.2f}bp);")
+    elif shape.compact:
+        radius = 5.0 if look.square else min(rect.width(), rect.height()) / 2
+        drawn.append(_box(rect, "draw=edge,fill=node", radius - 0.5))
+        if look.square:
+            drawn.append(_box(rect.adjusted(6, 6, -6, -6), "draw=text,fill=text", 2))
+        else:
+            drawn.append(_box(rect.adjusted(2, 2, -2, -2), f"draw=none,fill={family},fill opacity=0.2", radius - 2.5))
+            size = 15 if len(look.symbol) <= 2 else 12
+            drawn.append(_words(rect.center(), look.symbol, "center", size, "text", True))
+    else:
+        if look.cell:
+            drawn.append(_box(rect.adjusted(-3.5, -3.5, 3.5, 3.5), f"draw={family},fill=node", 10))
+        drawn.append(_box(rect, "draw=edge,fill=node", 7))
+        strip = QRectF(rect.left(), rect.top(), rect.width(), HEADER)
+        drawn.append(_box(strip, f"draw=none,fill={family},fill opacity=0.2", 7))
+        middle = rect.top() + HEADER / 2
+        drawn.append(_words(QPointF(rect.left() + 12, middle), shape.title, "west", 12, "text", True))
+        if shape.title_value:
+            drawn.append(_words(QPointF(rect.right() - 9, middle), shape.title_value, "east", 11))
+        for name, place in shape.inputs.items():
+            drawn.append(_words(item.pos() + place + QPointF(11, 0), name, "west", 11))
+        for name, place in shape.outputs.items():
+            shown = shape.output_value if len(shape.outputs) == 1 and name == "out" else name
+            if shown:
+                drawn.append(_words(item.pos() + place - QPointF(11, 0), shown, "east", 11))
+    if shape.caption:
+        below = QPointF(rect.center().x(), rect.bottom() + 9)
+        drawn.append(_words(below, shape.caption, "center", 11))
+    return drawn + ([] if look.dot else _ports(item))
+
+
+def _ports(item: NodeItem) -> list[str]:
+    optional = {p.name for p in item.look.inputs if p.optional}
+    drawn = []
+    for is_input, places in ((True, item.shape_.inputs), (False, item.shape_.outputs)):
+        for name, place in places.items():
+            colour = item.contents.get((is_input, name), "any")
+            fill = "node" if is_input and name in optional else colour
+            at = item.pos() + place
+            style = f"draw={colour},fill={fill}"
+            if colour == "tokens":
+                drawn.append(_box(QRectF(at - QPointF(4.5, 4.5), at + QPointF(4.5, 4.5)), style, 1.5))
+            elif colour == "loss":
+                corners = " -- ".join(_at(at + QPointF(x, y)) for x, y in ((0, -6), (6, 0), (0, 6), (-6, 0)))
+                drawn.append(rf"\filldraw[{style}] {corners} -- cycle;")
+            else:
+                drawn.append(rf"\filldraw[{style}] {_at(at)} circle ({5 * UNIT:.2f}bp);")
+    return drawn
