@@ -119,7 +119,7 @@ def as_bytes(made: Picture, suffix: str, scale: float = 2.0, title: str = "") ->
     device = QBuffer(content)
     device.open(QIODevice.OpenModeFlag.WriteOnly)
     if suffix == ".png":
-        as_image(made, scale).save(device, "PNG")
+        as_image(made, scale).save(device, b"PNG")
     elif suffix == ".svg":
         _svg(made, device, title)
     else:

@@ -41,6 +41,7 @@ from ..design.cell_file import SUFFIX as CELL_SUFFIX
 from ..design.errors import StudioError
 from ..design.storage import SUFFIX
 from . import theme
+from .canvas.minimap import Minimap
 from .canvas.overlay import Banner, Breadcrumbs, EmptyState
 from .canvas.scene import Hit
 from .canvas.view import CanvasView
@@ -103,6 +104,7 @@ class MainWindow(QMainWindow):
         self._tabs_timer = QTimer(self, singleShot=True, interval=0)
         self._tabs_timer.timeout.connect(self._plain_tabs)
         self.view = CanvasView(self.session)
+        self.minimap = Minimap(self.view)
         self.banner = Banner(self)
         self.left_strip = Banner(self)
         """What a crash left behind."""
@@ -299,6 +301,9 @@ class MainWindow(QMainWindow):
         self.theme_action = act("&Dark theme", self.toggle_theme, "Ctrl+Shift+L", "theme")
         self.theme_action.setCheckable(True)
         self.theme_action.setChecked(theme.current().dark)
+        self.minimap_action = act("&Minimap", lambda: self.minimap.turn(self.minimap_action.isChecked()))
+        self.minimap_action.setCheckable(True)
+        self.minimap_action.setChecked(True)
         self.reset_action = act("&Reset layout", self.reset_layout)
         self.train_action = act("&Train", self.live.train, "F5", "train", "Train the network")
         self.pause_action = act("&Pause", self.live.pause_or_resume, "F6", "pause", "Pause or go on")
@@ -348,7 +353,7 @@ class MainWindow(QMainWindow):
         view = bar.addMenu("&View")
         view.addActions([self.fit_action, self.in_action, self.out_action, self.real_size_action])
         view.addSeparator()
-        view.addAction(self.theme_action)
+        view.addActions([self.minimap_action, self.theme_action])
         panels = view.addMenu("&Panels")
         for dock in self.docks.values():
             panels.addAction(dock.toggleViewAction())
