@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMarginsF, QMimeData, QRect, QRectF, QSizeF
-from PySide6.QtGui import QImage, QPageSize, QPainter, QPdfWriter
+from PySide6.QtGui import QImage, QImageWriter, QPageSize, QPainter, QPdfWriter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QStyleOptionGraphicsItem
 
@@ -119,7 +119,9 @@ def as_bytes(made: Picture, suffix: str, scale: float = 2.0, title: str = "") ->
     device = QBuffer(content)
     device.open(QIODevice.OpenModeFlag.WriteOnly)
     if suffix == ".png":
-        as_image(made, scale).save(device, b"PNG")
+        writer = QImageWriter(device, QByteArray(b"PNG"))
+        if not writer.write(as_image(made, scale)):
+            raise StudioError(f"the picture cannot be made: {writer.errorString()}", remedy="choose SVG or PDF")
     elif suffix == ".svg":
         _svg(made, device, title)
     else:
