@@ -136,8 +136,7 @@ def _wire(item: WireItem) -> list[str]:
     dash = ",dashed" if item.content == "any" else ""
     drawn = [rf"\draw[{item.content},line width=1.5bp,line cap=round{dash}] {_path(item.path)};"]
     if label := item.label(1.0):
-        style = f"fill=canvas,text=muted,inner sep=1.5bp,{_font(11)}"
-        drawn.append(rf"\node[{style}] at {_at(item.label_place)} {{{escaped(label)}}};")
+        drawn.append(_words(item.label_box(label).center(), label, "center", 11))
     return drawn
 
 

@@ -68,12 +68,8 @@ class WireItem(QGraphicsItem):
         made = WireItem(self.wire)
         made.content, made.text, made.short, made.first = self.content, self.text, self.short, self.first
         made.route(self.path, self._middle, self._room)
+        made._level, made._top = self._level, self._top
         return made
-
-    @property
-    def label_place(self) -> QPointF:
-        """The middle of its text."""
-        return self._middle
 
     def mark(self, **values: Any) -> None:
         changed = False
@@ -96,10 +92,10 @@ class WireItem(QGraphicsItem):
     def _measure(self) -> QRectF:
         rect = self.path.controlPointRect().adjusted(-8, -8, 8, 8)
         if self.text:
-            rect = rect.united(self._label_box(self.text).adjusted(-2, -2, 2, 2))
+            rect = rect.united(self.label_box(self.text).adjusted(-2, -2, 2, 2))
         return rect
 
-    def _label_box(self, label: str) -> QRectF:
+    def label_box(self, label: str) -> QRectF:
         """Beside the wire, never on it: above where it runs level, to the right of it where it climbs or falls."""
         width = text_width(label, LABEL_SIZE) + 10
         box = QRectF(self._middle.x() - width / 2, self._top - 19, width, 17)
@@ -174,7 +170,7 @@ class WireItem(QGraphicsItem):
     def _paint_label(self, painter: QPainter, label: str, zoom: float) -> None:
         t = theme.current()
         painter.setFont(font(LABEL_SIZE))
-        box = self._label_box(label)
+        box = self.label_box(label)
         if self.hovered or self.selected:  # it may lie on others then
             painter.setPen(QPen(t.color("border"), 0.8))
             painter.setBrush(t.color("canvas", 0.94))

@@ -64,6 +64,14 @@ def test_a_png_has_the_pixels_that_were_asked_for(hands, tmp_path, scale):
     assert area == inner.adjusted(-30, -30, 30, 30)
 
 
+def test_texts_of_wires_stand_in_a_picture_where_the_canvas_has_them(hands):
+    hands.session.focus.enter("LSTM", "lstm")
+    lines = hands.view.canvas.wires.values()
+    assert len(lines) > 10
+    for line in lines:
+        assert line.plain().label_box("[batch, 9]") == line.label_box("[batch, 9]")
+
+
 def test_a_picture_shows_no_selection(hands):
     plain = as_image(picture(hands.view.canvas))
     hands.window.select_all_action.trigger()
