@@ -72,14 +72,24 @@ class Param:
             if not isinstance(value, tuple) or any(isinstance(v, bool) or not isinstance(v, plain) for v in value):
                 what = "whole numbers" if self.type == "ints" else "numbers"
                 return f"“{self.name}” must be a list of {what}, not {shortened(value)}"
+            most = MOST[self.type.removesuffix("s")]
+            if any(not _finite(v) or abs(v) > most for v in value):
+                return f"the numbers of “{self.name}” must lie within ±{most:g}, not {shortened(value)}"
         if self.type in ("int", "float"):
             if not _finite(value):
                 return f"“{self.name}” must be a finite number"
+            if abs(value) > MOST[self.type]:
+                return f"“{self.name}” must lie within ±{MOST[self.type]:g}, not {value:g}"
             if self.minimum is not None and value < self.minimum:
                 return f"“{self.name}” must be at least {self.minimum:g}, not {value:g}"
             if self.maximum is not None and value > self.maximum:
                 return f"“{self.name}” must be at most {self.maximum:g}, not {value:g}"
         return None
+
+
+MOST = {"int": 2**31 - 1, "float": 1e30}
+"""The largest numbers a parameter may be: whole ones stay below the sizes of tensors, and others finite in 32 bits when
+they have been multiplied."""
 
 
 def _finite(value: float) -> bool:

@@ -265,5 +265,18 @@ class Split:
 
 
 def scaled(values: npt.NDArray[np.float64], spec: FieldSpec) -> npt.NDArray[np.float32]:
-    """(values - mean) / std, in float64 and then stored as float32: large offsets cost no digits."""
-    return np.ascontiguousarray((values - np.array(spec.mean)) / np.array(spec.std), dtype=np.float32)
+    """(values - mean) / std, in float64 and then stored as float32: large offsets cost no digits.
+
+    Raises StudioError, with the column, for a number that float32 does not hold.
+    """
+    exact = (values - np.array(spec.mean)) / np.array(spec.std)
+    beyond = np.abs(exact) > np.finfo(np.float32).max
+    if beyond.any():
+        place = np.argwhere(beyond)[0]
+        column = f", column {spec.columns[place[-1]]!r}" if spec.columns else ""
+        raise StudioError(
+            f"the number {values[tuple(place)]:g} is larger than single precision holds (about 3e38)",
+            where=f"field {spec.name!r}{column}, row {place[0] + 1:,} of its values",
+            remedy="Correct it, or choose a scaling for the inputs.",
+        )
+    return np.ascontiguousarray(exact, dtype=np.float32)

@@ -172,3 +172,20 @@ def test_a_catalogue_can_be_widened_without_touching_the_standard_one() -> None:
     assert CATALOG.get("Twice") is None
     assert "Twice" in {kind.name for kind in wider.family("Pointwise")}
     assert wider.cells == CATALOG.cells
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("int", 2**31),
+        ("int", -(2**70)),
+        ("float", 1e300),
+        ("float", -(10**300)),
+        ("ints", (1, 2**40)),
+        ("floats", (1e39,)),
+    ],
+)
+def test_a_parameter_is_no_larger_than_a_tensor_holds(kind: str, value: object) -> None:
+    problem = Param("gain", kind, 1).problem(value)  # type: ignore[arg-type]
+    assert problem is not None
+    assert "must lie within ±" in problem

@@ -75,3 +75,17 @@ def test_a_cell_within_itself_is_told_as_such_and_not_counted_for_ever() -> None
     cell = chain("C0", [Node("c", "cell", frozen({"cell": "C0"}))] * 3)
     design = nested(1, 1).replace(cells=frozen({"C0": cell, "C1": nested(1, 1).cells["C1"]}))
     assert {d.code for d in check(design, CATALOG).errors} == {"CellInItself"}
+
+
+def test_cells_that_all_hold_one_another_are_not_followed_on_every_way() -> None:
+    """Twelve cells, each with all the others: twelve factorial ways from one to the next."""
+    names = [f"C{number}" for number in range(12)]
+    cells = {
+        name: chain(name, [Node("c", "cell", frozen({"cell": other})) for other in names if other != name])
+        for name in names
+    }
+    design = nested(0, 0).replace(cells=frozen(cells))
+    told = check(design, CATALOG).errors
+    assert {d.code for d in told} == {"CellInItself"}
+    assert {d.graph for d in told} == set(names)
+    assert len(told) == 12 * 11

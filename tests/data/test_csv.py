@@ -117,6 +117,13 @@ def test_a_constant_column_is_left_in_its_unit_and_told(tmp_path: Path) -> None:
     assert dataset.problems[0].severity == "warning"
 
 
+def test_a_number_beyond_single_precision_is_told_with_its_column(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{row},1e39\n" for row in range(20)))
+    with pytest.raises(StudioError, match="larger than single precision holds") as caught:
+        opened(tmp_path, (tmp_path / "t.csv").read_text(), scaling={"b": "none"})
+    assert "column 'b', row 1 " in str(caught.value)
+
+
 def test_large_offsets_keep_their_digits(tmp_path: Path) -> None:
     dataset = opened(tmp_path, "stamp\n" + "".join(f"{1_700_000_000 + row}\n" for row in range(12)))
     assert np.allclose(np.diff(dataset.tracks["inputs"].values[:, 0]) * dataset.recipe.field("inputs").std[0], 1)

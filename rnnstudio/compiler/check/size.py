@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
+
+import networkx as nx
 
 from ...catalog.catalog import CELL
 from ...design.design import MAIN, Design, Graph
@@ -17,6 +20,8 @@ MOST_NODES = 50_000
 """Nodes of a drawing, those of its cells counted as often as they are used. Checking so many takes some seconds."""
 DEEPEST = 50
 """Cells inside one another. The library's reach 3."""
+MOST_WAYS = 1_000
+"""Ways through cells that contain one another which are followed to the end, so that the rest is checked as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,8 @@ class _Size:
 def fits(run: Run) -> bool:
     """Whether the drawing may be looked into. Where not, the cell at which it becomes too large is reported."""
     design = run.design
+    if not _followable(run):
+        return False
     sizes: dict[str, _Size] = {}
     for name in _inner_first(design):
         size = _size(design.cells[name].graph, sizes)
@@ -46,6 +53,26 @@ def fits(run: Run) -> bool:
         run.report("TooManyNodes", "error", f"{text}: take some cells out of it", MAIN)
         return False
     return True
+
+
+def _followable(run: Run) -> bool:
+    """Whether cells that contain one another are few. Where not, every node that holds one of its kind is reported."""
+    design = run.design
+    holds = nx.MultiDiGraph()
+    for name in _inner_first(design):
+        for node in design.cells[name].graph.nodes.values():
+            if node.kind == CELL and node.params.get(CELL) in design.cells:
+                holds.add_edge(name, str(node.params[CELL]), node.id)
+    followable = True
+    for ring in nx.strongly_connected_components(holds):
+        within = holds.subgraph(ring)
+        if len(ring) == 1 or prod(count for _, count in within.out_degree()) <= MOST_WAYS:
+            continue
+        followable = False
+        for outer, inner, node in within.edges(keys=True):
+            text = f"the cell “{inner}” contains “{outer}”, and so itself: delete it from this drawing"
+            run.report("CellInItself", "error", text, outer, (node,))
+    return followable
 
 
 def _size(graph: Graph, sizes: Mapping[str, _Size]) -> _Size:

@@ -80,9 +80,11 @@ class PictureDialog(QDialog):
         if self.exec() == QDialog.DialogCode.Accepted.value:
             suffix = self.kind.currentData()
             folder = self.session.path.parent if self.session.path is not None else Path.cwd()
-            start = str(folder / f"{self.session.design.name}{suffix}")
-            kinds = f"{FORMATS[suffix]} (*{suffix})"
-            name, _ = QFileDialog.getSaveFileName(self, "Export picture", start, kinds)
-            found = self.wanted(Path(name)) if name else None
+            chooser = QFileDialog(self, "Export picture", str(folder), f"{FORMATS[suffix]} (*{suffix})")
+            chooser.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+            chooser.setDefaultSuffix(suffix)  # the dialog asks before a file is replaced, by the name with its ending
+            chooser.selectFile(f"{self.session.design.name}{suffix}")
+            if chooser.exec() == QDialog.DialogCode.Accepted.value:
+                found = self.wanted(Path(chooser.selectedFiles()[0]))
         self.deleteLater()
         return found
