@@ -113,7 +113,9 @@ def read_text(path: Path) -> str:
     """The text of a file of ours. Raises StudioError when it is missing, unreadable, not UTF-8, or no plain file."""
     try:
         found = path.stat()
-        refuse_unless_plain(path, found, _OPEN_ANOTHER)
+        if not stat.S_ISREG(found.st_mode):
+            what = "a folder" if stat.S_ISDIR(found.st_mode) else "no plain file but a pipe or a device"
+            raise StudioError(f"This is {what}", where=str(path), remedy=_OPEN_ANOTHER)
         if found.st_size > LARGEST:
             raise StudioError(
                 f"The file has {found.st_size / 1e6:,.0f} MB, and no design has more than {LARGEST / 1e6:,.0f}",
@@ -131,13 +133,6 @@ def read_text(path: Path) -> str:
         ) from None
     except OSError as error:
         raise StudioError(f"The design file cannot be read: {error.strerror}", where=str(path)) from None
-
-
-def refuse_unless_plain(path: Path, found: os.stat_result, remedy: str) -> None:
-    """Raises StudioError for a folder, and for a pipe or a device, of which reading might never come to an end."""
-    if not stat.S_ISREG(found.st_mode):
-        what = "a folder" if stat.S_ISDIR(found.st_mode) else "no plain file but a pipe or a device"
-        raise StudioError(f"This is {what}", where=str(path), remedy=remedy)
 
 
 def save(design: Design, path: Path, over: Standing | None = None) -> Standing:

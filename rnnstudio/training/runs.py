@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from ..design.design import Design
 from ..design.drafts import cannot_write, sweep
 from ..design.errors import StudioError
-from ..design.storage import load, refuse_unless_plain, save, write_atomically
+from ..design.storage import load, save, write_atomically
 from .events import Event, Failed, Finished, Forecast, ParameterNorms, Sampled, Validated
 from .history import Steps, add, read_events, read_steps
 from .holding import Hold, being_trained, held
@@ -268,7 +268,6 @@ def mark_interrupted(folder: Path, event: Failed) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. Raises StudioError with line and column when it is damaged."""
     try:
-        refuse_unless_plain(path, path.stat(), "Bring the file back from a copy of the run.")
         body = json.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
         raise StudioError(

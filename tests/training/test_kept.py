@@ -211,13 +211,6 @@ def test_resume_goes_on_from_the_best_where_the_last_is_damaged_and_says_so(
     assert Run.open(trained).steps().loss.tolist() == before
 
 
-def test_a_pipe_in_the_place_of_a_run_s_file_is_told_and_not_waited_for(trained: Path) -> None:
-    (trained / "run.json").unlink()
-    os.mkfifo(trained / "run.json")
-    with pytest.raises(StudioError, match="no plain file but a pipe"):
-        Run.open(trained)
-
-
 def test_two_hundred_thousand_tensors_are_no_checkpoint(trained: Path) -> None:
     path = _checkpoint(trained, "last")
     content = path.read_bytes()
