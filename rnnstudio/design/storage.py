@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -133,6 +134,14 @@ def read_text(path: Path) -> str:
         ) from None
     except OSError as error:
         raise StudioError(f"The design file cannot be read: {error.strerror}", where=str(path)) from None
+
+
+def plain(path: Path) -> Path:
+    """The path, where reading it comes to an end. Raises OSError where a pipe or a device stands there: it may not."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "it is no plain file but a pipe or a device")
+    return path
 
 
 def save(design: Design, path: Path, over: Standing | None = None) -> Standing:

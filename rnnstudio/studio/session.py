@@ -55,6 +55,7 @@ class Session(QObject):
     pathChanged = Signal()
     dirtyChanged = Signal(bool)
     elsewhere = Signal(object)
+    asBefore = Signal()
     message = Signal(str)
     failed = Signal(object)
 
@@ -203,11 +204,16 @@ class Session(QObject):
         return True
 
     def look_at_file(self) -> None:
-        """Whether the design's file is still what was read or written here; `elsewhere` tells once of each change."""
+        """Whether the design's file is still what was read or written here.
+
+        `elsewhere` tells once of each change, `asBefore` of a change that was taken back.
+        """
         if self.path is None or self.stands is None:
             return
         found = standing(self.path)
         if found == self.stands:
+            if self._told not in (None, found):
+                self.asBefore.emit()
             self._told = None
         elif found != self._told:
             self._told = found

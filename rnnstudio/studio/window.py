@@ -410,6 +410,7 @@ class MainWindow(QMainWindow):
         session.opened.connect(self.resume_strip.hide)
         session.pathChanged.connect(self.elsewhere_strip.hide)
         session.elsewhere.connect(self._offer_elsewhere)
+        session.asBefore.connect(self.elsewhere_strip.hide)
         session.opened.connect(self.view.setFocus)
         session.designChanged.connect(lambda _: self._show_title())
         session.dirtyChanged.connect(lambda _: self._show_title())

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from ..design.drafts import alive
 from ..design.errors import StudioError
+from ..design.storage import plain
 
 if sys.platform != "win32":
     import fcntl
@@ -28,7 +29,8 @@ class Hold:
         if sys.platform == "win32":
             return
         try:
-            self._file = (folder / LOCK).open("ab")
+            lock = folder / LOCK
+            self._file = (plain(lock) if lock.exists() else lock).open("ab")
         except OSError:
             return  # writing the run itself says what is wrong with the folder
         try:
@@ -50,7 +52,7 @@ def held(folder: Path, pid: object) -> bool:
     if sys.platform == "win32":
         return alive(pid)
     try:
-        with (folder / LOCK).open("rb") as file:
+        with plain(folder / LOCK).open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

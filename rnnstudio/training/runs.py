@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from ..design.design import Design
 from ..design.drafts import cannot_write, sweep
 from ..design.errors import StudioError
-from ..design.storage import load, save, write_atomically
+from ..design.storage import load, plain, save, write_atomically
 from .events import Event, Failed, Finished, Forecast, ParameterNorms, Sampled, Validated
 from .history import Steps, add, read_events, read_steps
 from .holding import Hold, being_trained, held
@@ -222,7 +222,7 @@ class RunFolder:
         """Add a sample to the text that people read. Raises StudioError when the disk does not take it."""
         path = self.folder / "samples.txt"
         try:
-            with path.open("a", encoding="utf-8") as file:
+            with (plain(path) if path.exists() else path).open("a", encoding="utf-8") as file:
                 file.write(_sample(event))
         except OSError as error:
             raise cannot_write(path, error) from None
@@ -268,7 +268,7 @@ def mark_interrupted(folder: Path, event: Failed) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. Raises StudioError with line and column when it is damaged."""
     try:
-        body = json.loads(path.read_bytes().decode("utf-8"))
+        body = json.loads(plain(path).read_bytes().decode("utf-8"))
     except FileNotFoundError:
         raise StudioError(
             "The run is incomplete: a file is missing", where=str(path), remedy="Bring it back from a copy of the run."

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..design.errors import StudioError
+from ..design.storage import plain
 
 FORMAT = 2
 """1: the optimiser's state by the number of its parameter. 2: by its path."""
@@ -30,7 +31,7 @@ class Damaged(StudioError):  # noqa: N818 (it is what happened to a file)
 def header_of(path: Path, *, helped: bool = True) -> dict[str, Any]:
     """The header of a checkpoint, checked byte by byte. Raises StudioError when it is missing, damaged or newer."""
     try:
-        with path.open("rb") as file:
+        with plain(path).open("rb") as file:
             head = file.read(8)
             size = int.from_bytes(head, "little")
             if len(head) < 8 or not 0 < size <= LONGEST_HEADER:
@@ -56,7 +57,7 @@ def header_of(path: Path, *, helped: bool = True) -> dict[str, Any]:
     except PermissionError as error:
         raise StudioError(f"The checkpoint cannot be read: {error.strerror}", where=str(path)) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise damaged(path, error, helped=helped) from error
+        raise damaged(path, getattr(error, "strerror", None) or error, helped=helped) from error
     return header
 
 

@@ -211,6 +211,25 @@ def test_resume_goes_on_from_the_best_where_the_last_is_damaged_and_says_so(
     assert Run.open(trained).steps().loss.tolist() == before
 
 
+@posix
+@pytest.mark.parametrize("name", ["run.json", "settings.json", "run.lock"])
+def test_a_pipe_among_the_files_of_a_run_is_not_waited_for(trained: Path, name: str) -> None:
+    (trained / name).unlink()
+    os.mkfifo(trained / name)
+    if name == "run.lock":
+        evaluate(trained)
+        return
+    with pytest.raises(StudioError, match="no plain file but a pipe or a device"):
+        evaluate(trained)
+
+
+@posix
+def test_a_pipe_in_the_place_of_a_checkpoint_is_a_damaged_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "last.safetensors")
+    with pytest.raises(Damaged, match="damaged: it is no plain file but a pipe or a device"):
+        step_of(tmp_path / "last.safetensors")
+
+
 def test_two_hundred_thousand_tensors_are_no_checkpoint(trained: Path) -> None:
     path = _checkpoint(trained, "last")
     content = path.read_bytes()

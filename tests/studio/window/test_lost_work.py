@@ -97,6 +97,16 @@ def test_equal_time_and_size_do_not_hide_another_content(hands, saved):
     assert saved.read_bytes() == theirs
 
 
+def test_a_change_that_is_taken_back_is_no_longer_asked_about(hands, saved):
+    ours = saved.read_bytes()
+    by_another(saved)
+    come_back(hands.window)
+    assert hands.window.elsewhere_strip.isVisible()
+    saved.write_bytes(ours)
+    come_back(hands.window)
+    assert not hands.window.elsewhere_strip.isVisible()
+
+
 def test_a_touch_is_no_change(hands, saved):
     os.utime(saved)
     come_back(hands.window)
