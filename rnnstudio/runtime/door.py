@@ -83,10 +83,10 @@ class Door:
         read are passed over, as data may have more of them.
         """
         named = (("fields are", fields), ("lengths are", lengths), ("state is", state), ("steps are", steps))
-        for what, given in named:
-            if given is not None and given.__class__ is not dict and not isinstance(given, Mapping):
+        for what, values in named:
+            if values is not None and values.__class__ is not dict and not isinstance(values, Mapping):
                 raise StudioError(
-                    f"The {what} a {type(given).__name__}, where names with their values are expected",
+                    f"The {what} a {type(values).__name__}, where names with their values are expected",
                     remedy="Give a dictionary: {“inputs”: tensor}, {“time”: lengths}.",
                 )
         dtype, device = self.weights(weights) or self._without_weights(fields)
