@@ -63,8 +63,8 @@ def following(prompt, tokens, data):
 
 def generate(model, tokens, length=300, temperature=0.8, seed=0):
     """`length` token numbers that follow `tokens`, [1, n]; temperature 0 takes the most likely one."""
-    if temperature < 0:
-        raise ValueError("the temperature is below 0")
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(f"the temperature {{temperature}} is no number from 0 on")
     generator = torch.Generator().manual_seed(seed)
     state, written = None, []
     with torch.no_grad():

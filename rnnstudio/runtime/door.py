@@ -82,6 +82,13 @@ class Door:
         """needed: names of the inputs that the run reads; the others may be missing. Fields that the drawing does not
         read are passed over, as data may have more of them.
         """
+        named = (("fields are", fields), ("lengths are", lengths), ("state is", state), ("steps are", steps))
+        for what, values in named:
+            if values is not None and values.__class__ is not dict and not isinstance(values, Mapping):
+                raise StudioError(
+                    f"The {what} a {type(values).__name__}, where names with their values are expected",
+                    remedy="Give a dictionary: {“inputs”: tensor}, {“time”: lengths}.",
+                )
         dtype, device = self.weights(weights) or self._without_weights(fields)
         found = Entered({}, {}, 0, {}, {}, {}, dtype, device)
         for item, width, size in self._inputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ class Choice:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
+        if not 0 <= self.temperature < math.inf or self.top_k < 0 or not 0 < self.top_p <= 1:
             raise StudioError(
                 f"temperature {self.temperature}, top_k {self.top_k}, top_p {self.top_p} do not fit",
                 remedy="Use a temperature and top_k of 0 or more, and top_p above 0 and at most 1.",

@@ -24,6 +24,11 @@ from .settings import TrainingSettings
 FORECAST_STEPS = 500
 """Length of the stretch of a series that is drawn."""
 
+MOST_STREAMS, SHORTEST_STREAM, SHORTEST_CHUNK = 32, 512, 16
+"""How a carried part is cut for an evaluation: streams side by side, and steps."""
+CONTEXT = 128
+"""Steps read before each stream's first."""
+
 State = dict[str, Tensor]
 
 
@@ -54,9 +59,20 @@ class Stretch:
 
 def evaluation_batches(dataset: Dataset, part: Part, settings: TrainingSettings, program: Program) -> Batches:
     """The part in order. Context before the counted steps is read only where it can be told apart from them: in a
-    network that never looks ahead, as state. Raises StudioError when the part is empty."""
-    context = None if looks_back_only(program) else 0
-    return Batches(dataset, part, settings.batch_size, settings.chunk, settings.carry, context=context, shuffle=False)
+    network that never looks ahead, as state. Raises StudioError when the part is empty.
+
+    Where state is carried, streams and context are those of the part, so that what a step has seen before it does not
+    depend on batch and chunk; these bound what is read at a time, which changes nothing.
+    """
+    size, chunk = settings.batch_size, settings.chunk
+    if not looks_back_only(program):
+        return Batches(dataset, part, size, chunk, settings.carry, context=0, shuffle=False)
+    found = Batches(dataset, part, size, chunk, settings.carry, shuffle=False)
+    if not found.carries:
+        return found
+    streams = max(1, min(MOST_STREAMS, found.split.steps // SHORTEST_STREAM))
+    chunk = min(max(size * found.chunk // streams, SHORTEST_CHUNK), SHORTEST_STREAM)
+    return Batches(dataset, part, streams, chunk, True, context=CONTEXT, shuffle=False)
 
 
 _MAPS = ("embed", "linear", "bilinear", "affine", "concat", "slice", "align", "dropout", "erf", "sign", "repeat")

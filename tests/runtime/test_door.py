@@ -49,6 +49,13 @@ def refused(call: Callable[[], object], *words: str) -> None:
     assert all(word in said for word in words), said
 
 
+def test_what_is_no_dictionary_is_told_so() -> None:
+    net = lstm()
+    refused(lambda: net(torch.randn(2, 6, 4)), "fields are a Tensor", "dictionary")  # type: ignore[arg-type]
+    refused(lambda: net(fields(), torch.tensor([3, 2])), "lengths are a Tensor")  # type: ignore[arg-type]
+    refused(lambda: net(fields(), state=torch.zeros(2, 5)), "state is a Tensor")  # type: ignore[arg-type]
+
+
 @WAYS
 def test_features_of_another_width_are_refused_before_a_kernel_runs(way: str) -> None:
     net = lstm(way)

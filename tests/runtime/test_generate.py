@@ -124,6 +124,9 @@ def test_an_empty_prompt_and_a_wrong_choice_are_refused() -> None:
         next(write(network, torch.zeros(1, 0, dtype=torch.int64)))
     with pytest.raises(StudioError, match="top_p"):
         Choice(top_p=0)
+    for temperature in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(StudioError, match="do not fit"):
+            Choice(temperature=temperature)
 
 
 def test_a_network_that_looks_ahead_cannot_write_and_says_so() -> None:

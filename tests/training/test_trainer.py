@@ -35,7 +35,7 @@ from rnnstudio.training.events import (
 from rnnstudio.training.requests import Request, interrupt_stops
 from rnnstudio.training.runs import Run
 from rnnstudio.training.trainer import Trainer
-from rnnstudio.training.validation import evaluation_batches, looks_back_only, validate
+from rnnstudio.training.validation import CONTEXT, evaluation_batches, looks_back_only, validate
 from tests.training.designs import data_of, forecaster, kinds_of, language_model, settings, steps_of, text_file, trainer
 from tests.training.series import series_file
 
@@ -136,7 +136,7 @@ def test_validation_equals_reading_the_whole_part_at_once(language: Design, tmp_
     spans = data.split("validation").spans
     begin, end = int(spans.first[0]), int(spans.end[0])
     text = torch.from_numpy(data.tracks["text"].values.astype("int64"))
-    context = begin - 7
+    context = max(begin - CONTEXT, 0)
     one.network.eval()
     with torch.no_grad():
         state = one.network.losses(

@@ -22,7 +22,7 @@ from rnnstudio.training.evaluate import evaluate
 from rnnstudio.training.events import StepDone, Validated
 from rnnstudio.training.validation import Score, evaluation_batches, validate
 from tests.conformance.running import program_of
-from tests.training.designs import data_of, settings, trainer
+from tests.training.designs import data_of, language_model, settings, trainer
 from tests.training.series import design_of
 
 TWO_LETTERS = Path(__file__).parents[1] / "data" / "two-letters.txt"
@@ -90,6 +90,25 @@ def test_a_weighted_loss_is_torchs_over_the_whole_part(losses: tuple[dict[str, A
         assert found.perplexity is None, "e to a weighted mean is no perplexity of the text"
         if len(losses) == 1:
             assert found.accuracy == pytest.approx(float((scores.argmax(-1) == target).float().mean()))
+
+
+@pytest.mark.parametrize("split", [(0.8, 0.1, 0.1), (0.4, 0.4, 0.2)], ids=["one stream", "several streams"])
+def test_the_loss_of_a_model_with_a_memory_depends_on_neither_batch_nor_chunk(
+    split: tuple[float, float, float], tmp_path: Path
+) -> None:
+    """The state remembers what was read before: how much of that there is must not come from the settings."""
+    path = Path(shutil.copy(TWO_LETTERS, tmp_path))
+    design = language_model(path, hidden=6)
+    assert design.data is not None
+    design = design.replace(data=design.data.replace(split=split))
+    network = Network(program_of(design), seed=3)
+    with torch.no_grad():
+        for weight in network.weights.values():
+            weight.mul_(3.0)  # a memory that lasts
+    found = [score_of(network, design, tmp_path, batch_size, chunk) for batch_size, chunk in [*WAYS, (64, 3)]]
+    assert len({score.places for score in found}) == 1
+    for score in found[1:]:
+        assert score.loss == pytest.approx(found[0].loss, rel=2e-6)
 
 
 def test_a_plain_loss_has_its_perplexity_and_a_weighted_one_has_no_baselines(tmp_path: Path) -> None:
