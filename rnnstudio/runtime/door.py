@@ -271,22 +271,22 @@ class Door:
 
     def _lengths(self, lengths: Mapping[str, Tensor], found: Entered) -> None:
         for data, given in lengths.items():
-            own, what = given, f"The lengths of “{data}”"
+            own, what, tensor = given, f"The lengths of “{data}”", f"The tensor of lengths of “{data}”"
             if data not in self._along:
                 raise StudioError(
                     f"Lengths are given for “{data}”, which is no axis of the data", remedy=_there(self._along)
                 )
-            _plain(own, what, "")
+            _plain(own, tensor, "")
             if own.dtype is not torch.int64:
                 if own.dtype not in WHOLE:
-                    _type(own, "whole numbers (int64)", what, "")
+                    _type(own, "whole numbers (int64)", tensor, "")
                 own = own.to(torch.int64)
             if own.shape != (found.batch,):
                 raise StudioError(
                     f"{what} have shape {list(own.shape)} but [{found.batch}], the batch, is expected", remedy=_EXAMPLES
                 )
             if own.device.type != "cpu":
-                _elsewhere(own, torch.device("cpu"), what, "")
+                _elsewhere(own, torch.device("cpu"), tensor, "")
             each = own.tolist()  # faster than torch's least and most, for as many as a batch has
             least, most = min(each), max(each)
             for axis in self._along[data]:
