@@ -124,6 +124,14 @@ def test_a_number_beyond_single_precision_is_told_with_its_column(tmp_path: Path
     assert "column 'b', row 1 " in str(caught.value)
 
 
+@pytest.mark.parametrize("cell", ["inf", "nan", "-inf"])
+def test_what_is_no_place_in_an_order_is_told(tmp_path: Path, cell: str) -> None:
+    rows = "".join(f"{cell if row == 7 else row},{row}\n" for row in range(20))
+    told = refused(tmp_path, "t,a\n" + rows, order="t")
+    assert f"'{cell}' is no place in an order" in told
+    assert "line 9" in told
+
+
 def test_large_offsets_keep_their_digits(tmp_path: Path) -> None:
     dataset = opened(tmp_path, "stamp\n" + "".join(f"{1_700_000_000 + row}\n" for row in range(12)))
     assert np.allclose(np.diff(dataset.tracks["inputs"].values[:, 0]) * dataset.recipe.field("inputs").std[0], 1)

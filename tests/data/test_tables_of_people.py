@@ -174,3 +174,7 @@ def test_weekends_are_no_gaps_in_a_table_of_working_days(tmp_path: Path) -> None
     days = [day for day in np.arange("2024-01-01", "2024-03-01", dtype="datetime64[D]") if np.is_busday(day)]
     (tmp_path / "t.csv").write_text("date,v\n" + "".join(f"{day},{n}\n" for n, day in enumerate(days)))
     assert data.open(data.guess(tmp_path / "t.csv")).problems == ()
+
+
+def test_an_offset_that_no_clock_has_is_no_date() -> None:
+    assert dates.read(["01.02.2023 10:00+25:00", "02.02.2023 10:00+25:00"], "dmy").seconds is None

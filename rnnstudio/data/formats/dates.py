@@ -103,9 +103,9 @@ def _moment(cell: str, order: str) -> datetime | None:
     hours, minutes, seconds, micro, offset = clock
     try:
         made = datetime(year, int(parts["m"]), int(parts["d"]), hours, minutes, seconds, micro)
+        return datetime.fromisoformat(f"{made.isoformat()}{offset}") if offset else made
     except ValueError:
         return None
-    return datetime.fromisoformat(f"{made.isoformat()}{offset}") if offset else made
 
 
 def _clock(text: str) -> tuple[int, int, int, int, str] | None:

@@ -170,9 +170,21 @@ def _sortable(table: Table, options: CsvOptions, problems: Problems) -> Floats |
     """The order column as numbers, or its dates as seconds; None when it is neither, which is told."""
     labels, name = table.labels[options.order], options.order
     try:
-        return np.array(list(map(float, labels)))
+        numbers = np.array(list(map(float, labels)))
     except ValueError:
-        pass
+        numbers = None
+    if numbers is not None:
+        endless = np.flatnonzero(~np.isfinite(numbers))
+        if not len(endless):
+            return numbers
+        at = int(endless[0])
+        problems.error(
+            f"{quoted(labels[at])} is no place in an order",
+            line=int(table.lines[at]),
+            column=repr(name),
+            remedy="Correct the cell, or leave the order column out.",
+        )
+        return None
     found = dates.read(labels, options.dates)
     if len(found.orders) > 1:
         listed = " or ".join(_ORDERS[order] for order in found.orders)
