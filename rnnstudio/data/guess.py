@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from rnnstudio.data import options as data_options
 from rnnstudio.data import readers
@@ -11,16 +13,25 @@ from rnnstudio.data.source import Sample
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe, is_made
 
+Proposal: TypeAlias = tuple[float, DataRecipe, str]
+"""How sure a reader is of a file, its recipe, and what it was seen by."""
 
-def guess(path: Path | str) -> DataRecipe:
+
+def guess(path: Path | str, chosen: Collection[str] = ()) -> DataRecipe:
     """The recipe a person most likely wants for this file; every option is settled and can be changed.
 
+    chosen: options that the person has named. The surest reader that has them all is meant, if there is one.
     Raises StudioError when the file is missing, empty, or nothing that any reader knows.
     """
-    return guesses(path)[0][1]
+    return of_options(guesses(path), chosen)[1]
 
 
-def guesses(path: Path | str) -> list[tuple[float, DataRecipe, str]]:
+def of_options(found: Sequence[Proposal], chosen: Collection[str]) -> Proposal:
+    """Of what was guessed, the surest whose reader has all of the options, else the surest of all."""
+    return next((one for one in found if set(chosen) <= one[1].options.keys()), found[0])
+
+
+def guesses(path: Path | str) -> list[Proposal]:
     """All readers that would read the file, the surest first: confidence, recipe, and what it was seen by.
 
     Raises StudioError when there is none.

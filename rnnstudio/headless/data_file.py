@@ -21,11 +21,12 @@ SHOWN = 60
 def show_data(options: argparse.Namespace) -> int:
     """Guess, read, and print. Returns the exit code: bad input where the file could not be trained on."""
     found = data.guesses(options.file)
-    _, recipe, why = found[0]
+    chosen = options_of(options.set)
+    _, recipe, why = data.of_options(found, chosen)
     if options.reader:
         recipe = data.guess_with(readers.find(options.reader), options.file, str(options.file))
         why = "as you say"
-    recipe = data.choose(recipe, options_of(options.set))
+    recipe = data.choose(recipe, chosen)
     preview = data.inspect(recipe, rows=options.examples)
     if options.json:
         others = [{"reader": other.reader, "confidence": sure, "why": seen} for sure, other, seen in found]

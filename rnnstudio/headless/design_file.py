@@ -54,7 +54,7 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
                 remedy="Give a file with --data, or load one in the studio.",
             )
         return _bound(data.open(data.choose(recipe, chosen or {}), file.folder), file.design)
-    guessed = data.guess(path)
+    guessed = data.guess(path, chosen or {})
     if recipe is not None:
         found = data.guesses(path)
         sure = found[0][0] / 2  # a table could be read as text, too: but that is not meant

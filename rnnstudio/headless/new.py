@@ -35,11 +35,12 @@ def draw_design(options: argparse.Namespace) -> int:
     shown = file.relative_to(folder).as_posix() if file.is_relative_to(folder) else str(file)
     if is_made(str(options.data)):
         file, shown = options.data, str(options.data)
+    chosen = options_of(options.set)
     if options.reader:
         recipe = data.guess_with(readers.find(options.reader), file, shown)
     else:
-        recipe = data.guess(file).replace(path=shown)
-    preview = inspect(data.choose(recipe, options_of(options.set)), folder, rows=0)
+        recipe = data.guess(file, chosen).replace(path=shown)
+    preview = inspect(data.choose(recipe, chosen), folder, rows=0)
     for problem in preview.problems:
         print(f"{problem.severity}: {problem}", file=sys.stderr)
     if not preview.usable or preview.statistics is None:
