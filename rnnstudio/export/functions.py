@@ -20,6 +20,9 @@ from ..runtime.stepper import Plan, plan
 
 LOAD = '''
 
+SOURCE = "{source}"
+
+
 def load(weights=None):
     """The trained model and its data's description: vocabulary and scaling of each field.
 
@@ -28,6 +31,8 @@ def load(weights=None):
     path = Path(weights) if weights else Path(__file__).with_suffix(".safetensors")
     with safe_open(path, framework="pt") as file:
         data = json.loads(file.metadata()["rnnstudio"])
+        if data.get("source", SOURCE) != SOURCE:
+            raise ValueError(f"{{path}} holds the weights of another export: export the network again")
         model = {name}()
         model.load_state_dict({{key: file.get_tensor(key) for key in file.keys()}})
     return model.eval(), data

@@ -16,6 +16,7 @@ from ..design.drafts import abandoned, cannot_write, draft_of
 from ..design.errors import StudioError
 
 WHAT = "Cannot write the export"
+CERTIFICATE = ".certificate.json"
 
 
 @contextmanager
@@ -56,7 +57,11 @@ def placed(target: Path) -> Iterator[Path]:
 
 
 def _publish(stage: Path, target: Path) -> None:
-    """Give the files their names. Where one is refused, those that had changed are as before. Raises StudioError."""
+    """Give the files their names. Where one is refused, those that had changed are as before. Raises StudioError.
+
+    A certificate goes before the first file changes and comes after the last one: none ever lies beside files that it
+    is not of, whenever the process is killed.
+    """
     files = sorted(path for path in stage.iterdir() if path.is_file())
     goals = {path: target.parent / path.name for path in files}
     for path, goal in goals.items():
@@ -72,15 +77,17 @@ def _publish(stage: Path, target: Path) -> None:
                 os.link(goal, older / goal.name)
             except OSError:  # a disk without links
                 shutil.copyfile(goal, older / goal.name)
-    done: list[Path] = []
+    done = [goal for goal in goals.values() if goal.name.endswith(CERTIFICATE)]
     try:
-        for path, goal in goals.items():
-            path.replace(goal)
+        for goal in done:
+            goal.unlink(missing_ok=True)
+        for path, goal in sorted(goals.items(), key=lambda item: item[1].name.endswith(CERTIFICATE)):
             done.append(goal)
+            path.replace(goal)
     except OSError:
         for goal in done:
             if (older / goal.name).exists():
                 (older / goal.name).replace(goal)
-            else:
-                goal.unlink()
+            elif not (stage / goal.name).exists():
+                goal.unlink(missing_ok=True)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ..runtime import Network
 from .alone import Alone
 from .certificate import TOLERANCE, Certificate
 from .functions import LOAD, Numbers, Texts, described, offered
-from .placing import placed
+from .placing import CERTIFICATE, placed
 from .uses import compare_all, uncovered
 
 
@@ -33,11 +34,11 @@ def export_python(network: Network, recipe: DataRecipe | None, out: Path) -> Cer
     """
     program = network.program
     target = _target(out, program)
-    facts = describe(program, recipe)
+    offer = offered(program, recipe)
+    text, mark = _module(program, offer)
+    facts = {**describe(program, recipe), "source": mark}
     names = parameter_names(program)
     weights = {names[path]: t.detach().cpu().contiguous().clone() for path, t in network.weights.items()}
-    offer = offered(program, recipe)
-    text = _module(program, offer)
     with placed(target) as folder:
         code, tensors = folder / target.name, folder / target.with_suffix(".safetensors").name
         code.write_text(text, encoding="utf-8")
@@ -52,7 +53,7 @@ def export_python(network: Network, recipe: DataRecipe | None, out: Path) -> Cer
         files = (target.name, target.with_suffix(".safetensors").name)
         certificate = Certificate("python", files, program.name, TOLERANCE, comparisons, str(torch.__version__))
         proof = json.dumps(certificate.to_json(), indent=1).encode() + b"\n"
-        (folder / target.with_suffix(".certificate.json").name).write_bytes(proof)
+        (folder / target.with_suffix(CERTIFICATE).name).write_bytes(proof)
     return certificate
 
 
@@ -62,15 +63,17 @@ def describe(program: Program, recipe: DataRecipe | None) -> dict[str, Any]:
     return {"design": program.name, "studio": __version__, "fields": fields, "outputs": list(program.outputs)}
 
 
-def _module(program: Program, offer: Texts | Numbers | None) -> str:
+def _module(program: Program, offer: Texts | Numbers | None) -> tuple[str, str]:
+    """The code, and the mark by which it knows weights that were exported with it: a killed export may leave others."""
     text = source(program)
     head, _, body = text.partition("import torch\n")
     needed = ["json", *(["re"] if isinstance(offer, Texts) and offer.vocabulary.level == "words" else [])]
     imports = "".join(f"import {name}\n" for name in needed)
     text = f"{head}{imports}from pathlib import Path\n\nimport torch\n{body}"
     text = text.replace("from torch import nn\n", "from safetensors import safe_open\nfrom torch import nn\n", 1)
-    text += LOAD.format(name=class_name(program))
-    return text if offer is None else text + offer.source()
+    functions = "" if offer is None else offer.source()
+    mark = hashlib.sha256((text + functions).encode()).hexdigest()[:16]
+    return text + LOAD.format(name=class_name(program), source=mark) + functions, mark
 
 
 def _target(out: Path, program: Program) -> Path:

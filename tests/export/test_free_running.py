@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 import torch
 
 from rnnstudio.catalog.catalog import standard
@@ -15,6 +17,9 @@ from rnnstudio.design.design import Design, Value, frozen
 from rnnstudio.design.signals import Axis
 from rnnstudio.export import export_python
 from rnnstudio.runtime import Network
+from tests.soak._apart import held
+from tests.training.designs import forecaster, trainer
+from tests.training.series import series_file
 
 
 def imported(code: Path) -> ModuleType:
@@ -75,3 +80,21 @@ def test_a_tree_network_is_exported_and_takes_the_trees(tmp_path: Path) -> None:
     word, parents = torch.randint(0, 9, (2, 4)), torch.tensor([[-1, 0, 1, 1], [2, 2, -1, 0]])
     live = network({"word": word, "tree_parents": parents}).outputs["result"]
     torch.testing.assert_close(model(word, parents)[0], live)
+
+
+def test_code_and_weights_of_two_exports_are_told_apart(tmp_path: Path) -> None:
+    """What an export that was killed between two files leaves, over one of another network with the same weights."""
+    path = series_file(tmp_path)
+    for kind in ("Tanh", "Sigmoid"):
+        made = trainer(forecaster(path, squash=kind), tmp_path, kind, steps=1)
+        export_python(made.network, made.dataset.recipe, tmp_path / f"{kind}.py")
+    imported(tmp_path / "Tanh.py").load()
+    shutil.copyfile(tmp_path / "Sigmoid.safetensors", tmp_path / "Tanh.safetensors")
+    with pytest.raises(ValueError, match="weights of another export"):
+        imported(tmp_path / "Tanh.py").load()
+
+
+def test_some_killed_exports_of_the_soak() -> None:
+    score = held("exports", seed=3, scale=0.03)
+    assert score.done == 3
+    assert not score.failures
