@@ -11,12 +11,8 @@ from __future__ import annotations
 import copy
 import json
 import random
-import signal
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
-from types import FrameType
 from typing import Any
 
 from rnnstudio.catalog.catalog import standard
@@ -25,6 +21,7 @@ from rnnstudio.design import storage
 from rnnstudio.design.errors import StudioError
 from rnnstudio.gallery import examples
 from tests.conformance.drawings import DRAWINGS
+from tests.soak._limited import limited
 
 COUNT = 3000
 SECONDS = 20
@@ -83,7 +80,7 @@ def _trial(pick: random.Random) -> str:
     body = json.loads(text)
     done = [_change(body, pick) for _ in range(pick.choice((1, 1, 2, 3, 6)))]
     try:
-        with _limited():
+        with limited(SECONDS):
             return _used(json.dumps(body, ensure_ascii=False), pick)
     except Exception:  # noqa: BLE001 (whatever it is, it is a failure)
         told = traceback.format_exc(limit=-4).strip().replace("\n", " | ")
@@ -113,20 +110,6 @@ def _used(text: str, pick: random.Random) -> str:
             # Without a loss and an output there is nothing to compile, and check says so as a warning.
             return "" if "nothing leads to a loss" in error.what else f"check was clean, but: {error}"
     return ""
-
-
-@contextmanager
-def _limited() -> Iterator[None]:
-    def over(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"more than {SECONDS} s of processor time")
-
-    before = signal.signal(signal.SIGVTALRM, over)
-    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
 
 
 def _places(body: Any) -> list[tuple[Any, Any]]:

@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import signal
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from rnnstudio.export import export_python
 from rnnstudio.export.placing import CERTIFICATE
 from rnnstudio.training.trainer import Trainer
 from tests.export.test_free_running import imported
-from tests.soak.kills import Kill, apart
+from tests.soak.kills import apart, at_touch
 from tests.training.designs import forecaster, trainer
 from tests.training.series import series_file
 
@@ -57,7 +56,7 @@ def main() -> None:
 
 
 def _trial(made: Trainer, out: Path, touch: int, before: dict[str, bytes], after: dict[str, bytes]) -> str:
-    code, told = apart(partial(_export, made, out), _at_touch(touch))
+    code, told = apart(partial(_export, made, out), at_touch(touch, TOUCHES))
     if code not in (0, -signal.SIGKILL):
         return f"the export ended with {code}: {told}"
     found = _files(out)
@@ -87,26 +86,6 @@ def _export(made: Trainer, out: Path) -> None:
 
 def _files(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
-
-
-def _at_touch(count: int) -> Kill:
-    """Kill from inside, before a file is renamed, linked or removed for the count-th time."""
-
-    def kill(pid: int) -> None:
-        if pid:
-            return
-        left = count
-
-        def hear(event: str, arguments: object) -> None:
-            nonlocal left
-            if event in TOUCHES:
-                left -= 1
-                if not left:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(hear)
-
-    return kill
 
 
 if __name__ == "__main__":

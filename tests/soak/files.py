@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import random
 import resource
-import signal
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from rnnstudio import data
 from rnnstudio.data import readers
 from rnnstudio.design.errors import StudioError
 from tests.data.reader_samples import SAMPLES
+from tests.soak._limited import limited
 
 COUNT = 2000
 SECONDS = 20
@@ -87,7 +85,7 @@ def _trial(name: str, write: Callable[[Path], Path], folder: Path, pick: random.
 def _asked(ask: Callable[[], object]) -> str:
     """What is wrong with an answer; "" for one as it should be."""
     try:
-        with _limited():
+        with limited(SECONDS):
             ask()
     except StudioError as error:
         if "\n" in str(error) or len(str(error)) > 1500:
@@ -96,20 +94,6 @@ def _asked(ask: Callable[[], object]) -> str:
     except Exception:  # noqa: BLE001 (whatever it is, it is a failure)
         return traceback.format_exc(limit=-3).strip().replace("\n", " | ")
     return ""
-
-
-@contextmanager
-def _limited() -> Iterator[None]:
-    def over(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"more than {SECONDS} s of processor time")
-
-    before = signal.signal(signal.SIGVTALRM, over)
-    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
 
 
 def _megabytes() -> float:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def _trial(design: Design, folder: Path, pick: random.Random) -> str:
             resume = ready(path)
         except ValueError as error:
             return str(error)
-        how = pick.choice((_after(pick.uniform(0, 0.4)), _at_touch(pick.randint(1, 120))))
+        how = pick.choice((_after(pick.uniform(0, 0.4)), at_touch(pick.randint(1, 120))))
         code, told = apart(partial(_train, design, folder, resume, every), how)
         if code not in (0, -signal.SIGKILL):
             return f"the training ended with {code}: {told}"
@@ -124,7 +124,7 @@ def _after(seconds: float) -> Kill:
     return kill
 
 
-def _at_touch(count: int) -> Kill:
+def at_touch(count: int, touches: Collection[str] = TOUCHES) -> Kill:
     """Kill from inside, when the process touches a file for the count-th time: before it is opened, renamed, linked."""
 
     def kill(pid: int) -> None:
@@ -134,7 +134,7 @@ def _at_touch(count: int) -> Kill:
 
         def hear(event: str, arguments: object) -> None:
             nonlocal left
-            if event in TOUCHES:
+            if event in touches:
                 left -= 1
                 if not left:
                     os.kill(os.getpid(), signal.SIGKILL)
