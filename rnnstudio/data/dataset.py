@@ -202,7 +202,8 @@ class Dataset:
 
 
 def _span(lengths: Ints) -> str:
-    return f"{lengths.min():,} to {lengths.max():,}"
+    least, most = lengths.min(), lengths.max()
+    return f"{least:,} to {most:,}" if least != most else f"{least:,}"
 
 
 def class_counts(spec: FieldSpec, most: int = 6) -> str:

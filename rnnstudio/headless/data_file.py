@@ -61,17 +61,17 @@ def _print(preview: Preview, why: str, found: list[DataRecipe]) -> None:
 
 
 def _spec_line(spec: FieldSpec) -> str:
-    along = f"along {spec.axis}" if spec.axis else "one for each example"
+    along = f" along {spec.axis}" if spec.axis else ", one for each example"
     if spec.content == "parents":
         return f"{spec.name}: the tree over {spec.axis}"
     if spec.counts:
         counted = zip(spec.vocabulary, spec.counts, strict=True)
         shown = ", ".join(f"{name} {many:,}" for name, many in list(counted)[:8])
-        return f"{spec.name}: {spec.role}, {spec.size} classes {along}: {shown}{', …' if spec.size > 8 else ''}"
+        return f"{spec.name}: {spec.role}, {spec.size} classes{along}: {shown}{', …' if spec.size > 8 else ''}"
     if spec.content == "tokens":
-        return f"{spec.name}: {spec.role}, {spec.size} tokens {along}"
+        return f"{spec.name}: {spec.role}, {spec.size} tokens{along}"
     shown = ", ".join(spec.columns[:8]) + (", …" if len(spec.columns) > 8 else "")
-    return f"{spec.name}: {spec.role}, {spec.size} numbers {along}: {shown}"
+    return f"{spec.name}: {spec.role}, {spec.size} numbers{along}: {shown}"
 
 
 def _short(field: FieldView) -> str:

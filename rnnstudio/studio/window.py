@@ -66,6 +66,8 @@ RECENT = 8
 FILTER = f"Designs (*{SUFFIX})"
 FRAME = QSize(8, 40)
 """What a window manager's frame takes of the screen, about."""
+NARROW, LOW = 760, 600
+"""A window below these, as on a laptop's screen at 200 %, is arranged for the drawing; see _first_layout."""
 LAYOUT = 2
 """Number of the arrangement of docks; an older remembered one is not restored."""
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
@@ -142,7 +144,7 @@ class MainWindow(QMainWindow):
         """As large as is good, but no larger than the screen, with room for the frame that the system draws."""
         screen = self.screen() or QGuiApplication.primaryScreen()
         area = screen.availableSize() - FRAME if screen is not None else QSize(1440, 900)
-        self.resize(QSize(1440, 900).boundedTo(area.expandedTo(QSize(640, 480))))
+        self.resize(QSize(1440, 900).boundedTo(area.expandedTo(QSize(480, 320))))
 
     # Building
 
@@ -172,8 +174,15 @@ class MainWindow(QMainWindow):
         return self._dock(key, title, widget, area)
 
     def _first_layout(self) -> None:
-        """Palette left; inspector over training right; plots below. Splits first: a tab cannot be split any more."""
+        """Palette left; inspector over training right; plots below. Splits first: a tab cannot be split any more.
+
+        A low window has training as a tab beside the inspector, a narrow one begins without the palette: the drawing
+        has the room, and Tab finds every node.
+        """
         docks, plots = self.docks, self.live.plots
+        size = self.size()
+        low, narrow = size.height() < LOW, size.width() < NARROW
+        right = ("inspector", "problems", "data", "code")
         for key, dock in docks.items():
             dock.setFloating(False)
             self.addDockWidget(self._areas[key], dock)
@@ -183,16 +192,18 @@ class MainWindow(QMainWindow):
         for key in ("inspector", "training"):
             self.addDockWidget(_Area.RightDockWidgetArea, docks[key])
         self.addDockWidget(_Area.BottomDockWidgetArea, docks[plots[0]])
-        for first, *rest in (("inspector", "problems", "data", "code"), plots):
+        for first, *rest in ((*right, "training") if low else right, plots):
             for other in rest:
                 self.tabifyDockWidget(docks[first], docks[other])
         for dock in docks.values():
             dock.show()
-        for key in ("inspector", "training", plots[0]):
+        for key in ("training", "inspector", plots[0]):
             docks[key].raise_()
         self._first_sizes()
+        docks["palette"].setVisible(not narrow)
         for key in plots:
             docks[key].hide()  # nothing to show before the first run: the drawing has the room
+        self.resize(size)  # while all were shown it may have grown
 
     def show_plots(self) -> None:
         """Bring the live panels, all of them where none is to be seen; the one in front stays in front."""
@@ -203,12 +214,15 @@ class MainWindow(QMainWindow):
             dock.show()
         docks[0].raise_()
         self._tabs_timer.start()
-        self.resizeDocks(docks[:1], [max(260, self.height() * 3 // 10)], Qt.Orientation.Vertical)
+        self.resizeDocks(docks[:1], [self._plots_height()], Qt.Orientation.Vertical)
+
+    def _plots_height(self) -> int:
+        return max(min(260, self.height() // 2), self.height() * 3 // 10)
 
     def _first_sizes(self) -> None:
         docks, plot = self.docks, self.docks[self.live.plots[0]]
         self.resizeDocks([docks["palette"], docks["inspector"]], [215, 350], Qt.Orientation.Horizontal)
-        self.resizeDocks([plot], [max(260, self.height() * 3 // 10)], Qt.Orientation.Vertical)
+        self.resizeDocks([plot], [self._plots_height()], Qt.Orientation.Vertical)
         self.resizeDocks([docks["inspector"], docks["training"]], [6, 4], Qt.Orientation.Vertical)
 
     def _plain_tabs(self) -> None:

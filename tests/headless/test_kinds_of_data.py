@@ -136,7 +136,7 @@ def test_a_file_is_told_with_fields_examples_and_warnings(tmp_path: Path, capsys
     for line in (
         "texts with a class (the column 'text' holds texts and 'label' classes)",
         "It could also be read as",
-        "label: target, 2 classes one for each example: bad",
+        "label: target, 2 classes, one for each example: bad",
         "hint: not used: the column 'id' ('7000').",
         "text: dull story",
         "level = words",

@@ -60,6 +60,6 @@ def told(spec: FieldSpec) -> str:
     """A field in a line: name, role, how much, along what."""
     what = "classes" if spec.counts else "tokens" if spec.content == "tokens" else "numbers"
     what = what if spec.size != 1 else "number"
-    along = f"along {spec.axis}" if spec.axis else "one for each example"
+    along = f" along {spec.axis}" if spec.axis else ", one for each example"
     ahead = f", {spec.shift} ahead" if spec.shift else ""
-    return f"{spec.name}: {spec.role}, {spec.size:,} {what} {along}{ahead}"
+    return f"{spec.name}: {spec.role}, {spec.size:,} {what}{along}{ahead}"

@@ -260,6 +260,23 @@ def test_the_layout_is_remembered_and_reset(hands, qapp):
     again.deleteLater()
 
 
+def test_a_small_screen_leaves_the_drawing_room(hands, qapp):
+    window = hands.window
+    window.resize(712, 410)
+    window.reset_action.trigger()
+    qapp.processEvents()
+    assert window.height() <= 410
+    assert window.view.width() >= 300
+    assert not window.docks["palette"].isVisible()
+    assert window.docks["training"] in window.tabifiedDockWidgets(window.docks["inspector"])
+    assert not window.inspector.visibleRegion().isEmpty()
+    window.resize(1440, 900)
+    window.reset_action.trigger()
+    qapp.processEvents()
+    assert window.docks["palette"].isVisible()
+    assert window.docks["training"] not in window.tabifiedDockWidgets(window.docks["inspector"])
+
+
 def test_every_panel_is_there_and_torch_is_not():
     """In a process of its own: others may have imported torch here."""
     code = (
