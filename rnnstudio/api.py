@@ -44,8 +44,9 @@ if TYPE_CHECKING:
     from .data.dataset import Dataset
     from .design.recipe import DataRecipe
     from .runtime import Network
+    from .training.looking import Seen
 
-__all__ = ["Drawing", "DrawingError", "Sheet", "StudioError", "Var", "build", "kinds", "load", "new"]
+__all__ = ["Drawing", "DrawingError", "Sheet", "StudioError", "Var", "build", "kinds", "load", "look", "new"]
 
 
 class DrawingError(StudioError):
@@ -370,6 +371,13 @@ def build(design: Drawing | Design, seed: int = 0) -> Network:
     from .runtime import Network
 
     return Network(program, seed)
+
+
+def look(run: str | os.PathLike[str], example: int = 0, **how: Any) -> Seen:
+    """What is inside a trained run for one example of its data: `rnnstudio.training.looking.look_at`."""
+    from .training.looking import look_at
+
+    return look_at(Path(run), example, **how)
 
 
 def _compiled(design: Design, catalog: Catalog) -> Program:

@@ -223,6 +223,20 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
     _json(sub)
 
+    sub = add("look", _look, "look inside a trained run: the values and gradients of one example")
+    sub.add_argument("run", type=_file)
+    sub.add_argument("--example", type=_whole(0, 10**12), help="its number in the order of the file (0)")
+    sub.add_argument("--split", choices=("train", "validation", "test"), default="validation")
+    sub.add_argument("--text", default="", help="instead of an example: a text that the network reads")
+    sub.add_argument("--values", default="", help="paths of nodes, such as lstm.forget,lstm.state; none: all of them")
+    sub.add_argument("--gradients", action="store_true", help="what the loss asks of each value, in all and directly")
+    sub.add_argument("--of", default="", help="gradients of this value instead of the loss: readout[3]@5")
+    sub.add_argument("--hold", action="append", default=[], help="a value that is held: lstm.forget[3]@5=0; repeatable")
+    sub.add_argument("--double", action="store_true", help="in float64")
+    sub.add_argument("--out", type=_file, help="write the arrays to this .npz")
+    sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
+    _json(sub)
+
     sub = add("export", _export, "write a trained model to files that run without the studio")
     sub.add_argument("run", type=_file)
     sub.add_argument("--format", default="python", help="python, or one that a plugin brings")
@@ -435,6 +449,12 @@ def _forecast(options: argparse.Namespace) -> int:
     from .headless.trained import forecast_series
 
     return forecast_series(options)
+
+
+def _look(options: argparse.Namespace) -> int:
+    from .headless.look import look_into
+
+    return look_into(options)
 
 
 def _export(options: argparse.Namespace) -> int:

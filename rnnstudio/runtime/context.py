@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every torch program uses
 from torch import Tensor
 
 from ..catalog.primitives import Op
-from ..compiler.program import Scan
+from ..compiler.program import Scan, State
 from ..design.signals import Signal, Tokens
 from .forest import Forest
 from .transfer import to_device
@@ -32,6 +33,14 @@ class Done:
     value: Tensor
     steps: Mapping[str, int]
     context: Context
+
+
+class Looking(Protocol):
+    """What a look does to the values of a run; see runtime/looking.py."""
+
+    def held(self, op: Op, value: Tensor, context: Context) -> Tensor: ...
+
+    def read(self, state: State, value: Tensor, context: Context) -> Tensor: ...
 
 
 class Context:
@@ -79,6 +88,8 @@ class Context:
         self.progress = progress
         self.watch = watch
         self.done: list[Done] | None = None
+        self.looking: Looking | None = None
+        """Where one looks at every value: what is done to values besides."""
         self.depth = 0
         self.dropout_masks: dict[str, Tensor] = {}
         self.steps: dict[str, int] = {}
@@ -124,6 +135,7 @@ class Context:
         )
         inner._joined = self._joined
         inner.done = self.done
+        inner.looking = self.looking
         inner.heights = {**self.heights, axis: [level for level, _ in forest.levels].index(first)}
         inner.depth = self.depth + 1
         inner.run_loop = self.run_loop

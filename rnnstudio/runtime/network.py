@@ -16,11 +16,12 @@ from ..compiler.program import Loss, Map, Program, Region, Scan, parents_field, 
 from ..compiler.prune import prune, trees_of, without
 from ..design.errors import StudioError
 from ..design.signals import Tokens
-from .context import Context, Done, Watch
+from .context import Context, Done, Looking, Watch
 from .door import Door, Entered
 from .forest import Forest
 from .fused.loops import Loops
 from .initialise import initialise, refuse_too_many
+from .looking import alone
 from .non_finite import NonFinite, first_backward, first_forward
 from .put_off import Values, look_up_later, split
 from .reference import run_map, run_scan
@@ -276,18 +277,8 @@ class Network(nn.Module):
         # A gradient reaches the states of a frozen loop, too, when everything real is a part of the graph.
         wanted = tuple(loss.value for loss in self.program.losses) or tuple(self.program.outputs.values())
         self._door.enter(fields, lengths, state, None, self.weights, self._needs_inputs(wanted))
-        fields = {name: _part_of_graph(value[:1]) for name, value in fields.items()}
-        lengths = {axis: value[:1] for axis, value in (lengths or {}).items()}
-        state = {n: x.narrow(x.dim() - 2 if x.is_floating_point() else -1, 0, 1) for n, x in (state or {}).items()}
-        for item in self.program.inputs:
-            for place, axis in enumerate(item.signal.axes):
-                own = lengths.get(self.program.axes[axis])
-                if own is not None and item.field in fields:
-                    fields[item.field] = fields[item.field].narrow(place + 1, 0, int(own[0]))
-        for axis in self.program.trees:
-            own, name = lengths.get(self.program.axes[axis]), parents_field(self.program.axes[axis])
-            if own is not None and name in fields:
-                fields[name] = fields[name].narrow(1, 0, int(own[0]))
+        fields, _, state = alone(self.program, fields, lengths, state)
+        fields = {name: _part_of_graph(value) for name, value in fields.items()}
         record: dict[str, list[Tensor]] = {}
         with torch.enable_grad():
             weights = {path: w if w.requires_grad else _part_of_graph(w) for path, w in self.weights.items()}
@@ -349,6 +340,7 @@ class Network(nn.Module):
         weights: Mapping[str, Tensor] | None = None,
         watch: Watch | None = None,
         done: list[Done] | None = None,
+        looking: Looking | None = None,
         along: str = "",
     ) -> tuple[dict[str, Tensor], Context]:
         regions = self._needed(wanted)
@@ -381,6 +373,7 @@ class Network(nn.Module):
             watch=watch,
         )
         context.done = done
+        context.looking = looking
         if not self.reference:
             context.run_loop = self.loops.run
         if known:

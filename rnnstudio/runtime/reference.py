@@ -31,6 +31,8 @@ def run_map(region: Map, values: dict[str, Tensor], context: Context) -> None:
         part = parts.get((op.inputs[0], op.attrs["start"], op.attrs["stop"])) if op.kind == "slice" else None
         inputs = tuple(values[name] for name in op.inputs)
         values[op.name] = part if part is not None else _run(op, inputs, context)
+        if context.looking is not None:
+            values[op.name] = context.looking.held(op, values[op.name], context)
         if context.done is not None:
             steps = {**context.steps, **context.heights}
             context.done.append(Done(op, inputs, values[op.name], steps, context))
@@ -77,9 +79,12 @@ def run_scan(scan: Scan, values: dict[str, Tensor], context: Context) -> None:
     for t in range(size) if scan.forward else range(size - 1, -1, -1):
         for name, parts in slices.items():
             step_values[name] = parts[t]
-        for state in scan.states:
-            step_values[state.delay] = history[state.delay][0]
         context.steps[scan.axis] = t
+        for state in scan.states:
+            before = history[state.delay][0]
+            step_values[state.delay] = (
+                before if context.looking is None else context.looking.read(state, before, context)
+            )
         run_regions(scan.body, step_values, context)
         for name in scan.yields:
             collected[name].append(step_values[name])

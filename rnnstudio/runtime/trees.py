@@ -40,7 +40,8 @@ def run_tree(scan: Scan, values: dict[str, Tensor], context: Context) -> None:
         for name, x in outer.items():
             step[name] = x.index_select(scan.constants[name], example)
         for state in scan.states:
-            step[state.delay] = children(state, done[state.source], table, arity, inner)
+            below = children(state, done[state.source], table, arity, inner)
+            step[state.delay] = below if inner.looking is None else inner.looking.read(state, below, inner)
         run_regions(scan.body, step, inner)
         for name, steps in done.items():
             steps.append(step[name])
