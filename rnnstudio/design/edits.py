@@ -108,9 +108,12 @@ class Connect(Edit):
         graph = _graph(design, self.graph)
         _node(graph, self.wire.source.node)
         _node(graph, self.wire.target.node)
-        if self.wire in graph.wires:
+        target = self.wire.target
+        node, port = target.node, target.port
+        there = [w for w in graph.wires if w.target.port == port and w.target.node == node]
+        if self.wire in there:
             return design
-        kept = tuple(w for w in graph.wires if w.target != self.wire.target)
+        kept = tuple(w for w in graph.wires if w not in there) if there else graph.wires
         if len(kept) != len(graph.wires) and not self.replace:
             raise StudioError(f"{self.wire.target} is connected already", remedy="Delete the other wire first.")
         return design.with_graph(self.graph, graph.replace(wires=(*kept, self.wire)))

@@ -38,14 +38,19 @@ class GraphDifference:
 
 
 def difference(before: Graph, after: Graph) -> GraphDifference:
-    """Nodes and wires by which two values of a graph differ. Time: linear in the graph's size."""
-    old_wires, new_wires = set(before.wires), set(after.wires)
+    """Nodes and wires by which two values of a graph differ. Time: linear in the graph's size.
+
+    What two values have in common is mostly the same object: only the rest is compared.
+    """
+    old, new = {id(w): w for w in before.wires}, {id(w): w for w in after.wires}
+    gone = dict.fromkeys(w for i, w in old.items() if i not in new)
+    come = dict.fromkeys(w for i, w in new.items() if i not in old)
     return GraphDifference(
         added=tuple(n for k, n in after.nodes.items() if k not in before.nodes),
         removed=tuple(n for k, n in before.nodes.items() if k not in after.nodes),
         changed=tuple(n for k, n in after.nodes.items() if k in before.nodes and before.nodes[k] is not n),
-        wires_added=tuple(w for w in after.wires if w not in old_wires),
-        wires_removed=tuple(w for w in before.wires if w not in new_wires),
+        wires_added=tuple(w for w in come if w not in gone),
+        wires_removed=tuple(w for w in gone if w not in come),
         frames_changed=before.frames != after.frames,
     )
 

@@ -74,7 +74,8 @@ class Focus(QObject):
         if depth < len(self.trail):
             self._go(self.trail[:depth])
         graph = design.graph_of(self.graph)
-        wires, frames = set(graph.wires), {f.id for f in graph.frames}
+        wires = set(graph.wires) if self.wires else set()
+        frames = {f.id for f in graph.frames}
         self.select(
             [n for n in self.nodes if n in graph.nodes],
             [w for w in self.wires if w in wires],

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from ..design import storage
 from ..design.design import Design
@@ -56,6 +58,12 @@ def folder() -> Path:
     return made
 
 
+class _Told(QObject):
+    """Carries what a thread says to the window's."""
+
+    written = Signal(str)
+
+
 class Autosave(QObject):
     """Writes the copy of one session. `close` removes it. Signal: kept() when a copy stands on the disk."""
 
@@ -67,7 +75,10 @@ class Autosave(QObject):
         self._since = started(os.getpid())
         self.file = folder() / f"{os.getpid()}-{time.time_ns():x}.rnn"
         self._timer = QTimer(self, singleShot=True, interval=EVERY_MS)
-        self._timer.timeout.connect(self.write)
+        self._timer.timeout.connect(self._write_beside)
+        self._writing: threading.Thread | None = None
+        self._told = _Told()
+        self._told.written.connect(self._written, Qt.ConnectionType.QueuedConnection)
         session.designChanged.connect(self._changed)
         session.dirtyChanged.connect(self._changed)
 
@@ -77,10 +88,31 @@ class Autosave(QObject):
 
     def write(self) -> bool:
         """Write the copy now, or remove it when nothing is unsaved. False when it could not be written."""
-        session = self.session
-        if not session.dirty:
+        self._timer.stop()
+        self._wait()
+        if not self.session.dirty:
             self.file.unlink(missing_ok=True)
             return True
+        return self._written(self._copy()())
+
+    def _write_beside(self) -> None:
+        """The same beside the window's thread: a large design takes a while to become text."""
+        self._wait()
+        if not self.session.dirty:
+            self.file.unlink(missing_ok=True)
+            return
+        copy, told = self._copy(), self._told
+        self._writing = threading.Thread(target=lambda: told.written.emit(copy()), name="rnnstudio-recovery")
+        self._writing.start()
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.join()
+            self._writing = None
+
+    def _copy(self) -> Callable[[], str]:
+        """Writes the design as it is now. It returns why it could not; "" when it could."""
+        session, design, file = self.session, self.session.design, self.file
         note = {
             "path": str(session.path or ""),
             "base": str(session.base_folder),
@@ -88,11 +120,20 @@ class Autosave(QObject):
             "pid": os.getpid(),
             "since": self._since,
         }
-        text = json.dumps(note) + "\n" + storage.dumps(session.design)
-        try:
-            storage.write_atomically(self.file, text.encode())
-        except (StudioError, UnicodeEncodeError) as error:
-            session.message.emit(f"No recovery copy could be written: {error}")
+
+        def write() -> str:
+            try:
+                text = json.dumps(note) + "\n" + storage.dumps(design)
+                storage.write_atomically(file, text.encode())
+            except (StudioError, UnicodeEncodeError) as error:
+                return str(error)
+            return ""
+
+        return write
+
+    def _written(self, problem: str) -> bool:
+        if problem:
+            self.session.message.emit(f"No recovery copy could be written: {problem}")
             return False
         self.kept.emit()
         return True
@@ -106,6 +147,7 @@ class Autosave(QObject):
     def close(self) -> None:
         """The window closes: what was unsaved has been saved, or let go by its name."""
         self._timer.stop()
+        self._wait()
         self.file.unlink(missing_ok=True)
 
 

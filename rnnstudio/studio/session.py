@@ -24,7 +24,11 @@ from ..design.errors import StudioError
 from ..design.history import Change, Document
 from ..design.standing import ChangedElsewhere, Standing, standing, standing_of, what_changed
 from ..loading import Loaded, load_plugins
+from .background import Background
 from .focus import Focus
+
+SMALL = 250
+"""Nodes, those of its cells included, of a design that is checked at once."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,9 @@ class Session(QObject):
         self._was_dirty = False
         self._end_watch = self.document.subscribe(self._follow)
         self._check_timer = QTimer(self, singleShot=True, interval=self.CHECK_AFTER_MS)
-        self._check_timer.timeout.connect(self._announce_check)
+        self._check_timer.timeout.connect(self._check_soon)
+        self._checking = Background(self)
+        self._checking.done.connect(self._take_check)
 
     # What is there
 
@@ -98,9 +104,21 @@ class Session(QObject):
     @property
     def checked(self) -> Checked:
         """The check of the design as it is now."""
-        if self._checked.design is not self.document.design:
-            self._checked = self._checker.check(self.document.design)
+        design = self.document.design
+        if self._checked.design is not design:
+            self._checked = self._checker.check(design)
         return self._checked
+
+    @property
+    def seen(self) -> Checked:
+        """The check to show: of a large design the last one made, until `checkedChanged` tells of the next."""
+        return self.checked if self.small else self._checked
+
+    @property
+    def small(self) -> bool:
+        """Whether checking the whole design takes no longer than one sees."""
+        design = self.document.design
+        return len(design.graph.nodes) + sum(len(c.graph.nodes) for c in design.cells.values()) <= SMALL
 
     def trial(self, design: Design) -> Checked:
         """The check of a design that is not the document's: what an edit would lead to."""
@@ -273,9 +291,22 @@ class Session(QObject):
             self._was_dirty = self.dirty
             self.dirtyChanged.emit(self._was_dirty)
 
-    def _announce_check(self) -> None:
-        self.checkedChanged.emit(self.checked)
+    def _check_soon(self) -> None:
+        """Check a small design at once, a large one beside the window's thread."""
+        design, checker = self.document.design, self._checker
+        if self.small or self._checked.design is design:
+            self._checking.forget()
+            self.checkedChanged.emit(self.checked)
+        else:
+            self._checking.ask(lambda: checker.check(design))
+
+    def _take_check(self, checked: Checked) -> None:
+        if checked.design is self.document.design:
+            if self._checked.design is not checked.design:
+                self._checked = checked
+            self.checkedChanged.emit(self._checked)
 
     def close(self) -> None:
         """Stop following the document; the window closes."""
         self._check_timer.stop()
+        self._checking.forget()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 
 from PySide6.QtCore import QObject, QSettings, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
@@ -60,8 +61,8 @@ class Theme:
     number: str
 
     def color(self, role: str, alpha: float = 1.0) -> QColor:
-        """The colour of a role, with an opacity 0 … 1."""
-        color = QColor(getattr(self, role))
+        """The colour of a role, with an opacity 0 … 1. The caller's own: it may change it."""
+        color = QColor(_made(getattr(self, role)))
         if alpha < 1.0:
             color.setAlphaF(alpha)
         return color
@@ -77,6 +78,12 @@ class Theme:
     @property
     def dark(self) -> bool:
         return self.name == "dark"
+
+
+@cache
+def _made(name: str) -> QColor:
+    """Read once: a drawing of a thousand nodes asks for ten thousand colours."""
+    return QColor(name)
 
 
 _ROLES = {f.name for f in fields(Theme)} - {"name", "series"}
@@ -164,6 +171,7 @@ LIGHT = Theme(
 )
 
 _THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
+_worn = LIGHT
 
 
 class Changes(QObject):
@@ -181,9 +189,7 @@ def changes() -> Changes:
 
 def current() -> Theme:
     """The theme of the running application. Widgets that paint themselves ask again at QEvent.PaletteChange."""
-    app = QApplication.instance()
-    name = app.property("rnnstudioTheme") if app is not None else None
-    return _THEMES.get(str(name), LIGHT)
+    return _worn
 
 
 def remembered() -> Theme:
@@ -201,6 +207,8 @@ def apply(theme: Theme, *, remember: bool = False) -> None:
     assert isinstance(app, QApplication)
     if app.style().objectName().lower() != "fusion":
         app.setStyle("Fusion")
+    global _worn
+    _worn = theme
     app.setProperty("rnnstudioTheme", theme.name)
     # The palette first: widgets that a sheet has polished keep their old palette until the next sheet is set.
     app.setPalette(_palette(theme))

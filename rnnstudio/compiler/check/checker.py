@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -26,12 +27,20 @@ def check(design: Design, catalog: Catalog) -> Checked:
 
 
 class Checker:
-    """Remembers what it found for each node, so that checking again after one edit costs little."""
+    """Remembers what it found for each node, so that checking again after one edit costs little.
+
+    Several threads may ask; one after the other is answered.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self.memory = Memory(catalog)
+        self._one = threading.Lock()
 
     def check(self, design: Design) -> Checked:
+        with self._one:
+            return self._check(design)
+
+    def _check(self, design: Design) -> Checked:
         memory = self.memory
         fields = design.data.readable if design.data is not None else {}
         # Equal values stay the same object, so that what was found before is recognised at a glance.

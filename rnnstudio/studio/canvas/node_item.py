@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
-from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+from PySide6.QtWidgets import QGraphicsItem, QGraphicsRectItem, QStyleOptionGraphicsItem, QWidget
 
 from .. import theme
 from ..theme import RADIUS, Theme
@@ -21,7 +21,7 @@ FAINT = 0.28
 """Opacity of what cannot take the wire being drawn."""
 
 
-class NodeItem(QGraphicsItem):
+class NodeItem(QGraphicsRectItem):
     """Its position is the node's middle. Set a property, and it asks to be painted again."""
 
     def __init__(self, key: str, look: Look) -> None:
@@ -38,6 +38,8 @@ class NodeItem(QGraphicsItem):
         self.hovered_port: tuple[bool, str] | None = None
         self.refused: Mapping[tuple[bool, str], str] | None = None
         """While a wire is drawn: the reason for each port that cannot take it; None otherwise."""
+        self.setPen(QPen(Qt.PenStyle.NoPen))
+        self.setRect(self._measure())
         self.setZValue(2)
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemUsesExtendedStyleOption, False)
 
@@ -45,10 +47,10 @@ class NodeItem(QGraphicsItem):
         """Look different from now on. Returns whether ports or size changed, so that wires must follow."""
         if look == self.look:
             return False
-        self.prepareGeometryChange()
         before = self.shape_
         self.look = look
         self.shape_ = shape_of(look)
+        self.setRect(self._measure())
         self.update()
         now = self.shape_
         return (before.rect, before.inputs, before.outputs) != (now.rect, now.inputs, now.outputs)
@@ -72,7 +74,8 @@ class NodeItem(QGraphicsItem):
 
     # Geometry
 
-    def boundingRect(self) -> QRectF:
+    def _measure(self) -> QRectF:
+        """All it may paint on; Qt reads it without asking Python, thousands of times for every picture."""
         rect = self.shape_.rect.adjusted(-9, -11, 9, 9)
         if self.shape_.caption:
             middle = rect.center().x()

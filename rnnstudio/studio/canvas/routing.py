@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainterPath
 
@@ -31,15 +33,31 @@ def forward(start: QPointF, end: QPointF) -> QPainterPath:
 Lanes = Sequence[tuple[float, float, float]]
 
 
-def lane(start: QPointF, end: QPointF, obstacles: Iterable[QRectF], taken: Lanes) -> float:
+class Obstacles:
+    """The rectangles wires go around. Those of a thousand nodes are searched at once."""
+
+    def __init__(self, rects: Iterable[QRectF]) -> None:
+        edges = np.array([(r.left(), r.right(), r.top(), r.bottom()) for r in rects], dtype=float).reshape(-1, 4)
+        self._left, self._right, self._top, self._bottom = np.ascontiguousarray(edges.T)
+
+    def between(self, left: float, right: float) -> list[tuple[float, float]]:
+        """(top, bottom) of those that reach into what lies between two x."""
+        found = (self._right > left) & (self._left < right)
+        return list(zip(self._top[found].tolist(), self._bottom[found].tolist(), strict=True))
+
+    def beside(self, top: float, bottom: float, left: float, right: float) -> list[tuple[float, float]]:
+        """(left, right) of those that reach into what lies between two y, near a span of x."""
+        found = (self._bottom > top) & (self._top < bottom) & (self._right > left) & (self._left < right)
+        return list(zip(self._left[found].tolist(), self._right[found].tolist(), strict=True))
+
+
+def lane(start: QPointF, end: QPointF, obstacles: Obstacles, taken: Lanes) -> float:
     """The y at which a wire runs back without crossing a node; the shortest way of all that are free.
 
-    taken: (left, right, y) of lanes other wires run on. Time: n log n in the obstacles.
+    taken: (left, right, y) of lanes other wires run on. Time: n log n in the obstacles between its ends.
     """
     left, right = end.x() - STUB, start.x() + STUB
-    blocked = [
-        (r.top() - MARGIN, r.bottom() + MARGIN) for r in obstacles if r.right() > left - 4 and r.left() < right + 4
-    ]
+    blocked = [(top - MARGIN, bottom + MARGIN) for top, bottom in obstacles.between(left - 4, right + 4)]
     blocked += [(y - LANE, y + LANE) for a, b, y in taken if b > left and a < right]
     merged: list[list[float]] = []
     for top, bottom in sorted(blocked):
@@ -48,19 +66,26 @@ def lane(start: QPointF, end: QPointF, obstacles: Iterable[QRectF], taken: Lanes
         else:
             merged.append([top, bottom])
     middle = (start.y() + end.y()) / 2
-    wanted = [middle, start.y(), end.y(), *(edge for interval in merged for edge in interval)]
-    free = [y for y in wanted if not any(top < y < bottom for top, bottom in merged)]
+    free = [y for y in (middle, start.y(), end.y()) if not _blocked(y, merged)]
+    free += [edge for interval in merged for edge in interval]  # apart from each other as they are, all are free
     # A lane below is preferred a little: captions and titles are read from above.
     return min(free, key=lambda y: abs(y - start.y()) + abs(y - end.y()) + (6.0 if y < middle else 0.0))
 
 
-def leg(x: float, top: float, bottom: float, outward: float, obstacles: Iterable[QRectF], taken: Lanes) -> float:
+def _blocked(y: float, merged: Sequence[Sequence[float]]) -> bool:
+    at = bisect_left(merged, y, key=lambda interval: interval[1])
+    return at < len(merged) and merged[at][0] < y < merged[at][1]
+
+
+def leg(x: float, top: float, bottom: float, outward: float, obstacles: Obstacles, taken: Lanes) -> float:
     """The x at which a wire turns towards its lane: `x`, or further `outward` (−1 left, 1 right) past obstacles.
 
     taken: (top, bottom, x) of other wires' turns. Gives up, back at `x`, where the way out is too long.
     """
     top, bottom = min(top, bottom), max(top, bottom)
-    near = [(r.left() - 7, r.right() + 7) for r in obstacles if r.bottom() > top and r.top() < bottom]
+    reach = FURTHEST + 7
+    beside = obstacles.beside(top, bottom, x - reach, x + reach)
+    near = [(left - 7, right + 7) for left, right in beside]
     near += [(other - 6, other + 6) for a, b, other in taken if b > top and a < bottom]
     here = x
     for _ in range(12):

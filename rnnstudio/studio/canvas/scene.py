@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from operator import is_
 
 from PySide6.QtCore import QPointF, QRectF, QTimer
 from PySide6.QtWidgets import QGraphicsScene
@@ -22,10 +23,14 @@ from ..session import Session
 from .frame_item import FrameItem
 from .look import look
 from .node_item import NodeItem
-from .routing import STUB, backward, forward, lane, leg, runs_back
+from .routing import STUB, Obstacles, backward, forward, lane, leg, runs_back
 from .shape import PORT
 from .wire_item import WireItem
 
+LANES_AFTER_MS = 60
+"""In a large drawing: how long after an edit the wires that it did not touch make way for it."""
+COARSE = 48.0
+"""How far below its ends a wire of a large drawing runs back while it is being moved."""
 _RANK = {"": 0, "hint": 1, "warning": 2, "error": 3}
 
 
@@ -54,8 +59,14 @@ class CanvasScene(QGraphicsScene):
         self.nodes: dict[str, NodeItem] = {}
         self.wires: dict[Wire, WireItem] = {}
         self.frames: dict[str, FrameItem] = {}
+        self._sources: dict[Pin, Pin] = {}
+        """What feeds each input, of the wires that are shown."""
+        self._drawn: dict[str, tuple[object, ...]] = {}
+        """Of each node: the signals its ports were last coloured by."""
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
         self._route_timer = QTimer(self, singleShot=True, interval=0)
+        self._lanes_timer = QTimer(self, singleShot=True, interval=LANES_AFTER_MS)
+        self._lanes_timer.timeout.connect(self.route)
         self._moving: tuple[str, ...] = ()
         self._route_timer.timeout.connect(lambda: self.route(self._moving))
         session.designChanged.connect(self.follow)
@@ -80,6 +91,8 @@ class CanvasScene(QGraphicsScene):
             self.removeItem(item)
         self.wires.clear()
         self.nodes.clear()
+        self._sources.clear()
+        self._drawn.clear()
         graph = self.graph
         self._show_frames(graph)
         for node in graph.nodes.values():
@@ -102,7 +115,10 @@ class CanvasScene(QGraphicsScene):
         for wire in found.wires_removed:
             if (item := self.wires.pop(wire, None)) is not None:
                 self.removeItem(item)
+            if self._sources.get(wire.target) == wire.source:
+                del self._sources[wire.target]
         for node in found.removed:
+            self._drawn.pop(node.id, None)
             if (gone := self.nodes.pop(node.id, None)) is not None:
                 self.removeItem(gone)
         if found.frames_changed:
@@ -119,8 +135,11 @@ class CanvasScene(QGraphicsScene):
         stale = graph.nodes.values() if everywhere else found.changed
         for node in (*stale, *(graph.nodes[k] for k in touched if k in graph.nodes)):
             self._refresh(node, graph)
-        if not found.empty or everywhere:
+        if everywhere or (not found.empty and self.session.small):
             self.route()
+        elif not found.empty:
+            self.route({*touched, *(n.id for n in (*found.added, *found.changed))})
+            self._lanes_timer.start()
         self.mark_selection()
 
     def _show_frames(self, graph: Graph) -> None:
@@ -133,6 +152,8 @@ class CanvasScene(QGraphicsScene):
     def _add_node(self, node: Node, graph: Graph) -> None:
         item = NodeItem(node.id, look(node, self.session.design, self.session.catalog, graph.wires))
         item.setPos(node.x, node.y)
+        if not self.session.small:  # moved or uncovered, it is not painted again
+            item.setCacheMode(NodeItem.CacheMode.DeviceCoordinateCache)
         self.nodes[node.id] = item
         self.addItem(item)
         self._contents(item)
@@ -147,6 +168,7 @@ class CanvasScene(QGraphicsScene):
         if wire.source.node in self.nodes and wire.target.node in self.nodes:
             item = WireItem(wire)
             self.wires[wire] = item
+            self._sources[wire.target] = wire.source
             self.addItem(item)
 
     def settle(self) -> None:
@@ -163,7 +185,8 @@ class CanvasScene(QGraphicsScene):
         With `besides`, only of the wires at those nodes: enough while they are dragged.
         """
         self._route_timer.stop()
-        obstacles = [item.body() for item in self.nodes.values()]
+        if besides is None:
+            self._lanes_timer.stop()
         taken: list[tuple[float, float, float]] = []
         turns: list[tuple[float, float, float]] = []
         back: list[tuple[float, WireItem, QPointF, QPointF]] = []
@@ -181,7 +204,13 @@ class CanvasScene(QGraphicsScene):
             elif item.ends != (start, end):
                 item.route(forward(start, end))
             item.ends = (start, end)
+        coarse = besides is not None and not self.session.small
+        obstacles = Obstacles(item.body() for item in self.nodes.values()) if back and not coarse else Obstacles(())
         for _, item, start, end in sorted(back, key=lambda entry: entry[0]):
+            if coarse:  # the way around the nodes is found at the end
+                y = max(start.y(), end.y()) + COARSE
+                item.route(backward(start, end, y, start.x() + STUB, end.x() - STUB))
+                continue
             y = lane(start, end, obstacles, taken)
             left, right = end.x() - STUB, start.x() + STUB
             right = leg(right, start.y(), y, 1, obstacles, turns)
@@ -204,7 +233,7 @@ class CanvasScene(QGraphicsScene):
 
     def take(self, checked: Checked) -> None:
         """Write shapes on wires and mark what is wrong."""
-        name = self.graph_name
+        name, graph = self.graph_name, self.graph
         for item in self.nodes.values():
             self._contents(item, checked)
         worst: dict[str, str] = {}
@@ -217,17 +246,19 @@ class CanvasScene(QGraphicsScene):
                 bad[wire] = d.severity
         inside = self._worst_inside(checked)
         for key, item in self.nodes.items():
-            node = self.graph.nodes.get(key)
+            node = graph.nodes.get(key)
             within = inside.get(str(node.params.get("cell", "")), "") if node is not None and item.look.cell else ""
             item.mark(severity=max(worst.get(key, ""), within, key=lambda severity: _RANK[severity]))
         for wire, line in self.wires.items():
             signal = checked.signals.get((name, wire.source.node, wire.source.port))
-            line.mark(
-                content=content_of(signal, None),
-                text=signal.text() if signal is not None else "",
-                short=signal.content.text() if signal is not None else "",
-                severity=bad.get(wire, ""),
-            )
+            if line.signal is not signal:
+                line.signal = signal
+                line.mark(
+                    content=content_of(signal, None),
+                    text=signal.text() if signal is not None else "",
+                    short=signal.content.text() if signal is not None else "",
+                )
+            line.mark(severity=bad.get(wire, ""))
 
     def _worst_inside(self, checked: Checked) -> dict[str, str]:
         """Cell → "error" or "warning" when its drawing, or that of a cell in it, has one."""
@@ -252,32 +283,46 @@ class CanvasScene(QGraphicsScene):
 
     def signal_at(self, pin: Pin, is_input: bool) -> Signal | None:
         """What a port carries: an input carries what its wire's source gives."""
-        signals = self.session.checked.signals
-        if not is_input:
-            return signals.get((self.graph_name, pin.node, pin.port))
-        wire = next((w for w in self.wires if w.target == pin), None)
-        return signals.get((self.graph_name, wire.source.node, wire.source.port)) if wire is not None else None
+        source = self._sources.get(pin) if is_input else pin
+        if source is None:
+            return None
+        return self.session.checked.signals.get((self.graph_name, source.node, source.port))
 
     def _contents(self, item: NodeItem, checked: Checked | None = None) -> None:
+        """Colour the ports by what they carry; at once where nothing of it changed."""
         signals = checked.signals if checked is not None else {}
-        contents: dict[tuple[bool, str], str] = {(True, p.name): p.content for p in item.look.inputs}
-        for port in item.look.outputs:
-            contents[False, port.name] = content_of(signals.get((self.graph_name, item.key, port.name)), port)
-        for port in item.look.inputs:
-            if port.content == "any" and checked is not None:
-                signal = self.signal_at(Pin(item.key, port.name), True)
-                contents[True, port.name] = content_of(signal, port)
-        item.mark(contents=contents)
+        name, look = self.graph_name, item.look
+        given = [signals.get((name, item.key, port.name)) for port in look.outputs]
+        taken = [
+            signals.get((name, source.node, source.port))
+            if port.content == "any" and (source := self._sources.get(Pin(item.key, port.name))) is not None
+            else None
+            for port in look.inputs
+        ]
+        seen = (look, *given, *taken)
+        if len(seen) == len(drawn := self._drawn.get(item.key, ())) and all(map(is_, seen, drawn)):
+            return
+        self._drawn[item.key] = seen
+        outputs = {(False, port.name): content_of(s, port) for port, s in zip(look.outputs, given, strict=True)}
+        inputs = {(True, port.name): content_of(s, port) for port, s in zip(look.inputs, taken, strict=True)}
+        item.mark(contents={**inputs, **outputs})
 
     # Selection
 
     def mark_selection(self) -> None:
         focus = self.session.focus
         nodes, wires = set(focus.nodes), set(focus.wires)
-        for key, item in self.nodes.items():
-            item.mark(selected=key in nodes)
-        for wire, line in self.wires.items():
-            line.mark(selected=wire in wires)
+        for item in self.nodes.values():
+            if item.selected and item.key not in nodes:
+                item.mark(selected=False)
+        for line in self.wires.values():
+            if line.selected and line.wire not in wires:
+                line.mark(selected=False)
+        for key in nodes & self.nodes.keys():
+            self.nodes[key].mark(selected=True)
+        for wire in wires:
+            if wire in self.wires:
+                self.wires[wire].mark(selected=True)
         for name, frame in self.frames.items():
             frame.mark(selected=name in focus.frames)
 

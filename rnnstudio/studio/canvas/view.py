@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil, floor
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
@@ -15,7 +16,9 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
+    QPaintEvent,
     QPen,
+    QPolygonF,
     QResizeEvent,
     QShowEvent,
     QWheelEvent,
@@ -36,11 +39,12 @@ from ..gestures.select import BoxSelect
 from ..offers import MIME, Offer, bound, content_of, find, fitting, nodes_of, offer_ports, offers
 from ..session import Session
 from .frame_item import TITLE_HEIGHT
-from .node_item import NO_PORTS_BELOW
+from .node_item import NO_PORTS_BELOW, NodeItem
 from .quick_add import QuickAdd
 from .rename import RenameField
 from .scene import CanvasScene, Hit
 from .shape import GRID, HEADER
+from .stretch import Stretch
 from .wire_item import WireItem
 
 GESTURES: tuple[type[Gesture], ...] = (
@@ -88,6 +92,7 @@ class CanvasView(QGraphicsView):
         self.viewport().setMouseTracking(True)
         # Room to pan in every direction; nothing is drawn for it.
         self.setSceneRect(-100_000, -100_000, 200_000, 200_000)
+        self.stretch = Stretch(self)
         self.gesture: Gesture | None = None
         self.quick_add: QuickAdd | None = None
         self.space_held = False
@@ -103,6 +108,7 @@ class CanvasView(QGraphicsView):
         theme.changes().changed.connect(self._redress)
 
     def _redress(self) -> None:
+        self.stretch.rest()
         self.canvas.update()
         self.viewport().update()
 
@@ -116,6 +122,8 @@ class CanvasView(QGraphicsView):
         """Zoom with the point `about` (in the viewport, its middle by default) staying where it is."""
         zoom = min(max(zoom, SMALLEST), LARGEST)
         self._reframe = False
+        if zoom != self.zoom:
+            self.stretch.begin()
         about = about if about is not None else QPointF(self.viewport().rect().center())
         fixed = self.at(about)
         self.resetTransform()
@@ -181,12 +189,14 @@ class CanvasView(QGraphicsView):
         self._reframe = True
 
     def _follow(self, change: Change) -> None:
+        self.stretch.rest()
         if change.edit is None:
             self._frame_when_laid_out()
 
     def _change_graph(self) -> None:
         """Each drawing remembers where it was looked at."""
         self.cancel()
+        self.stretch.rest()
         self._places[self._shown] = (self.zoom, self.middle())
         self._shown = self.session.focus.graph
         if self._shown in self._places:
@@ -213,7 +223,11 @@ class CanvasView(QGraphicsView):
         self._put(middle, QPointF(self.viewport().rect().center()))
         self._frame_when_laid_out()
 
-    # Background
+    # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if not self.stretch.paint():
+            super().paintEvent(event)
 
     def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         t = theme.current()
@@ -230,13 +244,16 @@ class CanvasView(QGraphicsView):
         left, top = floor(rect.left() / step) * step, floor(rect.top() / step) * step
         columns, rows = ceil(rect.width() / step) + 2, ceil(rect.height() / step) + 2
         if columns * rows < 20_000:
-            painter.drawPoints([QPointF(left + i * step, top + j * step) for i in range(columns) for j in range(rows)])
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            painter.drawPoints(_dots(step, columns, rows).translated(left, top))
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     # Mouse
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         self._reframe = False
+        self.stretch.rest()
         if self.gesture is not None:
             return
         QToolTip.hideText()
@@ -663,16 +680,25 @@ class CanvasView(QGraphicsView):
 
     def show_drop_target(self, wire: Wire | None, node: str | None = None) -> None:
         """Light up the wire a node would be put into, or the node it would replace."""
-        for key, item in self.canvas.wires.items():
-            item.mark(target_of_drop=wire is not None and key == wire)
-        for name, box in self.canvas.nodes.items():
-            box.mark(target_of_drop=name == node)
+        items: tuple[WireItem | NodeItem, ...] = (*self.canvas.wires.values(), *self.canvas.nodes.values())
+        for item in items:
+            if item.target_of_drop:
+                item.mark(target_of_drop=False)
+        if wire is not None and wire in self.canvas.wires:
+            self.canvas.wires[wire].mark(target_of_drop=True)
+        if node is not None and node in self.canvas.nodes:
+            self.canvas.nodes[node].mark(target_of_drop=True)
 
     def temporary_wire(self) -> WireItem:
         item = WireItem(None)
         item.setZValue(4)
         self.canvas.addItem(item)
         return item
+
+
+@lru_cache(maxsize=8)
+def _dots(step: float, columns: int, rows: int) -> QPolygonF:
+    return QPolygonF([QPointF(i * step, j * step) for i in range(columns) for j in range(rows)])
 
 
 def _problems(found: list[Diagnostic]) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPainterPathStroker, QPen
-from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+from PySide6.QtWidgets import QGraphicsRectItem, QStyleOptionGraphicsItem, QWidget
 
 from ...design.design import Wire
+from ...design.signals import Signal
 from .. import theme
 from .shape import LABEL_SIZE, font, text_width
 
@@ -19,12 +20,17 @@ LABELS_FROM = 0.6
 GRASP = 14.0
 
 
-class WireItem(QGraphicsItem):
-    """`wire` is None for the one being drawn. `text` and `short` are its shape, in full and as the last number only."""
+class WireItem(QGraphicsRectItem):
+    """`wire` is None for the one being drawn. `text` and `short` are its shape, in full and as the last number only.
+
+    Its rectangle is what it may paint on; Qt reads it without asking Python, thousands of times for every picture.
+    """
 
     def __init__(self, wire: Wire | None) -> None:
         super().__init__()
         self.wire = wire
+        self.signal: Signal | None = None
+        """What the check last found of its source."""
         self.content = "any"
         self.text = ""
         self.short = ""
@@ -37,30 +43,26 @@ class WireItem(QGraphicsItem):
         self.path = QPainterPath()
         self.ends: tuple[QPointF, QPointF] | None = None
         """Where it was routed from and to; the same ends need no new path."""
-        self._grasp = QPainterPath()
-        self._bounds: QRectF | None = None
+        self._grasp: QPainterPath | None = None
         self._middle = QPointF()
         self._room = 0.0
         self._level = True
         self._top = 0.0
+        self.setPen(QPen(Qt.PenStyle.NoPen))
         self.setZValue(1)
 
     def route(self, path: QPainterPath, label_at: QPointF | None = None, room: float | None = None) -> None:
         """Run along `path` from now on. `label_at`, `room`: where the text goes and how wide it may be."""
         if path == self.path:
             return
-        self.prepareGeometryChange()
-        self._bounds = None
         self.path = path
-        stroker = QPainterPathStroker()
-        stroker.setWidth(GRASP)
-        self._grasp = stroker.createStroke(path)
+        self._grasp = None
+        first, last = path.elementAt(0), path.elementAt(path.elementCount() - 1)
         self._middle = label_at if label_at is not None else path.pointAtPercent(0.5)
-        ends = path.pointAtPercent(1.0) - path.pointAtPercent(0.0)
-        self._room = abs(ends.x()) - 16.0 if room is None else room
-        self._level = label_at is not None or abs(ends.y()) < 60.0
-        higher = min(path.pointAtPercent(0.0).y(), path.pointAtPercent(1.0).y())
-        self._top = self._middle.y() if label_at is not None else higher
+        self._room = abs(last.x - first.x) - 16.0 if room is None else room
+        self._level = label_at is not None or abs(last.y - first.y) < 60.0
+        self._top = self._middle.y() if label_at is not None else min(first.y, last.y)
+        self.setRect(self._measure())
         self.update()
 
     def plain(self) -> WireItem:
@@ -75,19 +77,13 @@ class WireItem(QGraphicsItem):
         changed = False
         for name, value in values.items():
             if getattr(self, name) != value:
-                if name in ("text", "short"):
-                    self.prepareGeometryChange()
-                    self._bounds = None
                 setattr(self, name, value)
                 changed = True
         if changed:
+            if "text" in values:
+                self.setRect(self._measure())
             self.setZValue(3 if self.hovered else 1.5 if self.selected else 1)
             self.update()
-
-    def boundingRect(self) -> QRectF:
-        if self._bounds is None:
-            self._bounds = self._measure()
-        return self._bounds
 
     def _measure(self) -> QRectF:
         rect = self.path.controlPointRect().adjusted(-8, -8, 8, 8)
@@ -105,6 +101,10 @@ class WireItem(QGraphicsItem):
         return box
 
     def shape(self) -> QPainterPath:
+        if self._grasp is None:
+            stroker = QPainterPathStroker()
+            stroker.setWidth(GRASP)
+            self._grasp = stroker.createStroke(self.path)
         return self._grasp
 
     def end_near(self, at: QPointF, reach: float) -> bool | None:

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from ...catalog.node import Param
 from ...catalog.renaming import RenameAxis
 from ...catalog.trees import CHILDREN
+from ...compiler.check import Checked
 from ...compiler.resolve import variables_of
 from ...design.design import MAIN, Value, frozen
 from ...design.edits import Edit, SetCell, SetName, SetVariable, check_name
@@ -38,6 +39,7 @@ class DesignForm(QWidget):
         self.session = session
         self.graph = graph
         self.values: dict[str, Field] = {}
+        self._axes_of: tuple[Checked, set[str]] | None = None
         box = QVBoxLayout(self)
         box.setContentsMargins(12, 12, 12, 12)
         box.setSpacing(10)
@@ -142,26 +144,31 @@ class DesignForm(QWidget):
             self.variables.addWidget(field, row, 1)
             self.variables.addWidget(remove, row, 2)
 
-    def _second_names(self) -> set[str]:
-        """Axes that are another name of one that an input has: they have its settings."""
-        checked, catalog = self.session.checked, self.session.catalog
+    def _own_axes(self) -> set[str]:
+        """Axes the drawing has, less those that are another name of one that an input has: they have its settings."""
+        checked, catalog = self.session.seen, self.session.catalog
+        if self._axes_of is not None and self._axes_of[0] is checked:
+            return self._axes_of[1]
+        seen: set[str] = set()
         renamed: set[str] = set()
         given: set[str] = set()
         for (graph, key, _), signal in checked.signals.items():
+            seen.update(signal.axes)
             node = checked.design.graph_of(graph).nodes[key]
             kind = catalog.of(node)
             if node.kind == RenameAxis.name:
                 renamed.update(signal.axes)
             elif kind is not None and kind.family == "Data":
                 given.update(signal.axes)
-        return renamed - given
+        own = {a for a in seen if not a.endswith(CHILDREN)} - (renamed - given)
+        self._axes_of = (checked, own)
+        return own
 
     def _refresh_axes(self) -> None:
         design = self.session.design
         names: list[str] = []
         if self.graph == MAIN:
-            seen = {a for s in self.session.checked.signals.values() for a in s.axes if not a.endswith(CHILDREN)}
-            names = sorted((seen - self._second_names()) | set(design.axes))
+            names = sorted(self._own_axes() | set(design.axes))
         if names != list(self._boxes):
             for old in self._boxes.values():
                 old.hide()

@@ -71,7 +71,7 @@ def _data_fields(session: Session) -> tuple[str, ...]:
 
 
 def _axes(session: Session) -> tuple[str, ...]:
-    named = {a for s in session.checked.signals.values() for a in s.axes} | set(session.design.axes)
+    named = {a for s in session.seen.signals.values() for a in s.axes} | set(session.design.axes)
     return tuple(sorted(named))
 
 
@@ -297,7 +297,7 @@ class NodeForm(QWidget):
 
     def _sharing_text(self, node: Node) -> str:
         """Who else uses the node's weights, and whose settings hold where they differ."""
-        for found in self.session.checked.diagnostics:
+        for found in self.session.seen.diagnostics:
             if found.code == "SharedSettings" and found.graph == self.graph and node.id in found.nodes:
                 return found.message
         there = self.session.design.graph_of(self.graph).nodes.values()
@@ -307,7 +307,7 @@ class NodeForm(QWidget):
     def _show_ports(self, node: Node) -> None:
         t = theme.current()
         found = ports(node, self.session.design, self.session.catalog.of(node))
-        signals = self.session.checked.signals
+        signals = self.session.seen.signals
         graph = self.session.design.graph_of(self.graph)
         rows = []
         inputs, outputs = found if found is not None else ((), ())
@@ -394,6 +394,6 @@ class WireForm(QWidget):
 
     def refresh(self) -> None:
         source = self.wire.source
-        signal = self.session.checked.signals.get((self.graph, source.node, source.port))
+        signal = self.session.seen.signals.get((self.graph, source.node, source.port))
         shape = signal.text() if signal is not None else "shape not known yet"
         self.text.setText(f"{self.wire}\n{shape}")

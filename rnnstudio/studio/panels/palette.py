@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ...design.history import Change
 from .. import theme
 from ..icons import icon
 from ..offers import MIME, Offer, offers, search
@@ -84,12 +85,16 @@ class PalettePanel(QWidget):
         box.addWidget(self.tree)
         self._shown: list[Offer] = []
         theme.changes().changed.connect(self._redress)
-        session.designChanged.connect(self._refresh)
+        session.designChanged.connect(self._follow)
         session.focus.trailChanged.connect(self._refresh)
         self._fill()
 
     def offers(self) -> list[Offer]:
         return offers(self.session.catalog, self.session.design, self.session.focus.graph)
+
+    def _follow(self, change: Change) -> None:
+        if change.before.cells is not change.after.cells:
+            self._refresh()
 
     def _refresh(self) -> None:
         if self.offers() != self._shown:

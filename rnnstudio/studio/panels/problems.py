@@ -12,6 +12,7 @@ from ...compiler.check import Checked
 from ...compiler.diagnostics import Diagnostic
 from ...design.design import MAIN, Design
 from .. import theme
+from ..background import Background
 from ..icons import icon
 from ..session import Session
 from .forms import sentence
@@ -106,7 +107,8 @@ class ProblemRow(QFrame):
 class ProblemsPanel(QScrollArea):
     """Errors first, then warnings (of plugins too) and hints.
 
-    Fixes are sought by trying them on the drawing, some milliseconds each: when the person rests, a few at a time.
+    Fixes are sought by trying them on the drawing, some milliseconds each: when the person rests, a few at a time; of
+    a large drawing beside the window's thread.
     """
 
     dataWanted = Signal()
@@ -134,6 +136,8 @@ class ProblemsPanel(QScrollArea):
         self._rest = QTimer(self, singleShot=True)
         self._rest.timeout.connect(self._seek)
         self._open: list[ProblemRow] = []
+        self._seeking = Background(self)
+        self._seeking.done.connect(self._found)
         session.checkedChanged.connect(self.take)
         theme.changes().changed.connect(self._redress)
         self.take(session.checked)
@@ -152,14 +156,24 @@ class ProblemsPanel(QScrollArea):
             self._rebuild(found)
         self._shown = diagnostics
         self._open = list(self.rows)
+        self._seeking.forget()
         self._rest.start(self.REST_MS)
 
     def _seek(self) -> None:
+        if self._open and not self.session.small:
+            diagnostic = self._open[0].diagnostic
+            self._seeking.ask(lambda: diagnostic.fix_title)
+            return
         until = perf_counter() + self.SLICE_S
         while self._open and perf_counter() < until:
             self._open.pop(0).seek()
         if self._open:
             self._rest.start(0)
+
+    def _found(self, _title: str) -> None:
+        """The fix of one more row of a large drawing is known."""
+        self._open.pop(0).seek()
+        self._seek()
 
     def _rebuild(self, found: list[Diagnostic]) -> None:
         for row in self.rows:
