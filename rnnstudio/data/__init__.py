@@ -11,7 +11,7 @@ from rnnstudio.data import readers
 from rnnstudio.data.dataset import Dataset, Split, Track
 from rnnstudio.data.files import outside, resolve
 from rnnstudio.data.formats import READERS
-from rnnstudio.data.guess import guess, guess_with, guesses, of_options
+from rnnstudio.data.guess import guess, guess_with, guesses, like, of_options
 from rnnstudio.data.opening import open_dataset
 from rnnstudio.data.preview import Preview, inspect, preview_of
 from rnnstudio.data.problems import Problem
@@ -42,6 +42,7 @@ __all__ = [
     "guess_with",
     "guesses",
     "inspect",
+    "like",
     "of_options",
     "open",
     "open_dataset",

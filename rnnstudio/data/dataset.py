@@ -197,6 +197,8 @@ class Dataset:
             much = f"{self.rows:,} steps"
         for spec in self.fields:
             much += f"; {spec.name}: {class_counts(spec)}" if spec.counts else ""
+        encoding = self.recipe.options.get("encoding", "utf-8")
+        much += f"; read as {encoding}" if encoding != "utf-8" else ""
         parts = ", ".join(f"{TITLES[part]} {self.split(part).steps:,}" for part in PARTS if self.split(part).steps)
         return f"{much}; predicted {'sequences' if self.counted is None else 'steps'}: {parts}"
 

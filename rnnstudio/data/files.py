@@ -12,19 +12,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rnnstudio.data.encodings import MARKS, guessed, without_mark
+from rnnstudio.data.packed import Entry, Inside, beside
+from rnnstudio.data.problems import listed
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import is_made
 
 BLOCK_BYTES = 1 << 22
+_AROUND = 1 << 12
+"""Bytes before and behind one that cannot be decoded, which tell the encoding rather than the file's beginning."""
 
 # The beginnings of files that people drop in by mistake, and what to do instead.
 _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
-    (b"PK\x03\x04", "a ZIP archive (Excel, Word and LibreOffice files are)", "Save it as CSV or plain text first."),
+    (b"PK\x03\x04", "a ZIP archive, as Excel, Word and LibreOffice files are", "Save it as CSV or plain text first."),
     (b"\xd0\xcf\x11\xe0", "an old Excel or Word file", "Save it as CSV or plain text first."),
     (b"%PDF", "a PDF", "Save its text as a plain text file first."),
-    (b"\x1f\x8b", "a gzip archive", "Unpack it first."),
-    (b"BZh", "a bzip2 archive", "Unpack it first."),
-    (b"\xfd7zXZ", "an xz archive", "Unpack it first."),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "Unpack it first."),
     (b"\x89PNG", "a PNG picture", "Choose a text or CSV file."),
     (b"\xff\xd8\xff", "a JPEG picture", "Choose a text or CSV file."),
@@ -32,13 +34,6 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"SQLite format 3", "an SQLite database", "Export the table as CSV first."),
     (b"PAR1", "a Parquet file", "Save it as CSV first."),
     (b"\x7fELF", "a program", "Choose a text or CSV file."),
-)
-_BOMS: tuple[tuple[bytes, str], ...] = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-    (codecs.BOM_UTF8, "utf-8"),
 )
 _CONTROL = bytes(set(range(32)) - {0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x1B})
 
@@ -75,7 +70,7 @@ def check_encoding(name: str) -> str:
         raise StudioError(
             f"there is no text encoding called {name!r}",
             where="option encoding",
-            remedy="Use for example utf-8, utf-16, cp1252 (Windows) or latin-1.",
+            remedy="Use for example utf-8, utf-16, cp1252, cp1251 (Windows), gb18030, shift_jis or latin-1.",
         ) from error
     return name
 
@@ -91,7 +86,7 @@ def _unreachable(error: OSError, shown: str) -> StudioError:
     )
 
 
-def is_folder(path: Path, shown: str) -> bool:
+def is_folder(path: Entry, shown: str) -> bool:
     """Whether it is a folder. Raises StudioError where that cannot be known."""
     try:
         return path.is_dir()
@@ -99,23 +94,26 @@ def is_folder(path: Path, shown: str) -> bool:
         raise _unreachable(error, shown) from error
 
 
-def entries_of(path: Path, shown: str) -> list[Path]:
-    """What lies in a folder, by name. Raises StudioError where it may not be looked into."""
+def entries_of(path: Entry, shown: str) -> list[Entry]:
+    """What lies in a folder, by name, a packed file as what it holds. Raises StudioError: it may not be looked into."""
     try:
-        return sorted(path.iterdir())
+        if isinstance(path, Inside):
+            return sorted(path.iterdir(), key=lambda entry: entry.name)
+        return [beside(entry) for entry in sorted(path.iterdir())]
     except OSError as error:
         raise _unreachable(error, shown) from error
 
 
-def size_of(path: Path) -> int:
-    """Of a file in bytes, 0 where it cannot be known: who opens it will say why."""
+def size_of(path: Entry) -> int:
+    """Of a file in bytes, 0 where it cannot be known: who opens it will say why. Of a long packed one an estimate."""
     try:
-        return path.stat().st_size
+        return path.size if isinstance(path, Inside) else path.stat().st_size
     except OSError:
         return 0
 
 
-def _open(path: Path, shown: str) -> io.BufferedReader:
+def opened(path: Entry, shown: str) -> io.BufferedReader:
+    """The file's bytes, unpacked. Raises StudioError for what is missing, a folder, a device, or not to be read."""
     try:
         there = path.exists()
     except OSError as error:
@@ -123,7 +121,7 @@ def _open(path: Path, shown: str) -> io.BufferedReader:
     if not there:
         raise StudioError("the file does not exist", where=shown, remedy="Check the path, or choose another file.")
     if path.is_dir():
-        raise StudioError("this is a folder, not a file", where=shown, remedy="Choose a file in it.")
+        raise folder_error(path, shown)
     if not path.is_file():
         raise StudioError(
             "this is a device or a pipe, not a file", where=shown, remedy="Save its data as a file, and choose that."
@@ -137,24 +135,37 @@ def _open(path: Path, shown: str) -> io.BufferedReader:
         ) from error
 
 
-def head_of(path: Path, shown: str, size: int = 1 << 16) -> bytes:
+def folder_error(path: Entry, shown: str) -> StudioError:
+    """What is told where a file is wanted, and this is a folder."""
+    if not isinstance(path, Inside):
+        return StudioError("this is a folder, not a file", where=shown, remedy="Choose a file in it.")
+    assert path.archive is not None
+    names = listed(map(str, path.archive.data_files()), 8)
+    what = "this is an archive of several files, not one"
+    return StudioError(what, where=shown, remedy=f"Set the option member to one of them: {names}.")
+
+
+def text_of(path: Entry, shown: str, encoding: str) -> io.TextIOWrapper:
+    """A file as a stream of text from its first character behind a mark, every line end as "\\n"."""
+    stream = opened(path, shown)
+    takes = codecs.lookup(encoding).name in _TAKE_MARKS
+    written = b"" if takes else "\ufeff".encode(encoding, "ignore")
+    if written and stream.peek(len(written)).startswith(written):
+        stream.read(len(written))
+    return io.TextIOWrapper(stream, encoding)
+
+
+_TAKE_MARKS = ("utf-16", "utf-32", "utf-8-sig")
+"""Codecs that leave a byte-order mark out by themselves."""
+
+
+def head_of(path: Entry, shown: str, size: int = 1 << 16) -> bytes:
     """The file's first bytes. Raises StudioError for a file that is missing, a folder, unreadable or empty."""
-    with _open(path, shown) as stream:
+    with opened(path, shown) as stream:
         head = stream.read(size)
     if not head:
         raise StudioError("the file is empty", where=shown, remedy="Choose a file with data in it.")
     return head
-
-
-def _alternating_nul(head: bytes) -> str | None:
-    """The UTF-16 order whose zero bytes these would be (Latin text has one in every pair), or None."""
-    pairs = max(len(head) // 2, 1)
-    odd, even = head[1::2].count(0) / pairs, head[0::2].count(0) / pairs
-    if odd > 0.4 and even < 0.1:
-        return "utf-16-le"
-    if even > 0.4 and odd < 0.1:
-        return "utf-16-be"
-    return None
 
 
 def check_text(head: bytes, shown: str, encoding: str) -> None:
@@ -164,18 +175,18 @@ def check_text(head: bytes, shown: str, encoding: str) -> None:
             raise StudioError(f"this is {what}, not a text file", where=shown, remedy=remedy)
     if _wide(encoding):
         return
-    for bom, name in _BOMS:
-        if head.startswith(bom) and name != "utf-8":
+    for mark, name in MARKS:
+        if head.startswith(mark) and name != "utf-8":
             raise StudioError(
                 f"the file is not in {encoding}: it begins with the mark of {name}",
                 where=f"{shown}, line 1, column 1",
                 remedy=f'Set the encoding option to "{name}".',
             )
     if 0 in head:
-        wide = _alternating_nul(head)
+        wide = without_mark(head)
         if wide is not None:
             raise StudioError(
-                f"the file is not in {encoding}: every second byte is zero, as in {wide}",
+                f"the file is not in {encoding}: it has zero bytes as {wide} has them",
                 where=f"{shown}, line 1, column 1",
                 remedy=f'Set the encoding option to "{wide}".',
             )
@@ -183,18 +194,11 @@ def check_text(head: bytes, shown: str, encoding: str) -> None:
         raise StudioError("the file is binary, not text", where=shown, remedy="Choose a plain text or CSV file.")
 
 
-def encoding_by_mark(head: bytes) -> str | None:
-    """The encoding that a file's first bytes show: by a byte-order mark, or by the zeros of UTF-16. None: neither."""
-    for bom, name in _BOMS:
-        if head.startswith(bom):
-            return name
-    return _alternating_nul(head) if 0 in head else None
-
-
-def _working_encoding(path: Path, shown: str, candidates: tuple[str, ...]) -> str | None:
-    for name in candidates:
+def _working_encoding(path: Entry, shown: str, around: bytes) -> str | None:
+    """An encoding that reads the whole file, the likeliest by the bytes around a place first."""
+    for name in dict.fromkeys((guessed(around, False), "utf-8", "cp1252", "latin-1")):
         decoder = codecs.getincrementaldecoder(name)()
-        with _open(path, shown) as stream:
+        with opened(path, shown) as stream:
             try:
                 while block := stream.read(BLOCK_BYTES):
                     decoder.decode(block)
@@ -205,7 +209,7 @@ def _working_encoding(path: Path, shown: str, candidates: tuple[str, ...]) -> st
     return None
 
 
-def survey(path: Path, shown: str, encoding: str) -> FileFacts:
+def survey(path: Entry, shown: str, encoding: str) -> FileFacts:
     """Reads the file once, only to know that it can be read as `encoding`. Raises StudioError with line and column."""
     reading = Reading(path, shown, encoding)
     for _ in reading:
@@ -220,7 +224,7 @@ class Reading:
     person knows it, for messages. Iterating raises StudioError with line and column.
     """
 
-    def __init__(self, path: Path, shown: str, encoding: str) -> None:
+    def __init__(self, path: Entry, shown: str, encoding: str) -> None:
         self.path = path
         self.shown = shown
         self.encoding = check_encoding(encoding)
@@ -239,7 +243,7 @@ class Reading:
         check_text(head_of(self.path, self.shown), self.shown, self.encoding)
         decoder = codecs.getincrementaldecoder(self.encoding)()
         newlines = io.IncrementalNewlineDecoder(None, translate=True)
-        with _open(self.path, self.shown) as stream:
+        with opened(self.path, self.shown) as stream:
             while True:
                 raw = stream.read(BLOCK_BYTES)
                 self._sha.update(raw)
@@ -247,6 +251,12 @@ class Reading:
                     piece = decoder.decode(raw, not raw)
                 except UnicodeDecodeError as error:
                     raise self._undecodable(error, newlines) from error
+                except UnicodeError as error:  # of utf-16 and utf-32 alone
+                    raise StudioError(
+                        f"the file does not begin with the mark of {self.encoding}",
+                        where=self._place(),
+                        remedy=f'Set the encoding option to "{self.encoding}-le" or "{self.encoding}-be".',
+                    ) from error
                 piece = newlines.decode(piece, final=not raw)
                 if not self._size:
                     piece = piece.removeprefix("\ufeff")
@@ -276,11 +286,12 @@ class Reading:
     def _undecodable(self, error: UnicodeDecodeError, newlines: io.IncrementalNewlineDecoder) -> StudioError:
         good = error.object[: error.start].decode(self.encoding, "ignore")
         self._advance(newlines.decode(good, final=True))
-        works = _working_encoding(self.path, self.shown, ("utf-8", "cp1252", "latin-1"))
         found = " ".join(f"0x{byte:02x}" for byte in error.object[error.start : error.end][:4])
-        remedy = f'Set the encoding option to "{works}", which reads the whole file' if works else "Save it as UTF-8"
-        return StudioError(
-            f"the file is not in {self.encoding}: it has the byte {found}",
-            where=self._place(),
-            remedy=f"{remedy}, or save the file as UTF-8." if works else f"{remedy}.",
-        )
+        what = f"the file is not in {self.encoding}: it has the byte {found}"
+        around = error.object[max(error.start - _AROUND, 0) : error.start + _AROUND]
+        if self.encoding == "utf-8" and guessed(around, False) == "utf-8":
+            remedy = "What stands around it is UTF-8: correct this place, or save the file as UTF-8 again."
+            return StudioError(what, where=self._place(), remedy=remedy)
+        works = _working_encoding(self.path, self.shown, around)
+        remedy = f'Set the encoding option to "{works}", which reads the whole file, or s' if works else "S"
+        return StudioError(what, where=self._place(), remedy=f"{remedy}ave the file as UTF-8.")

@@ -17,7 +17,7 @@ from rnnstudio.data.problems import Problems
 from rnnstudio.data.split import Division, Ints, by_sequence, by_time, require_steps
 from rnnstudio.data.vocabulary import UNKNOWN, IntArray
 from rnnstudio.design.errors import StudioError
-from rnnstudio.design.recipe import TARGET_NAMES, DataRecipe, FieldSpec
+from rnnstudio.design.recipe import JSON, TARGET_NAMES, DataRecipe, FieldSpec
 
 MANY_SEQUENCES = 20
 """From so many sequences on, whole ones are dealt to the parts unless the recipe says otherwise."""
@@ -56,7 +56,7 @@ def dataset_of(recipe: DataRecipe, found: Examples, facts: FileFacts, problems: 
         lines = np.repeat(np.asarray(found.lines, np.int64), np.diff(offsets)) if len(found.lines) else _NONE
     return Dataset(
         recipe=recipe.replace(
-            options=recipe.options if options is None else data_options.to_json(options),
+            options=recipe.options if options is None else {**_of_file(recipe), **data_options.to_json(options)},
             fields=specs,
             digest=facts.digest,
         ),
@@ -71,6 +71,11 @@ def dataset_of(recipe: DataRecipe, found: Examples, facts: FileFacts, problems: 
         facts=facts,
         excerpt=found.excerpt[:EXCERPT],
     )
+
+
+def _of_file(recipe: DataRecipe) -> dict[str, JSON]:
+    """The options that are no reader's."""
+    return {name: value for name, value in recipe.options.items() if name in data_options.FILE_OPTIONS}
 
 
 _NONE: Ints = np.zeros(0, np.int64)

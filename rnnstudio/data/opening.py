@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from rnnstudio.data import readers
 from rnnstudio.data.dataset import Dataset
-from rnnstudio.data.files import resolve
+from rnnstudio.data.files import resolve, size_of
 from rnnstudio.data.making import dataset_of
-from rnnstudio.data.problems import Problems
+from rnnstudio.data.options import file_options
+from rnnstudio.data.packed import Bounds, Entry, Inside, located
+from rnnstudio.data.problems import Problems, listed
 from rnnstudio.design.errors import StudioError
-from rnnstudio.design.recipe import DataRecipe
+from rnnstudio.design.recipe import JSON, DataRecipe
 
 
 def open_dataset(recipe: DataRecipe, base: Path | str = ".", *, fit: bool = True) -> Dataset:
@@ -33,10 +36,26 @@ def build(recipe: DataRecipe, base: Path, problems: Problems, fit: bool = True) 
     if not recipe.path:
         raise StudioError("no data file is chosen", where="data recipe", remedy="Choose a text or CSV file.")
     reader = readers.find(recipe.reader)
-    path = resolve(recipe.path, base)
+    path = place_of(recipe, base)
+    if isinstance(path, Inside) and path.is_file() and path.others():
+        problems.hint(
+            f"the archive holds other files, too: {listed(path.others())}", remedy="The option member chooses one."
+        )
     try:
         found, source = readers.read_with(reader, recipe, path, problems, fit)
         return dataset_of(recipe, found, found.facts or source.facts(), problems, fit)
     except MemoryError as error:
-        much = "so many examples do" if recipe.made else f"the file of {path.stat().st_size / 1e6:,.0f} MB does"
+        much = "so many examples do" if recipe.made else f"the file of {size_of(path) / 1e6:,.0f} MB does"
         raise StudioError(f"{much} not fit into memory", where=recipe.path, remedy="Use a part of it.") from error
+
+
+def place_of(recipe: DataRecipe, base: Path) -> Entry:
+    """The recipe's file or folder, unpacked. Raises StudioError for an archive that cannot be read."""
+    path = resolve(recipe.path, base)
+    return path if recipe.made else unpacked(path, recipe.path, recipe.options)
+
+
+def unpacked(path: Path, shown: str, options: Mapping[str, JSON]) -> Entry:
+    """What the path holds, as the options of files among these say. Raises StudioError; see packed.located."""
+    said = file_options(options)
+    return located(path, shown, Bounds(said.unpacked_megabytes, said.unpacked_times), said.member)

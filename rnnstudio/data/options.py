@@ -27,7 +27,10 @@ from rnnstudio.design.recipe import JSON
 WORD_MIN_COUNT = 2
 LEVELS = ("characters", "words")
 TEXT_LEVELS = (*LEVELS, "bytes", "byte-pair")
-ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1")
+ENCODINGS = (
+    *("utf-8", "utf-16", "cp1252", "cp1250", "cp1251", "koi8-r", "shift_jis", "euc-jp", "gb18030", "big5", "cp949"),
+    *("cp437", "latin-1"),
+)
 NOTHING: Mapping[str, str] = MappingProxyType({})
 """The default of an option that is a mapping."""
 
@@ -111,6 +114,17 @@ def describe(kind: type[Any]) -> tuple[Option, ...]:
 @dataclass(frozen=True)
 class NoOptions:
     """Of a reader that has nothing to choose."""
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """Options of every file, whatever its reader: what of a packed file is read, and how much it may unpack to."""
+
+    member: str = option("", "the file of an archive that is read; none: its only one, or all as a folder")
+    unpacked_megabytes: int = option(8192, "megabytes that a packed file may unpack to", minimum=1)
+    unpacked_times: int = option(
+        200, "how many times its size a packed file may unpack to, beyond 64 megabytes", minimum=1
+    )
 
 
 @dataclass(frozen=True)
@@ -269,6 +283,8 @@ def parse(kind: type[Options], options: Mapping[str, JSON]) -> Options:
     known = {item.name: item for item in describe(kind)}
     values: dict[str, Any] = {}
     for name, value in options.items():
+        if name not in known and name in FILE_OPTIONS:
+            continue
         if name not in known:
             raise StudioError(
                 f"there is no data option {name!r}",
@@ -280,6 +296,32 @@ def parse(kind: type[Options], options: Mapping[str, JSON]) -> Options:
     if hasattr(made, "encoding"):
         check_encoding(str(made.encoding))
     return made
+
+
+def renamed(kind: type[Any], options: Mapping[str, JSON], old: JSON, new: JSON) -> dict[str, JSON] | None:
+    """The options with the names of columns as the encoding `new` reads what `old` has read; None where it cannot."""
+    named = {item.name for item in describe(kind) if item.columns}
+
+    def read(value: JSON) -> JSON:
+        if isinstance(value, list):
+            return [read(item) for item in value]
+        if isinstance(value, dict):
+            return {str(read(name)): item for name, item in value.items()}
+        return value.encode(str(old)).decode(str(new)) if isinstance(value, str) else value
+
+    try:
+        return {name: read(value) if name in named else value for name, value in options.items()}
+    except (UnicodeError, LookupError):
+        return None
+
+
+FILE_OPTIONS = frozenset(item.name for item in dataclasses.fields(FileOptions))
+"""Names of options that belong to no reader."""
+
+
+def file_options(options: Mapping[str, JSON]) -> FileOptions:
+    """Those of the file among a recipe's options. Raises StudioError for a wrong type or a value out of range."""
+    return parse(FileOptions, {name: value for name, value in options.items() if name in FILE_OPTIONS})
 
 
 _WANTED = {

@@ -48,6 +48,9 @@ class Problems:
     def warn(self, what: str, *, line: int = 0, column: str = "", remedy: str = "") -> None:
         self.found.append(Problem(what, line, column, remedy, "warning"))
 
+    def hint(self, what: str, *, line: int = 0, column: str = "", remedy: str = "") -> None:
+        self.found.append(Problem(what, line, column, remedy, "hint"))
+
     def ignore(self, what: str, cell: str) -> None:
         """Say that a part of the file is not used. what: "the column 'note'"; cell: one of its cells, for people."""
         shown = cell if len(cell) <= 40 else f"{cell[:40]}…"

@@ -44,13 +44,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rnnstudio.data import options as data_options
 from rnnstudio.data.examples import Examples
 from rnnstudio.data.options import NoOptions
+from rnnstudio.data.packed import Entry
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.source import Sample, Source
 from rnnstudio.design.errors import StudioError
@@ -81,6 +81,7 @@ class Reader:
     lower case. Options: a record of the reader's options. parts: how a file is divided where nobody says.
     portable: names of the options that a design keeps when it is given another file; None = all.
     made: it reads no file but makes its examples; its name, which begins with "task:", stands where a path would.
+    together: it reads all files of a folder or an archive as one data set.
     """
 
     name: ClassVar[str]
@@ -92,6 +93,7 @@ class Reader:
     parts: ClassVar[tuple[float, float, float]] = DEFAULT_SPLIT
     portable: ClassVar[tuple[str, ...] | None] = None
     made: ClassVar[bool] = False
+    together: ClassVar[bool] = False
 
     def guess(self, sample: Sample) -> Guess | None:
         """How this reader would read the file; None = it would not. Looks at the sample alone, and never raises."""
@@ -143,8 +145,11 @@ class Reader:
 def choose(recipe: DataRecipe, chosen: Mapping[str, JSON]) -> DataRecipe:
     """The recipe with these options put in by its reader, where there is one."""
     reader = _own.get(recipe.reader) or _plugged.get(recipe.reader)
-    options = {**recipe.options, **chosen} if reader is None else reader.choose(recipe.options, chosen)
-    return recipe.replace(options=options)
+    if reader is None:
+        return recipe.replace(options={**recipe.options, **chosen})
+    old, new = recipe.options.get("encoding"), chosen.get("encoding")
+    named = data_options.renamed(reader.Options, recipe.options, old, new) if old and new and old != new else None
+    return recipe.replace(options=reader.choose(named or recipe.options, chosen))
 
 
 _own: Mapping[str, Reader] = MappingProxyType({})
@@ -231,7 +236,7 @@ def _guess_of(reader: Reader, sample: Sample) -> Guess | None:
 
 
 def read_with(
-    reader: Reader, recipe: DataRecipe, path: Path, problems: Problems, fit: bool = True
+    reader: Reader, recipe: DataRecipe, path: Entry, problems: Problems, fit: bool = True
 ) -> tuple[Examples, Source]:
     """What the reader finds in the file. Whatever goes wrong in it is a StudioError with its name.
 

@@ -8,17 +8,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from rnnstudio.data.encodings import guessed, marked
 from rnnstudio.data.files import (
     BLOCK_BYTES,
     FileFacts,
     Reading,
     check_text,
-    encoding_by_mark,
     entries_of,
+    folder_error,
     head_of,
     is_folder,
+    opened,
     resolve,
+    size_of,
 )
+from rnnstudio.data.packed import Entry, Inside, located
 from rnnstudio.design.errors import StudioError
 
 SAMPLE_BYTES = 1 << 19
@@ -31,24 +35,27 @@ LINES = 2000
 class Sample:
     """The beginning of a file, or the names in a folder.
 
-    path: the file or folder; shown: the path as the person knows it. head: its first bytes ("" of a folder).
-    size: of the file, in bytes. entries: of a folder. given: the encoding, where it is known.
+    path: the file or folder, unpacked; shown: the path as the person knows it. head: its first bytes ("" of a folder).
+    size: of the file, in bytes; of a packed one about. entries: of a folder. given: the encoding, where it is known.
     """
 
-    path: Path
+    path: Entry
     shown: str
     head: bytes
     size: int
-    entries: tuple[Path, ...] = ()
+    entries: tuple[Entry, ...] = ()
     given: str = ""
 
     @classmethod
-    def of(cls, path: Path, shown: str, encoding: str = "") -> Sample:
+    def of(cls, path: Entry, shown: str, encoding: str = "") -> Sample:
         """encoding: of the text, "" = found. Raises StudioError for a file that is missing, unreadable or empty."""
+        if isinstance(path, Path):
+            path = located(path, shown)
         if is_folder(path, shown):
-            return cls(path, shown, b"", 0, tuple(entries_of(path, shown)[:LINES]))
+            return cls(path, shown, b"", 0, tuple(entries_of(path, shown)[:LINES]), given=encoding)
         head = head_of(path, shown, SAMPLE_BYTES)
-        return cls(path, shown, head, path.stat().st_size, given=encoding)
+        size = len(head) if len(head) < SAMPLE_BYTES else size_of(path)
+        return cls(path, shown, head, size, given=encoding)
 
     @property
     def folder(self) -> bool:
@@ -67,7 +74,7 @@ class Sample:
     def why_not(self) -> StudioError | None:
         """Why this is no text, or None."""
         if self.folder:
-            return StudioError("this is a folder, not a file", where=self.shown, remedy="Choose a file in it.")
+            return folder_error(self.path, self.shown)
         try:
             check_text(self.head, self.shown, self.encoding)
         except StudioError as error:
@@ -76,17 +83,12 @@ class Sample:
 
     @cached_property
     def encoding(self) -> str:
-        """By its mark or its zeros; else the first of UTF-8, cp1252 and latin-1 that reads the sample."""
-        marked = self.given or encoding_by_mark(self.head)
-        if marked:
-            return marked
-        for name in ("utf-8", "cp1252"):
-            try:
-                codecs.getincrementaldecoder(name)().decode(self.head, self.whole)
-            except UnicodeDecodeError:
-                continue
-            return name
-        return "latin-1"
+        """As given; by its mark or its zeros; UTF-8 where it fits; else a guess. Of a folder: of its first texts."""
+        if self.given:
+            return self.given
+        if self.folder:
+            return _encoding_of_folder(self.entries, self.shown)
+        return marked(self.head) or guessed(self.head, self.whole)
 
     @cached_property
     def text(self) -> str:
@@ -111,6 +113,32 @@ class Sample:
         return here if self.whole else int(here * self.size / max(len(self.head), 1))
 
 
+_FILES = 200
+"""So many files of a folder are asked for its encoding; all have one."""
+
+
+def _encoding_of_folder(entries: tuple[Entry, ...], shown: str) -> str:
+    """The encoding of the first texts of a folder that are not UTF-8, taken together."""
+    waiting, heads = list(entries[::-1]), []
+    for _ in range(_FILES):
+        if not waiting:
+            break
+        entry = waiting.pop()
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            waiting += entries_of(entry, shown)[:LINES][::-1]
+            continue
+        try:
+            head = head_of(entry, shown, SAMPLE_BYTES // _FILES)
+            check_text(head, shown, "utf-8")
+        except StudioError:
+            continue  # no text, or one that the reader will tell of
+        if guessed(head, False) != "utf-8":
+            heads.append(head)
+    return guessed(b"\n".join(heads), False) if heads else "utf-8"
+
+
 def _lines(text: str) -> list[str]:
     """Lines as a file has them: split at line feeds alone."""
     pieces = text.split("\n")
@@ -122,13 +150,13 @@ def _lines(text: str) -> list[str]:
 class Source:
     """A file that is being read. Owner: one call of a reader's `read`. Remembers what was read, for the fingerprint.
 
-    path: the file or folder; shown: the path as the person knows it.
+    path: the file or folder, unpacked: asked like a path where it lies in an archive; shown: as the person knows it.
     """
 
-    path: Path
+    path: Entry
     shown: str
     _readings: list[Reading] = field(default_factory=list)
-    _others: list[Path] = field(default_factory=list)
+    _others: list[Entry] = field(default_factory=list)
 
     def reading(self, encoding: str = "utf-8") -> Reading:
         """The text in pieces of some megabytes, every line end as "\\n"; see Reading for errors."""
@@ -147,9 +175,19 @@ class Source:
 
     def beside(self, path: str) -> Source:
         """Another file that belongs to this one, relative to its folder: it counts for the fingerprint, too."""
-        other = Source(resolve(path, self.path.parent), path, self._readings)
-        self._others.append(other.path)
+        folder = self.path.parent
+        return self.inner(folder / path if isinstance(folder, Inside) else located(resolve(path, folder), path), path)
+
+    def inner(self, entry: Entry, shown: str) -> Source:
+        """A file of this folder, as `entries_of` lists it: it counts for the fingerprint, too."""
+        other = Source(entry, shown, self._readings)
+        self._others.append(entry)
         return other
+
+    def bytes(self) -> bytes:
+        """All of the file, unpacked."""
+        with opened(self.path, self.shown) as stream:
+            return stream.read()
 
     def facts(self) -> FileFacts:
         """Size, fingerprint, lines and characters of all that was read."""
@@ -161,12 +199,19 @@ class Source:
             lines, characters = sum(f.lines for f in facts), sum(f.characters for f in facts)
             return FileFacts(sum(f.size for f in facts), digest, lines, characters)
         sha, size = hashlib.sha256(), 0
-        files = sorted(p for p in self.path.rglob("*") if p.is_file()) if self.path.is_dir() else [self.path]
-        for path in files:
-            if self.path.is_dir():
-                sha.update(path.relative_to(self.path).as_posix().encode())
-            with path.open("rb") as stream:
+        folder = is_folder(self.path, self.shown)
+        for name, path in _files_below(self.path) if folder else [("", self.path)]:
+            if folder:
+                sha.update(name.encode())
+            with opened(path, self.shown) as stream:
                 while block := stream.read(BLOCK_BYTES):
                     sha.update(block)
                     size += len(block)
         return FileFacts(size, sha.hexdigest(), 0, 0)
+
+
+def _files_below(folder: Entry) -> list[tuple[str, Entry]]:
+    """All files of a folder, each with its name from there on, by name."""
+    if isinstance(folder, Inside):
+        return [(str(entry.inner.relative_to(folder.inner)), entry) for entry in folder.walk()]
+    return [(path.relative_to(folder).as_posix(), path) for path in sorted(folder.rglob("*")) if path.is_file()]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from .. import data
 from ..cli import BAD_INPUT, DONE, print_json
 from ..data import readers
-from ..data.options import describe
+from ..data.options import FileOptions, describe
+from ..data.packed import is_packed
 from ..data.preview import ExampleView, FieldView, Preview
 from ..design.recipe import DataRecipe, FieldSpec
 from .design_file import options_of
@@ -20,11 +22,11 @@ SHOWN = 60
 
 def show_data(options: argparse.Namespace) -> int:
     """Guess, read, and print. Returns the exit code: bad input where the file could not be trained on."""
-    found = data.guesses(options.file)
     chosen = options_of(options.set)
+    found = data.guesses(options.file, chosen)
     _, recipe, why = data.of_options(found, chosen)
     if options.reader:
-        recipe = data.guess_with(readers.find(options.reader), options.file, str(options.file))
+        recipe = data.guess_with(readers.find(options.reader), options.file, str(options.file), chosen)
         why = "as you say"
     recipe = data.choose(recipe, chosen)
     preview = data.inspect(recipe, rows=options.examples)
@@ -55,7 +57,9 @@ def _print(preview: Preview, why: str, found: list[DataRecipe]) -> None:
     for problem in preview.problems:
         print(f"{problem.severity}: {problem}")
     print("Options (--set data.NAME=VALUE):")
-    for item in (known for known in describe(readers.find(recipe.reader).Options) if not known.learned):
+    known = [item for item in describe(readers.find(recipe.reader).Options) if not item.learned]
+    packed = is_packed(data.resolve(recipe.path, Path()))
+    for item in (*known, *(describe(FileOptions) if packed else ())):
         value = recipe.options.get(item.name, item.default)
         print(f"  {item.name} = {_option(value)}    {item.help}")
 

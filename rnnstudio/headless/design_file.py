@@ -15,7 +15,6 @@ from ..compiler.resolve import cell_params
 from ..compiler.units import unscaled
 from ..data import readers
 from ..data.dataset import Dataset
-from ..data.source import Sample
 from ..design.design import MAIN, Design, Node
 from ..design.edits import SetParam, SetVariable
 from ..design.errors import StudioError
@@ -56,7 +55,7 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
         return _bound(data.open(data.choose(recipe, chosen or {}), file.folder), file.design)
     guessed = data.guess(path, chosen or {})
     if recipe is not None:
-        found = data.guesses(path)
+        found = data.guesses(path, chosen)
         sure = found[0][0] / 2  # a table could be read as text, too: but that is not meant
         own = next((other for how, other, _ in found if other.reader == recipe.reader and how >= sure), None)
         if own is None and readers.known(recipe.reader):
@@ -69,7 +68,7 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
                 "(`rnnstudio examples` lists some).",
             )
         if own is not None:
-            guessed = recipe if own.made else _like(own, recipe, Sample.of(path, str(path)))
+            guessed = recipe if own.made else data.like(recipe, own, chosen or {})
     guessed = guessed if guessed.made else guessed.replace(path=str(path.resolve()))
     return _bound(data.open(data.choose(guessed, chosen or {}), path.resolve().parent), file.design)
 
@@ -87,17 +86,6 @@ def bound_to(design: Design, recipe: DataRecipe) -> tuple[Design, tuple[str, ...
     if edit is None:
         return design, ()
     return edit.apply(with_data), tuple(found.text() for found in bindings(with_data, catalog))
-
-
-UNCERTAIN = ("cp1252", "latin-1")
-
-
-def _like(guessed: DataRecipe, recipe: DataRecipe, sample: Sample) -> DataRecipe:
-    """What was guessed for a new file, with the design's choices that do not depend on the file."""
-    options = readers.find(recipe.reader).like(sample, guessed.options, recipe.options)
-    if guessed.options.get("encoding") in UNCERTAIN:  # anything can be read as these: whoever has such a file says so
-        options["encoding"] = recipe.options.get("encoding", "utf-8")
-    return guessed.replace(options=options, split=recipe.split)
 
 
 def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, dict[str, Any], dict[str, JSON]]:

@@ -37,7 +37,7 @@ def draw_design(options: argparse.Namespace) -> int:
         file, shown = options.data, str(options.data)
     chosen = options_of(options.set)
     if options.reader:
-        recipe = data.guess_with(readers.find(options.reader), file, shown)
+        recipe = data.guess_with(readers.find(options.reader), file, shown, chosen)
     else:
         recipe = data.guess(file, chosen).replace(path=shown)
     preview = inspect(data.choose(recipe, chosen), folder, rows=0)

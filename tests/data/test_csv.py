@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -250,7 +251,9 @@ def test_a_missing_file_and_a_picture(tmp_path: Path) -> None:
     with pytest.raises(StudioError, match=r"the file does not exist \(t\.csv\)"):
         data.open(DataRecipe("csv", "t.csv"), tmp_path)
     assert "a PNG picture" in refused(tmp_path, b"\x89PNG\r\n" + bytes(50))
-    assert "Save it as CSV" in refused(tmp_path, b"PK\x03\x04" + bytes(50))
+    with zipfile.ZipFile(tmp_path / "book.xlsx", "w") as book:
+        book.writestr("[Content_Types].xml", "<Types/>")
+    assert "Save it as CSV" in refused(tmp_path, (tmp_path / "book.xlsx").read_bytes())
 
 
 def test_empty_and_one_line_files(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -173,7 +174,9 @@ def test_empty_blank_and_short_files_are_refused(tmp_path: Path) -> None:
 
 def test_binary_files_are_named_for_what_they_are(tmp_path: Path) -> None:
     assert "a PNG picture, not a text file (a.txt)" in refused(tmp_path, b"\x89PNG\r\n\x1a\n" + bytes(100))
-    assert "Excel" in refused(tmp_path, b"PK\x03\x04" + bytes(100))
+    with zipfile.ZipFile(tmp_path / "book.xlsx", "w") as book:
+        book.writestr("[Content_Types].xml", "<Types/>")
+    assert "Excel" in refused(tmp_path, (tmp_path / "book.xlsx").read_bytes())
     assert "the file is binary, not text" in refused(tmp_path, bytes(range(256)) * 4)
     assert "a zero character: the file is binary or damaged (a.txt, line 2001, column 3)" in refused(
         tmp_path, b"good text, one hundred times and more\n" * 2000 + b"xy\x00z"
@@ -188,7 +191,7 @@ def test_a_wrong_encoding_is_refused_with_the_place_and_one_that_works(tmp_path:
         'Set the encoding option to "cp1252", which reads the whole file, or save the file as UTF-8.'
     )
     assert text_of(opened(tmp_path, latin, encoding="cp1252")) == latin.decode("latin-1")
-    assert '"latin-1"' in refused(tmp_path, b"control \x81 and more text\n" * 5)
+    assert '"cp437"' in refused(tmp_path, b"ASCII\n" * 9 + "Größe und Maß, führt über\n".encode("cp437") * 5)
     assert 'begins with the mark of utf-16 (a.txt, line 1, column 1). Set the encoding option to "utf-16"' in refused(
         tmp_path, LINES.encode("utf-16")
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from rnnstudio.data.examples import Examples, labels, tokens
@@ -21,6 +22,7 @@ from rnnstudio.data.formats.pieces import (
     vocabulary_at,
 )
 from rnnstudio.data.options import encoding_option, option
+from rnnstudio.data.packed import Entry, beside
 from rnnstudio.data.problems import Problems, listed, quoted
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
@@ -234,11 +236,11 @@ def _of_folders(source: Source, options: LabelledOptions, problems: Problems) ->
     for folder in (entry for entry in entries_of(source.path, source.shown) if entry.is_dir()):
         if folder.name.startswith("."):
             continue
-        for path in sorted(folder.iterdir())[:_MOST_FILES]:
+        for path in entries_of(folder, source.shown)[:_MOST_FILES]:
             if path.suffix.lower() not in _TEXT_FILES or not path.is_file():
                 problems.ignore(f"{folder.name}/{path.name}", "no text file")
                 continue
-            text = source.beside(str(path.resolve())).text(options.encoding).strip()
+            text = source.inner(path, f"{source.shown}/{folder.name}/{path.name}").text(options.encoding).strip()
             if text:
                 texts.append(text)
                 classes.append(folder.name)
@@ -248,14 +250,10 @@ def _of_folders(source: Source, options: LabelledOptions, problems: Problems) ->
     return texts, classes, [], names
 
 
-def _few(folder: Path) -> list[Path]:
+def _few(folder: Entry) -> list[Entry]:
     """A few entries of a folder."""
-    found = []
-    for entry in folder.iterdir():
-        found.append(entry)
-        if len(found) == 20:
-            break
-    return found
+    entries: Iterator[Entry] = folder.iterdir()
+    return [beside(entry) if isinstance(entry, Path) else entry for entry in islice(entries, 20)]
 
 
 def _objects(lines: Sequence[str]) -> list[dict[str, object]]:

@@ -52,6 +52,7 @@ class MusicReader(Reader):
     name = "music"
     title = "music (MIDI, ABC)"
     what = "music"
+    together = True
     suffixes = _TOGETHER
     Options = MusicOptions
     parts = (0.8, 0.1, 0.1)
@@ -140,7 +141,7 @@ def _files(source: Source, problems: Problems) -> list[Source]:
     if others:
         problems.ignore(f"{len(others)} other entries of the folder", others[0].name)
     music = [entry for entry in entries if entry.suffix.lower() in _TOGETHER and entry.is_file()]
-    return [Source(entry, f"{source.shown}/{entry.name}") for entry in music]
+    return [source.inner(entry, f"{source.shown}/{entry.name}") for entry in music]
 
 
 def _pieces(file: Source, options: MusicOptions, problems: Problems) -> list[_Piece]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
+import sys
+import tempfile
 import tokenize
 import zipfile
 import zlib
@@ -10,13 +13,14 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from rnnstudio.data.files import opened, size_of
+from rnnstudio.data.packed import Entry, Inside
 from rnnstudio.design.errors import StudioError
 
 MAGIC = b"\x93NUMPY"
@@ -52,17 +56,15 @@ class Shape:
         return len(self.shape)
 
 
-def shapes_of(path: Path, shown: str) -> dict[str, Shape]:
+def shapes_of(path: Entry, shown: str) -> dict[str, Shape]:
     """The arrays of a .npy (one, called inputs) or .npz by name. Raises StudioError: broken, too large, of objects."""
     with _told(shown):
-        if not path.is_file():
-            raise StudioError("this is no file", where=shown, remedy="Choose a .npy or .npz file.")
-        with path.open("rb") as stream:
-            if stream.read(len(MAGIC)) == MAGIC:
-                stream.seek(0)
-                return {"inputs": _header(stream, path.stat().st_size, shown)}
+        with opened(path, shown) as stream:
+            if stream.peek(len(MAGIC)).startswith(MAGIC):
+                exact = not isinstance(path, Inside) or path.archive is not None
+                return {"inputs": _header(stream, size_of(path) if exact else sys.maxsize, shown)}
         found: dict[str, Shape] = {}
-        with zipfile.ZipFile(path) as archive:
+        with _seekable(path, shown) as file, zipfile.ZipFile(file) as archive:
             members = [item for item in archive.infolist() if item.filename.endswith(".npy")]
             if sum(item.file_size for item in members) > MOST_BYTES:
                 raise StudioError(
@@ -77,14 +79,27 @@ def shapes_of(path: Path, shown: str) -> dict[str, Shape]:
         return found
 
 
-def load(path: Path, shown: str, names: Collection[str]) -> dict[str, npt.NDArray[Any]]:
-    """These arrays; that of a .npy stays on disk and is read where it is looked at. Raises StudioError."""
+def load(path: Entry, shown: str, names: Collection[str]) -> dict[str, npt.NDArray[Any]]:
+    """These arrays, in memory and of their own type. Raises StudioError."""
     with _told(shown):
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"inputs": loaded}
-        with loaded:
+        with opened(path, shown) as stream:
+            if stream.peek(len(MAGIC)).startswith(MAGIC):
+                return {"inputs": npy.read_array(stream, allow_pickle=False)}
+        with _seekable(path, shown) as file, np.load(file, allow_pickle=False) as loaded:
             return {name: loaded[name] for name in loaded.files if name in names}
+
+
+@contextmanager
+def _seekable(path: Entry, shown: str) -> Iterator[IO[bytes]]:
+    """The file's bytes, in any order. What is packed is written to a file without a name, which is gone behind it."""
+    with opened(path, shown) as stream:
+        if not isinstance(path, Inside):
+            yield stream
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(stream, copy, 1 << 20)
+            copy.seek(0)
+            yield copy
 
 
 def _header(stream: IO[bytes], size: int, where: str) -> Shape:

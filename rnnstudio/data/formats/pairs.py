@@ -18,6 +18,7 @@ from rnnstudio.data.formats.pieces import (
     vocabulary_at,
 )
 from rnnstudio.data.options import encoding_option, option
+from rnnstudio.data.packed import SUFFIXES
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
@@ -56,11 +57,11 @@ class PairReader(Reader):
     portable = ("source_level", "target_level", "lowercase", "min_count", "shared", "end")
 
     def guess(self, sample: Sample) -> Guess | None:
-        other = SIDES.get(sample.suffix)
-        if other and sample.path.with_suffix(other).is_file():
+        other = _other_side(sample)
+        if other:
             levels = _level(list(sample.lines))
-            made = PairOptions(sample.encoding, sample.path.with_suffix(other).name, 1, 1, levels, levels)
-            return Guess(0.9, made, self.parts, f"a {other} file lies beside it")
+            made = PairOptions(sample.encoding, other, 1, 1, levels, levels)
+            return Guess(0.9, made, self.parts, f"{other} lies beside it")
         rows = [line.rstrip("\n").split("\t") for line in sample.lines if line.strip()]
         if len(rows) < 3 or any(len(row) != 2 or not all(cell.strip() for cell in row) for row in rows):
             return None
@@ -142,6 +143,15 @@ def _sides(source: Source, options: PairOptions, problems: Problems) -> tuple[li
     for place in unused:
         problems.ignore(f"column {place + 1}", next((row[place] for row in rows if place < len(row)), ""))
     return first, second, lines
+
+
+def _other_side(sample: Sample) -> str:
+    """The name of the file of targets that lies beside one of sources, packed or not; "" = there is none."""
+    suffix = SIDES.get(sample.suffix)
+    if suffix is None:
+        return ""
+    folder, name = sample.path.parent, f"{sample.path.stem}{suffix}"
+    return next((found for packed in ("", *SUFFIXES) if (folder / (found := name + packed)).is_file()), "")
 
 
 def _level(texts: list[str] | tuple[str, ...]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +14,7 @@ from rnnstudio.data.formats import dates
 from rnnstudio.data.formats.numerals import is_missing
 from rnnstudio.data.formats.table import MISSING_REMEDY, MISSING_VALUE, Floats, Table, find_columns, read_table
 from rnnstudio.data.options import CsvOptions
+from rnnstudio.data.packed import Entry
 from rnnstudio.data.problems import Problems, quoted
 from rnnstudio.design.errors import StudioError
 
@@ -48,7 +48,7 @@ class Series:
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def read_series(path: Path, shown: str, options: CsvOptions, problems: Problems) -> Series:
+def read_series(path: Entry, shown: str, options: CsvOptions, problems: Problems) -> Series:
     """Reads the file. Bad cells go to `problems`; raises StudioError when there is nothing to make sequences of."""
     table, settled, facts = read_table(path, shown, options, problems)
     if len(table.numbers) == 0:

@@ -10,17 +10,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from rnnstudio.data.files import FileFacts, survey
+from rnnstudio.data.files import FileFacts, survey, text_of
 from rnnstudio.data.formats.columns import NUMERIC, YES_NO
 from rnnstudio.data.formats.numerals import is_missing, number
 from rnnstudio.data.formats.sniff import Layout, find_layout, rows_of
 from rnnstudio.data.options import CsvOptions
+from rnnstudio.data.packed import Entry
 from rnnstudio.data.problems import Problems, listed, quoted
 from rnnstudio.data.source import Sample
 from rnnstudio.design.errors import StudioError
@@ -48,7 +48,7 @@ class Table:
     labels: dict[str, list[str]]
 
 
-def read_sample(path: Path, shown: str, encoding: str) -> list[str]:
+def read_sample(path: Entry, shown: str, encoding: str) -> list[str]:
     """The first lines of the file, with their line ends. The file's encoding has been checked before."""
     lines = list(Sample.of(path, shown, encoding).lines)
     if not any(line.strip() for line in lines):
@@ -124,7 +124,7 @@ def _spoken(delimiter: str) -> str:
     return {"\t": "tab", " ": "space"}.get(delimiter, repr(delimiter))
 
 
-def read_table(path: Path, shown: str, options: CsvOptions, problems: Problems) -> tuple[Table, CsvOptions, FileFacts]:
+def read_table(path: Entry, shown: str, options: CsvOptions, problems: Problems) -> tuple[Table, CsvOptions, FileFacts]:
     """The table, the options with everything settled, and the file's facts.
 
     Bad cells and rows go to `problems` (a bad cell is NaN, a ragged row is left out); what makes the whole file
@@ -152,7 +152,7 @@ class _Reader:
 
     def __init__(
         self,
-        path: Path,
+        path: Entry,
         shown: str,
         options: CsvOptions,
         layout: Layout,
@@ -196,9 +196,7 @@ class _Reader:
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """Each data row with its line, exactly as wide as the header; ragged ones are reported and left out."""
-        with self.path.open(encoding=self.options.encoding) as stream:
-            if stream.read(1) != "\ufeff":
-                stream.seek(0)
+        with text_of(self.path, self.shown, self.options.encoding) as stream:
             above = sum(1 for _ in islice(stream, self.layout.skip))
             reader = rows_of(stream, self.layout.delimiter, strict=True)
             line = above

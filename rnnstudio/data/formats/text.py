@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, count
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from rnnstudio.data.files import entries_of, is_folder, size_of
 from rnnstudio.data.making import MANY_SEQUENCES
 from rnnstudio.data.mapped import MAPPED_BYTES, gathered
 from rnnstudio.data.options import TextOptions
+from rnnstudio.data.packed import Entry, Inside
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
@@ -38,6 +38,7 @@ class TextReader(Reader):
 
     name = "text"
     title = "text"
+    together = True
     suffixes = (".txt", ".md", ".rst", ".tex", ".html", ".xml", ".json", ".py", ".c", ".log")
     Options = TextOptions
     portable = ("level", "lowercase", "min_count", "size")
@@ -118,7 +119,7 @@ class TextReader(Reader):
 _LEARNING = {"characters": Learning("sorted", "needed"), "bytes": Learning("sorted", "needed")}
 
 
-def _is_text(path: Path) -> bool:
+def _is_text(path: Entry) -> bool:
     return path.is_file() and path.suffix.lower() in TextReader.suffixes and not path.name.startswith(".")
 
 
@@ -127,7 +128,7 @@ def _files(source: Source) -> list[Source]:
     if not is_folder(source.path, source.shown):
         return [source]
     texts = [path for path in entries_of(source.path, source.shown) if _is_text(path)]
-    found = [source.beside(f"{source.path.name}/{path.name}") for path in texts]
+    found = [source.inner(path, f"{source.path.name}/{path.name}") for path in texts]
     if not found:
         raise StudioError(
             "the folder holds no text",
@@ -150,7 +151,7 @@ def _folded(file: Source, options: TextOptions) -> Iterator[str]:
 
 def _beginning(file: Source, options: TextOptions, share: float) -> Iterator[str]:
     """The first `share` of a file's bytes, about, as text."""
-    left = size_of(file.path) * share
+    left = _length(file.path) * share
     for piece in _folded(file, options):
         size = len(piece.encode(options.encoding, "replace"))
         if size >= left:
@@ -158,6 +159,14 @@ def _beginning(file: Source, options: TextOptions, share: float) -> Iterator[str
             return
         left -= size
         yield piece
+
+
+def _length(path: Entry) -> int:
+    """Of a file in bytes, unpacked: exactly, or the training part would not end where it ends."""
+    if not isinstance(path, Inside) or path.archive is not None:
+        return size_of(path)
+    with path.open() as stream:
+        return sum(map(len, iter(lambda: stream.read(1 << 22), b"")))
 
 
 class _Characters:

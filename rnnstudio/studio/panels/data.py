@@ -35,13 +35,15 @@ from rnnstudio.compiler.units import unscaled
 from rnnstudio.data import readers
 from rnnstudio.data.formats.sniff import find_layout
 from rnnstudio.data.formats.table import read_sample
-from rnnstudio.data.options import CsvOptions, parse
+from rnnstudio.data.opening import place_of
+from rnnstudio.data.options import FILE_OPTIONS, CsvOptions, parse, renamed
+from rnnstudio.data.packed import Inside
 from rnnstudio.data.problems import Problem
 from rnnstudio.design.design import MAIN
 from rnnstudio.design.edits import Compound, Edit, SetData
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.history import Change
-from rnnstudio.design.recipe import DataRecipe
+from rnnstudio.design.recipe import JSON, DataRecipe
 from rnnstudio.training.settings import TrainingSettings
 
 from ..background import Background
@@ -52,6 +54,7 @@ from .counts import CountsPicture
 from .examples import ExamplePicture
 from .field_list import FieldList
 from .forms import Combo, Spin, align_labels, form_of, note, sentence
+from .packed_form import PackedForm
 from .reader_forms import ReaderForm, RecordForm, SplitForm, TableForm
 from .row_table import RowTable
 
@@ -62,10 +65,14 @@ LOOK_AFTER_MS = 120
 
 @dataclass(frozen=True)
 class _Look:
-    """What the thread found: preview (with the completed recipe) and, of a table, all columns and what each holds."""
+    """What the thread found: preview (with the completed recipe) and, of a table, all columns and what each holds.
+
+    members: the files of an archive; None = the file is not packed.
+    """
 
     preview: data.Preview
     columns: Mapping[str, str]
+    members: tuple[str, ...] | None = None
 
 
 class DataPanel(QWidget):
@@ -83,6 +90,8 @@ class DataPanel(QWidget):
         self.preview: data.Preview | None = None
         self._recipe: DataRecipe | None = None
         self._of_design = False
+        self._named_in: JSON = None
+        """The encoding that columns were last read in: one that cannot read the file changes no name."""
         self.setAcceptDrops(True)
         self._background = Background(self)
         self._background.done.connect(self._show)
@@ -115,7 +124,10 @@ class DataPanel(QWidget):
         }
         self.reader_forms: dict[str, ReaderForm] = {"csv": self.table_form, **self.record_forms}
         self.split_form = SplitForm()
-        for changed in (*(own.changed for own in self.reader_forms.values()), self.split_form.changed):
+        self.packed_form = PackedForm()
+        self.packed_form.memberChosen.connect(self._member_chosen)
+        forms = (*self.reader_forms.values(), self.packed_form)
+        for changed in (*(form.changed for form in forms), self.split_form.changed):
             changed.connect(self._changed)
         self.summary = note("")
         self.problems = QListWidget()
@@ -167,14 +179,19 @@ class DataPanel(QWidget):
         split_rows = form_of(split)
         split_rows.addRow("Split", self.split_form)
         split_rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # the widest of all rows
-        align_labels(form, split_rows, *(rows for own in self.reader_forms.values() for rows in own.forms))
+        align_labels(
+            form,
+            split_rows,
+            *self.packed_form.forms,
+            *(rows for own in self.reader_forms.values() for rows in own.forms),
+        )
         inner = QVBoxLayout(self.details)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(SPACE)
         # What the guess leads to comes first; how to change it below.
         for widget in (reader, self.summary, self.fields, self.examples, note("How it is read", "section")):
             inner.addWidget(widget)
-        for widget in (*self.reader_forms.values(), split):
+        for widget in (self.packed_form, *self.reader_forms.values(), split):
             inner.addWidget(widget)
         self.rows_title, self.counts_title = note("Rows", "section"), note("How often", "section")
         for widget in (self.counts_title, self.counts, self.rows_title, self.excerpt):
@@ -285,7 +302,19 @@ class DataPanel(QWidget):
         self._of_design = False
         self._wait("Reading …")
         bind = self._binding()
-        self._background.ask(lambda: _look(data.guess_with(reader, file, old.path), base, bind))
+        chosen = self.packed_form.options()
+        self._background.ask(
+            lambda: _look(data.guess_with(reader, file, old.path, chosen).replace(path=old.path), base, bind)
+        )
+
+    def _member_chosen(self, member: str) -> None:
+        """Another file of the archive: it may be of another kind."""
+        assert self._recipe is not None
+        file, base, bind = self._file(), self.session.base_folder, self._binding()
+        chosen = self.packed_form.options()
+        self._of_design = False
+        self._wait("Reading …")
+        self._background.ask(lambda: _look(_relative(data.guess(file, chosen), base), base, bind))
 
     def _look_again(self) -> None:
         if self._recipe is None:
@@ -293,6 +322,11 @@ class DataPanel(QWidget):
         reader = self._recipe.reader
         form = self.reader_forms.get(reader)  # none where the plugin is missing: its options stay
         options = self._recipe.options if form is None else form.options()
+        if options.get("encoding") not in (None, self._named_in):
+            named = renamed(readers.find(reader).Options, options, self._named_in, options["encoding"])
+            if named is not None:
+                options, self._named_in = named, options["encoding"]
+        options = {k: v for k, v in options.items() if k not in FILE_OPTIONS} | self.packed_form.options()
         try:
             recipe = DataRecipe(reader, self._recipe.path, options, self.split_form.split())
         except StudioError as error:
@@ -321,7 +355,10 @@ class DataPanel(QWidget):
     def _show(self, look: _Look) -> None:
         preview = look.preview
         self.preview = preview
+        other = self._recipe is None or self._recipe.path != preview.recipe.path
         self._recipe = recipe = preview.recipe
+        if preview.usable or other:
+            self._named_in = recipe.options.get("encoding")
         self.error.hide()
         self.empty.hide()
         self.details.show()
@@ -333,6 +370,8 @@ class DataPanel(QWidget):
         self.table_form.kinds = look.columns
         if recipe.reader in self.reader_forms:
             self.reader_forms[recipe.reader].put(recipe.options, tuple(look.columns))
+        self.packed_form.put(recipe.options, look.members or ())
+        self.packed_form.setVisible(look.members is not None)
         self.split_form.put(recipe.split)
         self.summary.setText(_statistics(preview))
         self.summary.setVisible(bool(preview.summary))
@@ -530,7 +569,8 @@ class DataPanel(QWidget):
 def _filter() -> str:
     """What the file dialog shows first: the files of all readers, plugins' among them."""
     suffixes = sorted({suffix for reader in readers.every() for suffix in reader.suffixes})
-    return f"Data ({' '.join(f'*{suffix}' for suffix in suffixes)});;All files (*)"
+    packed = (".gz", ".bz2", ".xz", ".zip")
+    return f"Data ({' '.join(f'*{suffix}' for suffix in (*suffixes, *packed))});;All files (*)"
 
 
 class _Elided(QLabel):
@@ -556,14 +596,17 @@ class _Elided(QLabel):
 
 def _look(recipe: DataRecipe, base: Path, bind: Callable[[data.Dataset], data.Dataset]) -> _Look:
     """Runs in a thread. Raises StudioError for a file that cannot be read at all."""
-    file = data.resolve(recipe.path, base)
+    file = place_of(recipe, base)
     columns: dict[str, str] = {}
     if recipe.reader == "csv" and file.is_file():
         encoding = str(recipe.options.get("encoding", "utf-8"))
         options = parse(CsvOptions, {**recipe.options, "inputs": [], "targets": []})
         layout = find_layout(read_sample(file, recipe.path, encoding), options)
         columns = {name: layout.kind(name) for name in layout.names}
-    return _Look(data.inspect(recipe, base, PREVIEW_ROWS, bind), columns)
+    members = None
+    if isinstance(file, Inside):
+        members = () if file.archive is None else tuple(map(str, file.archive.data_files()))
+    return _Look(data.inspect(recipe, base, PREVIEW_ROWS, bind), columns, members)
 
 
 def _relative(recipe: DataRecipe, base: Path) -> DataRecipe:

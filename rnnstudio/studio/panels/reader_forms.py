@@ -29,9 +29,19 @@ from .forms import Combo, Fold, Spin, form_of, sentence
 ENCODINGS = (
     ("UTF-8", "utf-8"),
     ("UTF-16", "utf-16"),
-    ("Windows (cp1252)", "cp1252"),
+    ("Western European (cp1252)", "cp1252"),
+    ("Central European (cp1250)", "cp1250"),
+    ("Cyrillic (cp1251)", "cp1251"),
+    ("Cyrillic (koi8-r)", "koi8-r"),
+    ("Japanese (shift_jis)", "shift_jis"),
+    ("Japanese (euc-jp)", "euc-jp"),
+    ("Chinese (gb18030)", "gb18030"),
+    ("Chinese (big5)", "big5"),
+    ("Korean (cp949)", "cp949"),
+    ("DOS (cp437)", "cp437"),
     ("Latin-1", "latin-1"),
 )
+_TITLE_OF = {encoding: title for title, encoding in ENCODINGS}
 LARGEST = 1_000_000
 
 
@@ -78,7 +88,8 @@ class RecordForm(ReaderForm):
             box.clicked.connect(self.changed)
             return box
         if item.choices:
-            combo = Combo(*((str(choice), choice) for choice in item.choices))
+            titles = _TITLE_OF if item.name == "encoding" else {}
+            combo = Combo(*((titles.get(choice, str(choice)), choice) for choice in item.choices))
             combo.activated.connect(self.changed)
             if item.free:  # others may be typed
                 combo.setEditable(True)
