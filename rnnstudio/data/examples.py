@@ -62,7 +62,10 @@ class TokenField:
 
 @dataclass(frozen=True)
 class NumberField:
-    """Numbers in the file's units. values: [rows, columns] float64; scaling: of each column."""
+    """Numbers in the file's units. values: [rows, columns] float64, or of a type that it holds exactly.
+
+    scaling: of each column. fill: a missing value becomes the mean of its column in the training part.
+    """
 
     name: str
     values: npt.NDArray[np.float64]
@@ -72,6 +75,7 @@ class NumberField:
     role: Role | Literal[""] = ""
     scaling: tuple[Scaling, ...] = ()
     shift: int = 0
+    fill: bool = False
 
 
 @dataclass(frozen=True)

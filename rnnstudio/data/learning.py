@@ -119,7 +119,7 @@ def statistics(
     if not good.any():
         return (0.0,) * width, (1.0,) * width
     rows = train[good]
-    middle, spread = rows.mean(axis=0), rows.std(axis=0)
+    middle, spread = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
     # Rounding leaves a constant column of large numbers with a tiny deviation; it is a constant all the same.
     constant = spread <= 1e-12 * np.maximum(np.abs(middle), 1e-300)
     for place, how in enumerate(scaling):

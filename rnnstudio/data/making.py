@@ -12,6 +12,7 @@ from rnnstudio.data import options as data_options
 from rnnstudio.data.dataset import Array, Dataset, Track, scaled
 from rnnstudio.data.examples import Examples, LaterField, NumberField, Scaling, TokenField, TreeField
 from rnnstudio.data.files import FileFacts
+from rnnstudio.data.filling import filled, means
 from rnnstudio.data.learning import counts_of_runs, learn, mask_of, renumber, statistics
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.split import Division, Ints, by_sequence, by_time, require_steps
@@ -195,7 +196,7 @@ class _Maker:
             elif isinstance(item, NumberField):
                 specs[item.name], tracks[item.name] = self._numbers(item)
             else:
-                specs[item.name] = FieldSpec(item.name, "parents", axis=item.axis)
+                specs[item.name] = FieldSpec(item.name, "parents", axis=item.axis, children=_most_children(item))
                 tracks[item.name] = Track(item.parents, item.axis)
         if not self.fit:
             specs = {name: self.recipe.field(name) for name in specs}
@@ -250,6 +251,11 @@ class _Maker:
             self.problems.warn(f"not in the training part: {which} {listed} of {spec.name!r}")
 
     def _numbers(self, item: NumberField) -> tuple[FieldSpec, Track]:
+        fill: tuple[float, ...] = ()
+        if item.fill:
+            training = mask_of(self._training_rows(item.axis), len(item.values))
+            fill = means(item.values, training) if self.fit else self.recipe.field(item.name).fill
+            item = replace(item, values=filled(item.values, fill, self.problems))
         if self.fit:
             inside = mask_of(self._training_rows(item.axis), len(item.values))
             scaling: tuple[Scaling, ...] = item.scaling or tuple("standard" for _ in item.columns)
@@ -263,6 +269,7 @@ class _Maker:
                 columns=item.columns,
                 mean=mean,
                 std=std,
+                fill=fill,
                 low=tuple(good.min(0).tolist()) if len(good) else (),
                 high=tuple(good.max(0).tolist()) if len(good) else (),
                 shift=item.shift,
@@ -271,6 +278,13 @@ class _Maker:
         else:
             spec = self.recipe.field(item.name)
         return spec, Track(scaled(item.values, spec), item.axis, item.shift, item.values)
+
+
+def _most_children(item: TreeField) -> int:
+    """Of a node of any example."""
+    first = np.repeat(item.offsets[:-1], np.diff(item.offsets))
+    below = item.parents >= 0
+    return int(np.bincount((item.parents + first)[below]).max(initial=0))
 
 
 def _key(item: TokenField) -> str:

@@ -62,9 +62,11 @@ class FieldSpec:
     columns: the file's column of each feature, for real fields.
     mean, std: per feature, of the training part; the model sees (x - mean) / std, whatever the scaling is called. 0 and
         1: as in the file.
+    fill: per feature, what stands in for a missing value: the mean of the training part; empty: there is none.
     low, high: per feature, the least and the greatest value of the whole file, in its units; empty = not known.
     shift_of, shift: this field is the field `shift_of` read `shift` steps later; "" when it is independent.
     role: "input" (given) or "target" (to be predicted); "" becomes "target" for `next` and `targets`, else "input".
+    children: of parents, the most children that a node of the file has; 0: not known.
     counts: of class labels, how often each occurs in the training part; empty for other fields.
     extra: what a file said that this version does not know, saved back unchanged.
     """
@@ -77,12 +79,14 @@ class FieldSpec:
     columns: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    fill: tuple[float, ...] = ()
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     shift_of: str = ""
     shift: int = 0
     role: Role | Literal[""] = ""
     counts: tuple[int, ...] = ()
+    children: int = 0
     extra: Mapping[str, JSON] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -98,14 +102,15 @@ class FieldSpec:
             raise StudioError(f"unknown content {self.content!r}", where=where, remedy=remedy)
         if self.size < 0:
             raise StudioError(f"the size {self.size} is negative", where=where, remedy="Sizes count from 0.")
-        for label in ("columns", "mean", "std", "low", "high"):
+        for label in ("columns", "mean", "std", "fill", "low", "high"):
             values = getattr(self, label)
             if values and len(values) != self.size:
                 raise StudioError(f"{len(values)} values of {label} for {self.size} features", where=where)
         for label, entries in (("vocabulary entries", self.vocabulary), ("counts", self.counts)):
             if entries and len(entries) != self.size:
                 raise StudioError(f"{len(entries)} {label} for {self.size} tokens", where=where)
-        if not all(map(math.isfinite, (*self.mean, *self.std, *self.low, *self.high))) or any(s <= 0 for s in self.std):
+        known = (*self.mean, *self.std, *self.fill, *self.low, *self.high)
+        if not all(map(math.isfinite, known)) or any(deviation <= 0 for deviation in self.std):
             raise StudioError("the scaling is not finite, or a standard deviation is not above 0", where=where)
 
     def is_scaled(self, feature: int) -> bool:
@@ -131,7 +136,7 @@ class FieldSpec:
         """As a JSON object; what equals the default is left out, so that a saved design stays short."""
         written: dict[str, JSON] = {**self.extra, "name": self.name, "content": self.content}
         written |= {"size": self.size, "axis": self.axis}
-        for label in ("vocabulary", "columns", "mean", "std", "low", "high"):
+        for label in ("vocabulary", "columns", "mean", "std", "fill", "low", "high"):
             values = getattr(self, label)
             if values:
                 written[label] = list(values)
@@ -142,6 +147,8 @@ class FieldSpec:
             written["role"] = self.role
         if self.counts:
             written["counts"] = list(self.counts)
+        if self.children:
+            written["children"] = self.children
         return written
 
     @classmethod
@@ -157,12 +164,14 @@ class FieldSpec:
             columns=entry.texts("columns"),
             mean=entry.numbers("mean"),
             std=entry.numbers("std"),
+            fill=entry.numbers("fill"),
             low=entry.numbers("low"),
             high=entry.numbers("high"),
             shift_of=entry.text("shift_of", ""),
             shift=entry.integer("shift", 0),
             role=cast("Role | Literal['']", entry.text("role", "")),
             counts=entry.integers("counts"),
+            children=entry.integer("children", 0),
             extra=entry.unknown(cls),
         )
 

@@ -221,7 +221,9 @@ class Door:
                 f"Node {node} of the tree “{data}” has {most} children but “{scan.name}” reads {room} of a node",
                 where=f"example {example} of the batch",
                 remedy=f"Use a cell for {most} children in order or for any (such as ChildSumTreeLSTM), or data "
-                f"of at most {room}; or set “beyond” of its Children to “left out”.",
+                f"of at most {room}"
+                + (" (trees become so by the data option binary)" if room == 2 else "")
+                + "; or set “beyond” of its Children to “left out”.",
             )
 
     def _examples(self, batch: int, what: str, where: str, found: Entered) -> None:

@@ -13,6 +13,7 @@ import pytest
 from rnnstudio import data
 from rnnstudio.data.readers import choose
 from rnnstudio.design.errors import StudioError
+from rnnstudio.design.recipe import DataRecipe
 from tests.data.vector_files import digits, moves, wave
 
 
@@ -80,6 +81,50 @@ def test_rows_are_vectors_where_each_has_a_class(tmp_path: Path) -> None:
     assert fields(made) == [("inputs", "real", 3, None), ("label", "tokens", 3, None)]
     steps = opened(saved(tmp_path, x=X[:, 0], y=np.arange(40) % 3), rows="steps")
     assert fields(steps) == [("inputs", "real", 3, "time"), ("label", "tokens", 3, "time")]
+
+
+SERIES = np.cumsum(np.random.default_rng(4).normal(size=(300, 3)), axis=0)
+SHUFFLED = np.random.default_rng(5).permutation(SERIES)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "rows"),
+    [
+        (SERIES, np.arange(300) // 7 % 3, "steps"),  # a walk, tagged step by step
+        (SERIES, SERIES[:, 0] * 2, "steps"),  # with a number to be said at each
+        (SERIES.astype(np.float32), np.arange(600.0).reshape(300, 2), "steps"),
+        (SHUFFLED, np.arange(300) % 3, "examples"),
+        (SHUFFLED, SHUFFLED[:, 0] * 2, "examples"),
+        (np.repeat(np.eye(3), 100, axis=0), np.repeat(np.arange(3), 100), "examples"),  # sorted by class
+        (np.ones((300, 2)), np.arange(300) % 2, "examples"),
+    ],
+)
+def test_rows_that_go_on_from_those_before_are_steps(inputs: Any, targets: Any, rows: str, tmp_path: Path) -> None:
+    path = saved(tmp_path, x=inputs, y=targets)
+    recipe = data.guess(path)
+    assert recipe.options["rows"] == rows
+    made = data.open(recipe)
+    assert made.recipe.field("inputs").axis == ("time" if rows == "steps" else None)
+    assert data.open(DataRecipe("arrays", str(path), {}, recipe.split)).recipe.options == made.recipe.options
+    other = "examples" if rows == "steps" else "steps"
+    told = next(problem for problem in made.problems if "has a target of its own" in problem.what)
+    assert f'set rows to "{other}"' in told.remedy
+    changed = opened(path, rows=other)
+    assert changed.recipe.field("inputs").axis == ("time" if other == "steps" else None)
+
+
+@pytest.mark.parametrize("kind", ["f4", "f2", ">f8", "i2", "u1", "bool", "g"])
+def test_arrays_of_every_type_are_read_as_float64_would_be(tmp_path: Path, kind: str) -> None:
+    array = (np.random.default_rng(1).normal(size=(200, 4)) * 20).astype(kind)
+    made = opened(saved(tmp_path, x=array))
+    same = opened(saved(tmp_path, x=array.astype(np.float64)))
+    for name in ("inputs", "targets"):
+        assert made.recipe.field(name) == same.recipe.field(name)
+        assert np.array_equal(made.tracks[name].values, same.tracks[name].values)
+    assert made.tracks["inputs"].values.dtype == np.float32
+    by_column = opened(saved(tmp_path, x=np.asfortranarray(array)))
+    assert np.array_equal(by_column.tracks["inputs"].values, same.tracks["inputs"].values)
+    assert data.preview_of(made).examples
 
 
 def test_unaligned_labels_have_an_axis_of_their_own_and_what_is_not_used_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rnnstudio import data
@@ -95,6 +96,57 @@ def test_values_after_a_tab_are_taken_and_proposed(tmp_path: Path) -> None:
     assert made.recipe.field("value").content == "real"
     assert made.tracks["value"].raw is not None
     assert made.tracks["value"].raw[:3, 0].tolist() == [0, 1.5, 3]
+
+
+LISTOPS = ("[MAX 2 9 [MIN 4 7 ] 0 ]", "[SM 8 [MED 1 5 9 4 ] [FIRST 7 3 ] ]", "[LAST 1 [MEDIAN 1 2 ] ]")
+
+
+def test_expressions_in_square_brackets_are_read_as_those_in_round_ones(tmp_path: Path) -> None:
+    path = tmp_path / "ops.txt"
+    path.write_text("".join(f"{line}\n" for line in LISTOPS * 12))
+    recipe = data.guess(path)
+    assert (recipe.reader, recipe.options["form"], recipe.options["value"]) == (
+        "trees",
+        "expressions",
+        "computed number",
+    )
+    made = data.open(recipe)
+    assert said(made, "word") == ["2", "9", "4", "7", "MIN", "0", "MAX"]
+    values = made.tracks["value"].raw
+    assert values is not None
+    ends = (made.axes["tree"][1:4] - 1).tolist()
+    assert values[ends, 0].tolist() == [9, 9, 1.5]  # 8 + 4 + 7 = 19; of four numbers the lower middle, 4
+    round_ones = tmp_path / "round.txt"
+    round_ones.write_text(path.read_text().replace("[", "(").replace("]", ")"))
+    other = data.open(data.guess(round_ones))
+    assert other.recipe.fields == made.recipe.fields
+    assert np.array_equal(other.tracks["value"].values, made.tracks["value"].values)
+
+
+@pytest.mark.parametrize("write", ["{value}\t{line}", "{line}\t{value}"])
+def test_the_value_may_stand_before_or_behind_the_expression(write: str, tmp_path: Path) -> None:
+    path = tmp_path / "ops.tsv"
+    rows = [(f"[MAX {n % 10} [MIN 4 {n % 7} ] ]", max(n % 10, min(4, n % 7))) for n in range(80)]
+    path.write_text("".join(write.format(line=line, value=value) + "\n" for line, value in rows))
+    recipe = data.guess(path)
+    assert (recipe.reader, recipe.options["labels"], recipe.options["value"]) == ("trees", "root", "given label")
+    made = data.open(recipe)
+    assert [int(said(made, "label", n)[0]) for n in range(80)] == [value for _, value in rows]
+    with pytest.raises(StudioError, match=r"opened and never closed .*line 2, column 3\)\. Close it with “\]”"):
+        opened(tmp_path / "bad", "1\t[MAX 1 2 ]\n1\t[MAX 1 2\n", 1, form="expressions", value="given label")
+
+
+def test_a_joined_operator_keeps_the_value_of_all_its_arguments(tmp_path: Path) -> None:
+    made = opened(tmp_path / "s", "[MED 1 9 5 ]\n", form="expressions", binary=True)
+    assert said(made, "word") == ["1", "9", "MED", "5", "MED"]
+    assert made.tracks["value"].raw is not None
+    assert made.tracks["value"].raw[:5, 0].tolist() == [1, 9, 5, 5, 5]
+
+
+@pytest.mark.parametrize("line", ["[1, 2, 3]", "[[1, 2], [3, 4]]", '["a", "b"]', "[1 2 3]"])
+def test_lists_of_numbers_in_square_brackets_are_no_trees(line: str, tmp_path: Path) -> None:
+    (tmp_path / "lists.txt").write_text(f"{line}\n" * 40)
+    assert "trees" not in [recipe.reader for _, recipe, _ in data.guesses(tmp_path / "lists.txt")]
 
 
 def test_dependency_trees_keep_the_order_of_words(tmp_path: Path) -> None:

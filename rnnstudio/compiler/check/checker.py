@@ -13,6 +13,7 @@ from ..diagnostics import Checked
 from ..fixes import Remedies
 from ..resolve import variables_of
 from .axes import along_axes
+from .children import children_have_places
 from .memory import Memory
 from .run import Run
 from .shapes import conclude, infer_graph
@@ -56,6 +57,7 @@ class Checker:
             as_a_whole(run)
         if not any(d.severity == "error" for d in run.diagnostics):
             along_axes(run)
+            children_have_places(run)
             widths_that_say_nothing(run)
             fits_the_machine(run)
         if len(memory.plans) > 4 * len(run.last) + 1000:

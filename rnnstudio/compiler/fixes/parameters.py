@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 
+from ...catalog.families import MOST as MOST_CHILDREN
+from ...catalog.families import set_children
 from ...catalog.node import Param
 from ...design.design import MAIN, Pin, Value, Var, frozen
 from ...design.edits import Compound, SetCell, SetVariable
@@ -41,6 +43,16 @@ def idle_width(place: Place) -> Iterator[Fix]:
     signal = place.signal(Pin(place.node.id, "out"))
     if signal is not None and isinstance(signal.content, Real):
         yield place.set(place.diagnostic.param, signal.width), f"Set the width to {signal.width}"
+
+
+def more_children(place: Place) -> Iterator[Fix]:
+    """The same cell for as many children as nodes of the data have, where the library draws it for any number."""
+    cell = place.design.cells.get(str(place.node.params.get("cell", "")))
+    drawn = place.catalog.family_of(cell) if cell is not None else None
+    data = place.design.data
+    most = max((spec.children for spec in data.fields), default=0) if data is not None else 0
+    if drawn is not None and 0 < most <= MOST_CHILDREN:
+        yield set_children(place.design, place.name, place.node, drawn[0], most), f"Read {most} children"
 
 
 def reset(place: Place) -> Iterator[Fix]:

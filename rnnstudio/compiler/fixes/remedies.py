@@ -34,6 +34,7 @@ CANDIDATES: Mapping[str, Callable[[Place], Iterator[Fix]]] = {
     "NoAxis": steps.no_axis,
     "FieldClash": shapes.field_clash,
     "IdleWidth": parameters.idle_width,
+    "MoreChildren": parameters.more_children,
     "AxisMeetsItself": shapes.axis_meets_itself,
     "DifferentAxes": shapes.different_axes,
     "NoTree": shapes.no_tree,
@@ -114,5 +115,5 @@ class Remedies:
     def _changes_library(self, mended: Design) -> bool:
         """Whether a cell is no longer as the library draws it: whoever else uses it would get another network."""
         before = self.checked.design.cells if self.checked is not None else {}
-        changed = [cell for name, cell in before.items() if mended.cells.get(name) is not cell]
-        return any(mended.cells.get(cell.name) != cell and self.catalog.draws(cell) for cell in changed)
+        changed = [cell for name, cell in before.items() if mended.cells.get(name, cell) is not cell]  # one may go
+        return any(mended.cells[cell.name] != cell and self.catalog.draws(cell) for cell in changed)

@@ -1,10 +1,12 @@
-"""Expressions in brackets, operator first, as trees whose every node has a value: (+ 3 (* 2 4)) is 11."""
+"""Expressions in brackets, operator first, as trees whose every node has a value: (+ 3 (* 2 4)) is 11, and so is
+[+ 3 [* 2 4 ] ]."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
 from functools import reduce
+from statistics import median
 
 from rnnstudio.data.formats.brackets import Bracket
 from rnnstudio.data.formats.nodes import Node, leaves_first
@@ -28,6 +30,11 @@ OPERATORS: Mapping[str, tuple[int, Callable[[list[float]], float]]] = {
     "-": (1, _minus),
     "*": (1, math.prod),
     "/": (2, _fold(lambda a, b: a / b)),
+    "med": (1, lambda values: float(math.floor(median(values)))),
+    "median": (1, median),
+    "sm": (1, lambda values: float(sum(values) % 10)),
+    "first": (1, lambda values: values[0]),
+    "last": (1, lambda values: values[-1]),
     "min": (1, min),
     "max": (1, max),
     "and": (1, lambda values: float(all(values))),
@@ -36,7 +43,10 @@ OPERATORS: Mapping[str, tuple[int, Callable[[list[float]], float]]] = {
     "not": (1, lambda values: float(not values[0])),
     "implies": (2, _fold(lambda a, b: float(not a or bool(b)))),
 }
-"""Operator → how many arguments it needs, and what it makes of them. Truth is 1, falsehood 0."""
+"""Operator → how many arguments it needs, and what it makes of them. Truth is 1, falsehood 0.
+
+med and sm (the sum modulo 10) are those of ListOps (Nangia and Bowman 2018), which knows whole numbers alone.
+"""
 
 TRUTHS = {"true": 1.0, "false": 0.0, "t": 1.0, "f": 0.0}
 
@@ -84,9 +94,9 @@ def known(root: Node) -> bool:
 
 
 def compute(root: Node, problems: Problems) -> bool:
-    """Gives every node its value; whether that could be done. What could not is told with its place."""
+    """Gives every node that has none its value; whether that could be done. What could not is told with its place."""
     for node in leaves_first(root):
-        why = _compute(node)
+        why = _compute(node) if node.value is None else ""
         if why:
             problems.error(
                 why,

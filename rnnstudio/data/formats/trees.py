@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnstudio.data.examples import Examples, Found, labels, numbers, tags, tokens, tree
-from rnnstudio.data.formats.brackets import Bracket, brackets
+from rnnstudio.data.formats.brackets import Bracket, brackets, opening
 from rnnstudio.data.formats.dependencies import COLUMNS, sentences
 from rnnstudio.data.formats.expressions import OPERATORS, compute, expression, known, number_of
 from rnnstudio.data.formats.nodes import Node, leaves_first, make_binary, parents_of, without_chains
@@ -31,7 +31,8 @@ class TreeOptions:
 
     form: str = option(
         "treebank",
-        "(LABEL WORD) and (LABEL TREE …); expressions such as (+ 3 (* 2 4)); or the heads of CoNLL-U",
+        "(LABEL WORD) and (LABEL TREE …); expressions such as (+ 3 (* 2 4)) or [MAX 3 [MIN 2 4 ] ]; or the heads of "
+        "CoNLL-U",
         choices=FORMS,
     )
     encoding: str = encoding_option()
@@ -82,7 +83,8 @@ class TreeReader(Reader):
             made = TreeOptions("dependencies", sample.encoding)
             return Guess(0.6, made, self.parts, "the heads of CoNLL-U make a tree of each sentence")
         first = next((row for row in full if not row.startswith(";")), "").lstrip()
-        if not first.startswith("("):
+        square = opening(full) == "["
+        if not square and not first.startswith("(") and not first.partition("\t")[2].lstrip().startswith("("):
             return None
         doubts = Problems(sample.shown)
         found = list(brackets(rows, doubts, ";" if full[0].startswith(";") else ""))
@@ -90,7 +92,10 @@ class TreeReader(Reader):
         named = sample.suffix in self.suffixes
         if not found or not (clean or named):
             return None
-        if all(map(_is_treebank, found)) and not all(map(_of_operators, found)):
+        if square and not all(map(_is_called, found)):
+            return None  # a list of numbers, as JSON has them
+        banked = all(map(_is_treebank, found)) and not any(each.after for each in found)
+        if banked and not all(map(_of_operators, found)):
             return Guess(0.92, TreeOptions("treebank", sample.encoding), self.parts, "labelled trees in brackets")
         trees = [expression(each, doubts) for each in found]
         if not all(trees):
@@ -222,15 +227,13 @@ def _expressions(lines: Sequence[str], options: TreeOptions, problems: Problems)
         root = expression(outer, problems)
         if root is None:
             continue
+        if not (_give(root, outer, options.value, problems) if given else compute(root, problems)):
+            continue
         if options.binary:
             make_binary(root, True)
         nodes = leaves_first(root)
-        if given:
-            if not _give(root, outer, options.value, problems):
-                continue
-        else:
-            if not compute(root, problems):
-                continue
+        if not given:
+            compute(root, problems)  # of the nodes that join: what the operator makes of what they join
             for node in nodes:
                 node.label = f"{node.value:g}"
         found.append(nodes)
@@ -276,6 +279,20 @@ def _is_treebank(outer: Bracket) -> bool:
         if not texts or not isinstance(bracket.items[0], str) or len(texts) != (1 if inner else 2):
             return False
         waiting += inner
+    return True
+
+
+def _is_called(outer: Bracket) -> bool:
+    """Whether every bracket begins with a word or an operator, and no comma parts what stands in it."""
+    waiting = [outer]
+    while waiting:
+        bracket = waiting.pop()
+        first = bracket.items[0] if bracket.items else None
+        if not isinstance(first, str) or not (first[0].isalpha() or first in OPERATORS):
+            return False
+        if any("," in text for text in bracket.texts):
+            return False
+        waiting += bracket.inner
     return True
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.examples import Examples, Found, labels, numbers, tokens
 from rnnstudio.data.formats.labelled import LABEL_NAMES
-from rnnstudio.data.formats.numerals import number
+from rnnstudio.data.formats.numerals import find_decimal, is_missing, is_number, number
 from rnnstudio.data.formats.pieces import END, cells_of, learning_of
+from rnnstudio.data.formats.table import MISSING_VALUE
 from rnnstudio.data.options import NOTHING, SCALINGS, encoding_option, option
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
@@ -32,6 +33,14 @@ class VectorOptions:
     encoding: str = encoding_option()
     delimiter: str = option(",", "what separates the columns", choices=(",", ";", "\t", "|"), free=True)
     header: bool = option(True, "whether the first row holds names")
+    decimal: str = option("auto", "the decimal mark", choices=("auto", ".", ","))
+    missing: str = option(
+        "error",
+        "what to do with empty cells: refuse them, put the mean of their column in the training part there, or leave "
+        "out the row",
+        title="empty cells",
+        choices=("error", "mean", "drop"),
+    )
     labels: tuple[str, ...] = option((), "the columns of classes; none: the last", columns=True)
     ignored: tuple[str, ...] = option((), "columns that are not used, such as numbers of rows", columns=True)
     steps: int = option(
@@ -54,7 +63,7 @@ class VectorReader(Reader):
     what = "vectors with a class"
     Options = VectorOptions
     parts = (0.8, 0.1, 0.1)
-    portable = ("steps", "scaling", "spell", "names")
+    portable = ("missing", "steps", "scaling", "spell", "names")
 
     def guess(self, sample: Sample) -> Guess | None:
         if sample.folder or sample.why_not is not None:
@@ -67,27 +76,34 @@ class VectorReader(Reader):
             widths = {len(row) for row in rows}
             if len(rows) < 8 or len(widths) != 1 or len(rows[0]) <= _LEAST:
                 continue
-            return self._guess_table(sample, delimiter, rows)
+            made = self._guess_table(sample, delimiter, rows)
+            if made is not None:
+                return made
         return None
 
     def _guess_table(self, sample: Sample, delimiter: str, rows: list[list[str]]) -> Guess | None:
-        header = all(number(cell, ".") is None for cell in rows[0])
+        header = not any(map(is_number, rows[0]))
+        decimal = find_decimal(rows[header:])
         names = rows[0] if header else _numbered(len(rows[0]))
         columns = list(zip(*rows[header:], strict=True))
         classes = [place for place, column in enumerate(columns) if _few(column)]
         named = [place for place in classes if header and names[place].lower() in _NAMES]
-        texts = [place for place in classes if all(number(cell, ".") is None for cell in columns[place])]
+        texts = [place for place in classes if not any(map(is_number, columns[place]))]
         chosen = named or texts
         rest = [place for place in range(len(columns)) if place not in chosen]
-        if not chosen or any(number(cell, ".") is None for place in rest for cell in columns[place]):
+        if not chosen or not all(_of_numbers(columns[place], decimal) for place in rest):
             return None
-        rising = [place for place in rest if _counts_up(columns[place])]
+        unsure = [names[place].lower() for place in named] == ["y"] and not texts
+        if unsure and any(is_missing(cell) for place in rest for cell in columns[place]):
+            return None  # rows of different lengths rather
+        rising = [place for place in rest if _counts_up(columns[place], decimal)]
         made = VectorOptions(
             sample.encoding,
             delimiter,
             header,
-            tuple(names[place] for place in chosen),
-            tuple(names[place] for place in rising),
+            decimal,
+            labels=tuple(names[place] for place in chosen),
+            ignored=tuple(names[place] for place in rising),
         )
         listed = ", ".join(repr(names[place]) for place in chosen)
         # A column that counts up is rather the time of a series, and a text amid numbers the group of each row.
@@ -119,7 +135,10 @@ class VectorReader(Reader):
                 remedy="Choose a number of steps that divides them, or ignore columns.",
             )
         places = [names.index(name) for name in told]
-        values, classes, lines = _values(rows[options.header :], names, inputs, places, problems)
+        if options.decimal == "auto":
+            cells = [[row[place] for place in inputs if place < len(row)] for _, row in rows]
+            options = replace(options, decimal=find_decimal(cells))
+        values, classes, lines = _values(rows[options.header :], names, inputs, places, options, problems)
         if not len(values):
             problems.raise_first()
             raise StudioError("no row has numbers and a class", where=source.shown, remedy="Choose another file.")
@@ -129,8 +148,9 @@ class VectorReader(Reader):
         along = "time" if options.steps else None
         titles = [names[place] for place in inputs] if not options.steps else [f"x{n + 1}" for n in range(width)]
         shaped = list(values.reshape(len(values), -1, width)) if options.steps else list(values)
+        read = numbers("inputs", shaped, titles, along, scaling=options.scaling)  # type: ignore[arg-type]
         fields: list[Found] = [
-            numbers("inputs", shaped, titles, along, scaling=options.scaling),  # type: ignore[arg-type]
+            replace(read, fill=options.missing == "mean"),
             *(
                 labels(field, list(column))
                 for field, column in zip(_fields(told), zip(*classes, strict=True), strict=True)
@@ -159,10 +179,11 @@ def _values(
     names: Sequence[str],
     inputs: Sequence[int],
     told: Sequence[int],
+    options: VectorOptions,
     problems: Problems,
 ) -> tuple[npt.NDArray[np.float64], list[list[str]], list[int]]:
     """[examples, columns], the classes of each, its line. What is wrong is told with line and column."""
-    values, classes, lines = [], [], []
+    values, classes, lines, dropped = [], [], [], []
     for line, row in rows:
         if len(row) != len(names):
             problems.error(f"the row has {len(row)} cells, the others have {len(names)}", line=line)
@@ -171,20 +192,25 @@ def _values(
         if empty is not None:
             problems.warn("the class is empty; the row is left out", line=line, column=repr(names[empty]))
             continue
-        here = [number(row[place], ".") for place in inputs]
-        bad = next((at for at, value in enumerate(here) if value is None or not np.isfinite(value)), None)
-        if bad is not None:
-            cell = row[inputs[bad]]
-            problems.error(
-                f"this is not a number: {cell[:40]!r}" if cell else "the cell is empty",
-                line=line,
-                column=repr(names[inputs[bad]]),
-                remedy="Write a number, or ignore the column.",
-            )
+        missing = [place for place in inputs if is_missing(row[place])]
+        if missing and options.missing == "drop":
+            dropped.append(line)
+            continue
+        here = [np.nan if is_missing(row[place]) else number(row[place], options.decimal) for place in inputs]
+        bad = next((at for at, value in enumerate(here) if value is None or np.isinf(value)), None)
+        if bad is not None or (missing and options.missing == "error"):
+            place = inputs[bad] if bad is not None else missing[0]
+            what, remedy = f"this is not a number: {row[place][:40]!r}", "Write a number, or ignore the column."
+            if bad is None:
+                what = MISSING_VALUE + (f": {row[place]!r}" if row[place] else "")
+                remedy = 'Fill it in, or set the missing option to "mean" or "drop".'
+            problems.error(what, line=line, column=repr(names[place]), remedy=remedy)
             continue
         values.append(here)
         classes.append([row[place] for place in told])
         lines.append(line)
+    if dropped:
+        problems.warn(f"{len(dropped):,} rows with missing values were left out", line=dropped[0])
     return np.array(values, np.float64).reshape(len(values), len(inputs)), classes, lines
 
 
@@ -199,6 +225,12 @@ def _few(column: Sequence[str]) -> bool:
     return whole and 2 <= len(different) <= min(_MOST_CLASSES, max(2, len(column) // 2)) and "" not in different
 
 
-def _counts_up(column: Sequence[str]) -> bool:
-    values = np.array([number(cell, ".") for cell in column], np.float64)
+def _of_numbers(column: Sequence[str], decimal: str) -> bool:
+    """Whether a column holds numbers and nothing else, missing ones left out."""
+    there = [cell for cell in column if not is_missing(cell)]
+    return bool(there) and all(number(cell, decimal) is not None for cell in there)
+
+
+def _counts_up(column: Sequence[str], decimal: str) -> bool:
+    values = np.array([number(cell, decimal) for cell in column], np.float64)
     return bool((np.diff(values) > 0).all())
