@@ -14,6 +14,7 @@ from .. import theme
 from ..theme import RADIUS, Theme
 from .look import Look
 from .shape import HEADER, LABEL_SIZE, PORT, SYMBOL_SIZE, TITLE_SIZE, Shape, font, shape_of
+from .words import draw_words
 
 NO_TEXT_BELOW, NO_PORTS_BELOW = 0.3, 0.45
 """Zoom below which a node is drawn without text, without ports."""
@@ -79,7 +80,7 @@ class NodeItem(QGraphicsRectItem):
         rect = self.shape_.rect.adjusted(-9, -11, 9, 9)
         if self.shape_.caption:
             middle = rect.center().x()
-            rect = rect.united(QRectF(middle - 62, rect.bottom() - 6, 124, 18))
+            rect = rect.united(QRectF(middle - 62, rect.bottom() - 6, 184 if self.shape_.aside else 124, 18))
         return rect
 
     def shape(self) -> QPainterPath:
@@ -190,9 +191,8 @@ class NodeItem(QGraphicsRectItem):
         if zoom < NO_TEXT_BELOW:
             return
         title = QRectF(rect.left() + 16, rect.top(), rect.width() - 22, HEADER)
-        painter.setFont(font(TITLE_SIZE, True))
         painter.setPen(t.color("text"))
-        painter.drawText(title, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.shape_.title)
+        draw_words(painter, title, Qt.AlignmentFlag.AlignLeft, self.shape_.title, TITLE_SIZE, True)
         painter.setFont(font(LABEL_SIZE))
         painter.setPen(t.color("muted"))
         if self.shape_.title_value:
@@ -242,10 +242,14 @@ class NodeItem(QGraphicsRectItem):
             painter.setPen(t.color("text"))
             painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, self.look.symbol)
         if zoom >= NO_PORTS_BELOW and self.shape_.caption:
-            painter.setFont(font(LABEL_SIZE))
             painter.setPen(t.color("muted"))
-            below = QRectF(rect.center().x() - 60, rect.bottom() + 2, 120, 15)
-            painter.drawText(below, Qt.AlignmentFlag.AlignCenter, self.shape_.caption)
+            draw_words(painter, *self._caption_place(), self.shape_.caption, LABEL_SIZE)
+
+    def _caption_place(self) -> tuple[QRectF, Qt.AlignmentFlag]:
+        rect = self.shape_.rect
+        if self.shape_.aside:
+            return QRectF(rect.center().x() + 1, rect.bottom() + 1, 120, 15), Qt.AlignmentFlag.AlignLeft
+        return QRectF(rect.center().x() - 60, rect.bottom() + 2, 120, 15), Qt.AlignmentFlag.AlignHCenter
 
     def _paint_dot(self, painter: QPainter, t: Theme, zoom: float) -> None:
         """A point in the colour of what runs through it, and its caption where it has a name of its own."""
@@ -257,9 +261,8 @@ class NodeItem(QGraphicsRectItem):
         size = 7.0 if self.hovered or self.selected else 5.5
         draw_port(painter, QPointF(), max(size, 1.6 / max(zoom, 0.05)), self.contents.get((False, "out"), "any"))
         if self.shape_.caption and zoom >= NO_PORTS_BELOW:
-            painter.setFont(font(LABEL_SIZE))
             painter.setPen(t.color("muted"))
-            painter.drawText(QRectF(-60, 9, 120, 15), Qt.AlignmentFlag.AlignCenter, self.shape_.caption)
+            draw_words(painter, QRectF(-60, 9, 120, 15), Qt.AlignmentFlag.AlignHCenter, self.shape_.caption, LABEL_SIZE)
 
     def _ports(self) -> tuple[tuple[bool, dict[str, QPointF]], tuple[bool, dict[str, QPointF]]]:
         return (True, self.shape_.inputs), (False, self.shape_.outputs)

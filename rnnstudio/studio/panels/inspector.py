@@ -6,7 +6,19 @@ from html import escape
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ...catalog.catalog import CELL
 from ...catalog.families import CHILDREN, MOST, set_children
@@ -105,11 +117,16 @@ class InspectorPanel(QScrollArea):
                 old.hide()
                 old.deleteLater()
             self.form = self._build()
+            if schema[-1]:
+                lock(self.form)
             self.setWidget(self.form)
         elif isinstance(self.form, NodeForm | DesignForm | WireForm | FrameForm):
             self.form.refresh()
 
     def _wanted(self) -> Any:
+        return (*self._subject(), self.session.is_fixed(self.session.focus.graph))
+
+    def _subject(self) -> tuple[Any, ...]:
         focus = self.session.focus
         graph = self.session.design.graph_of(focus.graph)
         nodes = [graph.nodes[k] for k in focus.nodes if k in graph.nodes]
@@ -131,6 +148,13 @@ class InspectorPanel(QScrollArea):
         if what == "wire":
             return WireForm(self.session, graph, self._schema[2])
         return DesignForm(self.session, graph)
+
+
+def lock(form: QWidget) -> None:
+    """A library cell is looked at: what one types in is grey, what one reads and opens is not."""
+    for kind in (Field, QLineEdit, QPlainTextEdit, QComboBox, QPushButton):
+        for child in form.findChildren(kind):
+            child.setEnabled(False)
 
 
 def heading(text: str) -> QLabel:
