@@ -36,7 +36,7 @@ GATES = {
 }
 """What is written on a gate's frame, and whose colour it wears."""
 
-PORT, DELAY, SUM, SQUASH = 0.0, 16.0, 39.0, 54.0
+PORT, DELAY, SUM, SQUASH = 0.0, 14.0, 34.0, 48.0
 """Columns of a gated cell in steps of the canvas's grid: ports, states before, weighted sums, gates."""
 GATE_HEIGHT = 11.0
 """Height of a gate's frame in the same steps."""
@@ -52,7 +52,7 @@ def frame(
     name: str,
     row: float,
     *,
-    width: float = 29.0,
+    width: float = 27.0,
     height: float = GATE_HEIGHT,
     rows: int = 2,
     title: str = "",
@@ -110,5 +110,5 @@ def shown(
     squashed = s.add("shown", "Tanh", at=(column, row - 13), title="tanh c", input=through or made)
     state = s.add("state", "Multiply", at=(column + 11, row - 2), title="hₜ", a=squashed, b=reveal)
     s.add("h_before", "Delay", at=(DELAY, below), title="hₜ₋₁", input=state, initial="h0")
-    s.add("h", "CellOutput", at=(column + 23, row - 3), input=state)
-    s.add("c", "CellOutput", at=(column + 23, -1), input=made)
+    s.add("h", "CellOutput", at=(column + 21, row - 3), input=state)
+    s.add("c", "CellOutput", at=(column + 21, -1), input=made)

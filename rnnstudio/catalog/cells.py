@@ -39,7 +39,7 @@ def lstm() -> CellDefinition:
     write = gate(s, "i", 27)
     new = gate(s, "g", 40, squash="Tanh")
     reveal = gate(s, "o", 53)
-    shown(s, 90, 53, 45, memory(s, 66, 27, forget, write, new), reveal)
+    shown(s, 78, 53, 45, memory(s, 58, 27, forget, write, new), reveal)
     return s.cell(
         "LSTM",
         {"units": 128, "forget_bias": 1.0},
@@ -60,15 +60,15 @@ def gru() -> CellDefinition:
     s.frame("h′   candidate", (SUM - 10, 33), (27, 20), "Cells")
     u = s.add("U", "Linear", at=(SUM, 40), params={"units": UNITS, "fan": UNITS}, title="U h + b_h", input="h_before")
     w = s.add("W", "Linear", at=(SUM, 48), params={"units": UNITS, "fan": UNITS}, title="W x + b", input="x")
-    kept = s.add("reset_h", "Multiply", at=(66, 27), title="r ⊙ U h", a=reset, b=u)
-    total = s.add("total", "Add", at=(80, 27), title="Add", a=kept, b=w)
-    new = s.add("candidate", "Tanh", at=(91, 27), title="h′", input=total)
-    rest = s.add("rest", "OneMinus", at=(80, 14), title="1 − z", input=update)
-    old_part = s.add("old_part", "Multiply", at=(66, 0), title="z ⊙ h", a="h_before", b=update)
-    new_part = s.add("new_part", "Multiply", at=(102, 14), title="(1 − z) ⊙ h′", a=rest, b=new)
-    state = s.add("state", "Add", at=(112, 0), title="hₜ", a=old_part, b=new_part)
+    kept = s.add("reset_h", "Multiply", at=(58, 27), title="r ⊙ U h", a=reset, b=u)
+    total = s.add("total", "Add", at=(71, 27), title="Add", a=kept, b=w)
+    new = s.add("candidate", "Tanh", at=(81, 27), title="h′", input=total)
+    rest = s.add("rest", "OneMinus", at=(71, 14), title="1 − z", input=update)
+    old_part = s.add("old_part", "Multiply", at=(58, 0), title="z ⊙ h", a="h_before", b=update)
+    new_part = s.add("new_part", "Multiply", at=(91, 14), title="(1 − z) ⊙ h′", a=rest, b=new)
+    state = s.add("state", "Add", at=(101, 0), title="hₜ", a=old_part, b=new_part)
     s.add("h_before", "Delay", at=(DELAY, 0), title="hₜ₋₁", input=state, initial="h0")
-    s.add("h", "CellOutput", at=(124, -1), input=state)
+    s.add("h", "CellOutput", at=(111, -1), input=state)
     return s.cell(
         "GRU",
         {"units": 128},

@@ -6,7 +6,7 @@ from ..design.design import CellDefinition, Var
 from .cell_parts import DELAY, PORT, SQUASH, SUM, UNITS, frame, gate, grid, memory, ports_of_lstm, shown, total
 from .sketch import Sketch
 
-PEEP = 66.0
+PEEP = 62.0
 """Column in which the gates of a peephole LSTM look at the memory."""
 
 
@@ -14,7 +14,7 @@ def _peeping(s: Sketch, symbol: str, row: float, column: float, sees: str, bias:
     """A gate that sees a memory through a vector of weights. column: where it looks."""
     plain = total(s, f"W_{symbol}", (SUM, row), symbol, bias_value=bias)
     params = {"units": UNITS, "spread": Var("peephole_spread")}
-    weights = s.add(f"p_{symbol}", "Weights", at=(column - 18, row + 8), params=params, title=f"p_{symbol}")
+    weights = s.add(f"p_{symbol}", "Weights", at=(column - 17, row + 8), params=params, title=f"p_{symbol}")
     seen = s.add(f"{symbol}_seen", "Multiply", at=(column, row + 9), title="p ⊙ c", a=weights, b=sees)
     both = s.add(f"{symbol}_both", "Add", at=(column + 8, row), title="Add", a=plain, b=seen)
     return s.add(symbol, "Sigmoid", at=(column + 16, row), input=both)
@@ -46,10 +46,10 @@ def coupled_lstm() -> CellDefinition:
     s = grid()
     ports_of_lstm(s, 17, 33)
     forget = gate(s, "f", 14, bias=Var("forget_bias"))
-    write = s.add("i", "OneMinus", at=(71, 17), title="i = 1 − f", input=forget)
+    write = s.add("i", "OneMinus", at=(64, 17), title="i = 1 − f", input=forget)
     new = gate(s, "g", 27, squash="Tanh")
     reveal = gate(s, "o", 40)
-    shown(s, 104, 40, 33, memory(s, 82, 17, forget, write, new), reveal)
+    shown(s, 94, 40, 33, memory(s, 74, 17, forget, write, new), reveal)
     return s.cell(
         "CoupledLSTM",
         {"units": 128, "forget_bias": 1.0},
@@ -76,9 +76,9 @@ def layer_norm_lstm() -> CellDefinition:
     write = _normal(s, "i", 27)
     new = _normal(s, "g", 40, squash="Tanh")
     reveal = _normal(s, "o", 53)
-    made = memory(s, 85, 27, forget, write, new)
-    normal = s.add("memory_norm", "LayerNorm", at=(110, 22), title="LN c", input=made)
-    shown(s, 124, 53, 45, made, reveal, through=normal)
+    made = memory(s, 78, 27, forget, write, new)
+    normal = s.add("memory_norm", "LayerNorm", at=(101, 22), title="LN c", input=made)
+    shown(s, 113, 53, 45, made, reveal, through=normal)
     return s.cell(
         "LayerNormLSTM",
         {"units": 128, "forget_bias": 1.0},
@@ -96,22 +96,22 @@ def original_gru() -> CellDefinition:
     s.add("h_before", "Delay", at=(DELAY, 0), title="hₜ₋₁", input="state", initial="h0")
     reset = gate(s, "r", 16)
     update = gate(s, "z", 29)
-    hidden = s.add("reset_h", "Multiply", at=(66, 7), title="r ⊙ h", a="h_before", b=reset)
+    hidden = s.add("reset_h", "Multiply", at=(58, 7), title="r ⊙ h", a="h_before", b=reset)
     both = s.add(
         "total",
         "Linear",
-        at=(84, 41),
+        at=(74, 41),
         params={"units": UNITS, "terms": 2, "fan": UNITS},
         title="W x + U (r ⊙ h) + b",
         input="x",
         input2=hidden,
     )
-    new = s.add("candidate", "Tanh", at=(102, 41), title="h′", input=both)
-    rest = s.add("rest", "OneMinus", at=(84, 29), title="1 − z", input=update)
-    old_part = s.add("old_part", "Multiply", at=(100, 0), title="z ⊙ h", a="h_before", b=update)
-    new_part = s.add("new_part", "Multiply", at=(113, 29), title="(1 − z) ⊙ h′", a=rest, b=new)
-    state = s.add("state", "Add", at=(123, 0), title="hₜ", a=old_part, b=new_part)
-    s.add("h", "CellOutput", at=(135, -1), input=state)
+    new = s.add("candidate", "Tanh", at=(91, 41), title="h′", input=both)
+    rest = s.add("rest", "OneMinus", at=(74, 29), title="1 − z", input=update)
+    old_part = s.add("old_part", "Multiply", at=(88, 0), title="z ⊙ h", a="h_before", b=update)
+    new_part = s.add("new_part", "Multiply", at=(101, 29), title="(1 − z) ⊙ h′", a=rest, b=new)
+    state = s.add("state", "Add", at=(111, 0), title="hₜ", a=old_part, b=new_part)
+    s.add("h", "CellOutput", at=(121, -1), input=state)
     return s.cell(
         "OriginalGRU",
         {"units": 128},

@@ -27,7 +27,7 @@ def irnn() -> CellDefinition:
     )
 
 
-BLEND = 80.0
+BLEND = 72.0
 """Column in which a leaky cell mixes the old state with the new."""
 
 

@@ -78,14 +78,14 @@ def child_sum_tree_lstm() -> CellDefinition:
 
     forget = gate("f", 14, of="h_each", bias=Var("forget_bias"))
     write, new, reveal = gate("i", 27), gate("g", 40, "Tanh"), gate("o", 53)
-    kept = s.add("kept", "Multiply", at=(66, 0), title="fₖ ⊙ cₖ", a="c_each", b=forget)
-    kept_sum = s.add("kept_sum", "Sum", at=(80, -1), title="Σ fₖ ⊙ cₖ", input=kept)
-    written = s.add("written", "Multiply", at=(66, 27), title="i ⊙ g", a=write, b=new)
-    made = s.add("memory", "Add", at=(95, 0), title="cₙ", a=kept_sum, b=written)
-    squashed = s.add("shown", "Tanh", at=(107, 40), title="tanh c", input=made)
-    state = s.add("state", "Multiply", at=(118, 51), title="hₙ", a=squashed, b=reveal)
-    s.add("h", "CellOutput", at=(130, 50), input=state)
-    s.add("c", "CellOutput", at=(130, -1), input=made)
+    kept = s.add("kept", "Multiply", at=(58, 0), title="fₖ ⊙ cₖ", a="c_each", b=forget)
+    kept_sum = s.add("kept_sum", "Sum", at=(71, -1), title="Σ fₖ ⊙ cₖ", input=kept)
+    written = s.add("written", "Multiply", at=(58, 27), title="i ⊙ g", a=write, b=new)
+    made = s.add("memory", "Add", at=(85, 0), title="cₙ", a=kept_sum, b=written)
+    squashed = s.add("shown", "Tanh", at=(93, 40), title="tanh c", input=made)
+    state = s.add("state", "Multiply", at=(104, 51), title="hₙ", a=squashed, b=reveal)
+    s.add("h", "CellOutput", at=(119, 50), input=state)
+    s.add("c", "CellOutput", at=(119, -1), input=made)
     return s.cell(
         "ChildSumTreeLSTM",
         {"units": 64, "forget_bias": 1.0},
@@ -132,17 +132,17 @@ def n_ary_tree_lstm(children: int = 2) -> CellDefinition:
     kept = {}
     for i, side in enumerate(sides):
         forget = gate("f", rows[i], of=side, bias=Var("forget_bias"))
-        at = (66.0 + 9 * i, 8.0 * i)
+        at = (58.0 + 9 * i, 8.0 * i)
         kept[letter(i)] = s.add(f"kept_{side}", "Multiply", at=at, title="f ⊙ c", a=f"c_{side}", b=forget)
     write, new, reveal = gate("i", rows[many]), gate("g", rows[many + 1], "Tanh"), gate("o", rows[many + 2])
-    right = 66.0 + 9 * many
+    right = 58.0 + 9 * many
     written = s.add("written", "Multiply", at=(right, rows[many] - more), title="i ⊙ g", a=write, b=new)
     terms = {**kept, letter(many): written}
-    made = s.add("memory", "Add", at=(right + 14, many), params={"terms": many + 1}, title="cₙ", **terms)
-    squashed = s.add("shown", "Tanh", at=(right + 26, rows[-1] - more - 13), title="tanh c", input=made)
-    state = s.add("state", "Multiply", at=(right + 37, rows[-1] - more - 2), title="hₙ", a=squashed, b=reveal)
-    s.add("h", "CellOutput", at=(right + 49, rows[-1] - more - 3), input=state)
-    s.add("c", "CellOutput", at=(right + 49, many - 1), input=made)
+    made = s.add("memory", "Add", at=(right + 13, many), params={"terms": many + 1}, title="cₙ", **terms)
+    squashed = s.add("shown", "Tanh", at=(right + 24, rows[-1] - more - 13), title="tanh c", input=made)
+    state = s.add("state", "Multiply", at=(right + 35, rows[-1] - more - 2), title="hₙ", a=squashed, b=reveal)
+    s.add("h", "CellOutput", at=(right + 50, rows[-1] - more - 3), input=state)
+    s.add("c", "CellOutput", at=(right + 50, many - 1), input=made)
     return s.cell(
         _name("NaryTreeLSTM", children, BinaryTreeLSTM=2, TernaryTreeLSTM=3),
         {"units": 64, "forget_bias": 1.0},
