@@ -50,7 +50,8 @@ class Session(QObject):
     - checkedChanged(Checked): a new check is ready, once after a burst of changes; `checked` is always up to date;
     - pathChanged(), dirtyChanged(bool), message(str), failed(StudioError);
     - elsewhere(Elsewhere): somebody else wrote or deleted the design's file; nothing was done about it yet;
-    - readOnly(str): somebody tried to change the library cell of that name, which did nothing.
+    - readOnly(str): somebody tried to change the library cell of that name, which did nothing;
+    - undone(): a step is about to be undone or redone.
 
     Training is not its business: `live.Live` owns that.
     """
@@ -63,6 +64,7 @@ class Session(QObject):
     elsewhere = Signal(object)
     asBefore = Signal()
     readOnly = Signal(str)
+    undone = Signal()
     message = Signal(str)
     failed = Signal(object)
 
@@ -183,9 +185,11 @@ class Session(QObject):
         return ""
 
     def undo(self) -> None:
+        self.undone.emit()
         self.document.undo()
 
     def redo(self) -> None:
+        self.undone.emit()
         self.document.redo()
 
     # Files

@@ -49,6 +49,7 @@ from .canvas_menus import menu_of
 from .cell_actions import CellActions
 from .cell_bar import CellBar
 from .dialogs.picture import PictureDialog, Wanted
+from .field_undo import FieldUndo
 from .help import ABOUT, KEYS, about_node, tell
 from .icons import icon
 from .live_docks import LiveDocks
@@ -135,6 +136,7 @@ class MainWindow(QMainWindow):
         self._menus()
         self._tool_bar()
         self._status_bar()
+        FieldUndo.of_application()
         self.autosave = Autosave(self.session)
         self._connect()
         self._fit_screen()
