@@ -426,7 +426,7 @@ def test_an_own_cell_whose_name_the_design_has_for_another_is_asked(hands: Hands
         assert hands.session.design is changed
     elif answer == "both":
         assert cells["Mine"] == changed.cells["Mine"]
-        assert cells["Mine_2"].graph.wires == mine.graph.wires
+        assert set(cells["Mine_2"].graph.wires) == set(mine.graph.wires)
     elif answer == "there":
         assert cells == changed.cells
         assert hands.graph.nodes["mine"].params["cell"] == "Mine"
