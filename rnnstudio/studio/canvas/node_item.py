@@ -13,11 +13,15 @@ from PySide6.QtWidgets import QGraphicsItem, QGraphicsRectItem, QStyleOptionGrap
 from .. import theme
 from ..theme import RADIUS, Theme
 from .look import Look
-from .shape import HEADER, LABEL_SIZE, PORT, SYMBOL_SIZE, TITLE_SIZE, Shape, font, shape_of
+from .shape import HEADER, LABEL_SIZE, PORT, SYMBOL_SIZE, TITLE_SIZE, Shape, elided, font, shape_of
 from .words import draw_words
 
 NO_TEXT_BELOW, NO_PORTS_BELOW = 0.3, 0.45
 """Zoom below which a node is drawn without text, without ports."""
+FAR_NAME_FROM, FAR_SIZE = 0.18, 9.0
+"""Zoom from which a box far away is filled by its name, and how large that is then, in pixels of the screen."""
+STRONG = 0.6
+"""Opacity of a family's colour far away, where it is all that tells nodes apart."""
 FAINT = 0.28
 """Opacity of what cannot take the wire being drawn."""
 
@@ -173,7 +177,7 @@ class NodeItem(QGraphicsRectItem):
         painter.setBrush(t.color("node"))
         painter.drawRoundedRect(rect, RADIUS, RADIUS)
         tint = QColor(family)
-        tint.setAlphaF(0.26 if t.dark else 0.16)
+        tint.setAlphaF(STRONG if zoom < NO_TEXT_BELOW else 0.26 if t.dark else 0.16)
         painter.setBrush(tint)
         if zoom < NO_TEXT_BELOW:
             painter.drawRoundedRect(rect, RADIUS, RADIUS)
@@ -189,6 +193,7 @@ class NodeItem(QGraphicsRectItem):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(rect, RADIUS, RADIUS)
         if zoom < NO_TEXT_BELOW:
+            self._paint_far_name(painter, t, zoom)
             return
         title = QRectF(rect.left() + 16, rect.top(), rect.width() - 22, HEADER)
         painter.setPen(t.color("text"))
@@ -200,6 +205,17 @@ class NodeItem(QGraphicsRectItem):
             painter.drawText(end, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, self.shape_.title_value)
         if zoom >= NO_PORTS_BELOW:
             self._paint_labels(painter, t)
+
+    def _paint_far_name(self, painter: QPainter, t: Theme, zoom: float) -> None:
+        """From afar the name fills the node, as large as can be read."""
+        if zoom < FAR_NAME_FROM:
+            return
+        size = round(FAR_SIZE / zoom)
+        rect = self.shape_.rect.adjusted(4, 0, -4, 0)
+        name = elided(self.shape_.title, size, True, rect.width())
+        painter.setFont(font(size, True))
+        painter.setPen(t.color("text"))
+        painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, name)
 
     def _paint_labels(self, painter: QPainter, t: Theme) -> None:
         rect = self.shape_.rect
@@ -231,7 +247,7 @@ class NodeItem(QGraphicsRectItem):
             painter.drawRoundedRect(rect.adjusted(6, 6, -6, -6), 2, 2)
         else:
             tint = QColor(family)
-            tint.setAlphaF(0.26 if t.dark else 0.16)
+            tint.setAlphaF(STRONG if zoom < NO_TEXT_BELOW else 0.26 if t.dark else 0.16)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(tint)
             painter.drawRoundedRect(rect.adjusted(2, 2, -2, -2), radius - 2, radius - 2)

@@ -51,9 +51,7 @@ class Obstacles:
         return list(zip(self._left[found].tolist(), self._right[found].tolist(), strict=True))
 
 
-def lane(
-    start: QPointF, end: QPointF, obstacles: Obstacles, taken: Lanes, apart: Iterable[QRectF] = ()
-) -> float:
+def lane(start: QPointF, end: QPointF, obstacles: Obstacles, taken: Lanes, apart: Iterable[QRectF] = ()) -> float:
     """The y at which a wire runs back without crossing a node; the shortest way of all that are free.
 
     taken: (left, right, y) of lanes other wires run on. apart: frames that neither end stands in.
