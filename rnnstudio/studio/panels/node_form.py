@@ -21,6 +21,7 @@ from ...design.errors import StudioError
 from ...design.owning import used_by
 from .. import theme
 from ..session import Session
+from ..subscripts import html
 from .fields import MIXED, BoolField, ChoiceField, Field, ListField, NumberField, TextField, Variables, shown
 from .forms import Fold
 from .layout import form_layout
@@ -261,7 +262,8 @@ class NodeForm(QWidget):
             return
         if about.formula:
             box.addWidget(heading("Formula"))
-            formula = QLabel(about.formula, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+            lines = "<br>".join(html(line) for line in about.formula.splitlines())
+            formula = QLabel(lines, wordWrap=True, textFormat=Qt.TextFormat.RichText)
             formula.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             formula.setFont(theme.monospace())
             formula.setObjectName("formula")
