@@ -147,9 +147,10 @@ class CanvasScene(QGraphicsScene):
         self.mark_selection()
 
     def _mark_states(self, graph: Graph) -> None:
-        held = state_wires(graph)
+        is_state = state_wires(graph)
         for wire, item in self.wires.items():
-            item.mark(state=wire in held)
+            if item.state != is_state(wire):
+                item.mark(state=not item.state)
 
     def _show_frames(self, graph: Graph) -> None:
         for item in self.frames.values():
