@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -31,6 +32,9 @@ def lock(form: QWidget) -> None:
     for kind in (Field, QLineEdit, QPlainTextEdit, QComboBox, QPushButton):
         for child in form.findChildren(kind):
             child.setEnabled(False)
+    for button in form.findChildren(QToolButton):
+        if button.accessibleName().startswith("remove"):
+            button.setEnabled(False)
 
 
 class InspectorPanel(QScrollArea):
