@@ -33,11 +33,11 @@ def test_a_drawing_is_built_as_a_torch_module_that_computes_what_torch_computes(
     assert isinstance(network, torch.nn.Module)
     w = network.weights
     lstm = torch.nn.LSTM(5, 6, batch_first=True).double()
-    gates = ("input", "forget", "candidate", "output")
+    gates = "ifgo"
     with torch.no_grad():
-        lstm.weight_ih_l0.copy_(torch.cat([w[f"memory.{g}_sum.weight"] for g in gates]))
-        lstm.weight_hh_l0.copy_(torch.cat([w[f"memory.{g}_sum.weight2"] for g in gates]))
-        lstm.bias_ih_l0.copy_(torch.cat([w[f"memory.{g}_sum.bias"] for g in gates]))
+        lstm.weight_ih_l0.copy_(torch.cat([w[f"memory.W_{g}.weight"] for g in gates]))
+        lstm.weight_hh_l0.copy_(torch.cat([w[f"memory.W_{g}.weight2"] for g in gates]))
+        lstm.bias_ih_l0.copy_(torch.cat([w[f"memory.W_{g}.bias"] for g in gates]))
         lstm.bias_hh_l0.zero_()
     tokens = torch.randint(7, (3, 11))
     h, _ = lstm(w["embedding.weight"][tokens])

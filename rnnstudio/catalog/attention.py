@@ -19,7 +19,7 @@ from .renaming import behind, own_axis
 SCORES = ("scaled_dot", "dot", "general", "additive")
 
 _SCORE = Param("score", "choice", "additive", "how well a key matches the query", SCORES)
-_UNITS = Param("units", "int", 0, "width of the layer that scores (additive); 0: the query's", minimum=0)
+_UNITS = Param("units", "int", 0, "width of the layer that scores (additive)", minimum=0, zero="the query's")
 _HEADS = Param("heads", "int", 1, "independent attentions, each over its part of the features", minimum=1, maximum=64)
 _SOURCE = Param("axis", "axis", "", "the axis of the keys that is crossed; empty: the only one the query lacks")
 _CAUSAL = Param("causal", "bool", False, "no looking ahead: each step sees the steps up to its own only")

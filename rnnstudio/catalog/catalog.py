@@ -27,6 +27,7 @@ from . import (
 )
 from .cells import FAMILIES as CELL_FAMILIES
 from .cells import library
+from .editions import same
 from .families import CellFamily
 from .node import NodeKind
 
@@ -52,6 +53,7 @@ class Catalog:
         drawn = (family.drawn(family.default) for family in self.families.values())
         self.cells: Mapping[str, CellDefinition] = MappingProxyType({**cells, **{cell.name: cell for cell in drawn}})
         """Every library cell by name; of a family the drawing for its usual number of children."""
+        self._known: dict[str, tuple[CellDefinition, bool]] = {}
 
     def get(self, name: str) -> NodeKind | None:
         """The kind called `name`; None for a cell node and for a kind of a missing plugin."""
@@ -74,8 +76,12 @@ class Catalog:
         return next((cell for family in self.families.values() if (cell := family.named(name)) is not None), None)
 
     def draws(self, cell: CellDefinition) -> bool:
-        """Whether a cell is the library's of that name, unchanged."""
-        return self.definition(cell.name) == cell
+        """Whether a cell is the library's of that name: it computes the same, wherever its nodes stand."""
+        known = self._known.get(cell.name)
+        if known is None or known[0] is not cell:
+            there = self.definition(cell.name)
+            known = self._known[cell.name] = cell, there is not None and same(cell, there)
+        return known[1]
 
     def definitions_for(self, name: str) -> dict[str, CellDefinition]:
         """All definitions that a design needs to use the library's cell `name`: itself, and the cells inside it.

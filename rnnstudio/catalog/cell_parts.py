@@ -26,44 +26,89 @@ def along_axis(cell: CellDefinition) -> CellDefinition:
     return cell.replace(graph=graph.replace(nodes=frozen(nodes)), params=frozen({**cell.params, AXIS: ""}))
 
 
-def total(s: Sketch, name: str, column: float, row: float, **params: Value) -> str:
+GATES = {
+    "f": ("f   forget gate", "Data"),
+    "i": ("i   input gate", "Trees"),
+    "g": ("g   candidate", "Cells"),
+    "o": ("o   output gate", "Layers"),
+    "z": ("z   update gate", "Data"),
+    "r": ("r   reset gate", "Trees"),
+}
+"""What is written on a gate's frame, and whose colour it wears."""
+
+PORT, DELAY, SUM, SQUASH = 0.0, 14.0, 34.0, 48.0
+"""Columns of a gated cell in steps of the canvas's grid: ports, states before, weighted sums, gates."""
+GATE_HEIGHT = 11.0
+"""Height of a gate's frame in the same steps."""
+
+
+def grid() -> Sketch:
+    """A pen whose places are those of the canvas's grid, every ten units."""
+    return Sketch(10.0, 10.0)
+
+
+def frame(
+    s: Sketch,
+    name: str,
+    row: float,
+    *,
+    width: float = 27.0,
+    height: float = GATE_HEIGHT,
+    rows: int = 2,
+    title: str = "",
+) -> None:
+    """The band of a gate. row: where its sum stands; rows: inputs of that sum, which grows to both sides."""
+    usual, color = GATES[name]
+    more = rows - 2
+    s.frame(title or usual, (SUM - 10, row - 7 - more), (width, height + 2 * more), color)
+
+
+def total(s: Sketch, name: str, at: tuple[float, float], symbol: str = "", **params: Value) -> str:
     """W x + U h + b of the inputs `x` and `h_before`. params: more of the Linear's."""
+    sub = f"_{symbol}" if symbol else ""
+    bias = f" + b{sub}" if params.get("bias", True) else ""
     return s.add(
         name,
         "Linear",
-        at=(column, row),
+        at=at,
         params={"units": UNITS, "terms": 2, "fan": UNITS, **params},
-        title=f"W{name[0]} x + U{name[0]} h + b" if params.get("bias", True) else f"W{name[0]} x + U{name[0]} h",
+        title=f"W{sub} x + U{sub} h{bias}",
         input="x",
         input2="h_before",
     )
 
 
-def gate(s: Sketch, name: str, column: float, row: float, *, bias: float | Var = 0.0, squash: str = "Sigmoid") -> str:
-    """A gate: σ(W x + U h + b), the sum's node called `<name>_sum`."""
-    return s.add(name, squash, at=(column + 1, row), input=total(s, f"{name}_sum", column, row, bias_value=bias))
+def gate(s: Sketch, symbol: str, row: float, *, bias: float | Var = 0.0, squash: str = "Sigmoid") -> str:
+    """A gate in a band of its own: σ(W x + U h + b), named by its symbol, the sum's node by its matrix."""
+    frame(s, symbol, row)
+    summed = total(s, f"W_{symbol}", (SUM, row), symbol, bias_value=bias)
+    return s.add(symbol, squash, at=(SQUASH, row), input=summed)
 
 
-def ports_of_lstm(s: Sketch) -> None:
-    """x, and the two optional initial states."""
-    s.add("x", "CellInput", at=(0, 1))
-    s.add("h0", "CellInput", at=(0, 4), params={"optional": True})
-    s.add("c0", "CellInput", at=(0, -1), params={"optional": True})
+def ports_of_lstm(s: Sketch, row: float, below: float) -> None:
+    """x in a row, and the two optional initial states: c on top, h below x. A port's wire leaves one step below it."""
+    s.add("x", "CellInput", at=(PORT, row))
+    s.add("h0", "CellInput", at=(PORT, below), params={"optional": True})
+    s.add("c0", "CellInput", at=(PORT, 0), params={"optional": True})
 
 
-def memory(s: Sketch, column: float, forget: str, write: str, new: str) -> str:
-    """c = f ⊙ c before + i ⊙ g, with its Delay."""
-    kept = s.add("kept", "Multiply", at=(column, 0), title="f ⊙ c before", a=forget, b="c_before")
-    written = s.add("written", "Multiply", at=(column, 1.5), title="i ⊙ g", a=write, b=new)
-    made = s.add("memory", "Add", at=(column + 1, 0.5), title="c", a=kept, b=written)
-    s.add("c_before", "Delay", at=(column - 1, -1), title="c before", input=made, initial="c0")
-    return made
+def memory(s: Sketch, column: float, row: float, forget: str, write: str, new: str, *, before: float = DELAY) -> str:
+    """c = f ⊙ c before + i ⊙ g, with its Delay: a straight line on top. row: where i ⊙ g stands. before: the Delay."""
+    s.add("c_before", "Delay", at=(before, 0), title="cₜ₋₁", input="memory", initial="c0")
+    kept = s.add("kept", "Multiply", at=(column, 0), title="f ⊙ c", a="c_before", b=forget)
+    written = s.add("written", "Multiply", at=(column, row), title="i ⊙ g", a=write, b=new)
+    return s.add("memory", "Add", at=(column + 12, 0), title="cₜ", a=kept, b=written)
 
 
-def shown(s: Sketch, column: float, made: str, reveal: str, *, through: str | None = None) -> None:
-    """h = o ⊙ tanh(c), with its Delay and the cell's outputs. through: what tanh reads instead of c."""
-    squashed = s.add("shown", "Tanh", at=(column, 1.5), title="tanh c", input=through or made)
-    state = s.add("state", "Multiply", at=(column + 1, 3), title="h", a=reveal, b=squashed)
-    s.add("h_before", "Delay", at=(1, 4), title="h before", input=state, initial="h0")
-    s.add("h", "CellOutput", at=(column + 2, 3), input=state)
-    s.add("c", "CellOutput", at=(column + 2, 0.5), input=made)
+def shown(
+    s: Sketch, column: float, row: float, below: float, made: str, reveal: str, *, through: str | None = None
+) -> None:
+    """h = o ⊙ tanh(c), with its Delay and the cell's outputs. row: that of the output gate, which comes in from below.
+
+    below: where the Delay stands. through: what tanh reads instead of c.
+    """
+    squashed = s.add("shown", "Tanh", at=(column, row - 13), title="tanh c", input=through or made)
+    state = s.add("state", "Multiply", at=(column + 11, row - 2), title="hₜ", a=squashed, b=reveal)
+    s.add("h_before", "Delay", at=(DELAY, below), title="hₜ₋₁", input=state, initial="h0")
+    s.add("h", "CellOutput", at=(column + 21, row - 3), input=state)
+    s.add("c", "CellOutput", at=(column + 21, -1), input=made)

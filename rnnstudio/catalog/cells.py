@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from ..design.design import CellDefinition, Var
 from . import cells_gated, cells_nets, cells_slow, cells_tree
-from .cell_parts import UNITS, along_axis, gate, memory, ports_of_lstm, shown
-from .sketch import Sketch
+from .cell_parts import DELAY, PORT, SQUASH, SUM, UNITS, along_axis, gate, grid, memory, ports_of_lstm, shown
 
 
 def rnn() -> CellDefinition:
-    s = Sketch()
-    s.add("x", "CellInput", at=(0, 0))
-    s.add("h0", "CellInput", at=(0, 1.4), params={"optional": True})
-    total = s.add(
+    s = grid()
+    s.add("x", "CellInput", at=(PORT, -8))
+    s.add("h0", "CellInput", at=(PORT, 2), params={"optional": True})
+    s.add(
         "total",
         "Linear",
-        at=(2, 0),
+        at=(SUM, 0),
         params={"units": UNITS, "terms": 2, "fan": UNITS},
-        title="W x + U h + b",
+        title="W_xh x + W_hh h + b",
         input="x",
         input2="h_before",
     )
-    h = s.add("state", "Tanh", at=(3, 0), input=total)
-    s.add("h_before", "Delay", at=(1, 1.4), title="h before", input=h, initial="h0")
-    s.add("h", "CellOutput", at=(4, 0), input=h)
+    h = s.add("state", "Tanh", at=(SQUASH + 4, 0), title="hₜ", input="total")
+    s.add("h_before", "Delay", at=(DELAY, 2), title="hₜ₋₁", input=h, initial="h0")
+    s.add("h", "CellOutput", at=(SQUASH + 17, -1), input=h)
     return s.cell(
         "RNN",
         {"units": 128},
@@ -34,13 +33,13 @@ def rnn() -> CellDefinition:
 
 
 def lstm() -> CellDefinition:
-    s = Sketch()
-    ports_of_lstm(s)
-    forget = gate(s, "forget", 2, 0, bias=Var("forget_bias"))
-    write = gate(s, "input", 2, 1)
-    new = gate(s, "candidate", 2, 2, squash="Tanh")
-    reveal = gate(s, "output", 2, 3)
-    shown(s, 6, memory(s, 4, forget, write, new), reveal)
+    s = grid()
+    ports_of_lstm(s, 22, 45)
+    forget = gate(s, "f", 14, bias=Var("forget_bias"))
+    write = gate(s, "i", 27)
+    new = gate(s, "g", 40, squash="Tanh")
+    reveal = gate(s, "o", 53)
+    shown(s, 78, 53, 45, memory(s, 58, 27, forget, write, new), reveal)
     return s.cell(
         "LSTM",
         {"units": 128, "forget_bias": 1.0},
@@ -53,29 +52,23 @@ def lstm() -> CellDefinition:
 
 
 def gru() -> CellDefinition:
-    s = Sketch()
-    s.add("x", "CellInput", at=(0, 1))
-    s.add("h0", "CellInput", at=(0, 4), params={"optional": True})
-    update = gate(s, "update", 2, 0)
-    reset = gate(s, "reset", 2, 1)
-    from_x = s.add("from_x", "Linear", at=(2, 2), params={"units": UNITS, "fan": UNITS}, title="W x + b", input="x")
-    from_h = s.add(
-        "from_h",
-        "Linear",
-        at=(2, 3),
-        params={"units": UNITS, "fan": UNITS},
-        title="U h + b",
-        input="h_before",
-    )
-    kept = s.add("reset_h", "Multiply", at=(4, 2), title="r ⊙ (U h)", a=reset, b=from_h)
-    total = s.add("total", "Add", at=(5, 2), a=from_x, b=kept)
-    new = s.add("candidate", "Tanh", at=(6, 2), title="h′", input=total)
-    rest = s.add("rest", "OneMinus", at=(4, 1), title="1 − z", input=update)
-    old_part = s.add("old_part", "Multiply", at=(5, 0), title="z ⊙ h before", a=update, b="h_before")
-    new_part = s.add("new_part", "Multiply", at=(7, 1.2), title="(1 − z) ⊙ h′", a=rest, b=new)
-    state = s.add("state", "Add", at=(8, 0.5), title="h", a=old_part, b=new_part)
-    s.add("h_before", "Delay", at=(1, 4), title="h before", input=state, initial="h0")
-    s.add("h", "CellOutput", at=(9, 0.5), input=state)
+    s = grid()
+    s.add("x", "CellInput", at=(PORT, 33))
+    s.add("h0", "CellInput", at=(PORT, 0), params={"optional": True})
+    update = gate(s, "z", 14)
+    reset = gate(s, "r", 27)
+    s.frame("h′   candidate", (SUM - 10, 33), (27, 20), "Cells")
+    u = s.add("U", "Linear", at=(SUM, 40), params={"units": UNITS, "fan": UNITS}, title="U h + b_h", input="h_before")
+    w = s.add("W", "Linear", at=(SUM, 48), params={"units": UNITS, "fan": UNITS}, title="W x + b", input="x")
+    kept = s.add("reset_h", "Multiply", at=(58, 27), title="r ⊙ U h", a=reset, b=u)
+    total = s.add("total", "Add", at=(71, 27), title="Add", a=kept, b=w)
+    new = s.add("candidate", "Tanh", at=(81, 27), title="h′", input=total)
+    rest = s.add("rest", "OneMinus", at=(71, 14), title="1 − z", input=update)
+    old_part = s.add("old_part", "Multiply", at=(58, 0), title="z ⊙ h", a="h_before", b=update)
+    new_part = s.add("new_part", "Multiply", at=(91, 14), title="(1 − z) ⊙ h′", a=rest, b=new)
+    state = s.add("state", "Add", at=(101, 0), title="hₜ", a=old_part, b=new_part)
+    s.add("h_before", "Delay", at=(DELAY, 0), title="hₜ₋₁", input=state, initial="h0")
+    s.add("h", "CellOutput", at=(111, -1), input=state)
     return s.cell(
         "GRU",
         {"units": 128},

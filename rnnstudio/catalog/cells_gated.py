@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from ..design.design import CellDefinition, Var
-from .cell_parts import UNITS, gate, memory, ports_of_lstm, shown, total
+from .cell_parts import DELAY, PORT, SQUASH, SUM, UNITS, frame, gate, grid, memory, ports_of_lstm, shown, total
 from .sketch import Sketch
 
+PEEP = 62.0
+"""Column in which the gates of a peephole LSTM look at the memory."""
 
-def _peeping(s: Sketch, name: str, row: float, column: float, sees: str, bias: float | Var = 0.0) -> str:
-    """A gate that sees a memory through a vector of weights."""
-    plain = total(s, f"{name}_sum", column, row, bias_value=bias)
-    weights = s.add(
-        f"{name}_peephole",
-        "Weights",
-        at=(column, row + 1),
-        params={"units": UNITS, "spread": Var("peephole_spread")},
-        title=f"p{name[0]}",
-    )
-    seen = s.add(f"{name}_seen", "Multiply", at=(column + 1, row + 1), title="p ⊙ c", a=weights, b=sees)
-    both = s.add(f"{name}_both", "Add", at=(column + 2, row), a=plain, b=seen)
-    return s.add(name, "Sigmoid", at=(column + 3, row), input=both)
+
+def _peeping(s: Sketch, symbol: str, row: float, column: float, sees: str, bias: float | Var = 0.0) -> str:
+    """A gate that sees a memory through a vector of weights. column: where it looks."""
+    plain = total(s, f"W_{symbol}", (SUM, row), symbol, bias_value=bias)
+    params = {"units": UNITS, "spread": Var("peephole_spread")}
+    weights = s.add(f"p_{symbol}", "Weights", at=(column - 17, row + 8), params=params, title=f"p_{symbol}")
+    seen = s.add(f"{symbol}_seen", "Multiply", at=(column, row + 9), title="p ⊙ c", a=weights, b=sees)
+    both = s.add(f"{symbol}_both", "Add", at=(column + 8, row), title="Add", a=plain, b=seen)
+    return s.add(symbol, "Sigmoid", at=(column + 16, row), input=both)
 
 
 def peephole_lstm() -> CellDefinition:
-    s = Sketch()
-    ports_of_lstm(s)
-    forget = _peeping(s, "forget", 0, 2, "c_before", Var("forget_bias"))
-    write = _peeping(s, "input", 2, 2, "c_before")
-    new = gate(s, "candidate", 2, 4, squash="Tanh")
-    made = memory(s, 6, forget, write, new)
-    reveal = _peeping(s, "output", 5, 5, made)
-    shown(s, 9, made, reveal)
+    s = grid()
+    ports_of_lstm(s, 34, 63)
+    for symbol, row, width, height in (("f", 15, 57, 20), ("i", 38, 57, 20), ("g", 61, 57, 11), ("o", 75, 116, 20)):
+        frame(s, symbol, row, width=width, height=height)
+    forget = _peeping(s, "f", 15, PEEP, "c_before", Var("forget_bias"))
+    write = _peeping(s, "i", 38, PEEP, "c_before")
+    new = s.add("g", "Tanh", at=(PEEP + 16, 61), input=total(s, "W_g", (SUM, 61), "g", bias_value=0.0))
+    made = memory(s, PEEP + 30, 38, forget, write, new, before=PEEP - 13)
+    reveal = _peeping(s, "o", 75, PEEP + 58, made)
+    shown(s, PEEP + 82, 75, 63, made, reveal)
     return s.cell(
         "PeepholeLSTM",
         {"units": 128, "forget_bias": 1.0, "peephole_spread": 0.1},
@@ -43,13 +43,13 @@ def peephole_lstm() -> CellDefinition:
 
 
 def coupled_lstm() -> CellDefinition:
-    s = Sketch()
-    ports_of_lstm(s)
-    forget = gate(s, "forget", 2, 0, bias=Var("forget_bias"))
-    write = s.add("input", "OneMinus", at=(3, 1), title="i = 1 − f", input=forget)
-    new = gate(s, "candidate", 2, 2, squash="Tanh")
-    reveal = gate(s, "output", 2, 3)
-    shown(s, 6, memory(s, 4, forget, write, new), reveal)
+    s = grid()
+    ports_of_lstm(s, 17, 33)
+    forget = gate(s, "f", 14, bias=Var("forget_bias"))
+    write = s.add("i", "OneMinus", at=(64, 17), title="i = 1 − f", input=forget)
+    new = gate(s, "g", 27, squash="Tanh")
+    reveal = gate(s, "o", 40)
+    shown(s, 94, 40, 33, memory(s, 74, 17, forget, write, new), reveal)
     return s.cell(
         "CoupledLSTM",
         {"units": 128, "forget_bias": 1.0},
@@ -60,23 +60,25 @@ def coupled_lstm() -> CellDefinition:
     )
 
 
-def _normal(s: Sketch, name: str, row: float, *, start: float | Var = 0.0, squash: str = "Sigmoid") -> str:
+def _normal(s: Sketch, symbol: str, row: float, *, start: float | Var = 0.0, squash: str = "Sigmoid") -> str:
     """A gate whose sum is normalised."""
-    plain = total(s, f"{name}_sum", 2, row, bias=False)
-    normal = s.add(f"{name}_norm", "LayerNorm", at=(3, row), params={"shift_value": start}, title="LN", input=plain)
-    return s.add(name, squash, at=(4, row), input=normal)
+    frame(s, symbol, row, width=46)
+    plain = total(s, f"W_{symbol}", (SUM, row), symbol, bias=False)
+    at = (SQUASH + 3, row - 1)
+    normal = s.add(f"{symbol}_norm", "LayerNorm", at=at, params={"shift_value": start}, title="LN", input=plain)
+    return s.add(symbol, squash, at=(SQUASH + 17, row), input=normal)
 
 
 def layer_norm_lstm() -> CellDefinition:
-    s = Sketch()
-    ports_of_lstm(s)
-    forget = _normal(s, "forget", 0, start=Var("forget_bias"))
-    write = _normal(s, "input", 1)
-    new = _normal(s, "candidate", 2, squash="Tanh")
-    reveal = _normal(s, "output", 3)
-    made = memory(s, 6, forget, write, new)
-    normal = s.add("memory_norm", "LayerNorm", at=(8, 0.5), title="LN c", input=made)
-    shown(s, 9, made, reveal, through=normal)
+    s = grid()
+    ports_of_lstm(s, 22, 45)
+    forget = _normal(s, "f", 14, start=Var("forget_bias"))
+    write = _normal(s, "i", 27)
+    new = _normal(s, "g", 40, squash="Tanh")
+    reveal = _normal(s, "o", 53)
+    made = memory(s, 78, 27, forget, write, new)
+    normal = s.add("memory_norm", "LayerNorm", at=(101, 22), title="LN c", input=made)
+    shown(s, 113, 53, 45, made, reveal, through=normal)
     return s.cell(
         "LayerNormLSTM",
         {"units": 128, "forget_bias": 1.0},
@@ -88,28 +90,28 @@ def layer_norm_lstm() -> CellDefinition:
 
 
 def original_gru() -> CellDefinition:
-    s = Sketch()
-    s.add("x", "CellInput", at=(0, 1))
-    s.add("h0", "CellInput", at=(0, 4), params={"optional": True})
-    update = gate(s, "update", 2, 0)
-    reset = gate(s, "reset", 2, 1)
-    hidden = s.add("reset_h", "Multiply", at=(4, 2), title="r ⊙ h", a=reset, b="h_before")
+    s = grid()
+    s.add("x", "CellInput", at=(PORT, 40))
+    s.add("h0", "CellInput", at=(PORT, 0), params={"optional": True})
+    s.add("h_before", "Delay", at=(DELAY, 0), title="hₜ₋₁", input="state", initial="h0")
+    reset = gate(s, "r", 16)
+    update = gate(s, "z", 29)
+    hidden = s.add("reset_h", "Multiply", at=(58, 7), title="r ⊙ h", a="h_before", b=reset)
     both = s.add(
         "total",
         "Linear",
-        at=(5, 2),
+        at=(74, 41),
         params={"units": UNITS, "terms": 2, "fan": UNITS},
         title="W x + U (r ⊙ h) + b",
         input="x",
         input2=hidden,
     )
-    new = s.add("candidate", "Tanh", at=(6, 2), title="h′", input=both)
-    rest = s.add("rest", "OneMinus", at=(4, 1), title="1 − z", input=update)
-    old_part = s.add("old_part", "Multiply", at=(5, 0), title="z ⊙ h before", a=update, b="h_before")
-    new_part = s.add("new_part", "Multiply", at=(7, 1.2), title="(1 − z) ⊙ h′", a=rest, b=new)
-    state = s.add("state", "Add", at=(8, 0.5), title="h", a=old_part, b=new_part)
-    s.add("h_before", "Delay", at=(1, 4), title="h before", input=state, initial="h0")
-    s.add("h", "CellOutput", at=(9, 0.5), input=state)
+    new = s.add("candidate", "Tanh", at=(91, 41), title="h′", input=both)
+    rest = s.add("rest", "OneMinus", at=(74, 29), title="1 − z", input=update)
+    old_part = s.add("old_part", "Multiply", at=(88, 0), title="z ⊙ h", a="h_before", b=update)
+    new_part = s.add("new_part", "Multiply", at=(101, 29), title="(1 − z) ⊙ h′", a=rest, b=new)
+    state = s.add("state", "Add", at=(111, 0), title="hₜ", a=old_part, b=new_part)
+    s.add("h", "CellOutput", at=(121, -1), input=state)
     return s.cell(
         "OriginalGRU",
         {"units": 128},

@@ -85,7 +85,7 @@ def attention_decoder() -> CellDefinition:
     s.add("x", "CellInput", at=(0, 0), title="output before")
     s.add("memory", "CellInput", at=(0, 1), title="encoder's states")
     s.add("h0", "CellInput", at=(0, 2), params={"optional": True})
-    s.add("h_before", "Delay", at=(1, 2), title="h before", input="gru.h", initial="h0")
+    s.add("h_before", "Delay", at=(1, 2), title="hₜ₋₁", input="gru.h", initial="h0")
     s.add(
         "attention",
         "Attention",

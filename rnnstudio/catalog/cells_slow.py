@@ -6,18 +6,18 @@ from collections.abc import Callable
 from functools import partial
 
 from ..design.design import CellDefinition, Value, Var
-from .cell_parts import UNITS, total
+from .cell_parts import DELAY, PORT, SQUASH, SUM, UNITS, grid, total
 from .sketch import Sketch
 
 
 def irnn() -> CellDefinition:
-    s = Sketch()
-    s.add("x", "CellInput", at=(0, 0))
-    s.add("h0", "CellInput", at=(0, 1.4), params={"optional": True})
+    s = grid()
+    s.add("x", "CellInput", at=(PORT, -8))
+    s.add("h0", "CellInput", at=(PORT, 2), params={"optional": True})
     start: dict[str, Value] = {"init": "normal", "gain": Var("input_spread"), "init2": "identity", "gain2": Var("gain")}
-    h = s.add("state", "Relu", at=(3, 0), input=total(s, "total", 2, 0, **start))
-    s.add("h_before", "Delay", at=(1, 1.4), title="h before", input=h, initial="h0")
-    s.add("h", "CellOutput", at=(4, 0), input=h)
+    h = s.add("state", "Relu", at=(SQUASH + 4, 0), title="hₜ", input=total(s, "total", (SUM, 0), "", **start))
+    s.add("h_before", "Delay", at=(DELAY, 2), title="hₜ₋₁", input=h, initial="h0")
+    s.add("h", "CellOutput", at=(SQUASH + 17, -1), input=h)
     return s.cell(
         "IRNN",
         {"units": 100, "gain": 1.0, "input_spread": 0.001},
@@ -27,24 +27,28 @@ def irnn() -> CellDefinition:
     )
 
 
+BLEND = 72.0
+"""Column in which a leaky cell mixes the old state with the new."""
+
+
 def _leaky(s: Sketch) -> str:
     """The ports of a leaky cell and its proposal f = tanh(W x + U h + b); the state is drawn by the caller."""
-    s.add("x", "CellInput", at=(0, 0))
-    s.add("h0", "CellInput", at=(0, 2), params={"optional": True})
-    return s.add("proposal", "Tanh", at=(3, 0), title="f", input=total(s, "total", 2, 0))
+    s.add("x", "CellInput", at=(PORT, -9))
+    s.add("h0", "CellInput", at=(PORT, 1), params={"optional": True})
+    return s.add("proposal", "Tanh", at=(SQUASH + 2, -8), title="f", input=total(s, "total", (SUM, -8)))
 
 
-def _state(s: Sketch, column: float, state: str) -> None:
-    s.add("h_before", "Delay", at=(1, 2), title="h before", input=state, initial="h0")
-    s.add("h", "CellOutput", at=(column, 0), input=state)
+def _state(s: Sketch, state: str) -> None:
+    s.add("h_before", "Delay", at=(DELAY, 1), title="hₜ₋₁", input=state, initial="h0")
+    s.add("h", "CellOutput", at=(BLEND + 16, -2), input=state)
 
 
 def leaky() -> CellDefinition:
-    s = Sketch()
+    s = grid()
     new = _leaky(s)
     keep = {"keep": Var("alpha")}
-    state = s.add("state", "Blend", at=(4, 0), params=keep, title="α h + (1 − α) f", new=new, old="h_before")
-    _state(s, 5, state)
+    state = s.add("state", "Blend", at=(BLEND, 0), params=keep, title="α h + (1 − α) f", new=new, old="h_before")
+    _state(s, state)
     return s.cell(
         "Leaky",
         {"units": 128, "alpha": 0.9},
@@ -55,18 +59,18 @@ def leaky() -> CellDefinition:
 
 
 def learned_leaky() -> CellDefinition:
-    s = Sketch()
+    s = grid()
     new = _leaky(s)
     s.add(
         "rate",
         "Weights",
-        at=(2, 1),
+        at=(SUM, 6),
         params={"units": UNITS, "value": Var("fastest"), "last": Var("slowest"), "spacing": "even"},
         title="a",
     )
-    alpha = s.add("alpha", "Sigmoid", at=(3, 1), title="α = σ(a)", input="rate")
-    state = s.add("state", "Blend", at=(4, 0), title="α h + (1 − α) f", new=new, old="h_before", gate=alpha)
-    _state(s, 5, state)
+    alpha = s.add("alpha", "Sigmoid", at=(SQUASH + 2, 7), title="α = σ(a)", input="rate")
+    state = s.add("state", "Blend", at=(BLEND, 0), title="α h + (1 − α) f", new=new, old="h_before", gate=alpha)
+    _state(s, state)
     return s.cell(
         "LearnedLeaky",
         {"units": 128, "fastest": -2.0, "slowest": 5.0},
@@ -77,25 +81,23 @@ def learned_leaky() -> CellDefinition:
 
 
 def time_constants() -> CellDefinition:
-    s = Sketch()
-    new = _leaky(s)
-    s.add(
-        "times",
-        "Weights",
-        at=(4, 1),
-        params={
-            "units": UNITS,
-            "value": Var("shortest"),
-            "last": Var("longest"),
-            "spacing": "geometric",
-            "frozen": Var("fixed"),
-        },
-        title="τ",
-    )
-    change = s.add("change", "Subtract", at=(4, 0), title="f − h", a=new, b="h_before")
-    slowed = s.add("slowed", "Divide", at=(5, 0), title="(f − h) / τ", a=change, b="times")
-    state = s.add("state", "Add", at=(6, 0), title="h", a="h_before", b=slowed)
-    _state(s, 7, state)
+    s = grid()
+    s.add("x", "CellInput", at=(PORT, 12))
+    s.add("h0", "CellInput", at=(PORT, 0), params={"optional": True})
+    new = s.add("proposal", "Tanh", at=(SQUASH + 2, 13), title="f", input=total(s, "total", (SUM, 13)))
+    times: dict[str, Value] = {
+        "units": UNITS,
+        "value": Var("shortest"),
+        "last": Var("longest"),
+        "spacing": "geometric",
+        "frozen": Var("fixed"),
+    }
+    s.add("times", "Weights", at=(86, 23), params=times, title="τ")
+    change = s.add("change", "Subtract", at=(84, 13), title="f − h", a=new, b="h_before")
+    slowed = s.add("slowed", "Divide", at=(101, 13), title="(f − h) / τ", a=change, b="times")
+    state = s.add("state", "Add", at=(117, 0), title="hₜ", a="h_before", b=slowed)
+    s.add("h_before", "Delay", at=(DELAY, 0), title="hₜ₋₁", input=state, initial="h0")
+    s.add("h", "CellOutput", at=(130, -1), input=state)
     return s.cell(
         "LeakyTimes",
         {"units": 128, "shortest": 1.0, "longest": 100.0, "fixed": True},
@@ -107,19 +109,20 @@ def time_constants() -> CellDefinition:
 
 def echo_state(feedback: bool = False) -> CellDefinition:
     """feedback: with a port for the output of the step before."""
-    s = Sketch()
-    s.add("x", "CellInput", at=(0, 0))
-    s.add("h0", "CellInput", at=(0, 3), params={"optional": True})
+    s = grid()
+    below = 32 if feedback else 24
+    s.add("x", "CellInput", at=(PORT, 0))
+    s.add("h0", "CellInput", at=(PORT, below), params={"optional": True})
     frozen: dict[str, Value] = {"units": UNITS, "bias": False, "frozen": True}
     # U(−scaling, scaling) is “uniform” with n = 1.
     drawn: dict[str, Value] = {**frozen, "fan": 1, "gain": Var("input_scaling")}
     reservoir: dict[str, Value] = {**frozen, "init": "spectral_radius", "gain": Var("spectral_radius")}
     parts = {
-        "a": s.add("inputs", "Linear", at=(2, 0), params=drawn, title="W_in x", input="x"),
+        "a": s.add("inputs", "Linear", at=(SUM, 0), params=drawn, title="W_in x", input="x"),
         "b": s.add(
             "recurrent",
             "Linear",
-            at=(2, 1),
+            at=(SUM, 8),
             params={**reservoir, "density": Var("density")},
             title="W h",
             input="h_before",
@@ -127,7 +130,7 @@ def echo_state(feedback: bool = False) -> CellDefinition:
         "c": s.add(
             "bias",
             "Weights",
-            at=(2, 2),
+            at=(SUM, 16),
             params={"units": UNITS, "spread": Var("bias_scaling"), "frozen": True},
             title="b",
         ),
@@ -142,14 +145,16 @@ def echo_state(feedback: bool = False) -> CellDefinition:
     }
     if feedback:
         values["feedback_scaling"] = 0.5
-        s.add("y", "CellInput", at=(0, 1), title="output before")
+        s.add("y", "CellInput", at=(PORT, 24), title="output before")
         drawn = {**drawn, "gain": Var("feedback_scaling")}
-        parts["d"] = s.add("feedback", "Linear", at=(2, 3), params=drawn, title="W_fb y", input="y")
-    both = s.add("total", "Add", at=(3, 0.5), params={"terms": len(parts)}, title="", **parts)
-    new = s.add("echo", "Tanh", at=(4, 0.5), input=both)
-    state = s.add("state", "Blend", at=(5, 0.5), params={"keep": Var("keep")}, title="h", new=new, old="h_before")
-    s.add("h_before", "Delay", at=(1, 3), title="h before", input=state, initial="h0")
-    s.add("h", "CellOutput", at=(6, 0.5), input=state)
+        parts["d"] = s.add("feedback", "Linear", at=(SUM, 24), params=drawn, title="W_fb y", input="y")
+    both = s.add("total", "Add", at=(SQUASH + 4, 9), params={"terms": len(parts)}, title="Add", **parts)
+    new = s.add("echo", "Tanh", at=(SQUASH + 16, 9), title="Tanh", input=both)
+    state = s.add(
+        "state", "Blend", at=(SQUASH + 32, below - 1), params={"keep": Var("keep")}, title="hₜ", new=new, old="h_before"
+    )
+    s.add("h_before", "Delay", at=(DELAY, below), title="hₜ₋₁", input=state, initial="h0")
+    s.add("h", "CellOutput", at=(SQUASH + 47, below - 3), input=state)
     back = " + W_fb y_{t-1}" if feedback else ""
     doc = "A reservoir: its weights are drawn once and never trained; only what reads it learns."
     return s.cell(
@@ -174,13 +179,13 @@ def clockwork() -> CellDefinition:
             "Linear",
             at=(2, row),
             params={"units": UNITS, "terms": 1 + len(slower), "fan": UNITS},
-            title=f"W{i} x + U{i} h + b{i}",
+            title=f"W_{i} x + U_{i} h + b_{i}",
             **{"input": "x", **{f"input{n + 2}": name for n, name in enumerate(slower)}},
         )
         new = s.add(f"new{i}", "Tanh", at=(3, row), input=f"total{i}")
         clock = {"period": Var(f"period{i}")}
         state = s.add(f"state{i}", "Clock", at=(4, row), params=clock, title=f"h{i}", new=new, old=f"h{i}_before")
-        s.add(f"h{i}_before", "Delay", at=(1, row + 0.7), title=f"h{i} before", input=state)
+        s.add(f"h{i}_before", "Delay", at=(1, row + 0.7), title=f"h_{i}, t−1", input=state)
         states.append(state)
     whole = s.add("whole", "Concat", at=(5, 2), params={"terms": 4}, **dict(zip("abcd", states, strict=True)))
     s.add("h", "CellOutput", at=(6, 2), input=whole)
@@ -195,18 +200,18 @@ def clockwork() -> CellDefinition:
 
 
 def highway() -> CellDefinition:
-    s = Sketch()
-    s.add("x", "CellInput", at=(0, 1))
-    plain = s.add("plain", "Linear", at=(1, 0), params={"units": UNITS}, title="W x + b", input="x")
-    changed = s.add("changed", "Relu", at=(2, 0), title="H", input=plain)
+    s = grid()
+    s.add("x", "CellInput", at=(PORT, -1))
+    plain = s.add("plain", "Linear", at=(22, 11), params={"units": UNITS}, title="W x + b", input="x")
+    changed = s.add("changed", "Relu", at=(38, 12), title="H", input=plain)
     gate = {"units": UNITS, "bias_value": Var("gate_bias")}
-    gate_sum = s.add("transform_sum", "Linear", at=(1, 1), params=gate, title="W_T x + b_T", input="x")
-    transform = s.add("transform", "Sigmoid", at=(2, 1), title="T", input=gate_sum)
-    carry = s.add("carry", "OneMinus", at=(3, 1), title="1 − T", input=transform)
-    new = s.add("new_part", "Multiply", at=(4, 0), title="T ⊙ H", a=transform, b=changed)
-    old = s.add("old_part", "Multiply", at=(4, 1), title="(1 − T) ⊙ x", a=carry, b="x")
-    both = s.add("both", "Add", at=(5, 0.5), a=new, b=old)
-    s.add("y", "CellOutput", at=(6, 0.5), input=both)
+    gate_sum = s.add("transform_sum", "Linear", at=(22, 23), params=gate, title="W_T x + b_T", input="x")
+    transform = s.add("transform", "Sigmoid", at=(38, 24), title="T", input=gate_sum)
+    carry = s.add("carry", "OneMinus", at=(54, 24), title="1 − T", input=transform)
+    new = s.add("new_part", "Multiply", at=(54, 12), title="T ⊙ H", a=changed, b=transform)
+    old = s.add("old_part", "Multiply", at=(72, 0), title="(1 − T) ⊙ x", a="x", b=carry)
+    both = s.add("both", "Add", at=(88, 0), title="Add", a=old, b=new)
+    s.add("y", "CellOutput", at=(100, -1), input=both)
     return s.cell(
         "Highway",
         {"units": 128, "gate_bias": -1.0},

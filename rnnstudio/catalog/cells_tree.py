@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from ..design.design import CellDefinition, Value, Var
+from .cell_parts import DELAY, GATE_HEIGHT, PORT, SQUASH, SUM, UNITS, frame, grid
 from .families import CellFamily
 from .node import letter
 from .sketch import Sketch
-
-UNITS = Var("units")
 
 
 def _sides(children: int) -> tuple[str, ...]:
@@ -38,7 +37,7 @@ def recursive_net(children: int = 2) -> CellDefinition:
         "Linear",
         at=(2, 0.5),
         params={"units": UNITS, "terms": children + 1},
-        title="W x + U left + V right + b" if children == 2 else "W x + Σ U_k h_k + b",
+        title="W x + Σ Uₖ hₖ + b",
         input="x",
         **{f"input{i + 2}": side for i, side in enumerate(sides)},
     )
@@ -56,45 +55,37 @@ def recursive_net(children: int = 2) -> CellDefinition:
 
 def child_sum_tree_lstm() -> CellDefinition:
     """The Tree-LSTM for any number of children, in any order."""
-    s = Sketch()
-    s.add("x", "CellInput", at=(0, 1))
-    s.add("h_sum", "Children", at=(1, 3), title="Σ h of children", input="state")
-    s.add("h_each", "Children", at=(1, -1), params={"how": "each"}, title="h of each child", input="state")
-    s.add("c_each", "Children", at=(3, -2), params={"how": "each"}, title="c of each child", input="memory")
+    s = grid()
+    s.add("x", "CellInput", at=(PORT, 19))
+    s.add("c_each", "Children", at=(DELAY, 0), params={"how": "each"}, title="cₖ", input="memory")
+    s.add("h_each", "Children", at=(DELAY, 12), params={"how": "each"}, title="hₖ", input="state")
+    s.add("h_sum", "Children", at=(DELAY, 44), title="Σ hₖ", input="state")
 
-    def gate(name: str, row: float, squash: str) -> str:
-        total = s.add(
-            f"{name}_sum",
+    def gate(symbol: str, row: float, squash: str = "Sigmoid", *, of: str = "h_sum", bias: float | Var = 0.0) -> str:
+        each = of == "h_each"
+        frame(s, symbol, row, title="f_k   forget gate of each child" if each else "")
+        sub = "hₖ" if each else "h"
+        summed = s.add(
+            f"W_{symbol}",
             "Linear",
-            at=(2, row),
-            params={"units": UNITS, "terms": 2},
-            title="W x + U h + b",
+            at=(SUM, row),
+            params={"units": UNITS, "terms": 2, **({"bias_value": bias} if bias != 0.0 else {})},
+            title=f"W_{symbol} x + U_{symbol} {sub} + b_{symbol}",
             input="x",
-            input2="h_sum",
+            input2=of,
         )
-        return s.add(name, squash, at=(3, row), input=total)
+        return s.add(symbol, squash, at=(SQUASH, row), title="fₖ" if each else "", input=summed)
 
-    write = gate("input", 1, "Sigmoid")
-    new = gate("candidate", 2, "Tanh")
-    reveal = gate("output", 3, "Sigmoid")
-    total = s.add(
-        "forget_sum",
-        "Linear",
-        at=(2, -1),
-        params={"units": UNITS, "terms": 2, "bias_value": Var("forget_bias")},
-        title="W x + U h_k + b",
-        input="x",
-        input2="h_each",
-    )
-    forget = s.add("forget", "Sigmoid", at=(3, -1), title="f of each child", input=total)
-    kept = s.add("kept", "Multiply", at=(4, -1.5), title="f_k ⊙ c_k", a=forget, b="c_each")
-    kept_sum = s.add("kept_sum", "Sum", at=(5, -1.5), title="Σ f_k ⊙ c_k", input=kept)
-    written = s.add("written", "Multiply", at=(4, 1.5), title="i ⊙ g", a=write, b=new)
-    memory = s.add("memory", "Add", at=(6, 0), title="c", a=written, b=kept_sum)
-    shown = s.add("shown", "Tanh", at=(7, 1.5), title="tanh c", input=memory)
-    state = s.add("state", "Multiply", at=(7, 3), title="h", a=reveal, b=shown)
-    s.add("h", "CellOutput", at=(8, 3), input=state)
-    s.add("c", "CellOutput", at=(8, 0), input=memory)
+    forget = gate("f", 14, of="h_each", bias=Var("forget_bias"))
+    write, new, reveal = gate("i", 27), gate("g", 40, "Tanh"), gate("o", 53)
+    kept = s.add("kept", "Multiply", at=(58, 0), title="fₖ ⊙ cₖ", a="c_each", b=forget)
+    kept_sum = s.add("kept_sum", "Sum", at=(71, -1), title="Σ fₖ ⊙ cₖ", input=kept)
+    written = s.add("written", "Multiply", at=(58, 27), title="i ⊙ g", a=write, b=new)
+    made = s.add("memory", "Add", at=(85, 0), title="cₙ", a=kept_sum, b=written)
+    squashed = s.add("shown", "Tanh", at=(93, 40), title="tanh c", input=made)
+    state = s.add("state", "Multiply", at=(104, 51), title="hₙ", a=squashed, b=reveal)
+    s.add("h", "CellOutput", at=(119, 50), input=state)
+    s.add("c", "CellOutput", at=(119, -1), input=made)
     return s.cell(
         "ChildSumTreeLSTM",
         {"units": 64, "forget_bias": 1.0},
@@ -108,38 +99,50 @@ def child_sum_tree_lstm() -> CellDefinition:
 def n_ary_tree_lstm(children: int = 2) -> CellDefinition:
     """Tai et al. 2015, section 3.2: each child has its place, its matrices in every gate, and a forget gate."""
     sides = _sides(children)
-    s = Sketch()
     many = len(sides)
-    s.add("x", "CellInput", at=(0, many))
+    s = grid()
+    more = many - 1
+    """Inputs of a sum beyond two: half of them above, half below where it stands."""
+    pitch = GATE_HEIGHT + 2 * more + 2
+    first = 14.0 + 9 * more
+    """Row of the first gate: the children's memories lie above, each on a line of its own."""
+    rows = [first + pitch * i for i in range(many + 3)]
+    s.add("x", "CellInput", at=(PORT, round(rows[0] + 4)))
     for i, side in enumerate(sides):
         slot: dict[str, Value] = {"how": "slot", "slot": i}
-        s.add(f"h_{side}", "Children", at=(1, many + 2 + i), params=slot, title=f"h of {_called(side)}", input="state")
-        s.add(f"c_{side}", "Children", at=(4, i - many), params=slot, title=f"c of {_called(side)}", input="memory")
+        s.add(f"c_{side}", "Children", at=(DELAY, 8 * i), params=slot, title=f"c {_short(side)}", input="memory")
+        below = round(rows[many]) + 8 * i
+        s.add(f"h_{side}", "Children", at=(DELAY, below), params=slot, title=f"h {_short(side)}", input="state")
 
-    def gate(key: str, row: float, squash: str = "Sigmoid", bias: float | Var = 0.0) -> str:
+    def gate(symbol: str, row: float, squash: str = "Sigmoid", *, of: str = "", bias: float | Var = 0.0) -> str:
         ports = {f"input{i + 2}": f"h_{side}" for i, side in enumerate(sides)}
-        total = s.add(
-            f"{key}_sum",
+        key = f"{symbol}_{of}" if of else symbol
+        frame(s, symbol, row, rows=many + 1, title=f"f   forget gate, {_called(of)}" if of else "")
+        summed = s.add(
+            f"W_{key}",
             "Linear",
-            at=(2.5, row),
+            at=(SUM, row),
             params={"units": UNITS, "terms": many + 1, "bias_value": bias},
-            title="W x + Σ U_k h_k + b",
+            title=f"W_{symbol} x + Σ Uₖ hₖ + b_{symbol}",
             input="x",
             **ports,
         )
-        return s.add(key, squash, at=(4, row), input=total)
+        return s.add(key, squash, at=(SQUASH, row - more), title="f" if of else "", input=summed)
 
     kept = {}
     for i, side in enumerate(sides):
-        forget = gate(f"forget_{side}", i, bias=Var("forget_bias"))
-        kept[letter(i + 1)] = s.add(f"kept_{side}", "Multiply", at=(5, i - 0.5), a=forget, b=f"c_{side}")
-    write, new, reveal = gate("input", many), gate("candidate", many + 1, "Tanh"), gate("output", many + 2)
-    written = s.add("written", "Multiply", at=(5, many + 0.5), title="i ⊙ g", a=write, b=new)
-    memory = s.add("memory", "Add", at=(6, 1), params={"terms": many + 1}, title="c", a=written, **kept)
-    shown = s.add("shown", "Tanh", at=(7, 2), title="tanh c", input=memory)
-    state = s.add("state", "Multiply", at=(7, many + 2), title="h", a=reveal, b=shown)
-    s.add("h", "CellOutput", at=(8, many + 2), input=state)
-    s.add("c", "CellOutput", at=(8, 1), input=memory)
+        forget = gate("f", rows[i], of=side, bias=Var("forget_bias"))
+        at = (58.0 + 9 * i, 8.0 * i)
+        kept[letter(i)] = s.add(f"kept_{side}", "Multiply", at=at, title="f ⊙ c", a=f"c_{side}", b=forget)
+    write, new, reveal = gate("i", rows[many]), gate("g", rows[many + 1], "Tanh"), gate("o", rows[many + 2])
+    right = 58.0 + 9 * many
+    written = s.add("written", "Multiply", at=(right, rows[many] - more), title="i ⊙ g", a=write, b=new)
+    terms = {**kept, letter(many): written}
+    made = s.add("memory", "Add", at=(right + 13, many), params={"terms": many + 1}, title="cₙ", **terms)
+    squashed = s.add("shown", "Tanh", at=(right + 24, rows[-1] - more - 13), title="tanh c", input=made)
+    state = s.add("state", "Multiply", at=(right + 35, rows[-1] - more - 2), title="hₙ", a=squashed, b=reveal)
+    s.add("h", "CellOutput", at=(right + 50, rows[-1] - more - 3), input=state)
+    s.add("c", "CellOutput", at=(right + 50, many - 1), input=made)
     return s.cell(
         _name("NaryTreeLSTM", children, BinaryTreeLSTM=2, TernaryTreeLSTM=3),
         {"units": 64, "forget_bias": 1.0},
@@ -150,6 +153,10 @@ def n_ary_tree_lstm(children: int = 2) -> CellDefinition:
         f"c_n = i ⊙ g + Σ_k f_k ⊙ c_k\nh_n = o ⊙ tanh(c_n),  k, l = 1 … {children}",
         "Tai, Socher and Manning 2015, section 3.2, equations 9–14",
     )
+
+
+def _short(side: str) -> str:
+    return side.removeprefix("child")
 
 
 def _called(side: str) -> str:

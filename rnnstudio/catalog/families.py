@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..design.design import CellDefinition, Design, Graph, Node, Value, Wire
+from ..design.design import CellDefinition, Design, Node
 from ..design.edits import Compound, Edit, RemoveCell, SetCell, SetParam
 from ..design.errors import StudioError
 from .cell_parts import along_axis
+from .editions import same
 
 MOST = 64
 """Children that a drawing can tell apart: those of the node Children."""
@@ -53,22 +54,12 @@ class CellFamily:
         count = max(numbers, default=-1) + 1
         if not 1 <= count <= MOST:
             return None
-        plain = _drawn(self.draw, count)  # as files have it that were written before cells had an axis
-        same = (
-            _meaning(own.graph) == _meaning(cell.graph) and own.params == cell.params
-            for own in (along_axis(plain), plain)
-        )
-        return count if any(same) else None
+        return count if same(cell, self.drawn(count)) else None
 
 
 @lru_cache(32)
 def _drawn(draw: Callable[[int], CellDefinition], children: int) -> CellDefinition:
     return draw(children)
-
-
-def _meaning(graph: Graph) -> tuple[dict[str, tuple[str, dict[str, Value], str]], frozenset[Wire]]:
-    """A drawing without what is only seen."""
-    return {key: (n.kind, dict(n.params), n.shared) for key, n in graph.nodes.items()}, frozenset(graph.wires)
 
 
 def set_children(design: Design, graph: str, node: Node, family: CellFamily, children: int) -> Edit:

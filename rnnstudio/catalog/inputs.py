@@ -47,7 +47,9 @@ class _Field(NodeKind):
 
 _FIELD = Param("field", "field", "", "which field of the data")
 _AXIS = Param("axis", "axis", "time", "the axis its steps run along; empty: one value an example")
-_SIZE = Param("size", "int", 0, "width or vocabulary while no data is loaded; 0: from the data", minimum=0)
+_SIZE = Param(
+    "size", "int", 0, "width, or size of the vocabulary, while no data is loaded", minimum=0, zero="from the data"
+)
 
 
 class TokenInput(_Field):

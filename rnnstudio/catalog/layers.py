@@ -40,29 +40,60 @@ class Linear(NodeKind):
     formula = "y = W x + b\nwith more inputs: y = W x + W₂ x₂ + … + b"
     params = (
         Param("units", "int", 128, "width of the output", minimum=1, maximum=65536),
-        Param("terms", "int", 1, "number of inputs, each with a matrix of its own", minimum=1, maximum=TERMS),
-        Param("bias", "bool", True, "add a trained bias"),
-        Param("bias_value", "float", 0.0, "what the bias starts at (a forget gate: 1)"),
-        Param("init", "choice", "uniform", "how the matrix of the first input starts", WEIGHT_INITS),
+        Param(
+            "terms",
+            "int",
+            1,
+            "number of inputs, each with a matrix of its own",
+            minimum=1,
+            maximum=TERMS,
+            title="Inputs",
+        ),
+        Param("bias", "bool", True, "add a trained bias b"),
+        Param("bias_value", "float", 0.0, "what the bias starts at (a forget gate: 1)", title="Start of b", minor=True),
+        Param(
+            "init", "choice", "uniform", "how the matrix of the first input starts", WEIGHT_INITS, title="Start of W"
+        ),
         Param(
             "init2",
             "choice",
             "uniform",
             "how the matrices of the other inputs start",
             WEIGHT_INITS,
-            title="Init, others",
+            title="Start of U",
         ),
-        Param("gain", "float", 1.0, "factor of that start; of “spectral_radius”: the radius", minimum=0.0),
-        Param("gain2", "float", 1.0, "the same for the other inputs' matrices", minimum=0.0, title="Gain, others"),
-        Param("density", "float", 1.0, "share of non-zero entries, of “spectral_radius”", minimum=0.0, maximum=1.0),
-        Param("fan", "int", 0, "n of “uniform”; 0: the input's width (torch's recurrent cells: units)", minimum=0),
-        Param("frozen", "bool", False, "never trained"),
+        Param("gain", "float", 1.0, "factor of the start of W", minimum=0.0, title="Scale of W", minor=True),
+        Param("gain2", "float", 1.0, "factor of the start of U", minimum=0.0, title="Scale of U", minor=True),
+        Param(
+            "density",
+            "float",
+            1.0,
+            "share of entries that are not zero, of a start by spectral radius",
+            minimum=0.0,
+            maximum=1.0,
+            title="Connected share",
+        ),
+        Param(
+            "fan",
+            "int",
+            0,
+            "the start “uniform” is U(−1/√n, 1/√n); torch's recurrent cells take the units for n",
+            minimum=0,
+            title="n of ±1/√n",
+            zero="the input's width",
+            minor=True,
+        ),
+        Param("frozen", "bool", False, "never trained", minor=True),
     )
     words = ("dense", "fully connected", "affine", "projection", "matrix", "readout")
 
     def input_ports(self, params: Params) -> tuple[Port, ...]:
         terms = counted(params.get("terms"), 1)
         return tuple(Port("input" if i == 0 else f"input{i + 1}", "features") for i in range(terms))
+
+    def label_of(self, param: Param, params: Params) -> str:
+        start = {"gain": "init", "gain2": "init2"}.get(param.name, "")
+        return "Spectral radius" if params.get(start) == "spectral_radius" else param.label
 
     def idle_params(self, params: Params) -> frozenset[str]:
         several = counted(params.get("terms"), 1) > 1
@@ -127,8 +158,17 @@ class Bilinear(NodeKind):
     params = (
         Param("units", "int", 32, "width of the output", minimum=1, maximum=65536),
         Param("bias", "bool", True, "add a trained bias"),
-        Param("init", "choice", "normal", "how the matrices start", ("normal", "zero")),
-        Param("spread", "float", 0.0, "standard deviation of the start; 0: 1 / width of a and b together", minimum=0.0),
+        Param("init", "choice", "normal", "how the matrices start", ("normal", "zero"), title="Start of V", minor=True),
+        Param(
+            "spread",
+            "float",
+            0.0,
+            "standard deviation of the start",
+            minimum=0.0,
+            title="Deviation of V",
+            zero="1 / width of a and b",
+            minor=True,
+        ),
     )
     words = ("tensor", "rntn", "product", "multiplicative")
 
@@ -157,7 +197,15 @@ class Embedding(NodeKind):
     inputs = (Port("input", "tokens", "tokens"),)
     params = (
         Param("units", "int", 64, "width of a token's vector", minimum=1, maximum=65536),
-        Param("init", "choice", "normal", "how the vectors start", ("normal", "uniform", "xavier", "zero")),
+        Param(
+            "init",
+            "choice",
+            "normal",
+            "how the vectors start",
+            ("normal", "uniform", "xavier", "zero"),
+            title="Start",
+            minor=True,
+        ),
     )
     words = ("lookup", "word vectors", "table")
 
@@ -219,7 +267,7 @@ class Dropout(NodeKind):
     source = "Srivastava et al. 2014; one mask for all steps: Gal and Ghahramani 2016"
     inputs = (Port("input", "features"),)
     params = (
-        Param("rate", "float", 0.2, "probability p of a zero", minimum=0.0, maximum=0.99),
+        Param("rate", "float", 0.2, "probability of a zero", minimum=0.0, maximum=0.99, title="Probability p"),
         Param("every_step", "bool", True, "a new mask at every step; off: one mask for all steps"),
     )
     words = ("regularisation", "variational")

@@ -18,7 +18,14 @@ class PairLoss(NodeKind):
     family = "Losses"
     outputs = ()
     params: ClassVar[tuple[Param, ...]] = (
-        Param("weight", "float", 1.0, "factor of this loss in the sum of all losses", minimum=0.0),
+        Param(
+            "weight",
+            "float",
+            1.0,
+            "factor of this loss in the sum of all losses",
+            minimum=0.0,
+            title="Weight in the sum",
+        ),
     )
     primitive = ""
     link: ClassVar[str] = ""
@@ -64,7 +71,15 @@ class CrossEntropy(PairLoss):
     params = (
         *PairLoss.params,
         Param("class_weights", "floats", (), "how much each token counts; empty: all the same"),
-        Param("smoothing", "float", 0.0, "part of the truth spread evenly over all tokens", minimum=0.0, maximum=0.99),
+        Param(
+            "smoothing",
+            "float",
+            0.0,
+            "part of the truth spread evenly over all tokens",
+            minimum=0.0,
+            maximum=0.99,
+            title="Label smoothing",
+        ),
     )
     source = "label smoothing: Szegedy et al. 2016"
     primitive = "cross_entropy"

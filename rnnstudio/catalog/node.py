@@ -41,7 +41,9 @@ class Param:
     """A parameter people set in the inspector.
 
     type: "int", "float", "bool", "choice", "text", "field" (a data field), "axis", "cell" or "ints" / "floats" (lists).
-    An int or float takes a variable of the design instead of a number. title: said instead of the name.
+    An int or float takes a variable of the design instead of a number. title: said instead of the name, in the words
+    of the field. unit: of the number ("steps"). zero: what 0 stands for ("from the data"). minor: seldom set, so the
+    inspector folds it away.
     """
 
     name: str
@@ -52,6 +54,14 @@ class Param:
     minimum: float | None = None
     maximum: float | None = None
     title: str = ""
+    unit: str = ""
+    zero: str = ""
+    minor: bool = False
+
+    @property
+    def label(self) -> str:
+        """What a person reads."""
+        return self.title or self.name.replace("_", " ").capitalize()
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with a value (variables already replaced), or None."""
@@ -172,6 +182,10 @@ class NodeKind:
 
     def output_ports(self, params: Params) -> tuple[Port, ...]:
         return self.outputs
+
+    def label_of(self, param: Param, params: Params) -> str:
+        """What a parameter is called beside these values: a gain is the spectral radius where the start is one."""
+        return param.label
 
     def idle_params(self, params: Params) -> frozenset[str]:
         """Parameters that change nothing beside these values (as drawn: some may be missing). Nobody is asked them."""

@@ -12,9 +12,9 @@ from .trees import CHILDREN
 
 _SCALE = Param("scale", "bool", True, "multiply by a trained vector γ afterwards")
 _SHIFT = Param("shift", "bool", True, "add a trained vector β afterwards")
-_START = Param("scale_value", "float", 1.0, "what γ starts at")
-_BEGIN = Param("shift_value", "float", 0.0, "what β starts at (a forget gate: 1)")
-_EPSILON = Param("epsilon", "float", 1e-5, "ε: keeps the division from zero", minimum=0.0)
+_START = Param("scale_value", "float", 1.0, "what γ starts at", title="Start of γ", minor=True)
+_BEGIN = Param("shift_value", "float", 0.0, "what β starts at (a forget gate: 1)", title="Start of β", minor=True)
+_EPSILON = Param("epsilon", "float", 1e-5, "keeps the division from zero", minimum=0.0, title="ε", minor=True)
 
 
 class _Normal(NodeKind):

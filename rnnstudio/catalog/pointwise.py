@@ -128,7 +128,9 @@ class _Several(NodeKind):
 
     family = "Pointwise"
     primitive = ""
-    params: ClassVar[tuple[Param, ...]] = (Param("terms", "int", 2, "number of inputs", minimum=2, maximum=TERMS),)
+    params: ClassVar[tuple[Param, ...]] = (
+        Param("terms", "int", 2, "number of inputs", minimum=2, maximum=TERMS, title="Inputs"),
+    )
 
     def input_ports(self, params: Params) -> tuple[Port, ...]:
         return tuple(Port(letter(i), "features") for i in range(counted(params.get("terms"), 2)))
@@ -217,7 +219,7 @@ class Concat(NodeKind):
     family = "Pointwise"
     doc = "Puts features side by side."
     formula = "y = [a, b, …]"
-    params = (Param("terms", "int", 2, "number of inputs", minimum=2, maximum=TERMS),)
+    params = (Param("terms", "int", 2, "number of inputs", minimum=2, maximum=TERMS, title="Inputs"),)
     words = ("join", "stack", "concatenate")
 
     def input_ports(self, params: Params) -> tuple[Port, ...]:

@@ -21,11 +21,37 @@ class Delay(NodeKind):
         ),
     )
     params = (
-        Param("k", "int", 1, "steps back (positive) or ahead (negative)", minimum=-1000, maximum=1000),
+        Param(
+            "k",
+            "int",
+            1,
+            "back in time, or ahead where it is negative",
+            minimum=-1000,
+            maximum=1000,
+            title="Delay k",
+            unit="steps",
+        ),
         Param("axis", "axis", "", "the axis it steps along; empty: the only one of the input that “initial” lacks"),
-        Param("initial", "choice", "zero", "state before the first step", ("zero", "learned")),
-        Param("first", "int", 0, "for tokens: the token that stands before the first step", minimum=0),
-        Param("width", "int", 0, "width of the state where nothing else tells; 0: the input's", minimum=0),
+        Param("initial", "choice", "zero", "state before the first step", ("zero", "learned"), title="Initial state"),
+        Param(
+            "first",
+            "int",
+            0,
+            "for tokens: the number of the token that stands before the first step",
+            minimum=0,
+            title="Start token",
+            minor=True,
+        ),
+        Param(
+            "width",
+            "int",
+            0,
+            "width of the state where nothing else tells",
+            minimum=0,
+            title="Width of the state",
+            zero="the input's",
+            minor=True,
+        ),
     )
     symbol = "■"
     late_ports = ("input",)
@@ -162,17 +188,52 @@ class Feedback(NodeKind):
         Port("target", "the true output", "any"),
     )
     params = (
-        Param("probability", "float", 1.0, "of teacher forcing, at the beginning", minimum=0.0, maximum=1.0),
-        Param("schedule", "choice", "constant", "how it changes while training", ("constant", "linear", "sigmoid")),
-        Param("end", "float", 0.0, "of teacher forcing, at the schedule's end", minimum=0.0, maximum=1.0),
-        Param("over", "int", 1000, "training steps the schedule takes", minimum=1),
+        Param(
+            "probability",
+            "float",
+            1.0,
+            "probability p of teacher forcing: that a step reads the true output before",
+            minimum=0.0,
+            maximum=1.0,
+            title="Teacher forcing p",
+        ),
+        Param(
+            "schedule",
+            "choice",
+            "constant",
+            "how p changes while training (scheduled sampling)",
+            ("constant", "linear", "sigmoid"),
+            title="Schedule of p",
+        ),
+        Param("end", "float", 0.0, "p at the schedule's end", minimum=0.0, maximum=1.0, title="p at the end"),
+        Param(
+            "over",
+            "int",
+            1000,
+            "training steps from the first p to the last",
+            minimum=1,
+            title="Length of the schedule",
+            unit="training steps",
+        ),
         Param("sample", "bool", False, "draw the network's own token from its distribution; off: the most likely one"),
-        Param("first", "int", 0, "for tokens: the token before the first step (the start token)", minimum=0),
+        Param(
+            "first",
+            "int",
+            0,
+            "for tokens: the number of the token before the first step",
+            minimum=0,
+            title="Start token",
+            minor=True,
+        ),
         Param("axis", "axis", "", "the axis it steps along; empty: the target's only axis"),
     )
     symbol = "↩"
     late_ports = ("prediction", "target")
     words = ("teacher forcing", "autoregressive", "output recurrence", "scheduled sampling", "decoder", "previous")
+
+    def idle_params(self, params: Params) -> frozenset[str]:
+        constant = params.get("schedule", "constant") == "constant"
+        return frozenset(("end", "over")) if constant else frozenset()
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:
         target, prediction = inputs["target"], inputs["prediction"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..design.design import CellDefinition, Graph, Node, Pin, Value, Wire, frozen
+from ..design.design import CellDefinition, Frame, Graph, Node, Pin, Value, Wire, frozen
 
 
 class Sketch:
@@ -19,11 +19,16 @@ class Sketch:
 
     COLUMN, ROW = 190.0, 100.0
 
-    def __init__(self, column: float = COLUMN) -> None:
-        """column: distance of two columns; 260 leaves room for the shapes on the wires of wide nodes."""
+    def __init__(self, column: float = COLUMN, row: float = ROW) -> None:
+        """column: distance of two columns; 260 leaves room for the shapes on the wires of wide nodes.
+
+        row: that of two rows. With 10 and 10 places are those of the canvas's grid, for drawings laid out by hand.
+        """
         self.column = column
+        self.row = row
         self._nodes: dict[str, Node] = {}
         self._wires: list[Wire] = []
+        self._frames: list[Frame] = []
 
     def add(
         self,
@@ -40,7 +45,7 @@ class Sketch:
 
         Returns "name.out".
         """
-        x, y = at[0] * self.column, at[1] * self.ROW
+        x, y = at[0] * self.column, at[1] * self.row
         self._nodes[name] = Node(name, kind, frozen(params or {}), x, y, title, shared)
         for port, source in inputs.items():
             self.wire(source, f"{name}.{port}")
@@ -52,8 +57,13 @@ class Sketch:
         to, _, entry = target.partition(".")
         self._wires.append(Wire(Pin(node, port or "out"), Pin(to, entry or "input")))
 
+    def frame(self, title: str, at: tuple[float, float], size: tuple[float, float], color: str = "") -> None:
+        """A titled rectangle behind nodes. at: its upper left corner, and size, both in columns and rows."""
+        x, y, width, height = at[0] * self.column, at[1] * self.row, size[0] * self.column, size[1] * self.row
+        self._frames.append(Frame(f"frame{len(self._frames) + 1}", title, x, y, width, height, color))
+
     def graph(self) -> Graph:
-        return Graph(frozen(self._nodes), tuple(self._wires))
+        return Graph(frozen(self._nodes), tuple(self._wires), tuple(self._frames))
 
     def cell(self, name: str, params: dict[str, Any], doc: str, formula: str, source: str = "") -> CellDefinition:
         return CellDefinition(name, self.graph(), frozen(params), doc, formula, source)

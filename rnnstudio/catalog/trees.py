@@ -76,7 +76,16 @@ class Children(NodeKind):
             ("refused", "left out"),
         ),
         Param("axis", "axis", "", "the tree's axis; empty: the input's only tree"),
-        Param("width", "int", 0, "width of the state where nothing else tells; 0: the input's", minimum=0),
+        Param(
+            "width",
+            "int",
+            0,
+            "width of the state where nothing else tells",
+            minimum=0,
+            title="Width of the state",
+            zero="the input's",
+            minor=True,
+        ),
     )
     symbol = "▲"
     late_ports = ("input",)

@@ -68,7 +68,7 @@ class Clock(_Update):
     formula = "y_t = new_t where t mod k = 0, else old_t   (t = 0, 1, 2 …)"
     source = "clockwork RNN: Koutník et al. 2014; removed connections: Goodfellow et al. 2016, section 10.9"
     params = (
-        Param("period", "int", 2, "k: steps between updates", minimum=1, maximum=100000),
+        Param("period", "int", 2, "steps between updates", minimum=1, maximum=100000, title="Period k", unit="steps"),
         Param("periods", "ints", (), "one period for each of several equal groups of units, instead of k"),
         Param("axis", "axis", "", "the axis it counts along; empty: the input's only axis"),
     )
@@ -124,7 +124,9 @@ class Blend(_Update):
     formula = "y = α ⊙ old + (1 − α) ⊙ new"
     source = "leaky units: Mozer 1992; Jaeger et al. 2007"
     inputs = (_NEW, _OLD, Port("gate", "α from a wire, instead of the number", optional=True))
-    params = (Param("keep", "float", 0.9, "α: the share of the old that stays", minimum=0.0, maximum=1.0),)
+    params = (
+        Param("keep", "float", 0.9, "the share of the old that stays", minimum=0.0, maximum=1.0, title="Kept share α"),
+    )
     words = ("leaky", "interpolate", "mix", "exponential moving average", "time constant")
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
@@ -141,7 +143,9 @@ class Zoneout(_Update):
     doc = "While training, lets units keep their old value at random; otherwise mixes old and new in that proportion."
     formula = "training: y = m ⊙ old + (1 − m) ⊙ new,  m ~ Bernoulli(p);  else: y = p · old + (1 − p) · new"
     source = "Krueger et al. 2016"
-    params = (Param("rate", "float", 0.1, "probability p that a unit keeps its value", minimum=0.0, maximum=0.99),)
+    params = (
+        Param("rate", "float", 0.1, "that a unit keeps its value", minimum=0.0, maximum=0.99, title="Probability p"),
+    )
     words = ("regularisation", "dropout", "stochastic")
 
     def build(self, builder: Builder, inputs: Mapping[str, Value], params: Params) -> Mapping[str, Value]:
@@ -161,8 +165,8 @@ class Taps(NodeKind):
     source = "tapped delay line; time-delay networks: Lang and Hinton 1988; linear: autoregression AR(k)"
     inputs = (Port("input", "features along the axis"),)
     params = (
-        Param("taps", "int", 4, "k: how many values, the present one included", minimum=1, maximum=1000),
-        Param("gap", "int", 1, "g: steps between them", minimum=1, maximum=1000),
+        Param("taps", "int", 4, "how many values, the present one included", minimum=1, maximum=1000, title="Taps k"),
+        Param("gap", "int", 1, "steps between them", minimum=1, maximum=1000, title="Gap g", unit="steps"),
         Param("axis", "axis", "", "the axis it looks back along; empty: the input's only axis"),
     )
     words = ("window", "lags", "autoregressive", "delay line", "tdnn", "context", "past")

@@ -11,6 +11,7 @@ from typing import Any
 
 from .design import CellDefinition, Design, Graph, Node, Var, frozen
 from .edits import Edit, SetCell
+from .titles import retitled
 
 CELL = "cell"
 """The kind of a node that stands for a cell; its parameter of the same name says for which."""
@@ -36,9 +37,9 @@ def bring(cells: Mapping[str, CellDefinition], design: Design) -> Brought:
     renamed: dict[str, str] = {}
     for name in _inside_first(cells):
         cell = with_cells_renamed(cells[name], renamed)
-        known = next((key for key in _names(name, there) if _equal(there[key], cell, key)), None)
+        known = next((key for key in _names(name, there) if equal(there[key], cell, key)), None)
         if known is None:
-            known = _free(name, {*there, *cells}) if name in there else name
+            known = free(name, {*there, *cells}) if name in there else name
             there[known] = cell.replace(name=known, graph=_renamed(cell.graph, {name: known}))
             edits.append(SetCell(there[known]))
         if known != name:
@@ -54,7 +55,7 @@ def bring_variables(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> tupl
     for name, value in wanted.items():
         known = next((key for key in _names(name, there) if _same_number(there[key], value)), None)
         if known is None:
-            known = _free(name, {*there, *wanted, *added}) if name in there else name
+            known = free(name, {*there, *wanted, *added}) if name in there else name
             added[known] = value
         if known != name:
             renamed[name] = known
@@ -69,7 +70,9 @@ def node_renamed(node: Node, cells: Mapping[str, str], variables: Mapping[str, s
     """The node, with the cell it stands for and the variables it reads under their new names."""
     params = {key: Var(variables.get(v.name, v.name)) if isinstance(v, Var) else v for key, v in node.params.items()}
     if node.kind == CELL and params.get(CELL) in cells:
-        params[CELL] = cells[str(params[CELL])]
+        old = str(params[CELL])
+        params[CELL] = cells[old]
+        node = retitled(node, old, cells[old])
     return node.replace(params=frozen(params)) if params != node.params else node
 
 
@@ -82,8 +85,11 @@ def _renamed(graph: Graph, names: Mapping[str, str]) -> Graph:
     return graph.replace(nodes=frozen(nodes)) if any(nodes[k] is not n for k, n in graph.nodes.items()) else graph
 
 
-def _equal(there: CellDefinition, cell: CellDefinition, name: str) -> bool:
-    """Whether both say the same, names aside. The order in which something was drawn says nothing."""
+def equal(there: CellDefinition, cell: CellDefinition, name: str) -> bool:
+    """Whether both say and show the same, names aside. The order in which something was drawn says nothing.
+
+    name: what `there` is called, where `cell` stands for itself inside its own drawing.
+    """
     one, other = there.graph, _renamed(cell.graph, {cell.name: name})
     return (
         there.replace(name=cell.name, graph=Graph()) == cell.replace(graph=Graph())
@@ -102,8 +108,8 @@ def _names(name: str, there: Mapping[str, object]) -> Iterator[str]:
             yield key
 
 
-def _free(name: str, taken: Container[str]) -> str:
-    """LSTM_2: with a line between, since TreeLSTM3 is another cell than TreeLSTM, not its third."""
+def free(name: str, taken: Container[str]) -> str:
+    """The first numbered name that is free: LSTM_2, with a line between, as TreeLSTM3 is another cell than TreeLSTM."""
     stem, _, digits = name.rpartition("_")
     stem = stem if stem and digits.isdigit() else name
     number = 2

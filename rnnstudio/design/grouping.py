@@ -1,4 +1,4 @@
-"""Cells made of what is drawn, and taken apart again: group, ungroup, make unique, rename. Values in, one edit out."""
+"""Cells made of what is drawn, and taken apart again: group, ungroup, rename. Values in, one edit out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .design import MAIN, CellDefinition, Design, Frame, Graph, Node, Pin, Value, Var, Wire, frozen
 from .edits import AddNode, Compound, Connect, Edit, RemoveNodes, SetCell, SetFrames, check_name
 from .errors import StudioError
+from .titles import retitled
 
 CELL = "cell"
 PORTS = ("CellInput", "CellOutput")
@@ -163,26 +164,6 @@ def ungroup(design: Design, graph: str, key: str) -> tuple[Edit, tuple[str, ...]
     return Compound(tuple(edits), f"Ungroup {node.label}"), tuple(names.values())
 
 
-def make_unique(design: Design, graph: str, key: str, taken: Collection[str] = ()) -> tuple[Edit, str]:
-    """The edit that gives a node a copy of its cell's definition, which others do not follow; and the copy's name."""
-    node, cell = _cell_of(design, graph, key)
-    name = _free(cell.name, {*design.cells, *taken})
-    changed = node.replace(params=frozen({**node.params, CELL: name}))
-    return Compound((SetCell(cell.replace(name=name)), _PutNode(changed, graph)), f"Make {node.label} unique"), name
-
-
-@dataclass(frozen=True)
-class _PutNode(Edit):
-    """A node in the place of the one that has its id."""
-
-    node: Node
-    graph: str = ""
-
-    def apply(self, design: Design) -> Design:
-        graph = design.graph_of(self.graph)
-        return design.with_graph(self.graph, graph.replace(nodes=frozen({**graph.nodes, self.node.id: self.node})))
-
-
 @dataclass(frozen=True)
 class RenameCell(Edit):
     """Give a cell another name; every node of it follows."""
@@ -205,7 +186,7 @@ class RenameCell(Edit):
 
         def follow(graph: Graph) -> Graph:
             nodes = {
-                k: n.replace(params=frozen({**n.params, CELL: self.new}))
+                k: retitled(n.replace(params=frozen({**n.params, CELL: self.new})), self.name, self.new)
                 if n.kind == CELL and n.params.get(CELL) == self.name
                 else n
                 for k, n in graph.nodes.items()

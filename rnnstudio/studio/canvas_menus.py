@@ -51,10 +51,10 @@ def _of_node(window: MainWindow, menu: QMenu, hit: Hit) -> None:
     node = window.view.canvas.graph.nodes.get(hit.node.key)
     if not several:
         if node is not None and node.kind == CELL:
-            menu.addActions([window.open_cell_action, window.unique_action, window.ungroup_action])
+            menu.addActions(window.cell_actions.of_node())
             menu.addSeparator()
         menu.addActions([window.rename_action, window.replace_action])
-    menu.addAction(window.group_action)
+    menu.addAction(window.cell_actions.group)
     menu.addSeparator()
     menu.addActions([window.cut_action, window.copy_action, window.duplicate_action, window.delete_action])
     menu.addAction(window.disconnect_action)
@@ -125,7 +125,7 @@ def _of_canvas(window: MainWindow, menu: QMenu, at: QPointF) -> None:
     view = window.view
     place = view.viewportTransform().map(at).toPoint()
     _entry(menu, "Add a node…", lambda: view.open_quick_add(place), "Tab")
-    menu.addAction(window.new_cell_action)
+    menu.addAction(window.cell_actions.new)
     menu.addSeparator()
     menu.addActions([window.paste_action, window.paste_wired_action])
     menu.addActions([window.select_all_action, window.find_action])

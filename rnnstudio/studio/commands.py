@@ -12,7 +12,7 @@ from ..catalog.catalog import CELL, REROUTE
 from ..catalog.node import Port
 from ..design import storage
 from ..design.bringing import bring, bring_variables, node_renamed, variables_read
-from ..design.cell_file import load_cell
+from ..design.cell_file import load_cells
 from ..design.design import MAIN, CellDefinition, Design, Frame, Graph, Node, Pin, Wire, frozen
 from ..design.edits import (
     AddNode,
@@ -29,12 +29,13 @@ from ..design.edits import (
     SetVariable,
 )
 from ..design.errors import StudioError
+from ..design.grouping import RenameCell
 from .arrange import Arrange
 from .canvas.look import look
 from .canvas.room import body_of, free_shift, snap, with_room
 from .canvas.shape import GRID, shape_of
 from .cell_commands import CellCommands
-from .offers import Offer, content_of, id_of, make, offer_ports, why_not
+from .offers import OWN, Offer, cell_of, content_of, make, offer_ports, why_not
 from .session import Session
 
 CLIP = "application/x-rnnstudio-nodes"
@@ -69,6 +70,10 @@ class Commands:
         It stands with its middle at `at`, or with its `port` there when one is given; neighbours make room for it.
         """
         session, graph = self.session, self._graph
+        settled = None if session.refuses() else self.cells.settle(offer)
+        if settled is None:
+            return None
+        offer = settled
         node, edits = make(offer, session.catalog, session.design, graph, snap(at.x()), snap(at.y()))
         if port:
             node, edits = self._port_at(node, edits, port, target is None, at)
@@ -83,7 +88,14 @@ class Commands:
         if not session.do(Compound(tuple(edits), name) if len(edits) > 1 else edits[0]):
             return None
         session.focus.select((node.id,))
+        self._tell_room(edits)
         return node.id
+
+    def _tell_room(self, edits: Iterable[Edit]) -> None:
+        """Say which cells changed here got another name, for the library's of theirs."""
+        moved = [f"your “{e.name}” is called “{e.new}” now" for e in edits if isinstance(e, RenameCell)]
+        if moved:
+            self.session.message.emit(f"{', '.join(moved)}: the library's cell has its name")
 
     def _port_at(
         self, node: Node, edits: list[Edit], port: str, is_input: bool, at: QPointF
@@ -196,6 +208,10 @@ class Commands:
     def replace(self, key: str, offer: Offer) -> str | None:
         """Put a new node in a node's place. Its wires are kept where they fit, parameters that both have as well."""
         session, graph = self.session, self._graph
+        settled = None if session.refuses() else self.cells.settle(offer)
+        if settled is None:
+            return None
+        offer = settled
         old = session.design.graph_of(graph).nodes[key]
         node, edits = make(offer, session.catalog, session.design, graph, old.x, old.y)
         ports = offer_ports(offer, session.catalog, session.design)
@@ -209,12 +225,13 @@ class Commands:
         if not session.do(Compound(tuple(edits), f"Replace {old.label} with {offer.title}")):
             return None
         session.focus.select((node.id,))
+        self._tell_room(edits)
         return node.id
 
     def _param_names(self, offer: Offer) -> set[str]:
         catalog, design = self.session.catalog, self.session.design
-        if offer.key.startswith("cell:"):
-            return set((design.cells.get(offer.name) or catalog.cells[offer.name]).params)
+        if (cell := cell_of(offer, catalog, design)) is not None:
+            return set(cell.params)
         return {p.name for p in catalog.kinds[offer.name].params}
 
     def _kept_wires(self, key: str, new: str, ports: tuple[tuple[Port, ...], tuple[Port, ...]]) -> list[Wire]:
@@ -399,22 +416,14 @@ class Commands:
                 self.session.message.emit(f"{', '.join(told)}: the design has another of that name")
 
     def bring_cell(self, file: Path, at: QPointF) -> None:
-        """Put a node of a cell file's cell at a place; the cell gets another name if its own is taken."""
+        """Put a node of a cell file's cell at a place. Where the design has another cell of its name, it is asked."""
         try:
-            cell = load_cell(file)
+            first, *inner = load_cells(file)
         except StudioError as error:
             self.session.failed.emit(error)
             return
-        inner = [str(n.params.get("cell", "")) for n in cell.graph.nodes.values() if n.kind == CELL]
-        needed: dict[str, CellDefinition] = {}
-        for name in inner:
-            if self.session.catalog.definition(name) is not None:  # else the check says that it is missing
-                needed |= self.session.catalog.definitions_for(name)
-        clip = Design(
-            graph=Graph(frozen({"cell": Node(id_of(cell.name), CELL, frozen({"cell": cell.name}))})),
-            cells=frozen({**needed, cell.name: cell}),
-        )
-        self._insert(clip, at, False, f"Add {cell.name}")
+        cells = {c.name: c for c in (first, *inner)}
+        self.add(Offer(f"own:{first.name}", first.name, "Cells", section=OWN, cells=cells), at)
 
     def _shift(self, clip: Design, at: QPointF | None) -> QPointF:
         """How far pasted nodes are moved: to the pointer, or a little aside, and on until they lie on nothing."""

@@ -19,11 +19,14 @@ class Step:
 
 
 class Focus(QObject):
-    """Signals: trailChanged(), another graph is shown; selectionChanged(); revealRequested(), frame the selection."""
+    """Signals: trailChanged(), another graph is shown; selectionChanged(); revealRequested(), frame the selection;
+    renamed(old, new), sent before trailChanged: the graph that is shown is the same drawing under another name.
+    """
 
     trailChanged = Signal()
     selectionChanged = Signal()
     revealRequested = Signal()
+    renamed = Signal(str, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -65,6 +68,37 @@ class Focus(QObject):
 
     def reset(self) -> None:
         self._go((Step(MAIN),))
+
+    def follow(self, before: Design, after: Design) -> None:
+        """Stay where one is when a change gave the cells that are entered other names, or copies; forget what is gone.
+
+        A cell that was entered through a node is the one that node stands for now.
+        """
+        trail = [self.trail[0]]
+        for step in self.trail[1:]:
+            graph = self._name_now(step, trail[-1].graph, before, after)
+            trail.append(Step(graph, step.node))
+        if tuple(trail) != self.trail and all(s.graph == MAIN or s.graph in after.cells for s in trail):
+            old, kept = self.trail, (self.nodes, self.wires, self.frames)
+            self.trail = tuple(trail)
+            self.renamed.emit(old[-1].graph, self.graph)
+            self.trailChanged.emit()
+            self.select(*kept)
+        self.prune(after)
+
+    @staticmethod
+    def _name_now(step: Step, outer: str, before: Design, after: Design) -> str:
+        there = before.graph_of(outer) if outer == MAIN or outer in before.cells else None
+        was = there.nodes.get(step.node) if there is not None and step.node else None
+        now = after.graph_of(outer).nodes.get(step.node) if outer == MAIN or outer in after.cells else None
+        if now is not None and now.kind == "cell" and step.node:
+            name = str(now.params.get("cell", ""))
+            if name in after.cells and (was is None or was.params.get("cell") != name):
+                return name
+        if step.graph in after.cells or step.graph not in before.cells:
+            return step.graph
+        drawing = before.cells[step.graph].graph
+        return next((n for n, c in after.cells.items() if n not in before.cells and c.graph is drawing), step.graph)
 
     def prune(self, design: Design) -> None:
         """Forget what a change of the design took away."""

@@ -14,6 +14,7 @@ from ..compiler.resolve import cell_params, ports
 from ..design.design import Design, Node, Pin
 from . import theme
 from .session import Session
+from .subscripts import html
 
 ABOUT = f"Version {__version__}. Draw recurrent networks, train them, look inside, take them away."
 
@@ -42,14 +43,14 @@ def about_node(session: Session, graph: str, key: str) -> tuple[str, str]:
     params = kind.params if kind is not None else cell_params(cell) if cell is not None else ()
     parts = [f"<p>{escape(about.doc)}</p>"]
     if about.formula:
-        lines = "<br>".join(escape(line) for line in about.formula.splitlines())
+        lines = "<br>".join(html(line) for line in about.formula.splitlines())
         parts.append(f"<h4>Formula</h4><p style='font-family: \"{theme.monospace().family()}\"'>{lines}</p>")
     inputs, outputs = ports(node, design, kind) or ((), ())
     rows = [_port_row(session, design, graph, node, port, True) for port in inputs]
     rows += [_port_row(session, design, graph, node, port, False) for port in outputs]
     parts.append(_table("Ports", rows))
     values = [(p, node.params.get(p.name, p.default)) for p in params if p.name != "cell"]
-    parts.append(_table("Parameters", [(p.name, str(getattr(v, "name", v)), p.doc) for p, v in values]))
+    parts.append(_table("Parameters", [(p.label, str(getattr(v, "name", v)), p.doc) for p, v in values]))
     if about.source:
         parts.append(f"<h4>Literature</h4><p>{escape(about.source)}</p>")
     return title, f"<h3>{escape(title)}</h3>{''.join(parts)}"
@@ -88,7 +89,7 @@ KEYS = """<table cellpadding='3'>
 <tr><td><b>right click</b>, Menu key</td><td>what can be done here</td></tr>
 <tr><td><b>double-click a cell</b></td><td>open its drawing; Esc leaves</td></tr>
 <tr><td><b>Ctrl+G</b>, Ctrl+Shift+G</td><td>make a cell of the selection; take one apart</td></tr>
-<tr><td><b>F2</b></td><td>rename</td></tr>
+<tr><td><b>F2</b>, Shift+F2</td><td>rename; inside a cell, or on its node: the cell</td></tr>
 <tr><td><b>drag on nothing</b></td><td>select with a box; Shift adds, Ctrl takes away</td></tr>
 <tr><td><b>middle or right button</b>, Space + drag</td><td>pan</td></tr>
 <tr><td><b>wheel</b></td><td>zoom at the pointer</td></tr>

@@ -6,25 +6,41 @@ Palette, quick add and drops all go through here, so that a node is the same whi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from ..catalog.catalog import CELL, FAMILIES, Catalog
 from ..catalog.node import Port
+from ..catalog.taking import library_cell
 from ..compiler.resolve import cell_ports, ports
-from ..design.bringing import bring
+from ..design.bringing import bring, with_cells_renamed
 from ..design.design import MAIN, CellDefinition, Design, Node, Value, frozen
-from ..design.edits import AddNode, Compound, Edit, SetParam
+from ..design.edits import AddNode, Compound, Edit, SetCell, SetParam
 from ..design.recipe import FieldSpec
 from ..design.signals import Signal, Tokens
+from .own_cells import OwnCell
 
 MIME = "application/x-rnnstudio-offer"
 """What a drag from the palette carries: an offer's key."""
 
 
+BOTH, THERE, NEW = "both", "there", "new"
+"""What becomes of an own cell whose name the design has for another: it gets another name, the design's is used in its
+place, or it takes the design's place."""
+
+IN_DESIGN, OWN = "Cells of this design", "Own cells"
+"""Sections of the palette."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One thing to add. `key` is "kind:Linear", "cell:LSTM", or "field:label" for a field of the data."""
+    """One thing to add. `key` is "kind:Linear", "cell:LSTM", or "field:label" for a field of the data.
+
+    "cell:LSTM" is the library's cell, or the design's own where the library has none of that name; "drawn:LSTM" is the
+    design's where the library has one too; "own:Mine" one of the person's own library.
+    section: where the palette lists it, "" for its family. cells: what an own cell brings along.
+    collision: what becomes of those whose name the design has for another cell.
+    """
 
     key: str
     title: str
@@ -34,27 +50,50 @@ class Offer:
     source: str = ""
     symbol: str = ""
     words: tuple[str, ...] = ()
+    section: str = ""
+    cells: Mapping[str, CellDefinition] = field(default_factory=dict, hash=False)
+    collision: str = BOTH
 
     @property
     def name(self) -> str:
         return self.key.partition(":")[2]
 
 
-def offers(catalog: Catalog, design: Design, graph: str = MAIN) -> list[Offer]:
+Own = Mapping[str, OwnCell]
+"""The person's own cells, by name."""
+
+
+def offers(catalog: Catalog, design: Design, graph: str = MAIN, own: Own | None = None) -> list[Offer]:
     """Everything that may be added to `graph`, in the palette's order."""
     found: list[Offer] = []
     families = [*FAMILIES, *sorted({k.family for k in catalog.kinds.values()} - set(FAMILIES))]
     for family in families:
         if family == "Cells":
-            found += [
-                _cell_offer(cell, catalog) for cell in {**catalog.cells, **design.cells}.values() if cell.name != graph
-            ]
+            found += _cells(catalog, design, graph, own or {})
         if family == "Cell" and graph == MAIN:
             continue
         found += [
             Offer(f"kind:{k.name}", k.title, k.family, k.doc, k.formula, k.source, k.symbol, (k.name, *k.words))
             for k in catalog.family(family)
         ]
+    return found
+
+
+def _cells(catalog: Catalog, design: Design, graph: str, own: Own) -> list[Offer]:
+    """The library's cells, always as the library has them; those that the design has drawn; the person's own."""
+    found = [_cell_offer(cell, catalog) for name, cell in catalog.cells.items() if name != graph]
+    for name, cell in design.cells.items():
+        if name == graph:
+            continue
+        offer = _cell_offer(cell, catalog)
+        if not catalog.draws(cell):
+            key = f"drawn:{name}" if name in catalog.cells else offer.key
+            found.append(replace(offer, key=key, title=name, section=IN_DESIGN))
+        elif name not in catalog.cells:  # of a family, for another number of children
+            found.append(offer)
+    for name, there in own.items():
+        offer = _cell_offer(there.cell, catalog)
+        found.append(replace(offer, key=f"own:{name}", title=name, section=OWN, cells=there.definitions))
     return found
 
 
@@ -97,12 +136,12 @@ def bound(offer: Offer, node: Node, design: Design, graph: str = MAIN) -> Edit |
     return Compound(edits, f"{node.label} reads {spec.name}")
 
 
-def find(key: str, catalog: Catalog, design: Design, graph: str = MAIN) -> Offer | None:
+def find(key: str, catalog: Catalog, design: Design, graph: str = MAIN, own: Own | None = None) -> Offer | None:
     if key.startswith("field:"):
         fields = design.data.readable if design.data is not None and graph == MAIN else {}
         spec = fields.get(key.removeprefix("field:"))
         return field_offer(spec) if spec is not None else None
-    return next((offer for offer in offers(catalog, design, graph) if offer.key == key), None)
+    return next((offer for offer in offers(catalog, design, graph, own) if offer.key == key), None)
 
 
 def nodes_of(catalog: Catalog, design: Design) -> dict[Offer, tuple[str, str]]:
@@ -180,13 +219,42 @@ def make(offer: Offer, catalog: Catalog, design: Design, graph: str, x: float, y
         first = _first_params(offer.name, catalog, design)
         node = Node(taken.free_id(id_of(offer.name)), offer.name, frozen(first), x, y)
         return node, [AddNode(node, graph)]
-    edits: list[Edit] = []
-    name = offer.name
-    if name not in design.cells:
-        brought = bring(catalog.definitions_for(name), design)
-        edits += brought.edits
+    name, edits = _definition(offer, catalog, design)
     node = Node(taken.free_id(id_of(name)), CELL, frozen({"cell": name}), x, y)
     return node, [*edits, AddNode(node, graph)]
+
+
+def _definition(offer: Offer, catalog: Catalog, design: Design) -> tuple[str, list[Edit]]:
+    """The name that an offered cell has in the design, and the edits that bring it there."""
+    name = offer.name
+    if offer.cells:
+        if offer.collision == THERE and name in design.cells:
+            return name, []
+        if offer.collision == NEW and name in design.cells:
+            inner = bring({k: c for k, c in offer.cells.items() if k != name}, design)
+            return name, [*inner.edits, SetCell(with_cells_renamed(offer.cells[name], inner.renamed))]
+        needed = dict(offer.cells)
+        for cell in offer.cells.values():
+            for node in cell.graph.nodes.values():
+                inside = str(node.params.get("cell", "")) if node.kind == CELL else ""
+                if inside not in needed and inside not in design.cells and catalog.definition(inside) is not None:
+                    needed = {**catalog.definitions_for(inside), **needed}
+        brought = bring(needed, design)
+        return brought.renamed.get(name, name), brought.edits
+    if offer.key.startswith("drawn:") or (name in design.cells and name not in catalog.cells):
+        return name, []
+    return name, library_cell(catalog, design, name)[0]
+
+
+def cell_of(offer: Offer, catalog: Catalog, design: Design) -> CellDefinition | None:
+    """The definition that an offer stands for; None where it is no cell."""
+    if offer.cells and offer.collision != THERE:
+        return offer.cells[offer.name]
+    if offer.key.startswith(("own:", "drawn:")):
+        return design.cells[offer.name]
+    if not offer.key.startswith("cell:"):
+        return None
+    return catalog.cells.get(offer.name) or design.cells[offer.name]
 
 
 def id_of(name: str) -> str:
@@ -211,8 +279,7 @@ def _first_params(kind: str, catalog: Catalog, design: Design) -> dict[str, Valu
 
 def offer_ports(offer: Offer, catalog: Catalog, design: Design) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     """Input and output ports a node made from the offer will have."""
-    if offer.key.startswith("cell:"):
-        cell = design.cells.get(offer.name) or catalog.cells[offer.name]
+    if (cell := cell_of(offer, catalog, design)) is not None:
         return cell_ports(cell)
     if (spec := field_of(offer, design)) is not None:
         return ports(Node("new", kind_for(spec)), design, catalog.kinds[kind_for(spec)]) or ((), ())

@@ -27,3 +27,10 @@ def gallery() -> list[Path]:
 def user_data() -> Path:
     """The user's data folder of the studio, made when it is missing."""
     return Path(platformdirs.user_data_dir("rnnstudio", appauthor=False, ensure_exists=True))
+
+
+def own_cells() -> Path:
+    """The folder of the person's own cells, made when it is missing."""
+    folder = user_data() / "cells"
+    folder.mkdir(exist_ok=True)
+    return folder

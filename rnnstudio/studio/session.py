@@ -26,6 +26,7 @@ from ..design.standing import ChangedElsewhere, Standing, standing, standing_of,
 from ..loading import Loaded, load_plugins
 from .background import Background
 from .focus import Focus
+from .own_cells import OwnCells
 
 SMALL = 250
 """Nodes, those of its cells included, of a design that is checked at once."""
@@ -48,7 +49,9 @@ class Session(QObject):
     - opened(): another document took the place of the old one (sent before designChanged);
     - checkedChanged(Checked): a new check is ready, once after a burst of changes; `checked` is always up to date;
     - pathChanged(), dirtyChanged(bool), message(str), failed(StudioError);
-    - elsewhere(Elsewhere): somebody else wrote or deleted the design's file; nothing was done about it yet.
+    - elsewhere(Elsewhere): somebody else wrote or deleted the design's file; nothing was done about it yet;
+    - readOnly(str): somebody tried to change the library cell of that name, which did nothing;
+    - undone(): a step is about to be undone or redone.
 
     Training is not its business: `live.Live` owns that.
     """
@@ -60,6 +63,8 @@ class Session(QObject):
     dirtyChanged = Signal(bool)
     elsewhere = Signal(object)
     asBefore = Signal()
+    readOnly = Signal(str)
+    undone = Signal()
     message = Signal(str)
     failed = Signal(object)
 
@@ -78,6 +83,7 @@ class Session(QObject):
         self.stands: Standing | None = None
         """What the design's file held when it was last read or written here; None while it has no file."""
         self._told: Standing | None = None
+        self.own_cells = OwnCells(self)
         self._checker = Checker(self.catalog)
         self._checked = self._checker.check(self.document.design)
         self._was_dirty = False
@@ -136,19 +142,54 @@ class Session(QObject):
 
     # Changes
 
+    def is_fixed(self, cell: str) -> bool:
+        """Whether the design's cell of that name is the library's, which is the same in every design."""
+        there = self.design.cells.get(cell)
+        return there is not None and self.catalog.draws(there)
+
+    def refuses(self) -> bool:
+        """Whether the drawing that is shown may not be changed; `readOnly` says so then."""
+        graph = self.focus.graph
+        if graph and self.is_fixed(graph):
+            self.readOnly.emit(graph)
+            return True
+        return False
+
     def do(self, edit: Edit, merge: str = "") -> bool:
-        """Apply an edit. A StudioError is sent as `failed`, nothing has changed then, and False is returned."""
+        """Apply an edit. A StudioError is sent as `failed`, nothing has changed then, and False is returned.
+
+        A library cell is changed by no edit but to what the library draws today: `readOnly` is sent.
+        """
         try:
+            if cell := self._library_cell_changed(edit):
+                self.readOnly.emit(cell)
+                return False
             self.document.do(with_units(edit, self.design, self.catalog), merge=merge)
         except StudioError as error:
             self.failed.emit(error)
             return False
         return True
 
+    def _library_cell_changed(self, edit: Edit) -> str:
+        """The library cell that an edit would change, "" for none. Raises StudioError when the edit does not fit."""
+        before = self.design
+        if not before.cells:
+            return ""
+        after = edit.apply(before).cells
+        for name, cell in before.cells.items():
+            now = after.get(name)
+            if now is None or now is cell or now == cell or not self.catalog.draws(cell):
+                continue
+            if now != self.catalog.definition(name):
+                return name
+        return ""
+
     def undo(self) -> None:
+        self.undone.emit()
         self.document.undo()
 
     def redo(self) -> None:
+        self.undone.emit()
         self.document.redo()
 
     # Files
@@ -281,7 +322,7 @@ class Session(QObject):
         self._follow(Change(before, document.design, None))
 
     def _follow(self, change: Change) -> None:
-        self.focus.prune(change.after)
+        self.focus.follow(change.before, change.after)
         self.designChanged.emit(change)
         self._announce_dirty()
         self._check_timer.start()

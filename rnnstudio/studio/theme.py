@@ -18,7 +18,8 @@ RADIUS = 7
 
 @dataclass(frozen=True)
 class Theme:
-    """Every colour by its role. `data`, `layers` … are families of nodes; `real`, `tokens`, `loss` kinds of signal."""
+    """Every colour by its role. `data`, `layers` … are families of nodes; `real`, `tokens`, `loss` kinds of signal,
+    `state` the line of what is held from step to step."""
 
     name: str
     window: str
@@ -46,6 +47,7 @@ class Theme:
     tokens: str
     loss: str
     any: str
+    state: str
     data: str
     layers: str
     cells: str
@@ -115,6 +117,7 @@ DARK = Theme(
     tokens="#f2a54a",
     loss="#ff7085",
     any="#9aa4b5",
+    state="#3fc8b4",
     data="#f2a54a",
     layers="#62a8ff",
     cells="#b48cff",
@@ -156,6 +159,7 @@ LIGHT = Theme(
     tokens="#d9790f",
     loss="#d8405a",
     any="#737e90",
+    state="#0d9683",
     data="#d9790f",
     layers="#2f7fe6",
     cells="#8353e0",
@@ -325,6 +329,10 @@ QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 #breadcrumbs QToolButton {{ border: none; padding: 2px 5px; border-radius: 5px; color: {t.muted}; }}
 #breadcrumbs QToolButton:hover {{ background: {t.raised}; color: {t.text}; }}
 #breadcrumbs QToolButton[here="true"] {{ color: {t.text}; font-weight: 600; }}
+#cellBar {{ background: {t.raised}; border-bottom: 1px solid {t.border}; }}
+#cellBar[lit="true"] {{ background: {t.selected}; border-bottom-color: {t.accent}; }}
+#cellBar QLabel {{ background: transparent; }}
+#cellBar #what {{ font-weight: 600; }}
 #problem {{ background: {t.surface}; border: none; border-bottom: 1px solid {t.border}; }}
 #problem:hover, #problem:focus {{ background: {t.raised}; }}
 #example:hover {{ border-color: {t.accent}; }}

@@ -1,10 +1,12 @@
 """A drawing as TikZ, for papers: the canvas's geometry in LaTeX's own lines and letters.
 
-The file compiles as it is, with pdflatex and the package tikz; the picture in it can be copied into another.
+The file compiles as it is, in one run of pdflatex, lualatex or xelatex with the package tikz; the picture in it can be
+copied into another. Letters that pdflatex has no font for are written by their number there, and as they are elsewhere.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from unicodedata import normalize
 
@@ -16,6 +18,7 @@ from .canvas.frame_item import FrameItem
 from .canvas.node_item import NodeItem
 from .canvas.shape import HEADER
 from .canvas.wire_item import WireItem
+from .subscripts import runs
 
 UNIT = 0.75
 """Points of a unit of the scene (bp: 72 to the inch, as in SVG and PDF)."""
@@ -35,20 +38,59 @@ _TEXT = {
 }  # fmt: skip
 
 
+_T1 = "ĂăĄąĆćČčĎďĐđĘęĚěĞğİıĹĺĽľŁłŃńŇňŊŋŐőŒœŔŕŘřŚśŞşŠšŢţŤťŮůŰűŸŹźŻżŽž"
+"""Letters beyond Latin-1 that the encoding T1 has."""
+_LATIN_LOOKS = {
+    "ALPHA": "A",
+    "BETA": "B",
+    "EPSILON": "E",
+    "ZETA": "Z",
+    "ETA": "H",
+    "IOTA": "I",
+    "KAPPA": "K",
+    "MU": "M",
+    "NU": "N",
+    "OMICRON": "O",
+    "RHO": "P",
+    "TAU": "T",
+    "UPSILON": "Y",
+    "CHI": "X",
+}
+"""Greek capitals that look Latin, for which mathematics has no name of its own."""
+
+
 def escaped(text: str) -> str:
-    """Any text as LaTeX that pdflatex takes: symbols as mathematics; letters it has no font for as a question mark."""
+    """Any text as LaTeX: symbols and Greek as mathematics, subscripts as such, other letters by their number."""
+    return "".join(
+        rf"$_{{\mathsf{{{_letters(part, math=True)}}}}}$" if below else _letters(part) for part, below in runs(text)
+    )
+
+
+def _letters(text: str, *, math: bool = False) -> str:
     found = []
     for letter in normalize("NFC", text):
-        if letter in _MATH:
-            found.append(f"${_MATH[letter]}$")
+        sign = _MATH.get(letter) or _greek(letter)
+        if sign:
+            found.append(sign if math else f"${sign}$")
         elif letter in _TEXT:
             found.append(_TEXT[letter])
-        elif " " <= letter <= "~" or "À" <= letter <= "ÿ":
+        elif " " <= letter <= "~" or "À" <= letter <= "ÿ" or letter in _T1:
             found.append(letter)
         else:
             plain = "".join(c for c in normalize("NFKD", letter) if " " <= c <= "~")
-            found.append("".join(_TEXT.get(c, c) for c in plain) or "?")
+            found.append("".join(_TEXT.get(c, c) for c in plain) or rf"\letter{{{ord(letter):04X}}}")
     return "".join(found)
+
+
+def _greek(letter: str) -> str:
+    """A Greek letter's name in mathematics, "" for another."""
+    words = unicodedata.name(letter, "").split()
+    if words[:1] != ["GREEK"] or len(words) != 4 or words[2] != "LETTER":
+        return ""
+    if words[1] == "CAPITAL":
+        looks = _LATIN_LOOKS.get(words[3])
+        return rf"\mathrm{{{looks}}}" if looks else rf"\{words[3].capitalize()}"
+    return "o" if words[3] == "OMICRON" else rf"\{'lambda' if words[3] == 'LAMDA' else words[3].lower()}"
 
 
 def document(items: Iterable[FrameItem | WireItem | NodeItem], area: QRectF, title: str = "") -> str:
@@ -57,16 +99,20 @@ def document(items: Iterable[FrameItem | WireItem | NodeItem], area: QRectF, tit
     lines = [
         f"% {' '.join(title.split())}" if title else "% A drawing of rnnstudio",
         r"\documentclass{article}",
-        r"\usepackage[T1]{fontenc}",
-        r"\usepackage[utf8]{inputenc}",
+        r"\usepackage{iftex}",
+        r"\ifPDFTeX\usepackage[T1]{fontenc}\usepackage[utf8]{inputenc}",
+        r"\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}",
+        r"\newcommand{\letter}[1]{U+#1}\else\usepackage{fontspec}",
+        r'\newcommand{\letter}[1]{\iffontchar\font"#1 \char"#1 \else U+#1\fi}\fi',
         r"\usepackage{amssymb}",
         r"\usepackage{tikz}",
         rf"\usepackage[paperwidth={width:.2f}bp,paperheight={height:.2f}bp,margin=0bp]{{geometry}}",
         r"\pagestyle{empty}\setlength{\parindent}{0pt}\setlength{\topskip}{0pt}\renewcommand{\familydefault}{\sfdefault}",
         *_colours(),
         r"\begin{document}%",
-        rf"\begin{{tikzpicture}}[x={UNIT}bp,y=-{UNIT}bp,inner sep=0pt,line width=0.9bp,remember picture,overlay,"
-        "shift={(current page.north west)}]",
+        r"\hbox to 0pt{\vbox to 0pt{%",
+        rf"\begin{{tikzpicture}}[x={UNIT}bp,y=-{UNIT}bp,inner sep=0pt,line width=0.9bp]",
+        rf"\useasboundingbox (0,0) rectangle ({area.width():.2f},{area.height():.2f});",
         rf"\fill[canvas] (0,0) rectangle ({area.width():.2f},{area.height():.2f});",
         rf"\begin{{scope}}[shift={{({-area.left():.2f},{-area.top():.2f})}}]",
     ]
@@ -77,11 +123,11 @@ def document(items: Iterable[FrameItem | WireItem | NodeItem], area: QRectF, tit
             lines += _wire(item)
         else:
             lines += _node(item)
-    return "\n".join((*lines, r"\end{scope}", r"\end{tikzpicture}", r"\end{document}", ""))
+    return "\n".join((*lines, r"\end{scope}", r"\end{tikzpicture}\vss}\hss}", r"\end{document}", ""))
 
 
 _ROLES = (
-    *("canvas", "surface", "node", "border", "text", "muted", "faint", "real", "tokens", "loss", "any"),
+    *("canvas", "surface", "node", "border", "text", "muted", "faint", "real", "tokens", "loss", "any", "state"),
     *("data", "layers", "cells", "time", "trees", "pointwise", "losses", "cell"),
 )
 
@@ -133,8 +179,9 @@ def _frame(item: FrameItem) -> list[str]:
 
 
 def _wire(item: WireItem) -> list[str]:
-    dash = ",dashed" if item.content == "any" else ""
-    drawn = [rf"\draw[{item.content},line width=1.5bp,line cap=round{dash}] {_path(item.path)};"]
+    dash = ",dashed" if item.content == "any" and not item.state else ""
+    colour, width = ("state", 1.95) if item.state else (item.content, 1.5)
+    drawn = [rf"\draw[{colour},line width={width}bp,line cap=round{dash}] {_path(item.path)};"]
     if label := item.label(1.0):
         drawn.append(_words(item.label_box(label).center(), label, "center", 11))
     return drawn
@@ -193,8 +240,8 @@ def _node(item: NodeItem) -> list[str]:
             if shown:
                 drawn.append(_words(item.pos() + place - QPointF(11, 0), shown, "east", 11))
     if shape.caption:
-        below = QPointF(rect.center().x(), rect.bottom() + 9)
-        drawn.append(_words(below, shape.caption, "center", 11))
+        below = QPointF(rect.center().x() + (1 if shape.aside else 0), rect.bottom() + 9)
+        drawn.append(_words(below, shape.caption, "west" if shape.aside else "center", 11))
     return drawn + ([] if look.dot else _ports(item))
 
 

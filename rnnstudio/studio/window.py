@@ -35,18 +35,21 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ..catalog.catalog import CELL
 from ..compiler.check import Checked
 from ..design.cell_file import SUFFIX as CELL_SUFFIX
 from ..design.errors import StudioError
 from ..design.storage import SUFFIX
 from . import theme
+from .canvas.breadcrumbs import Breadcrumbs
 from .canvas.minimap import Minimap
-from .canvas.overlay import Banner, Breadcrumbs, EmptyState
+from .canvas.overlay import Banner, EmptyState
 from .canvas.scene import Hit
 from .canvas.view import CanvasView
 from .canvas_menus import menu_of
+from .cell_actions import CellActions
+from .cell_bar import CellBar
 from .dialogs.picture import PictureDialog, Wanted
+from .field_undo import FieldUndo
 from .help import ABOUT, KEYS, about_node, tell
 from .icons import icon
 from .live_docks import LiveDocks
@@ -114,7 +117,8 @@ class MainWindow(QMainWindow):
         """That a run learned another drawing than the one on the canvas."""
         self.elsewhere_strip = Banner(self)
         """That the file was changed by somebody else."""
-        self.breadcrumbs = Breadcrumbs(self.session, self)
+        self.breadcrumbs = Breadcrumbs(self.session, self.view.commands.cells.rename, self)
+        self.cell_bar = CellBar(self.session, self.view.commands.cells, self)
         self.setCentralWidget(self._centre())
         self.empty = EmptyState(self.session, self.view.viewport())
         self.empty.exampleChosen.connect(self.open_example)
@@ -132,6 +136,7 @@ class MainWindow(QMainWindow):
         self._menus()
         self._tool_bar()
         self._status_bar()
+        FieldUndo.of_application()
         self.autosave = Autosave(self.session)
         self._connect()
         self._fit_screen()
@@ -153,7 +158,8 @@ class MainWindow(QMainWindow):
         box = QVBoxLayout(middle)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        for part in (self.breadcrumbs, self.left_strip, self.elsewhere_strip, self.resume_strip, self.banner):
+        strips = (self.left_strip, self.elsewhere_strip, self.resume_strip, self.banner)
+        for part in (self.breadcrumbs, self.cell_bar, *strips):
             box.addWidget(part)
         box.addWidget(self.view, 1)
         return middle
@@ -283,16 +289,12 @@ class MainWindow(QMainWindow):
         self.select_all_action = act("Select &all", commands.select_all, key.SelectAll, on_canvas=True)
         self.tidy_action = act("&Tidy", commands.arrange.tidy, "Ctrl+L", "tidy", "Lay the drawing out in columns")
         self.frame_action = act("F&rame the selection", self._frame, "Ctrl+Shift+F", on_canvas=True)
-        cells, arrange = commands.cells, commands.arrange
-        self.rename_action = act("&Rename", self.view.rename_selected, on_canvas=True)
+        arrange = commands.arrange
+        self.rename_action = act("&Rename", self._rename, on_canvas=True)
         self.rename_action.setShortcut("F2")
         self.replace_action = act("Replace &with…", self._replace, "Ctrl+R", on_canvas=True)
         self.disconnect_action = act("&Break its wires", commands.disconnect_selected, "Ctrl+Shift+X", on_canvas=True)
-        self.group_action = act("&Group into a cell", cells.group, "Ctrl+G", on_canvas=True)
-        self.ungroup_action = act("&Ungroup the cell", cells.ungroup, "Ctrl+Shift+G", on_canvas=True)
-        self.unique_action = act("Make the cell &unique", self._make_unique, on_canvas=True)
-        self.new_cell_action = act("New &empty cell", lambda: cells.new_cell(self.view.pointer()), on_canvas=True)
-        self.open_cell_action = act("&Open the cell", self._open_cell, on_canvas=True)
+        self.cell_actions = CellActions(self)
         self.align_actions = [
             act(f"Align {title}", partial(arrange.align, edge), on_canvas=True)
             for edge, title in (
@@ -361,9 +363,7 @@ class MainWindow(QMainWindow):
         aligned.addActions(self.align_actions)
         aligned.addSeparator()
         aligned.addActions(self.distribute_actions)
-        cell = bar.addMenu("&Cell")
-        cell.addActions([self.new_cell_action, self.group_action, self.ungroup_action, self.unique_action])
-        cell.addAction(self.open_cell_action)
+        self.cell_actions.fill(bar.addMenu("&Cell"))
         view = bar.addMenu("&View")
         view.addActions([self.fit_action, self.in_action, self.out_action, self.real_size_action])
         view.addSeparator()
@@ -431,6 +431,7 @@ class MainWindow(QMainWindow):
         session.pathChanged.connect(self._show_title)
         session.checkedChanged.connect(self._show_check)
         session.focus.selectionChanged.connect(self._show_selection)
+        session.focus.trailChanged.connect(self._show_selection)
         self.problems.dataWanted.connect(lambda: self.show_dock("data"))
         self.view.hint.connect(self.statusBar().showMessage)
         self.view.menuWanted.connect(self._show_menu)
@@ -483,16 +484,12 @@ class MainWindow(QMainWindow):
         nodes, some = focus.nodes, bool(focus.nodes or focus.wires or focus.frames)
         if some and self.view.hasFocus() and self.docks["inspector"].isVisible():
             self.docks["inspector"].raise_()  # what was clicked on the canvas is what one wants to see
-        for action in (self.cut_action, self.copy_action, self.duplicate_action, self.frame_action, self.group_action):
+        for action in (self.cut_action, self.copy_action, self.duplicate_action, self.frame_action):
             action.setEnabled(bool(nodes))
-        graph = self.session.design.graph_of(self.session.focus.graph).nodes
-        cells = [k for k in nodes if k in graph and graph[k].kind == CELL]
         self.disconnect_action.setEnabled(bool(nodes))
-        self.ungroup_action.setEnabled(bool(cells))
-        for action in (self.unique_action, self.open_cell_action):
-            action.setEnabled(len(cells) == len(nodes) == 1)
         self.replace_action.setEnabled(len(nodes) == 1)
-        self.rename_action.setEnabled(len(nodes) + len(focus.frames) == 1)
+        inside = len(focus.trail) > 1 and not some
+        self.rename_action.setEnabled(len(nodes) + len(focus.frames) == 1 or inside)
         for action in self.align_actions:
             action.setEnabled(len(nodes) > 1)
         for action in self.distribute_actions:
@@ -789,13 +786,13 @@ class MainWindow(QMainWindow):
         if len(self.session.focus.nodes) == 1:
             self.view.open_replace(self.session.focus.nodes[0])
 
-    def _make_unique(self) -> None:
-        if len(self.session.focus.nodes) == 1:
-            self.view.commands.cells.make_unique(self.session.focus.nodes[0])
-
-    def _open_cell(self) -> None:
-        if len(self.session.focus.nodes) == 1:
-            self.view.enter(self.session.focus.nodes[0])
+    def _rename(self) -> None:
+        """What is selected; the cell that is entered where nothing is."""
+        focus = self.session.focus
+        if len(focus.trail) > 1 and not (focus.nodes or focus.frames or focus.wires):
+            self.breadcrumbs.rename_here()
+        else:
+            self.view.rename_selected()
 
     def _paste(self) -> None:
         self.view.commands.paste(self.view.pointer())

@@ -103,6 +103,21 @@ class TrainingSettings(BaseModel):
     )
 
 
+def idle_settings(settings: TrainingSettings) -> frozenset[str]:
+    """Settings that change nothing beside these values: the form does not ask for them."""
+    ridge = settings.optimiser == "ridge"
+    idle = {
+        "momentum": settings.optimiser not in ("sgd", "rmsprop"),
+        "washout": not ridge,
+        "anew": not settings.carry,
+        "sample_every": settings.sample_length == 0,
+        "sample_prompt": settings.sample_length == 0,
+        "temperature": settings.sample_length == 0,
+        **dict.fromkeys(("learning_rate", "schedule", "warmup", "clip_norm"), ridge),
+    }
+    return frozenset(name for name, unused in idle.items() if unused)
+
+
 def along_axes(settings: TrainingSettings, design: Design, axes: Mapping[str, str]) -> TrainingSettings:
     """The settings with the chunk length and carried state that the design's axes ask for.
 

@@ -107,7 +107,7 @@ def test_a_node_that_takes_the_nodes_of_a_tree_in_the_order_of_the_data(node: st
         return
     (warning,) = told
     assert (warning.severity, warning.nodes) == ("warning", ("node",))
-    begins = "h before in node" if node == "GRU" else "node"
+    begins = "hₜ₋₁ in node" if node == "GRU" else "node"
     assert warning.message.startswith(begins + " takes the nodes of the tree “tree” one after another")
     assert "use Children" in warning.message
 

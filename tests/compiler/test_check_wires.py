@@ -19,7 +19,7 @@ def test_every_wire_shows_its_shape() -> None:
     assert checked.signals["", "low", "h"].text() == "[batch, time, 4]"
     assert checked.signals["", "skip", "out"].text() == "[batch, time, 7]"
     assert checked.signals["", "truth", "out"] == Signal(("time",), Real(2))
-    assert checked.signals["LSTM", "forget", "out"].text() == "[batch, time, 4]"
+    assert checked.signals["LSTM", "f", "out"].text() == "[batch, time, 4]"
     assert check(language_model(), CATALOG).signals["", "text", "out"].text() == "[batch, time, tokens(5)]"
 
 

@@ -140,6 +140,11 @@ FIXES: dict[str, tuple[Callable[[], Design], str, str]] = {
         "Unconnected",
         "Connect state to “input”",
     ),
+    "a readout reads a cell's state and not its memory": (
+        lambda: cut(recurrent("LSTM"), "rec.h → readout.input"),
+        "Unconnected",
+        "Connect rec.h to “input”",
+    ),
     "a wrong output": (
         lambda: wired(cut(stacked(), "high.h → skip.a"), "high.hidden", "skip.a"),
         "UnknownPort",

@@ -87,7 +87,7 @@ def other_mixing() -> CellDefinition:
         "GRU",
         add={"rest": Node("rest", "Subtract")},
         cut=("rest.input", "old_part.a", "old_part.b", "new_part.a", "new_part.b", "state.a", "state.b"),
-        wires="h_before.out>rest.a candidate.out>rest.b update.out>old_part.a rest.out>old_part.b "
+        wires="h_before.out>rest.a candidate.out>rest.b z.out>old_part.a rest.out>old_part.b "
         "candidate.out>new_part.a candidate.out>new_part.b candidate.out>state.a old_part.out>state.b",
     )
 
@@ -105,7 +105,7 @@ def test_both_forms_of_a_grus_mixing_are_recognised_and_give_the_same_numbers() 
 
 def test_a_gru_that_keeps_by_one_minus_its_gate_is_another_cell() -> None:
     """h = (1 − z) ⊙ h before + z ⊙ n: torch's GRU has it the other way round."""
-    cell = edited("GRU", cut=("old_part.a", "new_part.a"), wires="rest.out>old_part.a update.out>new_part.a")
+    cell = edited("GRU", cut=("old_part.b", "new_part.a"), wires="rest.out>old_part.b z.out>new_part.a")
     scan = loop_of(recurrent(cell))
     assert scan.kernel is None
     assert scan.why_not
@@ -119,8 +119,8 @@ def peephole() -> CellDefinition:
             "look": Node("look", "Multiply"),
             "more": Node("more", "Add"),
         },
-        cut=("forget.input",),
-        wires="peep.out>look.a c_before.out>look.b look.out>more.a forget_sum.out>more.b more.out>forget.input",
+        cut=("f.input",),
+        wires="peep.out>look.a c_before.out>look.b look.out>more.a W_f.out>more.b more.out>f.input",
     )
 
 
@@ -129,7 +129,7 @@ def writing_twice() -> CellDefinition:
     return edited(
         "LSTM",
         add={"more": Node("more", "Multiply"), "memory": Node("memory", "Add", frozen({"terms": 3}))},
-        wires="output.out>more.a candidate.out>more.b more.out>memory.c",
+        wires="o.out>more.a g.out>more.b more.out>memory.c",
     )
 
 
@@ -142,17 +142,17 @@ CHANGED: dict[str, tuple[CellDefinition, str]] = {
     "a memory of three parts": (writing_twice(), "its memory is not"),
     "a squared state": (squaring(), "not a mix of the old state and a candidate"),
     "a peephole": (peephole(), "not one map of the input plus one of the state"),
-    "a hard gate": (edited("LSTM", add={"output": Node("output", "Relu")}), "output gate is not a sigmoid"),
+    "a hard gate": (edited("LSTM", add={"o": Node("o", "Relu")}), "output gate is not a sigmoid"),
     "no squashing of the memory": (edited("LSTM", add={"shown": Node("shown", "Sigmoid")}), "tanh of the other"),
-    "a forget gate that is a tanh": (edited("LSTM", add={"forget": Node("forget", "Tanh")}), "forget gate"),
-    "a candidate that is relu": (edited("LSTM", add={"candidate": Node("candidate", "Relu")}), "candidate"),
+    "a forget gate that is a tanh": (edited("LSTM", add={"f": Node("f", "Tanh")}), "forget gate"),
+    "a candidate that is relu": (edited("LSTM", add={"g": Node("g", "Relu")}), "candidate"),
     "a GRU whose candidate is relu": (edited("GRU", add={"candidate": Node("candidate", "Relu")}), "tanh candidate"),
     "a GRU whose reset acts before U": (
         edited(
             "GRU",
             add={"early": Node("early", "Multiply")},
-            cut=("from_h.input", "reset_h.b"),
-            wires="reset.out>early.a h_before.out>early.b early.out>from_h.input from_h.out>reset_h.b",
+            cut=("U.input", "reset_h.b"),
+            wires="r.out>early.a h_before.out>early.b early.out>U.input U.out>reset_h.b",
         ).replace(name="GRU_1"),
         "reset gate",
     ),
@@ -175,15 +175,15 @@ CHANGED: dict[str, tuple[CellDefinition, str]] = {
         "not one map of the input plus one of the state",
     ),
     "one forget gate for all units": (
-        edited("LSTM", add={"forget_sum": Node("forget_sum", "Linear", frozen({"units": 1, "terms": 2}))}),
+        edited("LSTM", add={"W_f": Node("W_f", "Linear", frozen({"units": 1, "terms": 2}))}),
         "width",
     ),
     "one candidate for all units": (
-        edited("GRU", add={n: Node(n, "Linear", frozen({"units": 1})) for n in ("from_x", "from_h")}),
+        edited("GRU", add={n: Node(n, "Linear", frozen({"units": 1})) for n in ("W", "U")}),
         "width",
     ),
     "one reset gate for all units": (
-        edited("GRU", add={"reset_sum": Node("reset_sum", "Linear", frozen({"units": 1, "terms": 2}))}),
+        edited("GRU", add={"W_r": Node("W_r", "Linear", frozen({"units": 1, "terms": 2}))}),
         "width",
     ),
 }
@@ -203,14 +203,12 @@ def test_a_changed_cell_is_not_recognised_says_why_and_runs(what: str) -> None:
     assert_same_answers(program, answer(network, fields), answer(network_of(program, reference=True), fields))
 
 
-@pytest.mark.parametrize("inside", ["rec.c", "rec.candidate"])
+@pytest.mark.parametrize("inside", ["rec.c", "rec.g"])
 def test_a_loop_whose_inside_is_read_outside_declines(inside: str) -> None:
     drawn = DRAWINGS["memory read"]()
-    if inside == "rec.candidate":
+    if inside == "rec.g":
         cell = CELLS["LSTM"]
-        wires = tuple(
-            Wire(Pin("candidate", "out"), w.target) if str(w.target) == "c.input" else w for w in cell.graph.wires
-        )
+        wires = tuple(Wire(Pin("g", "out"), w.target) if str(w.target) == "c.input" else w for w in cell.graph.wires)
         drawn = drawn.replace(cells=frozen({"LSTM": cell.replace(graph=cell.graph.replace(wires=wires))}))
     scan = loop_of(drawn)
     assert scan.kernel is None

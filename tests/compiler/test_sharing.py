@@ -114,14 +114,14 @@ def test_cells_that_share_their_weights_are_compared_inside() -> None:
     assert one.fix_title == "Set forget_bias of right as in left"
     mended = one.fix.apply(drawn)
     assert check(mended, CATALOG).diagnostics == ()
-    assert weight(mended, "both.forget_sum.bias") == weight(drawn, "both.forget_sum.bias")
+    assert weight(mended, "both.W_f.bias") == weight(drawn, "both.W_f.bias")
 
 
 def test_nodes_within_a_cell_are_told_in_the_cell() -> None:
     drawn = recurrent("LSTM")
-    drawn = SetShared("input_sum", "gate", "LSTM").apply(SetShared("forget_sum", "gate", "LSTM").apply(drawn))
+    drawn = SetShared("W_i", "gate", "LSTM").apply(SetShared("W_f", "gate", "LSTM").apply(drawn))
     one = clash(drawn)  # the forget gate's bias starts at 1
-    assert (one.graph, one.nodes) == ("LSTM", ("forget_sum", "input_sum"))
+    assert (one.graph, one.nodes) == ("LSTM", ("W_f", "W_i"))
 
 
 def test_an_embedding_tied_to_a_readout_starts_as_it_does() -> None:

@@ -29,10 +29,7 @@ def rnn_step(x: Tensor, state: tuple[Tensor, ...], w: Tensors) -> tuple[Tensor, 
 def lstm_step(x: Tensor, state: tuple[Tensor, ...], w: Tensors) -> tuple[Tensor, ...]:
     """f, i, g, o of [h_{t-1}, x_t]; c_t = f ⊙ c_{t-1} + i ⊙ g; h_t = o ⊙ tanh(c_t)"""
     h, c = state
-    f, i, g, o = (
-        h @ w[f"{n}_sum.weight2"].T + x @ w[f"{n}_sum.weight"].T + w[f"{n}_sum.bias"]
-        for n in ("forget", "input", "candidate", "output")
-    )
+    f, i, g, o = (h @ w[f"W_{n}.weight2"].T + x @ w[f"W_{n}.weight"].T + w[f"W_{n}.bias"] for n in "figo")
     c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
     return torch.sigmoid(o) * torch.tanh(c), c
 
@@ -40,11 +37,8 @@ def lstm_step(x: Tensor, state: tuple[Tensor, ...], w: Tensors) -> tuple[Tensor,
 def gru_step(x: Tensor, state: tuple[Tensor, ...], w: Tensors) -> tuple[Tensor, ...]:
     """h' = tanh(W x + r ⊙ (U h_{t-1})); h_t = z ⊙ h_{t-1} + (1 − z) ⊙ h'"""
     (h,) = state
-    z, r = (
-        torch.sigmoid(h @ w[f"{n}_sum.weight2"].T + x @ w[f"{n}_sum.weight"].T + w[f"{n}_sum.bias"])
-        for n in ("update", "reset")
-    )
-    new = torch.tanh(x @ w["from_x.weight"].T + w["from_x.bias"] + r * (h @ w["from_h.weight"].T + w["from_h.bias"]))
+    z, r = (torch.sigmoid(h @ w[f"W_{n}.weight2"].T + x @ w[f"W_{n}.weight"].T + w[f"W_{n}.bias"]) for n in "zr")
+    new = torch.tanh(x @ w["W.weight"].T + w["W.bias"] + r * (h @ w["U.weight"].T + w["U.bias"]))
     return (z * h + (1 - z) * new,)
 
 
@@ -125,15 +119,10 @@ def test_initial_states_from_wires_and_learned_ones_enter_the_equations(cell: st
 
 TORCH_GATES = {
     "RNN": ([("total.weight", "total.bias", "total.weight2", None)]),
-    "LSTM": (
-        [
-            (f"{n}_sum.weight", f"{n}_sum.bias", f"{n}_sum.weight2", None)
-            for n in ("input", "forget", "candidate", "output")
-        ]
-    ),
+    "LSTM": ([(f"W_{n}.weight", f"W_{n}.bias", f"W_{n}.weight2", None) for n in "ifgo"]),
     "GRU": (
-        [(f"{n}_sum.weight", f"{n}_sum.bias", f"{n}_sum.weight2", None) for n in ("reset", "update")]
-        + [("from_x.weight", "from_x.bias", "from_h.weight", "from_h.bias")]
+        [(f"W_{n}.weight", f"W_{n}.bias", f"W_{n}.weight2", None) for n in "rz"]
+        + [("W.weight", "W.bias", "U.weight", "U.bias")]
     ),
 }
 
@@ -189,8 +178,8 @@ def test_a_backward_cell_is_the_forward_cell_of_the_reversed_sequence(cell: str)
 
 def test_a_forget_gate_starts_open() -> None:
     network = Network(program_of(recurrent("LSTM")))
-    assert network.weights["rec.forget_sum.bias"].tolist() == [1.0] * 4
-    assert network.weights["rec.input_sum.bias"].tolist() == [0.0] * 4
+    assert network.weights["rec.W_f.bias"].tolist() == [1.0] * 4
+    assert network.weights["rec.W_i.bias"].tolist() == [0.0] * 4
     bound = 4**-0.5
     assert all(
         float(w.detach().abs().max()) <= bound

@@ -73,18 +73,18 @@ def affine(x: Tensor, h: Tensor, w: Tensors, name: str) -> Tensor:
 
 def peephole(x: Tensor, state: State, w: Tensors, t: int) -> State:
     h, c = state
-    f = torch.sigmoid(affine(x, h, w, "forget_sum") + w["forget_peephole.weight"] * c)
-    i = torch.sigmoid(affine(x, h, w, "input_sum") + w["input_peephole.weight"] * c)
-    c = f * c + i * torch.tanh(affine(x, h, w, "candidate_sum"))
-    o = torch.sigmoid(affine(x, h, w, "output_sum") + w["output_peephole.weight"] * c)
+    f = torch.sigmoid(affine(x, h, w, "W_f") + w["p_f.weight"] * c)
+    i = torch.sigmoid(affine(x, h, w, "W_i") + w["p_i.weight"] * c)
+    c = f * c + i * torch.tanh(affine(x, h, w, "W_g"))
+    o = torch.sigmoid(affine(x, h, w, "W_o") + w["p_o.weight"] * c)
     return o * torch.tanh(c), c
 
 
 def coupled(x: Tensor, state: State, w: Tensors, t: int) -> State:
     h, c = state
-    f = torch.sigmoid(affine(x, h, w, "forget_sum"))
-    c = f * c + (1 - f) * torch.tanh(affine(x, h, w, "candidate_sum"))
-    return torch.sigmoid(affine(x, h, w, "output_sum")) * torch.tanh(c), c
+    f = torch.sigmoid(affine(x, h, w, "W_f"))
+    c = f * c + (1 - f) * torch.tanh(affine(x, h, w, "W_g"))
+    return torch.sigmoid(affine(x, h, w, "W_o")) * torch.tanh(c), c
 
 
 def normal(x: Tensor, w: Tensors, name: str) -> Tensor:
@@ -93,16 +93,14 @@ def normal(x: Tensor, w: Tensors, name: str) -> Tensor:
 
 def normalised(x: Tensor, state: State, w: Tensors, t: int) -> State:
     h, c = state
-    f, i, g, o = (
-        normal(affine(x, h, w, f"{n}_sum"), w, f"{n}_norm") for n in ("forget", "input", "candidate", "output")
-    )
+    f, i, g, o = (normal(affine(x, h, w, f"W_{n}"), w, f"{n}_norm") for n in "figo")
     c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
     return torch.sigmoid(o) * torch.tanh(normal(c, w, "memory_norm")), c
 
 
 def first_gru(x: Tensor, state: State, w: Tensors, t: int) -> State:
     (h,) = state
-    z, r = torch.sigmoid(affine(x, h, w, "update_sum")), torch.sigmoid(affine(x, h, w, "reset_sum"))
+    z, r = torch.sigmoid(affine(x, h, w, "W_z")), torch.sigmoid(affine(x, h, w, "W_r"))
     return (z * h + (1 - z) * torch.tanh(affine(x, r * h, w, "total")),)
 
 
@@ -250,13 +248,13 @@ def test_a_highway_layer_by_its_equation() -> None:
 
 def _lstm(x: Tensor, w: Tensors, own: Tensor | None = None, *, back: bool = False) -> Tensor:
     """torch's own LSTM with these weights, over each example's own steps."""
-    gates = ("input", "forget", "candidate", "output")
+    gates = "ifgo"
     theirs = torch.nn.LSTM(x.shape[-1], WIDTH, batch_first=True).double()
     theirs.load_state_dict(
         {
-            "weight_ih_l0": torch.cat([w[f"{g}_sum.weight"] for g in gates]),
-            "weight_hh_l0": torch.cat([w[f"{g}_sum.weight2"] for g in gates]),
-            "bias_ih_l0": torch.cat([w[f"{g}_sum.bias"] for g in gates]),
+            "weight_ih_l0": torch.cat([w[f"W_{g}.weight"] for g in gates]),
+            "weight_hh_l0": torch.cat([w[f"W_{g}.weight2"] for g in gates]),
+            "bias_ih_l0": torch.cat([w[f"W_{g}.bias"] for g in gates]),
             "bias_hh_l0": torch.zeros(4 * WIDTH, dtype=torch.float64),
         }
     )
@@ -305,8 +303,8 @@ def test_an_attention_decoder_by_bahdanaus_equations() -> None:
         a = torch.softmax(layer @ w["attention.score.weight"].T, 1)
         x = torch.cat([fields["x"][:, t], (a * memory).sum(1)], -1)
         g = {path.removeprefix("gru."): value for path, value in w.items() if path.startswith("gru.")}
-        z, r = torch.sigmoid(affine(x, h, g, "update_sum")), torch.sigmoid(affine(x, h, g, "reset_sum"))
-        new = x @ g["from_x.weight"].T + g["from_x.bias"] + r * (h @ g["from_h.weight"].T + g["from_h.bias"])
+        z, r = torch.sigmoid(affine(x, h, g, "W_z")), torch.sigmoid(affine(x, h, g, "W_r"))
+        new = x @ g["W.weight"].T + g["W.bias"] + r * (h @ g["U.weight"].T + g["U.bias"])
         h = z * h + (1 - z) * torch.tanh(new)
         steps.append(h)
     wanted = torch.stack(steps, 1)

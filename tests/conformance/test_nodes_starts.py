@@ -55,8 +55,8 @@ def test_a_forget_gate_starts_open() -> None:
     inputs(s, x="time")
     s.add("rec", "cell", at=(1, 0), params={"cell": "LSTM", "units": 5}, x="x")
     network = Network(program_of(design(s, y="rec.h")))
-    assert network.weights["rec.forget_sum.bias"].tolist() == [1.0] * 5
-    assert network.weights["rec.input_sum.bias"].tolist() == [0.0] * 5
+    assert network.weights["rec.W_f.bias"].tolist() == [1.0] * 5
+    assert network.weights["rec.W_i.bias"].tolist() == [0.0] * 5
 
 
 def test_the_printed_class_starts_the_same_way() -> None:

@@ -177,7 +177,7 @@ def test_a_renamed_node_keeps_its_wires_and_its_place_in_the_drawing() -> None:
 def test_a_port_of_a_cell_keeps_its_wires_outside_when_it_is_renamed() -> None:
     design = RenameNode("x", "signal", "GRU").apply(start())
     assert "a.out → b.signal" in {str(w) for w in design.graph.wires}
-    assert "signal.out → from_x.input" in {str(w) for w in design.cells["GRU"].graph.wires}
+    assert "signal.out → W.input" in {str(w) for w in design.cells["GRU"].graph.wires}
 
 
 def test_removing_a_node_takes_its_wires_along() -> None:

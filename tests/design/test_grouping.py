@@ -11,7 +11,8 @@ from rnnstudio.compiler import check
 from rnnstudio.design.design import Design, Frame, Pin, Var, Wire, frozen
 from rnnstudio.design.edits import SetFrames, SetParam, SetShared
 from rnnstudio.design.errors import StudioError
-from rnnstudio.design.grouping import RenameCell, group, make_unique, ungroup
+from rnnstudio.design.grouping import RenameCell, group, ungroup
+from rnnstudio.design.owning import own_copies
 from rnnstudio.design.storage import dumps
 
 
@@ -89,7 +90,7 @@ def test_ports_of_an_open_cell_cannot_be_grouped() -> None:
     lstm = standard().cells["LSTM"]
     design = Design(cells=frozen({"LSTM": lstm}))
     with pytest.raises(StudioError, match="is a port of this cell"):
-        group(design, "LSTM", ("x", "forget"))
+        group(design, "LSTM", ("x", "f"))
     with pytest.raises(StudioError, match="Nothing is selected"):
         group(design, "LSTM", ())
 
@@ -114,12 +115,11 @@ def test_a_unique_copy_is_not_followed_by_the_others() -> None:
     first = made.add("LSTM", "first", units=5, x=x)
     made.add("LSTM", "second", units=5, x=first)
     design = made.design
-    edit, name = make_unique(design, "", "second", standard().cells)
+    edit, _ = own_copies(design, ["LSTM"], standard().draws, standard().cells, ("", "second"))
     apart = edit.apply(design)
-    assert name == "LSTM2"
     assert apart.graph.nodes["first"].params["cell"] == "LSTM"
-    assert apart.graph.nodes["second"].params["cell"] == "LSTM2"
-    assert apart.cells["LSTM2"].graph == apart.cells["LSTM"].graph
+    assert apart.graph.nodes["second"].params["cell"] == "LSTM_2"
+    assert apart.cells["LSTM_2"].graph == apart.cells["LSTM"].graph
     assert Wire(Pin("first", "h"), Pin("second", "x")) in apart.graph.wires
 
 

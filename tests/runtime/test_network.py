@@ -240,8 +240,7 @@ def test_a_probe_shows_what_the_reference_computes(name: str) -> None:
                 assert_same(
                     {op.node: probe.values[op.node]}, {op.node: torch.stack(steps if scan.forward else steps[::-1])}
                 )
-    assert set(probe.gates) == {n for n in probe.values if n.rsplit(".", 1)[-1] in
-                                ("forget", "input", "output", "update", "reset")}  # fmt: skip
+    assert set(probe.gates) == {n for n in probe.values if n.rsplit(".", 1)[-1] in "fiozr"}
 
 
 @pytest.mark.parametrize("k", [1, -1])

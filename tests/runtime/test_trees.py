@@ -94,17 +94,17 @@ def test_the_child_sum_tree_lstm_is_its_equation() -> None:
     w = network.weights
 
     def linear(name: str, x: Tensor, h: Tensor) -> Tensor:
-        path = f"net.{name}_sum"
+        path = f"net.W_{name}"
         return w[f"{path}.weight"] @ x + w[f"{path}.weight2"] @ h + w[f"{path}.bias"]
 
     def node(example: int, i: int) -> tuple[Tensor, Tensor]:
         x = w["embedding.weight"][WORDS[example, i]]
         kids = [node(example, k) for k in range(int(LENGTHS[example])) if PARENTS[example, k] == i]
         h = sum((kid[0] for kid in kids), torch.zeros(6, dtype=torch.float64))
-        c = torch.sigmoid(linear("input", x, h)) * torch.tanh(linear("candidate", x, h))
+        c = torch.sigmoid(linear("i", x, h)) * torch.tanh(linear("g", x, h))
         for kid_h, kid_c in kids:
-            c = c + torch.sigmoid(linear("forget", x, kid_h)) * kid_c
-        return torch.sigmoid(linear("output", x, h)) * torch.tanh(c), c
+            c = c + torch.sigmoid(linear("f", x, kid_h)) * kid_c
+        return torch.sigmoid(linear("o", x, h)) * torch.tanh(c), c
 
     logits = network(batch(), {"tree": LENGTHS}).outputs["loss"]
     for example in range(4):

@@ -44,12 +44,12 @@ def linear(w: Weights, name: str, x: Tensor, h: list[Tensor]) -> Tensor:
 def tree_lstm(w: Weights, x: Tensor, children: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
     """Tai et al. 2015, equations 9 to 14."""
     h = [child[0] for child in children]
-    i = torch.sigmoid(linear(w, "input_sum", x, h))
-    o = torch.sigmoid(linear(w, "output_sum", x, h))
-    c = i * torch.tanh(linear(w, "candidate_sum", x, h))
+    i = torch.sigmoid(linear(w, "W_i", x, h))
+    o = torch.sigmoid(linear(w, "W_o", x, h))
+    c = i * torch.tanh(linear(w, "W_g", x, h))
     names = SIDES.get(len(children)) or [f"child{k + 1}" for k in range(len(children))]
     for name, child in zip(names, children, strict=True):
-        c = c + torch.sigmoid(linear(w, f"forget_{name}_sum", x, h)) * child[1]
+        c = c + torch.sigmoid(linear(w, f"W_f_{name}", x, h)) * child[1]
     return o * torch.tanh(c), c
 
 
@@ -124,7 +124,7 @@ def test_values_and_gradients_are_those_of_the_equation(cell: str, children: int
 @pytest.mark.parametrize("children", [1, 2, 3, 5])
 def test_a_tree_lstm_has_all_n_by_n_forget_matrices(children: int) -> None:
     program = compile_design(drawn("NaryTreeLSTM", children), standard())
-    forget = [p for p in program.parameters if "forget" in p.path and p.shape == (UNITS, UNITS)]
+    forget = [p for p in program.parameters if "W_f" in p.path and p.shape == (UNITS, UNITS)]
     assert len(forget) == children**2
     assert len({p.path for p in forget}) == children**2
 

@@ -209,3 +209,26 @@ def test_the_status_says_that_machine_code_is_being_made_and_then_that_it_trains
     qtbot.waitUntil(lambda: live.state == "idle")
     assert live.compiling == ""
     assert "machine code" not in panel.status.text()
+
+
+def test_a_setting_that_means_nothing_beside_the_others_is_not_shown(panel: TrainingPanel, session: Session) -> None:
+    form = panel.form
+    form.advanced.set_open(True)
+
+    def seen(name: str) -> bool:
+        return form.inputs[name].isVisibleTo(panel)
+
+    assert not seen("momentum")
+    assert not seen("washout")
+    assert seen("learning_rate")
+    session.do(SetTraining({"optimiser": "sgd"}))
+    assert seen("momentum")
+    session.do(SetTraining({"optimiser": "ridge"}))
+    assert seen("washout")
+    assert not seen("learning_rate")
+    assert not seen("warmup")
+    session.do(SetTraining({"optimiser": None, "carry": False, "sample_length": 0}))
+    assert not seen("anew")
+    assert not seen("temperature")
+    session.do(SetTraining({"learning_rate": "fast"}))  # as a damaged file has it
+    assert all(seen(name) for name in ("learning_rate", "momentum", "washout"))

@@ -189,9 +189,9 @@ def test_looking_inside_changes_no_bit(tmp_path: Path) -> None:
 def test_a_look_shows_gates_states_and_updates(language: Design, tmp_path: Path) -> None:
     events = list(trainer(language, tmp_path, steps=1, probe_seconds=10).events())
     (probe,) = _find(events, Probed)
-    assert probe.values["lstm.forget"].shape == (20, 16)
-    assert "lstm.forget" in probe.gates
-    assert ((probe.values["lstm.forget"] > 0) & (probe.values["lstm.forget"] < 1)).all()
+    assert probe.values["lstm.f"].shape == (20, 16)
+    assert "lstm.f" in probe.gates
+    assert ((probe.values["lstm.f"] > 0) & (probe.values["lstm.f"] < 1)).all()
     assert probe.state_gradients["lstm.state"].shape == (20,)
     assert "".join(probe.tokens) == (tmp_path / "sea.txt").read_text()[:20]
     (norms,) = _find(events, ParameterNorms)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from ...catalog.catalog import CELL, REROUTE
 from ...catalog.node import Port, Signals
 from ...design.design import MAIN, CellDefinition, Graph, Node, Var
-from ..resolve import Variables, cell_params, cell_ports, resolve
+from ..bounds import bounded_params
+from ..resolve import Variables, cell_ports, resolve
 from ..whole import cells_within
 from .memory import Drawn, Plan, Settled
 from .order import late_inputs
@@ -110,7 +111,7 @@ def _cell(run: Run, graph: str, scope: str, node: Node, variables: Variables, in
     within = run.within[wanted]
     plan = _known(run, scope, node, variables)
     if plan is None or not _same_cells(plan.within, within):
-        params, problems = resolve(node, cell_params(cell), variables)
+        params, problems = resolve(node, bounded_params(cell, run.catalog, run.design.cells), variables)
         late = late_inputs(cell, run.design, run.catalog, run.late)
         plan = Plan(node, variables, run.context, within, *cell_ports(cell), params, problems, late)
         run.memory.plans[scope, node.id] = plan

@@ -87,7 +87,9 @@ def _sources(place: Place, port: Port) -> list[Pin]:
         pin = Pin(key, output)
         score = hypot(node.x - source.x, node.y - source.y)
         score += 1000 if source.x >= node.x and not is_late else 0
-        score -= 400 if pin not in read else 0
+        # What a node is there for is its first output: a cell's h, not its memory c, unless that is asked for by name.
+        aside = output != place.ports(source)[1][0].name and not port.name.startswith(output)
+        score += 500 if aside else -400 if pin not in read else 0
         score -= 3000 if pin in judged else 0
         score += 300 if is_late and source.kind == "Linear" else 0  # a state is what comes behind it
         score -= 2000 if (target and port.name == "target") or (is_late and key in after) else 0

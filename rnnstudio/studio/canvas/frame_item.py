@@ -12,7 +12,8 @@ from ...design.design import Frame
 from .. import theme
 from ..theme import RADIUS
 from .node_item import NO_TEXT_BELOW
-from .shape import LABEL_SIZE, TITLE_SIZE, elided, font
+from .shape import LABEL_SIZE, TITLE_SIZE, fitted, font
+from .words import draw_words
 
 TITLE_HEIGHT = 24.0
 """Room a frame leaves for its title, above what it surrounds."""
@@ -78,10 +79,9 @@ class FrameItem(QGraphicsItem):
         if painter.worldTransform().m11() < NO_TEXT_BELOW:
             return
         words = QRectF(rect.left() + 12, rect.top(), rect.width() - 24, TITLE_HEIGHT)
-        painter.setFont(font(TITLE_SIZE, True))
-        painter.setPen(t.color("text" if self.selected else "muted"))
-        title = elided(self.frame.title, TITLE_SIZE, True, words.width())
-        painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, title)
+        painter.setPen(t.color("text") if self.selected else colour or t.color("muted"))
+        title = fitted(self.frame.title, TITLE_SIZE, True, words.width())
+        draw_words(painter, words, Qt.AlignmentFlag.AlignLeft, title, TITLE_SIZE, True)
         if self.frame.note:
             painter.setFont(font(LABEL_SIZE))
             painter.setPen(t.color("muted"))

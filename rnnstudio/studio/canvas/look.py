@@ -9,6 +9,7 @@ from ...catalog.catalog import CELL, REROUTE, Catalog
 from ...catalog.node import Port
 from ...compiler.resolve import cell_params, ports
 from ...design.design import CellDefinition, Design, Node, Var, Wire
+from ...design.titles import is_default
 
 _ALWAYS_SHOWN = ("units", "field", "rate")
 """Parameters worth a place on the node even at their default."""
@@ -68,13 +69,12 @@ def look(node: Node, design: Design, catalog: Catalog, wires: Iterable[Wire] = (
 
 
 def _own_name(node: Node, kind_title: str) -> str:
-    """A node nobody has named shows its kind; one with a name of its own shows that."""
-    given = node.id.rstrip("0123456789").replace("_", "")
-    kind = node.kind.lower()
+    """A node nobody has named shows its kind, or its cell's name; one with a name of its own shows that."""
     if node.kind == CELL:
-        kind = str(node.params.get("cell", "")).lower()
-        kind_title = str(node.params.get("cell", ""))
-    return kind_title if kind_title and given == kind else node.id
+        cell = str(node.params.get("cell", ""))
+        return cell if cell and is_default(node, cell) else node.id
+    given = node.id.rstrip("0123456789").replace("_", "")
+    return kind_title if kind_title and given == node.kind.lower() else node.id
 
 
 def _value(node: Node, design: Design, catalog: Catalog, cell: CellDefinition | None) -> str:

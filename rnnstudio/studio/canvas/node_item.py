@@ -13,10 +13,15 @@ from PySide6.QtWidgets import QGraphicsItem, QGraphicsRectItem, QStyleOptionGrap
 from .. import theme
 from ..theme import RADIUS, Theme
 from .look import Look
-from .shape import HEADER, LABEL_SIZE, PORT, SYMBOL_SIZE, TITLE_SIZE, Shape, font, shape_of
+from .shape import HEADER, LABEL_SIZE, PORT, SYMBOL_SIZE, TITLE_SIZE, Shape, elided, font, shape_of
+from .words import draw_words
 
 NO_TEXT_BELOW, NO_PORTS_BELOW = 0.3, 0.45
 """Zoom below which a node is drawn without text, without ports."""
+FAR_NAME_FROM, FAR_SIZE = 0.18, 9.0
+"""Zoom from which a box far away is filled by its name, and how large that is then, in pixels of the screen."""
+STRONG = 0.6
+"""Opacity of a family's colour far away, where it is all that tells nodes apart."""
 FAINT = 0.28
 """Opacity of what cannot take the wire being drawn."""
 
@@ -79,7 +84,7 @@ class NodeItem(QGraphicsRectItem):
         rect = self.shape_.rect.adjusted(-9, -11, 9, 9)
         if self.shape_.caption:
             middle = rect.center().x()
-            rect = rect.united(QRectF(middle - 62, rect.bottom() - 6, 124, 18))
+            rect = rect.united(QRectF(middle - 62, rect.bottom() - 6, 184 if self.shape_.aside else 124, 18))
         return rect
 
     def shape(self) -> QPainterPath:
@@ -172,7 +177,7 @@ class NodeItem(QGraphicsRectItem):
         painter.setBrush(t.color("node"))
         painter.drawRoundedRect(rect, RADIUS, RADIUS)
         tint = QColor(family)
-        tint.setAlphaF(0.26 if t.dark else 0.16)
+        tint.setAlphaF(STRONG if zoom < NO_TEXT_BELOW else 0.26 if t.dark else 0.16)
         painter.setBrush(tint)
         if zoom < NO_TEXT_BELOW:
             painter.drawRoundedRect(rect, RADIUS, RADIUS)
@@ -188,11 +193,11 @@ class NodeItem(QGraphicsRectItem):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(rect, RADIUS, RADIUS)
         if zoom < NO_TEXT_BELOW:
+            self._paint_far_name(painter, t, zoom)
             return
         title = QRectF(rect.left() + 16, rect.top(), rect.width() - 22, HEADER)
-        painter.setFont(font(TITLE_SIZE, True))
         painter.setPen(t.color("text"))
-        painter.drawText(title, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.shape_.title)
+        draw_words(painter, title, Qt.AlignmentFlag.AlignLeft, self.shape_.title, TITLE_SIZE, True)
         painter.setFont(font(LABEL_SIZE))
         painter.setPen(t.color("muted"))
         if self.shape_.title_value:
@@ -200,6 +205,17 @@ class NodeItem(QGraphicsRectItem):
             painter.drawText(end, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, self.shape_.title_value)
         if zoom >= NO_PORTS_BELOW:
             self._paint_labels(painter, t)
+
+    def _paint_far_name(self, painter: QPainter, t: Theme, zoom: float) -> None:
+        """From afar the name fills the node, as large as can be read."""
+        if zoom < FAR_NAME_FROM:
+            return
+        size = round(FAR_SIZE / zoom)
+        rect = self.shape_.rect.adjusted(4, 0, -4, 0)
+        name = elided(self.shape_.title, size, True, rect.width())
+        painter.setFont(font(size, True))
+        painter.setPen(t.color("text"))
+        painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, name)
 
     def _paint_labels(self, painter: QPainter, t: Theme) -> None:
         rect = self.shape_.rect
@@ -231,7 +247,7 @@ class NodeItem(QGraphicsRectItem):
             painter.drawRoundedRect(rect.adjusted(6, 6, -6, -6), 2, 2)
         else:
             tint = QColor(family)
-            tint.setAlphaF(0.26 if t.dark else 0.16)
+            tint.setAlphaF(STRONG if zoom < NO_TEXT_BELOW else 0.26 if t.dark else 0.16)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(tint)
             painter.drawRoundedRect(rect.adjusted(2, 2, -2, -2), radius - 2, radius - 2)
@@ -242,10 +258,14 @@ class NodeItem(QGraphicsRectItem):
             painter.setPen(t.color("text"))
             painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, self.look.symbol)
         if zoom >= NO_PORTS_BELOW and self.shape_.caption:
-            painter.setFont(font(LABEL_SIZE))
             painter.setPen(t.color("muted"))
-            below = QRectF(rect.center().x() - 60, rect.bottom() + 2, 120, 15)
-            painter.drawText(below, Qt.AlignmentFlag.AlignCenter, self.shape_.caption)
+            draw_words(painter, *self._caption_place(), self.shape_.caption, LABEL_SIZE)
+
+    def _caption_place(self) -> tuple[QRectF, Qt.AlignmentFlag]:
+        rect = self.shape_.rect
+        if self.shape_.aside:
+            return QRectF(rect.center().x() + 1, rect.bottom() + 1, 120, 15), Qt.AlignmentFlag.AlignLeft
+        return QRectF(rect.center().x() - 60, rect.bottom() + 2, 120, 15), Qt.AlignmentFlag.AlignHCenter
 
     def _paint_dot(self, painter: QPainter, t: Theme, zoom: float) -> None:
         """A point in the colour of what runs through it, and its caption where it has a name of its own."""
@@ -257,9 +277,8 @@ class NodeItem(QGraphicsRectItem):
         size = 7.0 if self.hovered or self.selected else 5.5
         draw_port(painter, QPointF(), max(size, 1.6 / max(zoom, 0.05)), self.contents.get((False, "out"), "any"))
         if self.shape_.caption and zoom >= NO_PORTS_BELOW:
-            painter.setFont(font(LABEL_SIZE))
             painter.setPen(t.color("muted"))
-            painter.drawText(QRectF(-60, 9, 120, 15), Qt.AlignmentFlag.AlignCenter, self.shape_.caption)
+            draw_words(painter, QRectF(-60, 9, 120, 15), Qt.AlignmentFlag.AlignHCenter, self.shape_.caption, LABEL_SIZE)
 
     def _ports(self) -> tuple[tuple[bool, dict[str, QPointF]], tuple[bool, dict[str, QPointF]]]:
         return (True, self.shape_.inputs), (False, self.shape_.outputs)

@@ -1,4 +1,4 @@
-"""What lies over the canvas without stopping work: the way out of cells, messages, what to do when it is empty."""
+"""What lies over the canvas without stopping work: messages, what to do when it is empty."""
 
 from __future__ import annotations
 
@@ -15,53 +15,6 @@ from .. import theme
 from ..icons import icon
 from ..places import gallery
 from ..session import Session
-
-
-class Breadcrumbs(QFrame):
-    """Design › cell › cell: a click leaves to that depth."""
-
-    def __init__(self, session: Session, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.session = session
-        self.setObjectName("breadcrumbs")
-        self.buttons: list[QToolButton] = []
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(10, 4, 10, 4)
-        self._row.setSpacing(2)
-        self._shown: object = None
-        session.focus.trailChanged.connect(self.refresh)
-        session.designChanged.connect(self.refresh)
-        self.refresh()
-
-    def refresh(self) -> None:
-        trail = self.session.focus.trail
-        wanted = (trail, self.session.design.name)
-        if wanted == self._shown:
-            return
-        self._shown = wanted
-        while (item := self._row.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.hide()
-                old.deleteLater()
-        self.buttons = []
-        for depth, step in enumerate(trail):
-            if depth:
-                arrow = QLabel("›")
-                arrow.setProperty("role", "faint")
-                self._row.addWidget(arrow)
-            button = QToolButton()
-            name = step.graph or self.session.design.name
-            button.setText(f"{step.node} ({name})" if step.node and step.node != name else name)
-            button.setProperty("here", depth == len(trail) - 1)
-            button.clicked.connect(lambda _=False, depth=depth: self.session.focus.leave(depth))
-            self._row.addWidget(button)
-            self.buttons.append(button)
-        self._row.addStretch(1)
-        if len(trail) > 1:
-            back = QLabel("Esc leaves the cell. Every node of this cell follows the drawing.")
-            back.setProperty("role", "faint")
-            self._row.addWidget(back)
-
 
 Choice = tuple[str, Callable[[], object]]
 """The words on a button, and what it does."""

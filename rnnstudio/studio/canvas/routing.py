@@ -51,13 +51,16 @@ class Obstacles:
         return list(zip(self._left[found].tolist(), self._right[found].tolist(), strict=True))
 
 
-def lane(start: QPointF, end: QPointF, obstacles: Obstacles, taken: Lanes) -> float:
+def lane(start: QPointF, end: QPointF, obstacles: Obstacles, taken: Lanes, apart: Iterable[QRectF] = ()) -> float:
     """The y at which a wire runs back without crossing a node; the shortest way of all that are free.
 
-    taken: (left, right, y) of lanes other wires run on. Time: n log n in the obstacles between its ends.
+    taken: (left, right, y) of lanes other wires run on. apart: frames that neither end stands in.
+    Time: n log n in the obstacles between its ends.
     """
     left, right = end.x() - STUB, start.x() + STUB
     blocked = [(top - MARGIN, bottom + MARGIN) for top, bottom in obstacles.between(left - 4, right + 4)]
+    across = [frame for frame in apart if frame.right() > left - 4 and frame.left() < right + 4]
+    blocked += [(frame.top() - MARGIN, frame.bottom() + MARGIN) for frame in across]
     blocked += [(y - LANE, y + LANE) for a, b, y in taken if b > left and a < right]
     merged: list[list[float]] = []
     for top, bottom in sorted(blocked):
@@ -69,7 +72,8 @@ def lane(start: QPointF, end: QPointF, obstacles: Obstacles, taken: Lanes) -> fl
     free = [y for y in (middle, start.y(), end.y()) if not _blocked(y, merged)]
     free += [edge for interval in merged for edge in interval]  # apart from each other as they are, all are free
     # A lane below is preferred a little: captions and titles are read from above.
-    return min(free, key=lambda y: abs(y - start.y()) + abs(y - end.y()) + (6.0 if y < middle else 0.0))
+    # Of ways as long as each other, the one that turns late: near where it goes it is read as going there.
+    return min(free, key=lambda y: abs(y - start.y()) + 1.02 * abs(y - end.y()) + (12.0 if y < middle else 0.0))
 
 
 def _blocked(y: float, merged: Sequence[Sequence[float]]) -> bool:

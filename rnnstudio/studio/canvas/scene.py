@@ -25,6 +25,7 @@ from .look import look
 from .node_item import NodeItem
 from .routing import STUB, Obstacles, backward, forward, lane, leg, runs_back
 from .shape import PORT
+from .states import state_wires
 from .wire_item import WireItem
 
 LANES_AFTER_MS = 60
@@ -99,6 +100,7 @@ class CanvasScene(QGraphicsScene):
             self._add_node(node, graph)
         for wire in graph.wires:
             self._add_wire(wire)
+        self._mark_states(graph)
         self.route()
         self.take(self.session.checked)
         self.mark_selection()
@@ -135,12 +137,20 @@ class CanvasScene(QGraphicsScene):
         stale = graph.nodes.values() if everywhere else found.changed
         for node in (*stale, *(graph.nodes[k] for k in touched if k in graph.nodes)):
             self._refresh(node, graph)
+        if found.added or found.removed or found.wires_added or found.wires_removed:
+            self._mark_states(graph)
         if everywhere or (not found.empty and self.session.small):
             self.route()
         elif not found.empty:
             self.route({*touched, *(n.id for n in (*found.added, *found.changed))})
             self._lanes_timer.start()
         self.mark_selection()
+
+    def _mark_states(self, graph: Graph) -> None:
+        is_state = state_wires(graph)
+        for wire, item in self.wires.items():
+            if item.state != is_state(wire):
+                item.mark(state=not item.state)
 
     def _show_frames(self, graph: Graph) -> None:
         for item in self.frames.values():
@@ -206,12 +216,14 @@ class CanvasScene(QGraphicsScene):
             item.ends = (start, end)
         coarse = besides is not None and not self.session.small
         obstacles = Obstacles(item.body() for item in self.nodes.values()) if back and not coarse else Obstacles(())
+        frames = [item.rect().adjusted(0, 0, 0, 8) for item in self.frames.values()]
         for _, item, start, end in sorted(back, key=lambda entry: entry[0]):
             if coarse:  # the way around the nodes is found at the end
                 y = max(start.y(), end.y()) + COARSE
                 item.route(backward(start, end, y, start.x() + STUB, end.x() - STUB))
                 continue
-            y = lane(start, end, obstacles, taken)
+            apart = [frame for frame in frames if not (frame.contains(start) or frame.contains(end))]
+            y = lane(start, end, obstacles, taken, apart)
             left, right = end.x() - STUB, start.x() + STUB
             right = leg(right, start.y(), y, 1, obstacles, turns)
             left = leg(left, end.y(), y, -1, obstacles, turns)

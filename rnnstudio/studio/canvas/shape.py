@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QFontMetricsF
 from PySide6.QtWidgets import QApplication
 
+from ..subscripts import runs
 from .look import Look
 
 GRID = 10.0
@@ -49,6 +50,21 @@ def elided(text: str, pixels: float, bold: bool, width: float) -> str:
     return _metrics(pixels, bold).elidedText(text, Qt.TextElideMode.ElideRight, width)
 
 
+SMALLER = 0.74
+"""Size of a subscript, as a share of the text's."""
+
+
+@lru_cache(maxsize=4096)
+def words_width(text: str, pixels: float, bold: bool = False) -> float:
+    """Width of a text with its subscripts (canvas/words.py)."""
+    return sum(text_width(part, pixels * (SMALLER if below else 1.0), bold) for part, below in runs(text))
+
+
+def fitted(text: str, pixels: float, bold: bool, width: float) -> str:
+    """The text, or as much of it as fits."""
+    return text if words_width(text, pixels, bold) <= width else elided(text, pixels, bold, width)
+
+
 TITLE_SIZE, LABEL_SIZE, SYMBOL_SIZE = 12.0, 11.0, 15.0
 
 
@@ -65,6 +81,8 @@ class Shape:
     title: str = ""
     title_value: str = ""
     output_value: str = ""
+    aside: bool = False
+    """Whether the caption begins right of the middle: a wire comes in from below."""
 
 
 def shape_of(look: Look) -> Shape:
@@ -87,15 +105,22 @@ def _compact(look: Look) -> Shape:
     if len(look.symbol) > 2:
         width = max(size, GRID * 2 * ceil((text_width(look.symbol, TITLE_SIZE, True) + 16) / (GRID * 2)))
     rect = QRectF(-width / 2, -height / 2, width, height)
-    caption = elided(look.title, LABEL_SIZE, False, 96.0) if look.named or look.square else ""
+    caption = fitted(look.title, LABEL_SIZE, False, 96.0) if look.named or look.square else ""
+    inputs = _column(tuple(p.name for p in look.inputs), rect.left())
+    two = len(look.inputs) == 2 and not look.square
+    if two:
+        # What runs through runs straight through; the other comes in from below, as in the textbooks.
+        first, second = (p.name for p in look.inputs)
+        inputs = {first: QPointF(rect.left(), 0), second: QPointF(-GRID, rect.bottom())}
     if look.value and look.square:
         caption = f"{caption} · {look.value}" if caption else look.value
     return Shape(
         rect,
-        _column(tuple(p.name for p in look.inputs), rect.left()),
+        inputs,
         _column(tuple(p.name for p in look.outputs), rect.right()),
         True,
         caption,
+        aside=two,
     )
 
 
@@ -108,8 +133,8 @@ def _box(look: Look) -> Shape:
     one_output = len(look.outputs) == 1 and look.outputs[0].name == "out"
     output_value = look.value if one_output else ""
     title_value = "" if one_output else look.value
-    title = elided(look.title, TITLE_SIZE, True, 170.0)
-    title_width = text_width(title, TITLE_SIZE, True) + 22.0
+    title = fitted(look.title, TITLE_SIZE, True, 170.0)
+    title_width = words_width(title, TITLE_SIZE, True) + 22.0
     if title_value:
         title_value = elided(title_value, LABEL_SIZE, False, 80.0)
         title_width += text_width(title_value, LABEL_SIZE) + 12.0

@@ -53,6 +53,8 @@ GESTURES: tuple[type[Gesture], ...] = (
 )
 """Asked in this order whether they begin at a press."""
 SMALLEST, LARGEST = 0.08, 4.0
+READABLE = 0.7
+"""Zoom at which names can be read well; a cell opens no smaller."""
 REACH = 11.0
 """How near to a port a press takes hold of it, in pixels of the screen."""
 ARROWS = {
@@ -101,6 +103,7 @@ class CanvasView(QGraphicsView):
         self._reframe = True
         self._places: dict[str, tuple[float, QPointF]] = {}
         self._shown = session.focus.graph
+        session.focus.renamed.connect(self._rename_place)
         session.focus.trailChanged.connect(self._change_graph)
         session.focus.revealRequested.connect(self.reveal)
         session.opened.connect(self._opened)
@@ -205,6 +208,19 @@ class CanvasView(QGraphicsView):
             self._put(middle, QPointF(self.viewport().rect().center()))
         else:
             self.frame_all()
+            if self.zoom < READABLE and self.session.focus.graph:
+                self._read_from_the_left()
+
+    def _read_from_the_left(self) -> None:
+        """A cell that does not fit opens at a size at which one reads it, with what comes in in view."""
+        area, rect = self.viewport().rect(), self.canvas.bounds()
+        self.set_zoom(READABLE)
+        x = rect.left() + min(area.width() / READABLE, rect.width() + 80) / 2 - 40
+        self._put(QPointF(x, rect.center().y()), QPointF(area.center()))
+
+    def _rename_place(self, _old: str, new: str) -> None:
+        """The same drawing under another name is looked at from where it was."""
+        self._places[new] = (self.zoom, self.middle())
 
     def _frame_when_laid_out(self) -> None:
         """A drawing that was just opened fits the view, whatever size it gets, until the person looks elsewhere."""
@@ -490,16 +506,20 @@ class CanvasView(QGraphicsView):
         else:
             self.session.message.emit("Select one node to rename it")
 
-    def rename(self, key: str) -> RenameField:
-        """Type a node's name where it stands."""
+    def rename(self, key: str) -> RenameField | None:
+        """Type a node's name where it stands; a library cell does not let it begin."""
+        if self.session.refuses():
+            return None
         self.reveal()
         item, node = self.canvas.nodes[key], self.canvas.graph.nodes[key]
         rect = item.shape_.rect.translated(item.pos())
         line = QRectF(rect.left(), rect.bottom() if item.shape_.compact else rect.top(), rect.width(), HEADER)
         return RenameField(self, node.title or node.id, line, lambda text: self.commands.rename(key, text))
 
-    def rename_frame(self, key: str) -> RenameField:
-        """Type a frame's title where it stands."""
+    def rename_frame(self, key: str) -> RenameField | None:
+        """Type a frame's title where it stands; a library cell does not let it begin."""
+        if self.session.refuses():
+            return None
         frame = self.canvas.frames[key].frame
         width = min(frame.width, 200.0)
         line = QRectF(frame.x, frame.y, width, TITLE_HEIGHT)
@@ -530,10 +550,15 @@ class CanvasView(QGraphicsView):
 
     # Adding
 
-    def open_quick_add(self, where: QPoint, pin: Pin | None = None, is_input: bool = False) -> QuickAdd:
-        """Search for a node to add at a point of the viewport; with `pin`, one that fits it, wired to it."""
+    def open_quick_add(self, where: QPoint, pin: Pin | None = None, is_input: bool = False) -> QuickAdd | None:
+        """Search for a node to add at a point of the viewport; with `pin`, one that fits it, wired to it.
+
+        A library cell takes none.
+        """
         session = self.session
-        among = offers(session.catalog, session.design, session.focus.graph)
+        if session.refuses():
+            return None
+        among = offers(session.catalog, session.design, session.focus.graph, session.own_cells.cells)
         ports: dict[str, str] = {}
         hint = ""
         if pin is not None:
@@ -572,13 +597,15 @@ class CanvasView(QGraphicsView):
         else:
             self.commands.add(offer, place, source=pin, port=port)
 
-    def open_replace(self, key: str) -> QuickAdd:
-        """Search for what shall stand in a node's place, its wires kept where they fit."""
+    def open_replace(self, key: str) -> QuickAdd | None:
+        """Search for what shall stand in a node's place, its wires kept where they fit. Nothing in a library cell."""
+        if self.session.refuses():
+            return None
         item = self.canvas.nodes[key]
         session = self.session
         among = [
             o
-            for o in offers(session.catalog, session.design, session.focus.graph)
+            for o in offers(session.catalog, session.design, session.focus.graph, session.own_cells.cells)
             if self.commands.can_replace(key, o) and o.key != f"kind:{self.canvas.graph.nodes[key].kind}"
         ]
         place = self.viewportTransform().map(item.pos()).toPoint()
@@ -638,7 +665,8 @@ class CanvasView(QGraphicsView):
         if not event.mimeData().hasFormat(MIME):
             return None
         key = bytes(event.mimeData().data(MIME).data()).decode()
-        return find(key, self.session.catalog, self.session.design, self.session.focus.graph)
+        session = self.session
+        return find(key, session.catalog, session.design, session.focus.graph, session.own_cells.cells)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if self._offer_in(event) is not None:

@@ -39,6 +39,8 @@ class WireItem(QGraphicsRectItem):
         self.selected = False
         self.hovered = False
         self.severity = ""
+        self.state = False
+        """Whether it is the line of a state (canvas/states.py): that has a colour of its own."""
         self.target_of_drop = False
         self.path = QPainterPath()
         self.ends: tuple[QPointF, QPointF] | None = None
@@ -69,6 +71,7 @@ class WireItem(QGraphicsRectItem):
         """The same along the same path, without the marks of a hand or of the check: for a picture."""
         made = WireItem(self.wire)
         made.content, made.text, made.short, made.first = self.content, self.text, self.short, self.first
+        made.state = self.state
         made.route(self.path, self._middle, self._room)
         made._level, made._top = self._level, self._top
         return made
@@ -131,8 +134,8 @@ class WireItem(QGraphicsRectItem):
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         t = theme.current()
         zoom = painter.worldTransform().m11()
-        color = t.color(self.content)
-        width = 2.0
+        color = t.color("state" if self.state else self.content)
+        width = 2.6 if self.state else 2.0
         if self.severity in ("error", "warning"):
             color = t.severity(self.severity)
             width = 2.6
@@ -147,7 +150,7 @@ class WireItem(QGraphicsRectItem):
             painter.setPen(QPen(glow, width + 6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
             painter.drawPath(self.path)
         pen = QPen(color, max(width, 0.9 / max(zoom, 0.05)), Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)
-        if self.wire is None or (self.content == "any" and not self.severity):
+        if self.wire is None or (self.content == "any" and not self.severity and not self.state):
             pen.setDashPattern([3.0, 2.4])
         painter.setPen(pen)
         painter.drawPath(self.path)

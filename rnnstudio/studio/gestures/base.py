@@ -36,12 +36,15 @@ class Gesture:
     """`begin` looks at a press and returns a gesture, or None when it is not its own."""
 
     cursor = Qt.CursorShape.ArrowCursor
+    changes = False
+    """Whether a drag of it ends in a change of the drawing: a library cell refuses it before it begins."""
 
     def __init__(self, view: CanvasView, press: Press) -> None:
         self.view = view
         self.press = press
         self.button = press.button
         self.dragging = False
+        self._refused = False
 
     @classmethod
     def begin(cls, view: CanvasView, press: Press) -> Self | None:
@@ -49,7 +52,11 @@ class Gesture:
 
     def move(self, at: QPointF, event: QMouseEvent) -> None:
         """The pointer is at a scene point now."""
-        if not self.dragging and (event.position().toPoint() - self.press.where).manhattanLength() >= THRESHOLD:
+        far = (event.position().toPoint() - self.press.where).manhattanLength() >= THRESHOLD
+        if far and not self.dragging and not self._refused:
+            if self.changes and self.view.session.refuses():
+                self._refused = True
+                return
             self.dragging = True
             self.started()
         if self.dragging:

@@ -31,6 +31,7 @@ class DrawWire(Gesture):
     """`fixed` is the end that stays; `taken` the wire that was picked up, if one was."""
 
     cursor = Qt.CursorShape.CrossCursor
+    changes = True
 
     def __init__(self, view: CanvasView, press: Press, fixed: Pin, fixed_is_input: bool, taken: Wire | None) -> None:
         super().__init__(view, press)

@@ -42,6 +42,7 @@ class StrokeWires(Gesture):
     """A stroke of the right button; the wires it crosses light up, and one edit is made where the button is let go."""
 
     cursor = Qt.CursorShape.CrossCursor
+    changes = True
     held = CTRL
     color = "error"
     does, asks = "Cuts {} wire{}", "Draw through wires to cut them"

@@ -28,6 +28,7 @@ class MoveNodes(Gesture):
     """
 
     cursor = Qt.CursorShape.SizeAllCursor
+    changes = True
 
     def __init__(self, view: CanvasView, press: Press) -> None:
         super().__init__(view, press)
@@ -100,6 +101,8 @@ class MoveNodes(Gesture):
 
 class ResizeFrame(Gesture):
     """By an edge or a corner of a frame; what stands in it stays."""
+
+    changes = True
 
     def __init__(self, view: CanvasView, press: Press) -> None:
         super().__init__(view, press)

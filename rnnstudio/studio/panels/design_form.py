@@ -123,6 +123,12 @@ class DesignForm(QWidget):
         self.given.setVisible(bool(data))
         self._refresh_axes()
 
+    def forget(self) -> None:
+        """What was typed and not taken goes: undo went past it."""
+        for field in (*self.values.values(), *([self.name] if self.name is not None else [])):
+            field.forget()
+        self.trouble.hide()
+
     def _build_variables(self, current: dict[str, Any]) -> None:
         while (item := self.variables.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -15,12 +15,14 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from ...catalog.node import Param
 from ...design.design import Value, Var
+from ..icons import icon
 
 Variables = Mapping[str, Any]
 
@@ -67,6 +69,8 @@ class NumberEdit(QAbstractSpinBox):
 
     committed = Signal(str, bool)
     """The text, and whether it came from a step (steps in a row undo as one)."""
+    given_up = Signal()
+    """Esc: what was typed is not wanted."""
 
     def __init__(self, whole: bool) -> None:
         super().__init__()
@@ -84,6 +88,10 @@ class NumberEdit(QAbstractSpinBox):
     def setText(self, text: str) -> None:
         if self.lineEdit().text() != text:
             self.lineEdit().setText(text)
+
+    def taken(self) -> None:
+        """What is typed is the document's now: undo is the drawing's, no longer the field's."""
+        self.lineEdit().setText(self.lineEdit().text())
 
     def _number(self) -> float | None:
         try:
@@ -112,6 +120,12 @@ class NumberEdit(QAbstractSpinBox):
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         return QValidator.State.Acceptable, text, position
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.given_up.emit()
+            return
+        super().keyPressEvent(event)
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Scrolling the form must not change numbers on the way."""
         if self.hasFocus():
@@ -134,9 +148,19 @@ class Field(QWidget):
     """An editor with the reason below it when its input is wrong. `changed(value, stepped)` gives a proper value."""
 
     changed = Signal(object, bool)
+    resetWanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        self.note = QLabel()
+        """Beside the editor: unit and range, what a variable stands for, where a size comes from."""
+        self.note.setProperty("role", "muted")
+        self.note.hide()
+        self.reset = QToolButton(autoRaise=True)
+        self.reset.setIcon(icon("reset", "muted"))
+        self.reset.setIconSize(QSize(14, 14))
+        self.reset.clicked.connect(lambda _=False: self.resetWanted.emit())
+        self.reset.hide()
         self.row = QHBoxLayout()
         self.row.setContentsMargins(0, 0, 0, 0)
         self.row.setSpacing(6)
@@ -149,9 +173,28 @@ class Field(QWidget):
         box.addLayout(self.row)
         box.addWidget(self.reason)
 
+    def finish_row(self) -> None:
+        """Put the note and the way back to the default behind the editor."""
+        self.row.addWidget(self.note)
+        self.row.addWidget(self.reset)
+
+    def say(self, note: str) -> None:
+        self.note.setText(note)
+        self.note.setVisible(bool(note))
+
+    def offer_reset(self, default: Any, changed: bool) -> None:
+        """Show the way back to a default where the value is another."""
+        self.reset.setVisible(changed)
+        words = shown(default) or "empty"
+        self.reset.setToolTip(f"Back to the default: {words}")
+        self.reset.setAccessibleName(f"back to the default {words}")
+
     def complain(self, reason: str) -> None:
         self.reason.setText(reason)
         self.reason.setVisible(bool(reason))
+
+    def forget(self) -> None:
+        """Show the document's value again: what was typed and not taken goes."""
 
     def show_value(self, value: Any, variables: Variables) -> None:
         """Show what the document says, unless the person is typing something else right now."""
@@ -166,10 +209,23 @@ class NumberField(Field):
         self.value: Any = None
         self.edit = NumberEdit(param.type == "int")
         self.edit.committed.connect(self._commit)
-        self.resolved = QLabel()
-        self.resolved.setProperty("role", "muted")
+        self.edit.given_up.connect(self.forget)
+        self.edit.lineEdit().textChanged.connect(self._typed)
         self.row.addWidget(self.edit, 1)
-        self.row.addWidget(self.resolved)
+        self.finish_row()
+
+    @property
+    def resolved(self) -> QLabel:
+        """Where a variable's number is told."""
+        return self.note
+
+    def forget(self) -> None:
+        self.edit.setText(shown(self.value))
+        self.complain("")
+
+    def _typed(self, text: str) -> None:
+        if text == shown(self.value) and self.reason.isVisible():
+            self.complain("")  # taken back, letter by letter
 
     def show_value(self, value: Any, variables: Variables) -> None:
         if variables != self.variables:
@@ -182,8 +238,7 @@ class NumberField(Field):
             self.edit.lineEdit().setPlaceholderText("different" if value is MIXED else "")
             self.complain("")
         known = isinstance(value, Var) and value.name in variables
-        self.resolved.setVisible(known)
-        self.resolved.setText(f"= {shown(variables[value.name])}" if known else "")
+        self.say(f"= {shown(variables[value.name])}" if known else "")
         if isinstance(value, Var) and not known:
             self.complain(f"There is no variable “{value.name}”.")
 
@@ -201,9 +256,10 @@ class NumberField(Field):
         if self.param.type == "float" and isinstance(plain, int) and not isinstance(plain, bool):
             plain = float(plain)
         if problem := self.param.problem(plain):
-            self.complain(problem)
+            self.complain(problem.replace(f"“{self.param.name}”", f"“{self.param.label}”"))
             return
         self.complain("")
+        self.edit.taken()
         self.changed.emit(value, stepped)
 
 
@@ -214,6 +270,7 @@ class BoolField(Field):
         self.box.clicked.connect(lambda on: self.changed.emit(bool(on), False))
         self.row.addWidget(self.box)
         self.row.addStretch(1)
+        self.finish_row()
 
     def show_value(self, value: Any, variables: Variables) -> None:
         if isinstance(value, Var):
@@ -244,12 +301,24 @@ class ChoiceField(Field):
             assert line is not None
             line.setPlaceholderText(empty)
             line.editingFinished.connect(self._commit)
+            line.installEventFilter(self)
         self.row.addWidget(self.box, 1)
+        self.finish_row()
+
+    def forget(self) -> None:
+        self.show_value(self.value, {})
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
+            self.forget()
+            return True
+        return super().eventFilter(watched, event)
 
     def _commit(self) -> None:
         text = self.box.currentText().strip()
-        if not self.box.isEditable() and self.box.currentData() is not None:
-            text = str(self.box.currentData())
+        place = self.box.findText(text)
+        if place >= 0:  # what is listed may be words for a value, as “the only axis” for none
+            text = str(self.box.itemData(place))
         if text != self.value and not (self.value is MIXED and not text):
             self.changed.emit(text, False)
 
@@ -278,8 +347,18 @@ class TextField(Field):
         self.value = ""
         self.edit = QLineEdit(placeholderText=hint)
         self.edit.editingFinished.connect(self._commit)
+        self.edit.textChanged.connect(self._typed)
         self.edit.installEventFilter(self)
         self.row.addWidget(self.edit, 1)
+        self.finish_row()
+
+    def forget(self) -> None:
+        self.edit.setText(self.value)
+        self.complain("")
+
+    def _typed(self, text: str) -> None:
+        if text == self.value and self.reason.isVisible():
+            self.complain("")
 
     def show_value(self, value: Any, variables: Variables) -> None:
         text = shown(value)
@@ -297,12 +376,12 @@ class TextField(Field):
         problem = self.check(text) if self.check is not None else ""
         self.complain(problem)
         if not problem:
+            self.edit.setText(text)  # undo is the drawing's from here on, no longer the field's
             self.changed.emit(text, False)
 
     def eventFilter(self, watched: Any, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
-            self.edit.setText(self.value)
-            self.complain("")
+            self.forget()
             return True
         return super().eventFilter(watched, event)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, SignalInstance
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap, QPolygonF, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
@@ -163,6 +163,18 @@ class Fold(QWidget):
         layout.addWidget(self._button)
         layout.addWidget(self.content)
         self._turn(is_open)
+
+    @property
+    def is_open(self) -> bool:
+        return self._button.isChecked()
+
+    @property
+    def turned(self) -> SignalInstance:
+        """Sent when it is opened or closed: whether it is open."""
+        return self._button.toggled
+
+    def set_title(self, title: str) -> None:
+        self._button.setText(title)
 
     def set_open(self, is_open: bool) -> None:
         self._button.setChecked(is_open)

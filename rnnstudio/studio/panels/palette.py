@@ -87,10 +87,12 @@ class PalettePanel(QWidget):
         theme.changes().changed.connect(self._redress)
         session.designChanged.connect(self._follow)
         session.focus.trailChanged.connect(self._refresh)
+        session.own_cells.changed.connect(self._refresh)
         self._fill()
 
     def offers(self) -> list[Offer]:
-        return offers(self.session.catalog, self.session.design, self.session.focus.graph)
+        session = self.session
+        return offers(session.catalog, session.design, session.focus.graph, session.own_cells.cells)
 
     def _follow(self, change: Change) -> None:
         if change.before.cells is not change.after.cells:
@@ -116,8 +118,9 @@ class PalettePanel(QWidget):
             return
         sections: dict[str, QTreeWidgetItem] = {}
         for offer in self._shown:
-            if offer.family not in sections:
-                section = QTreeWidgetItem([_FAMILY_TITLES.get(offer.family, offer.family)])
+            place = offer.section or offer.family
+            if place not in sections:
+                section = QTreeWidgetItem([_FAMILY_TITLES.get(place, place)])
                 section.setFlags(Qt.ItemFlag.ItemIsEnabled)
                 font = self.tree.font()
                 font.setWeight(font.Weight.DemiBold)
@@ -126,8 +129,8 @@ class PalettePanel(QWidget):
                 section.setForeground(0, theme.current().color("muted"))
                 self.tree.addTopLevelItem(section)
                 section.setExpanded(section.text(0) not in folded)
-                sections[offer.family] = section
-            sections[offer.family].addChild(self._item(offer))
+                sections[place] = section
+            sections[place].addChild(self._item(offer))
 
     def _item(self, offer: Offer) -> QTreeWidgetItem:
         item = QTreeWidgetItem([offer.title])

@@ -10,7 +10,7 @@ from rnnstudio.design.edits import SetTraining
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.history import Change
 from rnnstudio.training.requests import LIVE_SETTINGS
-from rnnstudio.training.settings import TrainingSettings, settings_from
+from rnnstudio.training.settings import TrainingSettings, idle_settings, settings_from
 
 from ..live import Live
 from ..session import Session
@@ -31,6 +31,7 @@ class SettingsForm(QWidget):
         self.live = live
         self.inputs: dict[str, QWidget] = {}
         self.labels: dict[str, QLabel] = {}
+        self.rows: dict[str, QFormLayout] = {}
         self.reasons: dict[str, QLabel] = {}
         self.remarks: dict[str, QLabel] = {}
         self.hint = note("What is greyed takes effect with the next run, everything else at once.", "faint")
@@ -84,6 +85,7 @@ class SettingsForm(QWidget):
         label.setBuddy(field)
         self.inputs[name] = field
         self.labels[name] = label
+        self.rows[name] = form
         form.addRow(label, field)
         if name in self.reasons:
             form.addRow(self.reasons[name])
@@ -103,8 +105,9 @@ class SettingsForm(QWidget):
 
     def unfinished(self) -> StudioError | None:
         """What is typed is taken; the first field that cannot be is told, and shown."""
+        idle = self._idle()
         for name, field in self.inputs.items():
-            if isinstance(field, Entry) and (reason := field.finish()):
+            if name not in idle and isinstance(field, Entry) and (reason := field.finish()):
                 if name not in ESSENTIALS:
                     self.advanced.set_open(True)
                 field.setFocus()
@@ -127,6 +130,16 @@ class SettingsForm(QWidget):
                 field.put(value)
             elif isinstance(field, Entry):
                 field.put(_shown(value), anew=anew)
+        idle = self._idle()
+        for name, field in self.inputs.items():
+            self.rows[name].setRowVisible(field, name not in idle)
+
+    def _idle(self) -> frozenset[str]:
+        """What means nothing beside the other settings; nothing is hidden while some of them cannot be read."""
+        try:
+            return idle_settings(settings_from(self.session.design.training))
+        except StudioError:
+            return frozenset()
 
     def _show_remarks(self, checked: object = None) -> None:
         """What the check says about a setting that is on, below it."""

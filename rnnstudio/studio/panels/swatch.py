@@ -1,12 +1,14 @@
-"""The small picture of a node in lists: its symbol, or a card, in its family's colour."""
+"""The small picture of a node in lists: what its kind does, a plugin's symbol, or a card, in its family's colour."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPen, QPixmap
+from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
 from ..canvas.shape import font
+from ..kind_glyphs import glyph
 from ..offers import Offer
 from ..theme import Theme
 
@@ -18,14 +20,21 @@ def offer_icon(offer: Offer, theme: Theme) -> QIcon:
     """Painted once for each family, symbol, theme and screen."""
     app = QApplication.instance()
     ratio = max(app.devicePixelRatio(), 2.0) if isinstance(app, QApplication) else 2.0
-    key = (offer.family, offer.symbol, theme.name, ratio)
+    drawn = glyph(offer.name) if offer.key.startswith("kind:") else None
+    key = (offer.name if drawn else offer.family, offer.symbol, theme.name, ratio)
     if key not in _kept:
         pixmap = QPixmap(round(SIZE * ratio), round(SIZE * ratio))
         pixmap.setDevicePixelRatio(ratio)
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        _paint(painter, offer, theme)
+        if drawn is not None:
+            colour = theme.family(offer.family).name()
+            QSvgRenderer(QByteArray(drawn.replace("#000000", colour).encode())).render(
+                painter, QRectF(0, 0, SIZE, SIZE)
+            )
+        else:
+            _paint(painter, offer, theme)
         painter.end()
         made = QIcon(pixmap)
         made.addPixmap(pixmap, QIcon.Mode.Selected)

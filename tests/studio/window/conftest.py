@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 
 from rnnstudio.studio.app import application
+from rnnstudio.studio.offers import BOTH
 from rnnstudio.studio.window import DISCARD, STOP, MainWindow
 from tests.studio.window.hands import Hands, language_model
 
@@ -19,6 +20,8 @@ def window(qapp) -> Iterator[MainWindow]:
     made.ask_unsaved = lambda: DISCARD
     made.ask_training = lambda closing: STOP
     made.ask_file = lambda saving: None
+    made.view.commands.cells.ask_which = lambda name, used: BOTH
+    made.view.commands.cells.ask_over = lambda name: False
     made.resize(1500, 950)
     made.show()
     qapp.processEvents()

@@ -48,10 +48,10 @@ def test_f1_on_nothing_gives_the_keys(hands):
 def test_ctrl_f_goes_to_a_node_in_a_cell(hands, qapp):
     hands.window.find_action.trigger()
     qapp.processEvents()
-    hands.type("forget_sum")
+    hands.type("W_f")
     hands.key(Qt.Key.Key_Return)
     assert hands.session.focus.graph == "LSTM"
-    assert hands.session.focus.nodes == ("forget_sum",)
+    assert hands.session.focus.nodes == ("W_f",)
     hands.window.find_action.trigger()
     hands.type("readout")
     hands.key(Qt.Key.Key_Return)
@@ -63,7 +63,7 @@ def test_ctrl_f_goes_to_a_node_in_a_cell(hands, qapp):
 def test_a_cell_with_an_error_inside_is_marked_where_it_is_used(hands, qtbot):
     session, item = hands.session, hands.view.canvas.nodes["lstm"]
     assert item.severity == ""
-    wire = next(w for w in session.design.cells["LSTM"].graph.wires if w.target.node == "forget")
+    wire = next(w for w in session.design.cells["LSTM"].graph.wires if w.target.node == "f")
     session.do(Disconnect((wire,), "LSTM"))
     qtbot.waitUntil(lambda: item.severity == "error")
     session.undo()

@@ -317,18 +317,18 @@ def test_the_port_of_an_offered_node_comes_to_lie_where_the_wire_was_let_go(hand
 
 
 def test_an_empty_cell_is_added_and_drawn(hands):
-    hands.window.new_cell_action.trigger()
+    hands.window.cell_actions.new.trigger()
     assert hands.graph.nodes["cell"].params["cell"] == "Cell"
-    hands.window.open_cell_action.trigger()
+    hands.window.cell_actions.open.trigger()
     assert set(hands.graph.nodes) == {"x", "h"}
 
 
 def test_a_cell_of_several_nodes_is_made_unique_for_one(hands):
     hands.click(hands.node("lstm"))
     hands.key(Qt.Key.Key_D, CTRL)
-    hands.window.unique_action.trigger()
+    hands.window.cell_actions.unique.trigger()
     assert hands.graph.nodes["lstm"].params["cell"] == "LSTM"
-    assert hands.graph.nodes["lstm2"].params["cell"] == "LSTM2"
+    assert hands.graph.nodes["lstm2"].params["cell"] == "LSTM_2"
 
 
 def test_nodes_are_distributed_evenly(hands):

@@ -13,7 +13,7 @@ from rnnstudio.design.edits import AddNode, Connect, SetParam, SetShared
 from rnnstudio.studio.panels.axis_form import AxisForm
 from rnnstudio.studio.panels.design_form import DesignForm
 from rnnstudio.studio.panels.fields import MIXED, NumberField
-from rnnstudio.studio.panels.inspector import NodeForm
+from rnnstudio.studio.panels.node_form import NodeForm
 from tests.studio.window.hands import SHIFT, Hands
 
 
