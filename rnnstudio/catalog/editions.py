@@ -18,12 +18,12 @@ _PARTS = {"norm": "norm", "seen": "seen", "both": "both"}
 _COMMUTES = ("Add", "Multiply")
 """Kinds of which it does not matter which input reads what."""
 
-Meaning = tuple[dict[str, tuple[str, dict[str, Value], str]], Counter[Wire], dict[str, Value]]
+Meaning = tuple[dict[str, tuple[str, dict[str, Value], str, bool]], Counter[Wire], dict[str, Value]]
 
 
 def meaning(cell: CellDefinition) -> Meaning:
     """A drawing without what is only seen: its nodes, its wires and its parameters."""
-    nodes = {key: (n.kind, dict(n.params), n.shared) for key, n in cell.graph.nodes.items()}
+    nodes = {key: (n.kind, dict(n.params), n.shared, n.muted) for key, n in cell.graph.nodes.items()}
 
     def any_port(wire: Wire) -> Wire:
         entered = cell.graph.nodes.get(wire.target.node)

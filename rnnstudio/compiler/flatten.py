@@ -11,6 +11,7 @@ from ..catalog.node import Context, Mistake, NodeKind
 from ..catalog.primitives import PRIMITIVES, Init, Op, Parameter, Value
 from ..design.design import Design, Graph, Node, Wire
 from ..design.signals import Signal
+from .muting import without_muted
 from .program import Input, Loss
 from .resolve import Variables, cell_params, resolve, variables_of
 from .sharing import Clash, SharedParameters
@@ -62,7 +63,7 @@ def flatten(design: Design, catalog: Catalog, mode: str = "train") -> Flat:
 
     mode: see Builder.
     """
-    return _Flattener(design, catalog).run(mode)
+    return _Flattener(without_muted(design, catalog), catalog).run(mode)
 
 
 def parameters_of(

@@ -14,6 +14,7 @@ from ..catalog.node import Port
 from ..design.design import Design, Pin
 from ..design.edits import Compound, Edit, SetData
 from ..design.recipe import DataRecipe, FieldSpec
+from .muting import without_muted
 from .resolve import resolve, variables_of
 
 Column: TypeAlias = tuple[str, int]
@@ -37,6 +38,7 @@ def bounds(design: Design, catalog: Catalog) -> Iterator[Bound]:
     if design.data is None:
         return
     fields = {spec.name: spec for spec in design.data.fields}
+    design = without_muted(design, catalog)
     trace: _Trace | None = None
     for node in design.graph.nodes.values():
         kind = catalog.of(node)

@@ -64,6 +64,8 @@ class Node:
 
     `kind` is a catalogue name, or "cell" with params["cell"] naming a cell definition of the design.
     `shared`: nodes of one kind with the same non-empty name use the same parameters.
+    `muted`: the node is as good as not there: what comes in goes out (compiler/muting.py says which input).
+    `collapsed`: it is drawn as its title alone; that means nothing to the compiler.
     `extra` keeps what a file said that this version does not know, and is saved back unchanged.
     """
 
@@ -75,6 +77,8 @@ class Node:
     title: str = ""
     shared: str = ""
     extra: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    muted: bool = False
+    collapsed: bool = False
 
     @property
     def label(self) -> str:
@@ -111,14 +115,21 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Nodes by id (in drawing order) and the wires between them. extra: as of a Node."""
+    """Nodes by id (in drawing order) and the wires between them. extra: as of a Node.
+
+    `hidden`: wires that are drawn by their two ends alone; they mean what any wire means.
+    """
 
     nodes: Mapping[str, Node] = field(default_factory=lambda: _EMPTY)
     wires: tuple[Wire, ...] = ()
     frames: tuple[Frame, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=lambda: _EMPTY, hash=False)
+    hidden: frozenset[Wire] = frozenset()
 
     def replace(self, **changes: Any) -> Graph:
+        """A graph with these changes. A wire that goes is no hidden one any more."""
+        if self.hidden and "wires" in changes and "hidden" not in changes:
+            changes["hidden"] = self.hidden.intersection(changes["wires"])
         return _replace(self, **changes)
 
     def wires_into(self, node: str) -> Iterator[Wire]:

@@ -204,6 +204,62 @@ class SetShared(Edit):
 
 
 @dataclass(frozen=True)
+class SetMuted(Edit):
+    """Mute nodes: what comes in goes out, as if they were not there; or let them work again."""
+
+    nodes: tuple[str, ...]
+    value: bool
+    graph: str = ""
+
+    @property
+    def title(self) -> str:
+        verb = "Mute" if self.value else "Unmute"
+        return f"{verb} {self.nodes[0]}" if len(self.nodes) == 1 else f"{verb} {len(self.nodes)} nodes"
+
+    def apply(self, design: Design) -> Design:
+        return _change_nodes(design, self.graph, self.nodes, lambda node: node.replace(muted=self.value))
+
+
+@dataclass(frozen=True)
+class SetCollapsed(Edit):
+    """Draw nodes as their titles alone, or whole again."""
+
+    nodes: tuple[str, ...]
+    value: bool
+    graph: str = ""
+
+    @property
+    def title(self) -> str:
+        verb = "Collapse" if self.value else "Unfold"
+        return f"{verb} {self.nodes[0]}" if len(self.nodes) == 1 else f"{verb} {len(self.nodes)} nodes"
+
+    def apply(self, design: Design) -> Design:
+        return _change_nodes(design, self.graph, self.nodes, lambda node: node.replace(collapsed=self.value))
+
+
+@dataclass(frozen=True)
+class HideWires(Edit):
+    """Draw wires by their ends alone, or whole again."""
+
+    wires: tuple[Wire, ...]
+    value: bool
+    graph: str = ""
+
+    @property
+    def title(self) -> str:
+        verb = "Hide" if self.value else "Show"
+        return f"{verb} wire" if len(self.wires) == 1 else f"{verb} {len(self.wires)} wires"
+
+    def apply(self, design: Design) -> Design:
+        graph = _graph(design, self.graph)
+        missing = set(self.wires) - set(graph.wires)
+        if missing:
+            raise StudioError(f"There is no wire {next(iter(missing))}")
+        hidden = graph.hidden.union(self.wires) if self.value else graph.hidden.difference(self.wires)
+        return design.with_graph(self.graph, graph.replace(hidden=hidden))
+
+
+@dataclass(frozen=True)
 class RenameNode(Edit):
     """Give a node another id; its wires follow, and those at the nodes of a cell whose port is renamed."""
 
@@ -231,8 +287,7 @@ class RenameNode(Edit):
         def pin(old: Pin) -> Pin:
             return Pin(self.new, old.port) if old.node == self.node else old
 
-        wires = tuple(Wire(pin(w.source), pin(w.target)) for w in graph.wires)
-        renamed = design.with_graph(self.graph, graph.replace(nodes=frozen(nodes), wires=wires))
+        renamed = design.with_graph(self.graph, _rewired(graph.replace(nodes=frozen(nodes)), pin))
         if graph.nodes[self.node].kind in ("CellInput", "CellOutput"):
             for name in (MAIN, *renamed.cells):
                 renamed = renamed.with_graph(name, self._port_renamed(renamed.graph_of(name)))
@@ -247,7 +302,7 @@ class RenameNode(Edit):
         def pin(old: Pin) -> Pin:
             return Pin(old.node, self.new) if old.node in users and old.port == self.node else old
 
-        return graph.replace(wires=tuple(Wire(pin(w.source), pin(w.target)) for w in graph.wires))
+        return _rewired(graph, pin)
 
 
 @dataclass(frozen=True)
@@ -383,6 +438,12 @@ def _change_nodes(design: Design, name: str, ids: tuple[str, ...], change: Calla
     for key in ids:
         nodes[key] = change(_node(graph, key))
     return design.with_graph(name, graph.replace(nodes=frozen(nodes)))
+
+
+def _rewired(graph: Graph, pin: Callable[[Pin], Pin]) -> Graph:
+    """The graph with every end of a wire at `pin` of it."""
+    wires = {wire: Wire(pin(wire.source), pin(wire.target)) for wire in graph.wires}
+    return graph.replace(wires=tuple(wires.values()), hidden=frozenset(wires[wire] for wire in graph.hidden))
 
 
 def _words(name: str) -> str:

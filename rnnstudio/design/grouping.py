@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from .design import MAIN, CellDefinition, Design, Frame, Graph, Node, Pin, Value, Var, Wire, frozen
-from .edits import AddNode, Compound, Connect, Edit, RemoveNodes, SetCell, SetFrames, check_name
+from .edits import AddNode, Compound, Connect, Edit, HideWires, RemoveNodes, SetCell, SetFrames, check_name
 from .errors import StudioError
 from .titles import retitled
 
@@ -87,7 +87,7 @@ class _Boundary:
         for pin, name in self.outputs.items():
             made[name] = Node(name, "CellOutput", x=right, y=_free_row(nodes[pin.node].y, rows))
             wires.append(Wire(pin, Pin(name, "input")))
-        self.graph = Graph(frozen(made), tuple(wires))
+        self.graph = Graph(frozen(made), tuple(wires), hidden=drawn.hidden.intersection(within))
 
 
 def _params(design: Design, graph: str, nodes: Iterable[Node], data_sizes: Iterable[str]) -> dict[str, Value]:
@@ -115,6 +115,8 @@ def ungroup(design: Design, graph: str, key: str) -> tuple[Edit, tuple[str, ...]
         raise StudioError(
             f"“{node.label}” shares its weights as “{node.shared}”", remedy="Clear its Weights first, then ungroup it."
         )
+    if node.muted:
+        raise StudioError(f"“{node.label}” is muted, so its drawing is not used", remedy="Unmute it first.")
     inner = {k: n for k, n in cell.graph.nodes.items() if n.kind not in PORTS}
     if not inner:
         raise StudioError(f"The cell “{cell.name}” has no nodes but its ports", remedy="Delete the node instead.")
@@ -152,7 +154,9 @@ def ungroup(design: Design, graph: str, key: str) -> tuple[Edit, tuple[str, ...]
             continue
         if wire.target.node in names:
             if begin.node != key:
-                edits.append(Connect(Wire(begin, Pin(names[wire.target.node], wire.target.port)), graph))
+                put = Wire(begin, Pin(names[wire.target.node], wire.target.port))
+                edits.append(Connect(put, graph))
+                edits += [HideWires((put,), True, graph)] if wire in cell.graph.hidden else []
             continue
         edits += [Connect(Wire(begin, target), graph) for port, target in readers if port == wire.target.node]
     frames = tuple(

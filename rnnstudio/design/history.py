@@ -29,12 +29,13 @@ class GraphDifference:
     wires_added: tuple[Wire, ...]
     wires_removed: tuple[Wire, ...]
     frames_changed: bool
+    hidden_changed: tuple[Wire, ...]
+    """Wires that are there before and after, and hidden at one of both times."""
 
     @property
     def empty(self) -> bool:
-        return not (
-            self.added or self.removed or self.changed or self.wires_added or self.wires_removed or self.frames_changed
-        )
+        nodes, wires = self.added or self.removed or self.changed, self.wires_added or self.wires_removed
+        return not (nodes or wires or self.frames_changed or self.hidden_changed)
 
 
 def difference(before: Graph, after: Graph) -> GraphDifference:
@@ -52,6 +53,7 @@ def difference(before: Graph, after: Graph) -> GraphDifference:
         wires_added=tuple(w for w in come if w not in gone),
         wires_removed=tuple(w for w in gone if w not in come),
         frames_changed=before.frames != after.frames,
+        hidden_changed=tuple(before.hidden.symmetric_difference(after.hidden).intersection(old_wires, new_wires)),
     )
 
 

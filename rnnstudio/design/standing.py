@@ -111,6 +111,7 @@ def what_changed(before: Design, after: Design) -> str:
         ("data", before.data, after.data),
         ("training", before.training, after.training),
         ("frames", before.graph.frames, after.graph.frames),
+        ("hidden wires", before.graph.hidden, after.graph.hidden),
     ):
         if one != other:
             told.append(name)

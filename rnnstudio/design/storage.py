@@ -24,8 +24,8 @@ from .standing import Standing, changed_elsewhere, one_writer, standing, standin
 FORMAT = 1
 SUFFIX = ".rnn"
 
-_NODE_KEYS = {"kind", "params", "x", "y", "title", "shared"}
-_GRAPH_KEYS = {"nodes", "wires", "frames"}
+_NODE_KEYS = {"kind", "params", "x", "y", "title", "shared", "muted", "collapsed"}
+_GRAPH_KEYS = {"nodes", "wires", "frames", "hidden"}
 _FRAME_KEYS = {"title", "x", "y", "width", "height", "color", "note"}
 _CELL_KEYS = {"graph", "params", "doc", "formula", "source"}
 _AXIS_KEYS = {"kind", "chunk", "carry"}
@@ -292,6 +292,7 @@ def _graph_to_json(graph: Graph) -> dict[str, Any]:
             }
             for f in graph.frames
         },
+        **({"hidden": sorted([str(w.source), str(w.target)] for w in graph.hidden)} if graph.hidden else {}),
     }
 
 
@@ -308,6 +309,10 @@ def _node_to_json(node: Node) -> dict[str, Any]:
         body["title"] = node.title
     if node.shared:
         body["shared"] = node.shared
+    if node.muted:
+        body["muted"] = True
+    if node.collapsed:
+        body["collapsed"] = True
     return body
 
 
@@ -403,15 +408,8 @@ class Reader:
 
     def graph(self, body: dict[str, Any], place: str) -> Graph:
         nodes = {n: self.node(n, b, f"{place}.nodes.{n}") for n, b in self.take(body, "nodes", dict, {}, place).items()}
-        wires = []
-        for i, pair in enumerate(self.take(body, "wires", list, [], place)):
-            if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, str) and "." in p for p in pair)):
-                raise self.fail(f"{place}.wires[{i}]", f"{shortened(pair)} is not [“node.port”, “node.port”]")
-            ends = [Pin(*p.split(".", 1)) for p in pair]
-            for end in ends:
-                if end.node not in nodes:
-                    raise self.fail(f"{place}.wires[{i}]", f"there is no node {shortened(end.node)}")
-            wires.append(Wire(*ends))
+        wires = self.wires(body, "wires", nodes, place)
+        hidden = self.wires(body, "hidden", nodes, place)
         frames = []
         for name, f in self.take(body, "frames", dict, {}, place).items():
             at = f"{place}.frames.{name}"
@@ -419,7 +417,21 @@ class Reader:
             title = self.take(f, "title", str, "", at)
             color, note = (self.take(f, key, str, "", at) for key in ("color", "note"))
             frames.append(Frame(name, title, x, y, width, height, color, note, _unknown(f, _FRAME_KEYS)))
-        return Graph(frozen(nodes), tuple(wires), tuple(frames), extra=_unknown(body, _GRAPH_KEYS))
+        extra = _unknown(body, _GRAPH_KEYS)
+        return Graph(frozen(nodes), tuple(wires), tuple(frames), extra, frozenset(wires).intersection(hidden))
+
+    def wires(self, body: dict[str, Any], key: str, nodes: Mapping[str, Node], place: str) -> list[Wire]:
+        """A list of wires between nodes that are there."""
+        wires = []
+        for i, pair in enumerate(self.take(body, key, list, [], place)):
+            if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, str) and "." in p for p in pair)):
+                raise self.fail(f"{place}.{key}[{i}]", f"{shortened(pair)} is not [“node.port”, “node.port”]")
+            ends = [Pin(*p.split(".", 1)) for p in pair]
+            for end in ends:
+                if end.node not in nodes:
+                    raise self.fail(f"{place}.{key}[{i}]", f"there is no node {shortened(end.node)}")
+            wires.append(Wire(*ends))
+        return wires
 
     def node(self, name: str, body: Any, place: str) -> Node:
         try:
@@ -435,6 +447,8 @@ class Reader:
             title=self.take(body, "title", str, "", place),
             shared=self.take(body, "shared", str, "", place),
             extra=_unknown(body, _NODE_KEYS),
+            muted=self.take(body, "muted", bool, False, place),
+            collapsed=self.take(body, "collapsed", bool, False, place),
         )
 
     def params(self, body: dict[str, Any], place: str) -> Mapping[str, Value]:

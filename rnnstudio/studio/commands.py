@@ -20,6 +20,7 @@ from ..design.edits import (
     Connect,
     Disconnect,
     Edit,
+    HideWires,
     MoveNodes,
     RemoveNodes,
     RenameNode,
@@ -402,6 +403,8 @@ class Commands:
             return Pin(names[pin.node], pin.port)
 
         edits += [Connect(Wire(renamed(w.source), renamed(w.target)), graph_name) for w in clip.graph.wires]
+        if hidden := tuple(Wire(renamed(w.source), renamed(w.target)) for w in clip.graph.hidden):
+            edits.append(HideWires(hidden, True, graph_name))
         if keep_incoming:
             for source, target in clip.extra.get("incoming", ()):
                 begin, end = Pin(*str(source).split(".", 1)), Pin(*str(target).split(".", 1))

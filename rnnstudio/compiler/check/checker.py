@@ -11,6 +11,7 @@ from ...catalog.node import Context
 from ...design.design import MAIN, Design
 from ..diagnostics import Checked
 from ..fixes import Remedies
+from ..muting import unmuted
 from ..resolve import variables_of
 from .axes import along_axes
 from .children import children_have_places
@@ -48,9 +49,10 @@ class Checker:
         memory.context = _kept(memory.context, Context(fields, design.axes))
         memory.variables = _kept(memory.variables, variables_of(design))
         remedies = Remedies(self.check, memory.catalog)
-        run = Run(memory, design, remedies)
+        muting = unmuted(design, memory.catalog)
+        run = Run(memory, muting, remedies)
         if fits(run):
-            infer_graph(run, MAIN, design.graph, memory.variables, {}, ())
+            infer_graph(run, MAIN, run.design.graph, memory.variables, {}, ())
             conclude(run)
             whole_design(run)
             fields_agree(run)
@@ -62,7 +64,8 @@ class Checker:
             fits_the_machine(run)
         if len(memory.plans) > 4 * len(run.last) + 1000:
             memory.plans.clear()  # most are of nodes that are gone
-        checked = Checked(design, MappingProxyType(run.signals), tuple(run.diagnostics))
+        found = tuple(muting.told(diagnostic, design) for diagnostic in run.diagnostics)
+        checked = Checked(design, MappingProxyType(muting.signals(run.signals)), found)
         remedies.checked = checked
         return checked
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ...design.design import CellDefinition, Design, Node, Wire
+from ...design.design import CellDefinition, Node, Wire
 from ...design.signals import Signal
 from ..diagnostics import Diagnostic, Key, Remedies
+from ..muting import Unmuted
 from .memory import Inside, Memory, Remembered, Settled
 
 LONGEST = 600
@@ -17,12 +18,13 @@ LONGEST = 600
 class Run:
     """Collects signals and diagnostics. Owner: the Checker, for the time of one check."""
 
-    def __init__(self, memory: Memory, design: Design, remedies: Remedies) -> None:
+    def __init__(self, memory: Memory, muting: Unmuted, remedies: Remedies) -> None:
         self.remedies = remedies
         self.memory = memory
         self.catalog = memory.catalog
         self.context = memory.context
-        self.design = design
+        self.muting = muting
+        self.design = muting.design
         self.signals: dict[Key, Signal] = {}
         self.diagnostics: list[Diagnostic] = []
         self.last: dict[tuple[str, str], Remembered] = {}

@@ -156,7 +156,7 @@ def _those(ports: tuple[Port, ...]) -> str:
 
 
 def connect(run: Run, graph_name: str, graph: Graph, drawn: dict[str, Drawn], given: Signals) -> None:
-    told: set[tuple[str, str]] = set()
+    told = _nothing_passes(run, graph_name, drawn)
     absent = _absent(graph_name, graph, drawn, given)
     for wire in graph.wires:
         source, target = drawn.get(wire.source.node), drawn.get(wire.target.node)
@@ -186,6 +186,21 @@ def connect(run: Run, graph_name: str, graph: Graph, drawn: dict[str, Drawn], gi
                 if (item.node.id, port.name) not in told:
                     text = f"“{port.name}” of {item.node.label} is not connected: draw a wire to it"
                     run.report("Unconnected", "error", text, graph_name, (item.node.id,), port=port.name)
+
+
+def _nothing_passes(run: Run, graph_name: str, drawn: Mapping[str, Drawn]) -> set[tuple[str, str]]:
+    """Report inputs that read a muted node into which nothing comes that could go out."""
+    told: set[tuple[str, str]] = set()
+    for wire in run.muting.open.get(graph_name, ()):
+        item = drawn.get(wire.target.node)
+        port = next((p for p in item.inputs if p.name == wire.target.port), None) if item is not None else None
+        if item is None or port is None or port.optional:
+            continue  # what may stay open stays open, as without the muted node
+        text = f"“{port.name}” of {item.node.label} gets nothing, as {wire.source.node} is muted and nothing passes it"
+        remedy = "unmute it, or draw another wire"
+        run.report("NothingPasses", "error", f"{text}: {remedy}", graph_name, (item.node.id,), (wire,), port.name)
+        told.add((item.node.id, port.name))
+    return told
 
 
 def _absent(graph_name: str, graph: Graph, drawn: Mapping[str, Drawn], given: Signals) -> set[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 
 from ...catalog.catalog import Catalog
 from ...design.design import Design
 from ...design.errors import StudioError
 from ..diagnostics import Checked, Diagnostic, Fix
+from ..muting import to_unmute
 from . import parameters, shapes, steps, whole, wiring
 from .place import Place
 from .trial import worse
@@ -19,6 +20,7 @@ MOST = 10
 CANDIDATES: Mapping[str, Callable[[Place], Iterator[Fix]]] = {
     "Unconnected": wiring.unconnected,
     "UnknownPort": wiring.unknown_port,
+    "NothingPasses": wiring.nothing_passes,
     "DoublyFed": wiring.doubly_fed,
     "FeedsItself": wiring.feeds_itself,
     "LoopWithoutDelay": wiring.loop_without_delay,
@@ -93,11 +95,11 @@ class Remedies:
         return self._known[diagnostic]
 
     def _seek(self, diagnostic: Diagnostic) -> Fix | None:
-        candidates = CANDIDATES.get(diagnostic.code)
-        if candidates is None or self.checked is None:
+        if self.checked is None:
             return None
+        candidates = self._candidates(self.checked, diagnostic)
         best: tuple[tuple[int, int], Fix] | None = None
-        for edit, title in islice(candidates(Place(self.checked, self.catalog, diagnostic)), MOST):
+        for edit, title in islice(chain(*candidates), MOST):
             try:
                 mended = edit.apply(self.checked.design)
             except StudioError:
@@ -111,6 +113,12 @@ class Remedies:
             if cost is not None and (best is None or cost < best[0]):
                 best = cost, (edit, title)
         return best[1] if best is not None else None
+
+    def _candidates(self, checked: Checked, diagnostic: Diagnostic) -> list[Iterator[Fix]]:
+        """A muted node that may be at fault works again; then what puts such a problem right."""
+        own = CANDIDATES.get(diagnostic.code)
+        found = [to_unmute(checked.design, diagnostic)]
+        return [*found, own(Place(checked, self.catalog, diagnostic))] if own is not None else found
 
     def _changes_library(self, mended: Design) -> bool:
         """Whether a cell is no longer as the library draws it: whoever else uses it would get another network."""

@@ -173,6 +173,14 @@ def unknown_port(place: Place) -> Iterator[Fix]:
     yield Disconnect((wire,), place.name), "Delete the wire"
 
 
+def nothing_passes(place: Place) -> Iterator[Fix]:
+    """Another signal that fits in the place of the muted node; or no wire, where an input may be open."""
+    (wire,) = place.diagnostic.wires[:1]
+    port = next((p for p in place.ports(place.node)[0] if p.name == wire.target.port), None)
+    for pin in _sources(place, port)[:NEAREST] if port is not None else ():
+        yield Connect(Wire(pin, wire.target), place.name), f"Connect {place.label(pin)} to “{wire.target.port}”"
+
+
 def doubly_fed(place: Place) -> Iterator[Fix]:
     wire = place.diagnostic.wires[0]
     yield Disconnect((wire,), place.name), f"Delete the wire from {place.label(wire.source)}"
