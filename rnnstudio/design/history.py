@@ -46,14 +46,15 @@ def difference(before: Graph, after: Graph) -> GraphDifference:
     old, new = {id(w): w for w in before.wires}, {id(w): w for w in after.wires}
     gone = dict.fromkeys(w for i, w in old.items() if i not in new)
     come = dict.fromkeys(w for i, w in new.items() if i not in old)
+    added, removed = tuple(w for w in come if w not in gone), tuple(w for w in gone if w not in come)
     return GraphDifference(
         added=tuple(n for k, n in after.nodes.items() if k not in before.nodes),
         removed=tuple(n for k, n in before.nodes.items() if k not in after.nodes),
         changed=tuple(n for k, n in after.nodes.items() if k in before.nodes and before.nodes[k] is not n),
-        wires_added=tuple(w for w in come if w not in gone),
-        wires_removed=tuple(w for w in gone if w not in come),
+        wires_added=added,
+        wires_removed=removed,
         frames_changed=before.frames != after.frames,
-        hidden_changed=tuple(before.hidden.symmetric_difference(after.hidden).intersection(old_wires, new_wires)),
+        hidden_changed=tuple(before.hidden.symmetric_difference(after.hidden).difference(removed, added)),
     )
 
 

@@ -8,12 +8,13 @@ from PySide6.QtCore import QPointF, QRectF
 
 from ..catalog.catalog import CELL, Catalog
 from ..compiler.check import Checked, late_inputs
+from ..compiler.reach import reached
 from ..design.design import Design, Frame, Node
-from ..design.edits import Compound, MoveNodes, SetFrames
+from ..design.edits import Compound, Edit, MoveNodes, SetFrames
 from .canvas.frame_item import MARGIN, TITLE_HEIGHT
 from .canvas.layout import Edge, tidy
 from .canvas.look import look
-from .canvas.room import body_of, snap
+from .canvas.room import body_of, snap, with_room
 from .canvas.shape import LABEL_SIZE, shape_of, text_width
 from .session import Session
 
@@ -42,7 +43,38 @@ class Arrange:
         keys = session.focus.nodes if len(session.focus.nodes) > 1 else tuple(graph.nodes)
         if keys:
             places = tidied(session.design, session.checked, session.catalog, name, keys)
-            session.do(Compound((MoveNodes(places, name),), "Tidy"))
+            session.do(Compound(tuple(self._moved(places)), "Tidy"))
+
+    def tidy_before(self) -> None:
+        """Lay out the selected nodes and all that leads to them; the selected ones stay where they are."""
+        self._tidy_part(backwards=True)
+
+    def tidy_behind(self) -> None:
+        """Lay out the selected nodes and all that they lead to; the selected ones stay where they are."""
+        self._tidy_part(backwards=False)
+
+    def _tidy_part(self, backwards: bool) -> None:
+        session, name = self.session, self._graph
+        graph, starts = session.design.graph_of(name), session.focus.nodes
+        following: dict[str, list[str]] = {}
+        for wire in graph.wires:
+            if not _late(graph.nodes[wire.target.node], wire.target.port, session.design, session.catalog):
+                begin, end = wire.source.node, wire.target.node
+                following.setdefault(end if backwards else begin, []).append(begin if backwards else end)
+        found = reached(starts, following)
+        keys = tuple(key for key in graph.nodes if key in found)
+        if not starts or len(keys) <= len(starts):
+            where = "before" if backwards else "behind"
+            session.message.emit(f"Nothing lies {where} what is selected" if starts else "Select a node first")
+            return
+        places = tidied(session.design, session.checked, session.catalog, name, keys, stay=starts[0])
+        session.do(Compound(tuple(self._moved(places)), f"Tidy what lies {'before' if backwards else 'behind'}"))
+
+    def _moved(self, places: Mapping[str, tuple[float, float]]) -> list[Edit]:
+        """Nodes at new places; where others stand in their way these move aside."""
+        edits: list[Edit] = [MoveNodes(places, self._graph)]
+        whole = len(places) == len(self.session.design.graph_of(self._graph).nodes)
+        return edits if whole else with_room(self.session, edits, places)
 
     def align(self, edge: str) -> bool:
         """Put the selected nodes on one line: by their "left", "middle", "right", "top", "centre" or "bottom"."""
@@ -124,9 +156,12 @@ class Arrange:
 
 
 def tidied(
-    design: Design, checked: Checked, catalog: Catalog, name: str, keys: Sequence[str]
+    design: Design, checked: Checked, catalog: Catalog, name: str, keys: Sequence[str], stay: str = ""
 ) -> dict[str, tuple[float, float]]:
-    """Where these nodes of a graph stand in a tidy layout, as large as they are drawn. checked: of this design."""
+    """Where these nodes of a graph stand in a tidy layout, as large as they are drawn. checked: of this design.
+
+    stay: a node that keeps its place; without one the upper left corner of them all does.
+    """
     signals = checked.signals
     graph = design.graph_of(name)
     shapes = {k: shape_of(look(graph.nodes[k], design, catalog, graph.wires)) for k in keys}
@@ -144,6 +179,9 @@ def tidied(
             late = _late(graph.nodes[wire.target.node], wire.target.port, design, catalog)
             edges.append(Edge(wire.source.node, wire.target.node, *dy, label, late))
     found = tidy(sizes, edges)
+    if stay:
+        right, down = graph.nodes[stay].x - found[stay][0], graph.nodes[stay].y - found[stay][1]
+        return {k: (x + right, y + down) for k, (x, y) in found.items()}
     # The drawing stays where it was: the first node's corner is kept.
     left = min(graph.nodes[k].x - sizes[k][0] / 2 for k in keys) - min(found[k][0] - sizes[k][0] / 2 for k in keys)
     top = min(graph.nodes[k].y for k in keys) - min(y for _, y in found.values())

@@ -59,12 +59,15 @@ def _of_node(window: MainWindow, menu: QMenu, hit: Hit) -> None:
     menu.addActions([window.cut_action, window.copy_action, window.duplicate_action, window.delete_action])
     menu.addAction(window.disconnect_action)
     menu.addSeparator()
+    menu.addActions(window.switch_actions.for_nodes())
+    menu.addSeparator()
     if several:
         aligned = menu.addMenu("Align")
         aligned.addActions(window.align_actions)
         aligned.addSeparator()
         aligned.addActions(window.distribute_actions)
         menu.addAction(window.tidy_action)
+    menu.addActions([window.switch_actions.tidy_before, window.switch_actions.tidy_behind])
     menu.addAction(window.frame_action)
     if not several:
         menu.addSeparator()
@@ -95,6 +98,7 @@ def _of_wire(window: MainWindow, menu: QMenu, at: QPointF) -> None:
         _entry(menu, "Put a reroute point in", lambda: view.commands.reroute({wire: at}), "Double-click")
         _entry(menu, "Select its ends", lambda: focus.select((wire.source.node, wire.target.node)))
     menu.addAction(window.delete_action)
+    menu.addActions(window.switch_actions.for_wires())
     _entry(menu, "Cut wires with a stroke", lambda: window.session.message.emit(STROKE), "Ctrl+Right drag")
     _entry(menu, "Join wires with a stroke", lambda: window.session.message.emit(JOIN), "Shift+Right drag")
 
@@ -130,7 +134,7 @@ def _of_canvas(window: MainWindow, menu: QMenu, at: QPointF) -> None:
     menu.addActions([window.paste_action, window.paste_wired_action])
     menu.addActions([window.select_all_action, window.find_action])
     menu.addSeparator()
-    menu.addActions([window.tidy_action, window.fit_action])
+    menu.addActions([window.tidy_action, window.fit_action, window.switch_actions.show_wires])
     menu.addActions([window.copy_picture_action, window.picture_action])
     if len(window.session.focus.trail) > 1:
         menu.addSeparator()

@@ -38,6 +38,7 @@ from .canvas.shape import GRID, shape_of
 from .cell_commands import CellCommands
 from .offers import OWN, Offer, cell_of, content_of, make, offer_ports, why_not
 from .session import Session
+from .switches import Switches
 
 CLIP = "application/x-rnnstudio-nodes"
 
@@ -49,6 +50,7 @@ class Commands:
         self.session = session
         self.arrange = Arrange(session)
         self.cells = CellCommands(session)
+        self.switches = Switches(session)
 
     @property
     def _graph(self) -> str:
@@ -85,7 +87,7 @@ class Commands:
         if wire is not None:
             edits += self.into_wire(node.id, offer_ports(offer, session.catalog, session.design), wire) or []
         name = f"Add {offer.title}"
-        edits = with_room(self.session, edits, (node.id,))
+        edits = with_room(self.session, edits, (node.id,), in_line=wire is not None)
         if not session.do(Compound(tuple(edits), name) if len(edits) > 1 else edits[0]):
             return None
         session.focus.select((node.id,))
@@ -282,7 +284,7 @@ class Commands:
         if wire is not None and len(places) == 1:
             key = next(iter(places))
             if (spliced := self.can_splice(key, wire)) is not None:
-                edits = with_room(self.session, [edit, *spliced], (key,))
+                edits = with_room(self.session, [edit, *spliced], (key,), in_line=True)
                 edit = Compound(tuple(edits), f"Insert {graph.nodes[key].label}")
         return self.session.do(edit)
 

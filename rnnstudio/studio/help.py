@@ -84,6 +84,7 @@ KEYS = """<table cellpadding='3'>
 <tr><td><b>Alt + click</b> on a port or wire</td><td>break it</td></tr>
 <tr><td><b>Ctrl + right drag</b></td><td>cut every wire the stroke crosses</td></tr>
 <tr><td><b>Shift + right drag</b>, double-click a wire</td><td>a reroute point</td></tr>
+<tr><td><b>drag a node</b></td><td>it falls in line with ports and neighbours along guides; with Alt: not</td></tr>
 <tr><td><b>drop a node on a wire</b></td><td>put it in between; with Alt: not</td></tr>
 <tr><td><b>drop a node on a node</b></td><td>put it in its place, wires kept (Ctrl+R: choose one)</td></tr>
 <tr><td><b>right click</b>, Menu key</td><td>what can be done here</td></tr>
@@ -99,7 +100,10 @@ KEYS = """<table cellpadding='3'>
 <tr><td><b>Ctrl+Shift+V</b></td><td>paste and keep the incoming wires</td></tr>
 <tr><td><b>Ctrl+F</b></td><td>find a node, in every cell too</td></tr>
 <tr><td><b>Ctrl+Shift+F</b></td><td>a frame with a title around what is selected</td></tr>
-<tr><td><b>Ctrl+L</b></td><td>tidy</td></tr>
+<tr><td><b>Ctrl+L</b>, Ctrl+[, Ctrl+]</td><td>tidy all or the selection; what lies before it; behind it</td></tr>
+<tr><td><b>M</b></td><td>mute: what comes in goes out, as if the node were not there</td></tr>
+<tr><td><b>H</b></td><td>collapse a node to its title</td></tr>
+<tr><td><b>Shift+H</b></td><td>hide wires; a click on an end goes to the other</td></tr>
 <tr><td><b>F1</b> on a selected node</td><td>its formula, shapes and literature</td></tr>
 <tr><td><b>Ctrl+Z</b>, Ctrl+Shift+Z</td><td>undo, redo, without limit</td></tr>
 </table>"""

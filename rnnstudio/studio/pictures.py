@@ -57,6 +57,7 @@ def picture(scene: CanvasScene, *, selection: bool = False, margin: float = MARG
     Raises StudioError where there is nothing to show.
     """
     focus = scene.session.focus
+    scene.finishing.finish()
     nodes = {k: n for k, n in scene.nodes.items() if not selection or k in focus.nodes}
     items: list[FrameItem | WireItem | NodeItem] = [
         FrameItem(f.frame) for k, f in scene.frames.items() if not selection or k in focus.frames

@@ -15,6 +15,8 @@ from PySide6.QtGui import QPainterPath
 
 from . import theme
 from .canvas.frame_item import FrameItem
+from .canvas.hidden_wires import named, pieces
+from .canvas.muted import way
 from .canvas.node_item import NodeItem
 from .canvas.shape import HEADER
 from .canvas.wire_item import WireItem
@@ -181,7 +183,19 @@ def _frame(item: FrameItem) -> list[str]:
 def _wire(item: WireItem) -> list[str]:
     dash = ",dashed" if item.content == "any" and not item.state else ""
     colour, width = ("state", 1.95) if item.state else (item.content, 1.5)
-    drawn = [rf"\draw[{colour},line width={width}bp,line cap=round{dash}] {_path(item.path)};"]
+    style = f"{colour},line width={width}bp,line cap=round{dash}"
+    if item.hidden:
+        ends = zip(pieces(item.path, item.stubs()), item.stubs(), item.ends_named, strict=True)
+        return [
+            line
+            for piece, box, name in ends
+            for line in (
+                rf"\draw[{style}] {_at(piece.p1())} -- {_at(piece.p2())};",
+                _box(box, f"draw={colour},fill=surface", box.height() / 2),
+                _words(box.center(), named(name), "center", 11),
+            )
+        ]
+    drawn = [rf"\draw[{style}] {_path(item.path)};"]
     if label := item.label(1.0):
         drawn.append(_words(item.label_box(label).center(), label, "center", 11))
     return drawn
@@ -227,18 +241,23 @@ def _node(item: NodeItem) -> list[str]:
         if look.cell:
             drawn.append(_box(rect.adjusted(-3.5, -3.5, 3.5, 3.5), f"draw={family},fill=node", 10))
         drawn.append(_box(rect, "draw=edge,fill=node", 7))
-        strip = QRectF(rect.left(), rect.top(), rect.width(), HEADER)
+        head = rect.height() if shape.folded else HEADER
+        strip = QRectF(rect.left(), rect.top(), rect.width(), head)
         drawn.append(_box(strip, f"draw=none,fill={family},fill opacity=0.2", 7))
-        middle = rect.top() + HEADER / 2
+        middle = rect.top() + head / 2
         drawn.append(_words(QPointF(rect.left() + 12, middle), shape.title, "west", 12, "text", True))
         if shape.title_value:
             drawn.append(_words(QPointF(rect.right() - 9, middle), shape.title_value, "east", 11))
-        for name, place in shape.inputs.items():
+        for name, place in () if shape.folded else shape.inputs.items():
             drawn.append(_words(item.pos() + place + QPointF(11, 0), name, "west", 11))
-        for name, place in shape.outputs.items():
+        for name, place in () if shape.folded else shape.outputs.items():
             shown = shape.output_value if len(shape.outputs) == 1 and name == "out" else name
             if shown:
                 drawn.append(_words(item.pos() + place - QPointF(11, 0), shown, "east", 11))
+    if look.muted:
+        ways = (way(shape.inputs[i], shape.outputs[o]).translated(item.pos()) for o, i in look.passing)
+        drawn = [r"\begin{scope}[opacity=0.34,transparency group]", *drawn, r"\end{scope}"]
+        drawn += [rf"\draw[muted,line width=1.8bp] {_path(path)};" for path in ways]
     if shape.caption:
         below = QPointF(rect.center().x() + (1 if shape.aside else 0), rect.bottom() + 9)
         drawn.append(_words(below, shape.caption, "west" if shape.aside else "center", 11))

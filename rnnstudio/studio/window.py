@@ -52,6 +52,7 @@ from .dialogs.picture import PictureDialog, Wanted
 from .field_undo import FieldUndo
 from .help import ABOUT, KEYS, about_node, tell
 from .icons import icon
+from .legend import legend
 from .live_docks import LiveDocks
 from .panels.code import CodePanel
 from .panels.inspector import InspectorPanel
@@ -61,6 +62,7 @@ from .pictures import on_clipboard, picture, scene_of, write
 from .places import gallery
 from .recovery import Autosave, Left, left_behind, refuse
 from .session import Elsewhere, Session
+from .switch_actions import SwitchActions
 
 if TYPE_CHECKING:
     from .live import OtherDrawing
@@ -306,6 +308,7 @@ class MainWindow(QMainWindow):
             act("Distribute &horizontally", lambda: arrange.distribute(True), on_canvas=True),
             act("Distribute &vertically", lambda: arrange.distribute(False), on_canvas=True),
         ]
+        self.switch_actions = SwitchActions(self)
         self.add_action = act("Add &node…", self._add_node, "Ctrl+Space", "", "Search for a node to add (Tab)")
         self.find_action = act("&Find a node…", self.view.open_find, key.Find, "", "Find a node, in every cell too")
         self.fit_action = act("Zoom to &fit", self.view.frame_all, "Ctrl+0", "fit", "Show the whole drawing (F)")
@@ -359,6 +362,7 @@ class MainWindow(QMainWindow):
         edit.addSeparator()
         edit.addActions([self.rename_action, self.replace_action, self.disconnect_action])
         edit.addActions([self.frame_action, self.tidy_action])
+        self.switch_actions.add_to(edit)
         aligned = edit.addMenu("&Align")
         aligned.addActions(self.align_actions)
         aligned.addSeparator()
@@ -487,6 +491,7 @@ class MainWindow(QMainWindow):
         for action in (self.cut_action, self.copy_action, self.duplicate_action, self.frame_action):
             action.setEnabled(bool(nodes))
         self.disconnect_action.setEnabled(bool(nodes))
+        self.switch_actions.follow(focus)
         self.replace_action.setEnabled(len(nodes) == 1)
         inside = len(focus.trail) > 1 and not some
         self.rename_action.setEnabled(len(nodes) + len(focus.frames) == 1 or inside)
@@ -827,7 +832,7 @@ class MainWindow(QMainWindow):
             self.show_keys()
 
     def show_keys(self) -> None:
-        tell(self, "Keys and mouse", KEYS)
+        tell(self, "Keys and mouse", KEYS + legend())
 
     # Life
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...catalog.catalog import CELL, REROUTE, Catalog
 from ...catalog.node import Port
+from ...compiler.muting import is_muted, passages
 from ...compiler.resolve import cell_params, ports
 from ...design.design import CellDefinition, Design, Node, Var, Wire
 from ...design.titles import is_default
@@ -35,6 +36,10 @@ class Look:
     """The black square of the textbooks."""
     dot: bool = False
     """A point that a wire runs through."""
+    collapsed: bool = False
+    muted: bool = False
+    passing: tuple[tuple[str, str], ...] = ()
+    """Of a muted node: each output, and the input that goes out there."""
 
 
 def look(node: Node, design: Design, catalog: Catalog, wires: Iterable[Wire] = ()) -> Look:
@@ -42,12 +47,18 @@ def look(node: Node, design: Design, catalog: Catalog, wires: Iterable[Wire] = (
     kind = catalog.of(node)
     found = ports(node, design, kind)
     inputs, outputs = (list(side) for side in (found if found is not None else ((), ())))
+    wires = tuple(wires)
     for wire in wires:
         if wire.target.node == node.id and all(p.name != wire.target.port for p in inputs):
             inputs.append(Port(wire.target.port, "unknown", "any"))
         if wire.source.node == node.id and all(p.name != wire.source.port for p in outputs):
             outputs.append(Port(wire.source.port, "unknown", "any"))
     cell = design.cells.get(str(node.params.get("cell", ""))) if node.kind == CELL else None
+    muted = is_muted(node)
+    passing: tuple[tuple[str, str], ...] = ()
+    if muted:
+        fed = {wire.target.port for wire in wires if wire.target.node == node.id}
+        passing = tuple(passages(inputs, outputs, fed, kind).items())
     title = node.title or _own_name(node, kind.title if kind is not None else "")
     symbol = kind.symbol if kind is not None else ""
     if len(inputs) > 8:
@@ -65,6 +76,9 @@ def look(node: Node, design: Design, catalog: Catalog, wires: Iterable[Wire] = (
         named=kind is None or title != kind.title,
         square=symbol == "■",
         dot=node.kind == REROUTE,
+        collapsed=node.collapsed and not symbol,
+        muted=muted,
+        passing=passing,
     )
 
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QGraphicsItem, QGraphicsRectItem, QStyleOptionGrap
 
 from .. import theme
 from ..theme import RADIUS, Theme
+from . import muted
 from .look import Look
 from .shape import HEADER, LABEL_SIZE, PORT, SYMBOL_SIZE, TITLE_SIZE, Shape, elided, font, shape_of
 from .words import draw_words
@@ -128,6 +129,9 @@ class NodeItem(QGraphicsRectItem):
             (side, port) not in self.refused for side, ports in self._ports() for port in ports
         ):
             painter.setOpacity(FAINT)
+        if self.look.muted:
+            muted.paint_under(painter, self.shape_)
+            painter.setOpacity(painter.opacity() * muted.FADED)
         family = t.family(self.look.family) if self.look.known else t.color("faint")
         if self.look.dot:
             self._paint_dot(painter, t, zoom)
@@ -136,6 +140,9 @@ class NodeItem(QGraphicsRectItem):
             self._paint_compact(painter, t, family, zoom)
         else:
             self._paint_box(painter, t, family, zoom)
+        if self.look.muted:
+            painter.setOpacity(painter.opacity() / muted.FADED)
+            muted.paint_over(painter, self.shape_, self.look.passing, self.contents, zoom)
         if zoom >= NO_PORTS_BELOW:
             self._paint_ports(painter, t)
         if self.severity and zoom >= NO_TEXT_BELOW:
@@ -149,7 +156,7 @@ class NodeItem(QGraphicsRectItem):
         if self.hovered:
             return QPen(t.color("muted"), 1.4)
         pen = QPen(t.color("node_border"), 1.1)
-        if not self.look.known:
+        if not self.look.known or self.look.muted:
             pen.setStyle(Qt.PenStyle.DashLine)
         return pen
 
@@ -176,6 +183,7 @@ class NodeItem(QGraphicsRectItem):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(t.color("node"))
         painter.drawRoundedRect(rect, RADIUS, RADIUS)
+        head_height = rect.height() if self.shape_.folded else HEADER
         tint = QColor(family)
         tint.setAlphaF(STRONG if zoom < NO_TEXT_BELOW else 0.26 if t.dark else 0.16)
         painter.setBrush(tint)
@@ -185,17 +193,17 @@ class NodeItem(QGraphicsRectItem):
             head = QPainterPath()
             head.addRoundedRect(rect, RADIUS, RADIUS)
             strip = QPainterPath()
-            strip.addRect(QRectF(rect.left(), rect.top(), rect.width(), HEADER))
+            strip.addRect(QRectF(rect.left(), rect.top(), rect.width(), head_height))
             painter.drawPath(head.intersected(strip))
             painter.setBrush(family)
-            painter.drawRoundedRect(QRectF(rect.left() + 8, rect.top() + 8, 3, HEADER - 16), 1.5, 1.5)
+            painter.drawRoundedRect(QRectF(rect.left() + 8, rect.top() + 8, 3, head_height - 16), 1.5, 1.5)
         painter.setPen(self._outline(t))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(rect, RADIUS, RADIUS)
         if zoom < NO_TEXT_BELOW:
             self._paint_far_name(painter, t, zoom)
             return
-        title = QRectF(rect.left() + 16, rect.top(), rect.width() - 22, HEADER)
+        title = QRectF(rect.left() + 16, rect.top(), rect.width() - 22, head_height)
         painter.setPen(t.color("text"))
         draw_words(painter, title, Qt.AlignmentFlag.AlignLeft, self.shape_.title, TITLE_SIZE, True)
         painter.setFont(font(LABEL_SIZE))
@@ -219,6 +227,8 @@ class NodeItem(QGraphicsRectItem):
 
     def _paint_labels(self, painter: QPainter, t: Theme) -> None:
         rect = self.shape_.rect
+        if self.shape_.folded:
+            return
         for name, place in self.shape_.inputs.items():
             row = QRectF(rect.left() + 11, place.y() - 10, rect.width() - 14, 20)
             painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
@@ -293,7 +303,8 @@ class NodeItem(QGraphicsRectItem):
                 welcome = self.refused is not None and not refused
                 painter.setOpacity(FAINT if refused else opacity)
                 color = t.color(self.contents.get(here, "any"))
-                size = PORT + 1.5 if welcome or here == self.hovered_port else PORT
+                size = PORT - 1.5 if self.shape_.folded else PORT
+                size = PORT + 1.5 if welcome or here == self.hovered_port else size
                 if welcome:
                     halo = QColor(color)
                     halo.setAlphaF(0.35)

@@ -8,8 +8,9 @@ from math import ceil
 from PySide6.QtCore import QPointF, QRectF
 
 from ...catalog.catalog import Catalog
-from ...design.design import Design, Node, Wire
+from ...design.design import MAIN, Design, Node, Pin, Wire
 from ...design.edits import Compound, Edit, MoveNodes
+from ...design.errors import StudioError
 from ..session import Session
 from .look import look
 from .shape import GRID, shape_of
@@ -56,15 +57,66 @@ def make_room(boxes: Mapping[str, QRectF], new: Collection[str]) -> dict[str, tu
     return shifts
 
 
-def with_room(session: Session, edits: list[Edit], new: Collection[str]) -> list[Edit]:
-    """Edits that put `new` nodes into the focused graph, and one more that moves others aside for them."""
-    name = session.focus.graph
+def with_room(
+    session: Session, edits: list[Edit], new: Collection[str], graph: str | None = None, *, in_line: bool = False
+) -> list[Edit]:
+    """Edits that put `new` nodes into a graph (the focused one), and one more that moves others aside for them.
+
+    in_line: the new ones move too, up or down, so that the port by which they are fed stands on its source's line.
+    """
+    name = session.focus.graph if graph is None else graph
     design = Compound(tuple(edits)).apply(session.design)
-    graph = design.graph_of(name)
-    boxes = {k: body_of(n, design, session.catalog, graph.wires) for k, n in graph.nodes.items()}
+    places: dict[str, tuple[float, float]] = {}
+    if in_line:
+        places = _in_line(design, session.catalog, name, new)
+        design = MoveNodes(places, name).apply(design)
+    drawn = design.graph_of(name)
+    boxes = {k: body_of(n, design, session.catalog, drawn.wires) for k, n in drawn.nodes.items()}
     shifted = make_room(boxes, new)
-    places = {k: (graph.nodes[k].x + dx, graph.nodes[k].y + dy) for k, (dx, dy) in shifted.items()}
+    places |= {k: (drawn.nodes[k].x + dx, drawn.nodes[k].y + dy) for k, (dx, dy) in shifted.items()}
     return [*edits, MoveNodes(places, name)] if places else edits
+
+
+def do_with_room(session: Session, edit: Edit) -> bool:
+    """Make an edit that somebody else thought of, such as a fix: what it adds stands in line and lies on nothing."""
+    before = session.design
+    try:
+        after = edit.apply(before)
+    except StudioError as error:
+        session.failed.emit(error)
+        return False
+    edits: list[Edit] = [edit]
+    for name in (MAIN, *(cell for cell in after.cells if cell in before.cells)):
+        new = [key for key in after.graph_of(name).nodes if key not in before.graph_of(name).nodes]
+        if new:
+            edits = with_room(session, edits, new, name, in_line=True)
+    return session.do(edit if len(edits) == 1 else Compound(tuple(edits), edit.title))
+
+
+def _in_line(design: Design, catalog: Catalog, name: str, new: Collection[str]) -> dict[str, tuple[float, float]]:
+    """Where new nodes stand so that a wire at each is straight: from what feeds it, else to what it feeds."""
+    graph = design.graph_of(name)
+    nodes = dict(graph.nodes)
+
+    def height(pin: Pin, is_input: bool) -> float:
+        shape = shape_of(look(graph.nodes[pin.node], design, catalog, graph.wires))
+        place = (shape.inputs if is_input else shape.outputs).get(pin.port, QPointF())
+        return nodes[pin.node].y + place.y()
+
+    found: dict[str, tuple[float, float]] = {}
+    for key in new:
+        node = nodes[key]
+        fed = [w for w in graph.wires if w.target.node == key and w.source.node not in (key, *set(new) - set(found))]
+        feeds = [w for w in graph.wires if w.source.node == key and w.target.node not in new]
+        for wire in (*fed, *feeds):
+            if nodes[wire.source.node].x < nodes[wire.target.node].x:  # a wire that runs back goes its own way
+                by = height(wire.source, False) - height(wire.target, True)
+                node = node.replace(y=node.y + (by if wire.target.node == key else -by))
+                break
+        nodes[key] = node
+        if node.y != graph.nodes[key].y:
+            found[key] = (node.x, node.y)
+    return found
 
 
 def snap(value: float) -> float:

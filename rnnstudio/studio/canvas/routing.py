@@ -23,9 +23,14 @@ def runs_back(start: QPointF, end: QPointF) -> bool:
     return end.x() < start.x() + 12.0
 
 
+def reach_of(start: QPointF, end: QPointF) -> float:
+    """How far the curve of a wire that runs forward pulls to the right at its source, and to the left at its target."""
+    return min(max(abs(end.x() - start.x()) * 0.5, 28.0), 160.0)
+
+
 def forward(start: QPointF, end: QPointF) -> QPainterPath:
     path = QPainterPath(start)
-    reach = min(max(abs(end.x() - start.x()) * 0.5, 28.0), 160.0)
+    reach = reach_of(start, end)
     path.cubicTo(QPointF(start.x() + reach, start.y()), QPointF(end.x() - reach, end.y()), end)
     return path
 
@@ -104,8 +109,13 @@ def leg(x: float, top: float, bottom: float, outward: float, obstacles: Obstacle
 
 def backward(start: QPointF, end: QPointF, y: float, right: float, left: float) -> QPainterPath:
     """Out of the source, down at `right`, along the lane at `y`, up at `left`, into the target; corners rounded."""
-    points = [start, QPointF(right, start.y()), QPointF(right, y), QPointF(left, y), QPointF(left, end.y()), end]
-    path = QPainterPath(start)
+    corners = (QPointF(right, start.y()), QPointF(right, y), QPointF(left, y), QPointF(left, end.y()))
+    return rounded([start, *corners, end])
+
+
+def rounded(points: Sequence[QPointF]) -> QPainterPath:
+    """Straight pieces from point to point, the corners rounded."""
+    path = QPainterPath(points[0])
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         a, b = corner - before, after - corner
         length_a, length_b = abs(a.x()) + abs(a.y()), abs(b.x()) + abs(b.y())
@@ -115,5 +125,5 @@ def backward(start: QPointF, end: QPointF, y: float, right: float, left: float) 
             continue
         path.lineTo(corner - a * (radius / length_a))
         path.quadTo(corner, corner + b * (radius / length_b))
-    path.lineTo(end)
+    path.lineTo(points[-1])
     return path

@@ -20,6 +20,7 @@ from ...design.history import Change, difference
 from ...design.signals import Signal
 from ..offers import content_of, why_not
 from ..session import Session
+from .finishing import Finishing
 from .frame_item import FrameItem
 from .look import look
 from .node_item import NodeItem
@@ -69,6 +70,8 @@ class CanvasScene(QGraphicsScene):
         self._lanes_timer = QTimer(self, singleShot=True, interval=LANES_AFTER_MS)
         self._lanes_timer.timeout.connect(self.route)
         self._moving: tuple[str, ...] = ()
+        self.finishing = Finishing(self)
+        self._hidden: frozenset[Wire] = frozenset()
         self._route_timer.timeout.connect(lambda: self.route(self._moving))
         session.designChanged.connect(self.follow)
         session.checkedChanged.connect(self.take)
@@ -100,7 +103,9 @@ class CanvasScene(QGraphicsScene):
             self._add_node(node, graph)
         for wire in graph.wires:
             self._add_wire(wire)
+        self._hidden = frozenset()
         self._mark_states(graph)
+        self._hide_wires(graph)
         self.route()
         self.take(self.session.checked)
         self.mark_selection()
@@ -139,6 +144,7 @@ class CanvasScene(QGraphicsScene):
             self._refresh(node, graph)
         if found.added or found.removed or found.wires_added or found.wires_removed:
             self._mark_states(graph)
+        self._hide_wires(graph)
         if everywhere or (not found.empty and self.session.small):
             self.route()
         elif not found.empty:
@@ -151,6 +157,21 @@ class CanvasScene(QGraphicsScene):
         for wire, item in self.wires.items():
             if item.state != is_state(wire):
                 item.mark(state=not item.state)
+
+    def _hide_wires(self, graph: Graph) -> None:
+        """Tell the wires which of them are hidden, and what their ends say: titles may have changed."""
+        for wire in self._hidden.union(graph.hidden):
+            if wire in self.wires:
+                hidden = wire in graph.hidden
+                self.wires[wire].hide_as(hidden, self._names_at_ends(wire) if hidden else ("", ""))
+        self._hidden = graph.hidden
+
+    def _names_at_ends(self, wire: Wire) -> tuple[str, str]:
+        """What a hidden wire's ends say: where it goes, and what comes."""
+        source, target = self.nodes[wire.source.node].look, self.nodes[wire.target.node].look
+        goes = target.title if len(target.inputs) == 1 else f"{target.title}.{wire.target.port}"
+        comes = source.title if len(source.outputs) == 1 else f"{source.title}.{wire.source.port}"
+        return f"→ {goes}", f"{comes} →"
 
     def _show_frames(self, graph: Graph) -> None:
         for item in self.frames.values():
@@ -197,22 +218,22 @@ class CanvasScene(QGraphicsScene):
         self._route_timer.stop()
         if besides is None:
             self._lanes_timer.stop()
+        ways = self.finishing.finder() if besides is None else None
         taken: list[tuple[float, float, float]] = []
         turns: list[tuple[float, float, float]] = []
         back: list[tuple[float, WireItem, QPointF, QPointF]] = []
-        written: set[Pin] = set()
+        onward: list[tuple[WireItem, QPointF, QPointF]] = []
         for wire, item in self.wires.items():
             if besides is not None and wire.source.node not in besides and wire.target.node not in besides:
                 continue
-            if besides is None:
-                item.mark(first=wire.source not in written)
-            written.add(wire.source)
             start = self.nodes[wire.source.node].port_place(False, wire.source.port)
             end = self.nodes[wire.target.node].port_place(True, wire.target.port)
             if runs_back(start, end):
                 back.append((start.x() - end.x(), item, start, end))
-            elif item.ends != (start, end):
-                item.route(forward(start, end))
+            else:
+                onward.append((item, start, end))
+                if item.ends != (start, end):
+                    item.route(forward(start, end))
             item.ends = (start, end)
         coarse = besides is not None and not self.session.small
         obstacles = Obstacles(item.body() for item in self.nodes.values()) if back and not coarse else Obstacles(())
@@ -229,7 +250,12 @@ class CanvasScene(QGraphicsScene):
             left = leg(left, end.y(), y, -1, obstacles, turns)
             taken.append((left, right, y))
             turns += [(min(a.y(), y), max(a.y(), y), x) for a, x in ((start, right), (end, left))]
-            item.route(backward(start, end, y, right, left), QPointF((left + right) / 2, y), right - left - 40)
+            path = backward(start, end, y, right, left)
+            if ways is not None and item.wire is not None:
+                path = ways.instead_of(path, start, end, (item.wire.source.node, item.wire.target.node))
+            item.route(path)
+        if ways is not None:
+            self.finishing.ask(ways, onward)
 
     def preview_move(self, places: dict[str, QPointF], frames: Iterable[Frame] = ()) -> None:
         for key, place in places.items():
@@ -239,6 +265,7 @@ class CanvasScene(QGraphicsScene):
             if frame.id in self.frames:
                 self.frames[frame.id].preview(frame)
         self._moving = tuple(places)
+        self.finishing.pause()
         self._route_timer.start()
 
     # Following the check
@@ -261,6 +288,7 @@ class CanvasScene(QGraphicsScene):
             node = graph.nodes.get(key)
             within = inside.get(str(node.params.get("cell", "")), "") if node is not None and item.look.cell else ""
             item.mark(severity=max(worst.get(key, ""), within, key=lambda severity: _RANK[severity]))
+        stale = False
         for wire, line in self.wires.items():
             signal = checked.signals.get((name, wire.source.node, wire.source.port))
             if line.signal is not signal:
@@ -269,8 +297,12 @@ class CanvasScene(QGraphicsScene):
                     content=content_of(signal, None),
                     text=signal.text() if signal is not None else "",
                     short=signal.content.text() if signal is not None else "",
+                    middle=" × ".join((*signal.axes, signal.content.text())) if signal is not None else "",
                 )
+                stale = True
             line.mark(severity=bad.get(wire, ""))
+        if stale:
+            self.finishing.ask_labels()
 
     def _worst_inside(self, checked: Checked) -> dict[str, str]:
         """Cell → "error" or "warning" when its drawing, or that of a cell in it, has one."""

@@ -83,6 +83,8 @@ class Shape:
     output_value: str = ""
     aside: bool = False
     """Whether the caption begins right of the middle: a wire comes in from below."""
+    folded: bool = False
+    """Only the title is shown, with the ports on its line."""
 
 
 def shape_of(look: Look) -> Shape:
@@ -95,6 +97,8 @@ def shape_of(look: Look) -> Shape:
             {p.name: QPointF(half, 0) for p in look.outputs},
         )
         return Shape(QRectF(-half, -half, DOT, DOT), inputs, outputs, True, caption)
+    if look.collapsed:
+        return _folded(look)
     return _compact(look) if look.symbol else _box(look)
 
 
@@ -124,9 +128,9 @@ def _compact(look: Look) -> Shape:
     )
 
 
-def _column(names: tuple[str, ...], x: float) -> dict[str, QPointF]:
-    top = -ROW * (len(names) - 1) / 2
-    return {name: QPointF(x, top + ROW * i) for i, name in enumerate(names)}
+def _column(names: tuple[str, ...], x: float, apart: float = ROW) -> dict[str, QPointF]:
+    top = -apart * (len(names) - 1) / 2
+    return {name: QPointF(x, top + apart * i) for i, name in enumerate(names)}
 
 
 def _box(look: Look) -> Shape:
@@ -153,3 +157,19 @@ def _box(look: Look) -> Shape:
     inputs = {p.name: QPointF(rect.left(), first + i * ROW) for i, p in enumerate(look.inputs)}
     outputs = {p.name: QPointF(rect.right(), first + i * ROW) for i, p in enumerate(look.outputs)}
     return Shape(rect, inputs, outputs, False, "", title, title_value, output_value)
+
+
+CLOSE = 9.0
+"""Distance between the ports of a folded node."""
+
+
+def _folded(look: Look) -> Shape:
+    """The title alone, its ports at both ends of the line; the node's middle stays where the line is."""
+    title = elided(look.title, TITLE_SIZE, True, 170.0)
+    width = 2 * GRID * ceil(max(text_width(title, TITLE_SIZE, True) + 30.0, 60.0) / (2 * GRID))
+    most = max(len(look.inputs), len(look.outputs), 1)
+    height = max(HEADER, CLOSE * (most - 1) + 2 * PORT)
+    rect = QRectF(-width / 2, -height / 2, width, height)
+    inputs = _column(tuple(p.name for p in look.inputs), rect.left(), CLOSE)
+    outputs = _column(tuple(p.name for p in look.outputs), rect.right(), CLOSE)
+    return Shape(rect, inputs, outputs, False, title=title, folded=True)

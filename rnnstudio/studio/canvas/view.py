@@ -33,6 +33,7 @@ from ..commands import Commands
 from ..gestures.base import Gesture, Press
 from ..gestures.connect import DrawWire
 from ..gestures.cut import BreakWires, RerouteWires, StrokeWires
+from ..gestures.follow import FollowWire
 from ..gestures.move import MoveNodes, ResizeFrame, cursor_of
 from ..gestures.pan import Pan, PanOrMenu
 from ..gestures.select import BoxSelect
@@ -49,7 +50,7 @@ from .wire_item import WireItem
 
 GESTURES: tuple[type[Gesture], ...] = (
     *(Pan, StrokeWires, RerouteWires, PanOrMenu, BreakWires),
-    *(DrawWire, ResizeFrame, MoveNodes, BoxSelect),
+    *(FollowWire, DrawWire, ResizeFrame, MoveNodes, BoxSelect),
 )
 """Asked in this order whether they begin at a press."""
 SMALLEST, LARGEST = 0.08, 4.0
@@ -169,6 +170,11 @@ class CanvasView(QGraphicsView):
         zoom = min(area.width() / rect.width(), area.height() / rect.height(), largest)
         self.set_zoom(zoom)
         self._put(rect.center(), QPointF(area.center()))
+
+    def look_at(self, scene: QPointF) -> None:
+        """Bring a point of the scene to the middle of the view, at the zoom there is."""
+        self._reframe = False
+        self._put(scene, QPointF(self.viewport().rect().center()))
 
     def frame_all(self) -> None:
         self.frame(self.canvas.bounds())
@@ -408,6 +414,8 @@ class CanvasView(QGraphicsView):
         about = kind.doc if kind is not None else ""
         if node.look.cell:
             about = "A cell: double-click opens its drawing."
+        if node.look.muted:
+            about = "Muted: what comes in goes out, as if it were not there. M lets it work again."
         return "<br>".join(line for line in (f"<b>{node.look.title}</b>", about, _problems(wrong)) if line)
 
     # Keys

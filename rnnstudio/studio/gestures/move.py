@@ -5,13 +5,15 @@ A frame takes along what stands in it. A node without wires that is dropped on a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Self
 
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 
-from ...design.design import Frame, Node
+from ...design.design import Frame
 from ..canvas.frame_item import SMALLEST
+from ..canvas.guides import PULL, GuideLines, Guides
 from ..canvas.room import snap
 from .base import Gesture, Press
 
@@ -23,8 +25,8 @@ ALT = Qt.KeyboardModifier.AltModifier
 
 
 class MoveNodes(Gesture):
-    """Of all that is selected, by a node or by the title of a frame. Places snap to the grid and to the ports of
-    neighbours; Alt moves freely, and puts a node into no wire.
+    """Of all that is selected, by a node or by the title of a frame. It falls in line with ports, edges and middles
+    near by, along guides that are shown; Alt moves freely, and puts a node into no wire.
     """
 
     cursor = Qt.CursorShape.SizeAllCursor
@@ -48,6 +50,8 @@ class MoveNodes(Gesture):
         self._places: dict[str, QPointF] = {}
         self._frames: tuple[Frame, ...] = ()
         self._wire: Wire | None = None
+        self._guides: Guides | None = None
+        self._lines = GuideLines()
 
     @classmethod
     def begin(cls, view: CanvasView, press: Press) -> Self | None:
@@ -67,15 +71,29 @@ class MoveNodes(Gesture):
         within = [f for f in graph.frames if f not in moved and any(_inside(f, outer) for outer in moved)]
         by = at - self.press.at
         free = bool(event.modifiers() & ALT)
-        if not free:
-            first: Node | Frame | None = graph.nodes.get(self.key) or next(iter(moved), None)
-            if first is not None:
-                by = QPointF(snap(first.x + by.x()) - first.x, snap(first.y + by.y()) - first.y)
+        by = self._guided(by, keys, (*moved, *within), free)
         self._places = {k: QPointF(graph.nodes[k].x, graph.nodes[k].y) + by for k in keys}
         self._frames = tuple(f.replace(x=f.x + by.x(), y=f.y + by.y()) for f in (*moved, *within))
         self.view.canvas.preview_move(self._places, self._frames)
         self._wire = None if free or self._frames else self._splice(keys, at)
         self.view.show_drop_target(self._wire)
+
+    def _guided(self, by: QPointF, keys: Collection[str], frames: Collection[Frame], free: bool) -> QPointF:
+        """The shift at which what is dragged falls in line with something near, the lines shown; `free`: as it is."""
+        if self._guides is None:
+            self._guides = Guides(self.view.canvas, keys, frames)
+            self.view.canvas.addItem(self._lines)
+        if free:
+            self._lines.show_lines([])
+            return by
+        by, lines = self._guides.snap(by, PULL / self.view.zoom)
+        self._lines.show_lines(lines)
+        return by
+
+    def _end(self) -> None:
+        self.view.show_drop_target(None)
+        if self._lines.scene() is not None:
+            self.view.canvas.removeItem(self._lines)
 
     def _splice(self, keys: list[str], at: QPointF) -> Wire | None:
         if len(keys) != 1:
@@ -87,7 +105,7 @@ class MoveNodes(Gesture):
         return item.wire
 
     def finish(self, at: QPointF, event: QMouseEvent) -> None:
-        self.view.show_drop_target(None)
+        self._end()
         if self.dragging:
             self.view.commands.move(self._places, self._wire, self._frames)
             self.view.canvas.settle()
@@ -95,7 +113,7 @@ class MoveNodes(Gesture):
             self.view.session.focus.select((self.key,) if self.key else (), (), (self._frame,) if self._frame else ())
 
     def cancel(self) -> None:
-        self.view.show_drop_target(None)
+        self._end()
         self.view.canvas.settle()
 
 

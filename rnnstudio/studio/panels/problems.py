@@ -13,6 +13,7 @@ from ...compiler.diagnostics import Diagnostic
 from ...design.design import MAIN, Design
 from .. import theme
 from ..background import Background
+from ..canvas.room import do_with_room
 from ..icons import icon
 from ..session import Session
 from .forms import sentence
@@ -90,7 +91,7 @@ class ProblemRow(QFrame):
 
     def fix(self) -> None:
         if self.diagnostic.fix is not None:
-            self.session.do(self.diagnostic.fix)
+            do_with_room(self.session, self.diagnostic.fix)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QByteArray, QMimeData, QPoint, QPointF, Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -119,3 +119,11 @@ class Hands:
         event = QDropEvent(QPointF(at), copy, mime, LEFT, NONE)
         QApplication.sendEvent(self.screen, event)
         assert event.isAccepted()
+
+    def glide(self, to: QPoint, keys=NONE, button=LEFT) -> None:
+        """A move with a button and keys held, which QTest.mouseMove cannot say."""
+        event = QMouseEvent(
+            QMouseEvent.Type.MouseMove, QPointF(to), self.screen.mapToGlobal(QPointF(to)), LEFT, button, keys
+        )
+        QApplication.sendEvent(self.screen, event)
+        QApplication.processEvents()
