@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from ..catalog.catalog import CELL, FAMILIES, Catalog
 from ..catalog.node import Port
-from ..compiler.resolve import cell_ports, ports
+from ..compiler.contents import ports_of
+from ..compiler.resolve import ports
 from ..design.bringing import bring
 from ..design.design import MAIN, CellDefinition, Design, Node, Value, frozen
 from ..design.edits import AddNode, Compound, Edit, SetParam
@@ -213,7 +214,7 @@ def offer_ports(offer: Offer, catalog: Catalog, design: Design) -> tuple[tuple[P
     """Input and output ports a node made from the offer will have."""
     if offer.key.startswith("cell:"):
         cell = design.cells.get(offer.name) or catalog.cells[offer.name]
-        return cell_ports(cell)
+        return ports_of(cell, design.cells, catalog)
     if (spec := field_of(offer, design)) is not None:
         return ports(Node("new", kind_for(spec)), design, catalog.kinds[kind_for(spec)]) or ((), ())
     return ports(Node("new", offer.name), design, catalog.kinds[offer.name]) or ((), ())

@@ -325,9 +325,10 @@ QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 #breadcrumbs QToolButton {{ border: none; padding: 2px 5px; border-radius: 5px; color: {t.muted}; }}
 #breadcrumbs QToolButton:hover {{ background: {t.raised}; color: {t.text}; }}
 #breadcrumbs QToolButton[here="true"] {{ color: {t.text}; font-weight: 600; }}
+#start {{ background: {t.window}; border: none; }}
+#start QScrollArea, #start QScrollArea > QWidget > QWidget {{ background: transparent; }}
 #problem {{ background: {t.surface}; border: none; border-bottom: 1px solid {t.border}; }}
 #problem:hover, #problem:focus {{ background: {t.raised}; }}
-#example:hover {{ border-color: {t.accent}; }}
 #formula {{ background: {t.raised}; border-radius: 6px; padding: 8px; }}
 QAbstractSpinBox, QComboBox {{ background: {t.field}; border: 1px solid {t.border}; border-radius: 5px; color: {t.text};
   padding: 2px 4px; min-height: 19px; selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}

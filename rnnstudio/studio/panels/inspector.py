@@ -22,6 +22,9 @@ from .fields import MIXED, BoolField, ChoiceField, Field, ListField, NumberField
 from .frame_form import FrameForm
 from .layout import form_layout, form_title
 
+ONLY_AXIS = "the only axis"
+"""What an axis that is left open is called."""
+
 
 def variables_in(session: Session, graph: str) -> Variables:
     """The variables nodes of a graph can read: the design's, or the cell's own."""
@@ -55,9 +58,9 @@ def field_for(param: Param, session: Session) -> Field:
     if param.type == "choice":
         return ChoiceField(lambda: param.choices)
     if param.type == "field":
-        return ChoiceField(lambda: _data_fields(session), free=True, empty="a field of the data")
+        return ChoiceField(lambda: _data_fields(session), free="a name", empty="a field of the data")
     if param.type == "axis":
-        return ChoiceField(lambda: ("", *_axes(session)), free=True, empty="the only axis")
+        return ChoiceField(lambda: ("", *_axes(session)), free="a new axis's name", empty=ONLY_AXIS)
     if param.type == "cell":
         return ChoiceField(lambda: tuple(session.design.cells))
     if param.type in ("ints", "floats"):
@@ -71,8 +74,10 @@ def _data_fields(session: Session) -> tuple[str, ...]:
 
 
 def _axes(session: Session) -> tuple[str, ...]:
-    named = {a for s in session.seen.signals.values() for a in s.axes} | set(session.design.axes)
-    return tuple(sorted(named))
+    """The axes that run in the graph that is shown, and those with settings; a new one may be typed."""
+    here = session.focus.graph
+    named = {a for (graph, _, _), s in session.seen.signals.items() if graph == here for a in s.axes}
+    return tuple(sorted(named | set(session.design.axes)))
 
 
 class InspectorPanel(QScrollArea):
