@@ -67,8 +67,8 @@ RECENT = 8
 FILTER = f"Designs (*{SUFFIX})"
 FRAME = QSize(8, 40)
 """What a window manager's frame takes of the screen, about."""
-NARROW, LOW = 1020, 600
-"""A window below these, as on a laptop's screen at 150 % or more, is arranged for the drawing; see _first_layout."""
+NARROW, LOW = 760, 600
+"""A window below these, as on a laptop's screen at 200 %, is arranged for the drawing; see _first_layout."""
 LAYOUT = 2
 """Number of the arrangement of docks; an older remembered one is not restored."""
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
