@@ -58,6 +58,11 @@ class StatusParts(QWidget):
         session.focus.trailChanged.connect(self._show_costs)
         self.show_check(self._checked)
 
+    @property
+    def busy(self) -> bool:
+        """Whether what is shown is still to be counted anew."""
+        return self._rest.isActive() or self._background.waiting
+
     def show_zoom(self, zoom: float) -> None:
         self.zoom.setText(f"{100 * zoom:.0f} %")
 

@@ -74,3 +74,19 @@ def test_a_pattern_is_found_by_its_row_and_an_unknown_one_is_told(
     assert "new --patterns" in capsys.readouterr().err
     assert main(["new", "--pattern", "16", str(tmp_path / "a")]) == 2
     assert "already" in capsys.readouterr().err
+
+
+def test_costs_are_shown_with_their_parts(tmp_path: Path, told: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    file = told("new", "--pattern", "gated-cells", tmp_path / "mine", "--json")["design"]
+    found = told("show", file, "--costs", "--json")
+    products = 4 * 32 * (2 + 32) + 3 * 32  # the LSTM, at each step; the readout once
+    assert found["multiply_adds_by_axes"] == {"time": products, "": 32}
+    assert found["lengths"] == {"time": 20}
+    assert found["multiply_adds"] == 20 * products + 32
+    assert found["parameters"] == 4 * 32 * (2 + 32 + 1) + 33
+    memory = found["memory"]
+    assert memory["total"] == sum(memory[part] for part in ("parameters", "gradients", "optimiser", "activations"))
+    assert memory["optimiser"] == 2 * memory["gradients"] == 8 * found["trained"]
+    assert main(["show", file, "--costs"]) == 0
+    assert "values kept for the way back" in capsys.readouterr().out
+    assert main(["show", file, "--source", "--json"]) == 2
