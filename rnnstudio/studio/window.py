@@ -250,11 +250,10 @@ class MainWindow(QMainWindow):
 
     def _first_sizes(self) -> None:
         docks, plot = self.docks, self.docks[self.live.plots[0]]
-        self.resizeDocks(
-            [docks["palette"], docks["inspector"]],
-            [min(215, self.width() // 6), min(350, self.width() * 7 // 24)],
-            Qt.Orientation.Horizontal,
-        )
+        width = self.width()
+        inspector = min(350, width * (47 if width < NARROW else 32) // 100)
+        sizes = [min(215, width * 16 // 100), inspector]
+        self.resizeDocks([docks["palette"], docks["inspector"]], sizes, Qt.Orientation.Horizontal)
         self.resizeDocks([plot], [self._plots_height()], Qt.Orientation.Vertical)
         self.resizeDocks([docks["inspector"], docks["training"]], [6, 4], Qt.Orientation.Vertical)
 
