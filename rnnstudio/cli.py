@@ -125,10 +125,17 @@ def build_parser() -> argparse.ArgumentParser:
     sub = add("examples", _examples, "list the examples that ship with the studio")
     _json(sub)
 
-    sub = add("new", _new, "draw a network for a data file; or copy an example with its data into a folder of your own")
-    sub.add_argument("name", type=_name, help="with --data: the design to be written; else an example")
+    sub = add(
+        "new", _new, "draw a network for a data file, or a pattern of the field; or copy an example with its data"
+    )
+    sub.add_argument(
+        "name", nargs="?", type=_name, help="with --data or --pattern: the design to be written; else an example"
+    )
     sub.add_argument("folder", nargs="?", type=_file, help="where an example is copied to")
-    sub.add_argument("--data", type=_file, help="a file (or folder) to learn from: a fitting network is drawn for it")
+    what = sub.add_mutually_exclusive_group()
+    what.add_argument("--data", type=_file, help="a file (or folder) to learn from: a fitting network is drawn for it")
+    what.add_argument("--pattern", metavar="PATTERN", help="a pattern of the field, by its name or number")
+    what.add_argument("--patterns", action="store_true", help="list the patterns")
     sub.add_argument("--reader", default="", help="with --data: read it so, whatever it looks like")
     sub.add_argument(
         "--set", action="append", default=[], metavar="data.NAME=VALUE", help="with --data: an option of the reader"
@@ -149,6 +156,14 @@ def build_parser() -> argparse.ArgumentParser:
     which.add_argument("--program", action="store_const", dest="what", const="program", help="regions and operations")
     which.add_argument("--source", action="store_const", dest="what", const="source", help="plain PyTorch")
     which.add_argument("--lowering", action="store_const", dest="what", const="lowering", help="what each loop runs on")
+    which.add_argument(
+        "--costs",
+        action="store_const",
+        dest="what",
+        const="costs",
+        help="parameters, multiply-adds and the memory of a training step",
+    )
+    _json(sub)
     sub.set_defaults(what="program")
 
     sub = add("data", _data, "say what a data file is taken for, with its first examples and every warning")
@@ -319,6 +334,20 @@ def _examples(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
+    if options.patterns:
+        from .headless.new import list_patterns
+
+        return list_patterns(options)
+    if options.name is None:
+        raise StudioError(
+            "It is not said what is to be made",
+            remedy="Write `rnnstudio new EXAMPLE FOLDER`, `rnnstudio new --data FILE NAME`, or "
+            "`rnnstudio new --pattern PATTERN NAME`; `rnnstudio new --patterns` lists the patterns.",
+        )
+    if options.pattern is not None:
+        from .headless.new import draw_pattern_design
+
+        return draw_pattern_design(options)
     if options.data is not None:
         from .headless.new import draw_design
 
@@ -403,6 +432,12 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
+    if options.json and options.what != "costs":
+        raise StudioError("Only costs are shown as JSON", remedy="Write `rnnstudio show FILE --costs --json`.")
+    if options.what == "costs":
+        from .headless.costs import show_costs
+
+        return show_costs(options.file, options.json)
     from .compiler import compile_design, source
     from .headless.design_file import read_design
     from .loading import load_plugins

@@ -1,13 +1,20 @@
-"""The examples that ship with the studio: where they are, and how to make one's own copy."""
+"""What one begins with: examples that ship with the studio, copied; patterns of the field, drawn on their data."""
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .design.errors import StudioError
 from .design.storage import SUFFIX, load
+
+if TYPE_CHECKING:
+    from .catalog.catalog import Catalog
+    from .design.design import Design
+    from .proposals.composing import Composition
+    from .proposals.patterns import Pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +65,45 @@ def copy_example(name: str, folder: Path) -> Path:
             f"The example cannot be copied: {error.strerror}", where=str(folder), remedy="Choose another folder."
         ) from None
     return folder / source.path.name
+
+
+def pattern(name: str) -> Pattern:
+    """The pattern of the field called `name`, or of that row. Raises StudioError listing those there are."""
+    from .proposals.patterns import PATTERNS
+
+    wanted = name.strip().lower()
+    for item in PATTERNS:
+        if wanted in (item.name, item.title.lower(), str(item.row)):
+            return item
+    listed = ", ".join(item.name for item in PATTERNS)
+    raise StudioError(f"There is no pattern “{name}”", remedy=f"Patterns: {listed}.")
+
+
+def draw_pattern(wanted: Pattern, catalog: Catalog) -> Design:
+    """A pattern drawn on the data that its task makes: it can be trained at once. Raises StudioError."""
+    from . import data
+
+    return wanted.design(data.open(wanted.recipe()).recipe, catalog)
+
+
+def compose(wanted: Composition, catalog: Catalog) -> tuple[Design, Path]:
+    """A network of these answers, bound to data that shows it, and the folder its data is read from.
+
+    Raises StudioError.
+    """
+    from . import data
+    from .proposals import Amount, propose
+
+    base, recipe = Path.cwd(), wanted.recipe
+    if recipe is None:
+        text = example("char-lm").path
+        base = text.parent
+        recipe = load(text).data
+        assert recipe is not None
+    preview = data.inspect(recipe, base, rows=0)
+    seen = preview.statistics
+    if seen is None or not preview.usable:
+        told = "; ".join(str(problem) for problem in preview.problems)
+        raise StudioError(f"The data cannot be read: {told}", where=recipe.path, remedy="Install rnnstudio again.")
+    amount = Amount(seen.examples, seen.rows, seen.cuttable, 0, seen.longest)
+    return propose(preview.recipe, amount, catalog, style=wanted.style), base

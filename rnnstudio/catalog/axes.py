@@ -117,6 +117,7 @@ class Reverse(NodeKind):
     formula = "y_t = x_(τ+1−t)"
     reads_axis = ("input",)
     inputs = (Port("input", "", "any"),)
+    outputs = (Port("out", "", "any"),)
     params = (_AXIS,)
     words = ("flip", "backward")
 

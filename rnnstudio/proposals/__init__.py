@@ -11,5 +11,6 @@ from __future__ import annotations
 
 from .propose import propose
 from .sizes import Amount
+from .style import Style
 
-__all__ = ["Amount", "propose"]
+__all__ = ["Amount", "Style", "propose"]

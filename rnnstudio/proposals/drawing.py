@@ -16,6 +16,7 @@ from ..design.design import Value, Var
 from ..design.recipe import FieldSpec
 from .pen import Pen
 from .sizes import Amount
+from .style import Style
 
 END = "</s>"
 """What readers end a written sequence with: it also stands before the first token."""
@@ -31,8 +32,10 @@ class Drawing:
         trees: Sequence[str],
         amount: Amount,
         catalog: Catalog,
+        style: Style,
     ) -> None:
         self.pen = Pen(catalog)
+        self._style = style
         self.what = ""
         self.causal = True
         self.embedded: list[FieldSpec] = []
@@ -87,18 +90,38 @@ class Drawing:
         """The states of a loop along an axis, drawn once."""
         key = (axis, both_ways)
         if key not in self._states:
-            cell = "ChildSumTreeLSTM" if axis in self._trees else "BidirectionalGRU" if both_ways else "LSTM"
-            name = {"ChildSumTreeLSTM": "tree", "BidirectionalGRU": "reads", "LSTM": "memory"}[cell]
-            params: dict[str, Value] = {"units": HIDDEN}
-            read = self._joined(self._vectors[axis])
-            self._states[key] = self.pen.node(cell, name, params, title=cell, out="h", x=read)
+            name = "tree" if axis in self._trees else "reads" if both_ways else "memory"
+            states = self._joined(self._vectors[axis])
+            for _ in range(self._style.depth):
+                if axis in self._trees:
+                    states = self._layer(self._style.tree_cell, name, states)
+                elif both_ways:
+                    states = self._both(self._style.cell or "GRU", name, states)
+                else:
+                    states = self._layer(self._style.cell or "LSTM", name, states)
+            self._states[key] = states
         return self._states[key]
+
+    def _layer(self, cell: str, name: str, x: str, title: str = "") -> str:
+        return self.pen.node(cell, name, {"units": HIDDEN}, title=title or cell, out="h", x=x)
+
+    def _both(self, cell: str, name: str, x: str) -> str:
+        """A loop from each end, side by side: the library's cell of that kind, or drawn with two."""
+        if self.pen.knows(f"Bidirectional{cell}"):
+            return self._layer(f"Bidirectional{cell}", name, x)
+        ahead = self._layer(cell, f"{name}_forward", x, f"{cell} →")
+        turned = self.pen.node("Reverse", f"{name}_turned", input=x)
+        back = self._layer(cell, f"{name}_backward", turned, f"{cell} ←")
+        return self._joined([ahead, self.pen.node("Reverse", f"{name}_back", input=back)])
 
     def _summary(self, axis: str) -> str:
         """One vector for all that stands along an axis."""
-        states = self._states_of(axis, both_ways=False)
         tree = axis in self._trees
-        return self.pen.node("Root" if tree else "Last", "root" if tree else "end", {"axis": axis}, input=states)
+        both_ways = bool(self._style.both_ways) and not tree
+        states = self._states_of(axis, both_ways=both_ways)
+        # The last step of the loop that runs back has seen nothing but itself.
+        kind, name = ("Root", "root") if tree else ("Mean", "mean") if both_ways else ("Last", "end")
+        return self.pen.node(kind, name, {"axis": axis}, input=states)
 
     def _whole(self) -> str:
         """One vector for an example, of all that is given."""
@@ -120,6 +143,8 @@ class Drawing:
     def _both_ways(self, target: FieldSpec) -> bool:
         """Words and the tags beside them: the whole sentence is there. What lies ahead must not be seen."""
         ahead = bool(target.shift or target.shift_of)
+        if self._style.both_ways is not None and not ahead and target.axis not in self._trees:
+            return self._style.both_ways
         words = any(spec.axis == target.axis for spec in self.embedded)
         return target.content == "tokens" and words and not ahead and target.axis not in self._trees
 
@@ -155,9 +180,12 @@ class Drawing:
         """A decoder fed with what it wrote: it begins with a vector, or looks along what was read at every step."""
         self.causal = False
         axis = next((a for a in self._vectors if a is not None and a not in self._trees), None)
+        if not self._style.attention:
+            axis = None
         others = [self._summary(other) for other in self._vectors if other not in (axis, None)]
         given = [*others, *self._vectors.get(None, [])]
-        memory = self._states_of(axis, both_ways=True) if axis is not None else ""
+        both_ways = self._style.both_ways is not False
+        memory = self._states_of(axis, both_ways=both_ways) if axis is not None else ""
         vector = self._joined(given) if given else ""
         row = self.pen.rows
         truth = self._truth(target, row)
@@ -168,19 +196,35 @@ class Drawing:
         if tokens:
             self.embedded.append(target)
             written = self.pen.node("Embedding", "written", {"units": EMBEDDING}, input=before)
-        units: dict[str, Value] = {"units": HIDDEN}
-        if memory:
-            x = self._joined([written, vector]) if vector else written
-            cell = "AttentionDecoder"
-            states = self.pen.node(cell, "decoder", units, title=cell, out="h", x=x, memory=memory)
-            states = self._joined([states, f"{states.partition('.')[0]}.context"])
-        else:
-            states = self.pen.node("Decoder", "decoder", units, title="Decoder", out="h", x=written, given=vector)
+        states = self._writer(written, memory, vector)
         scores = self._readout(target, states)
         self.pen.wire(scores, f"{before.partition('.')[0]}.prediction")
         self._loss(target, scores, truth)
-        what = "an encoder–decoder with attention" if memory else "a decoder that makes a sequence of a vector"
+        read = any(other is not None for other in self._vectors)
+        what = "a decoder that makes a sequence of a vector"
+        if memory or read:
+            what = "an encoder–decoder" + (" with attention" if memory else "")
         self.what = self.what or what
+
+    def _writer(self, written: str, memory: str, vector: str) -> str:
+        """What the scores of a written step are read from. memory: states to look along; vector: for every step."""
+        kind = self._style.cell or "GRU"
+        units: dict[str, Value] = {"units": HIDDEN}
+        if kind == "GRU" and memory:
+            x = self._joined([written, vector]) if vector else written
+            cell = "AttentionDecoder"
+            states = self.pen.node(cell, "decoder", units, title=cell, out="h", x=x, memory=memory)
+            return self._joined([states, f"{states.partition('.')[0]}.context"])
+        if kind == "GRU":
+            return self.pen.node("Decoder", "decoder", units, title="Decoder", out="h", x=written, given=vector)
+        if vector:
+            told = self.pen.node("Repeat", "told", input=vector, along=written)
+            written = self._joined([written, told])
+        states = self._layer(kind, "decoder", written)
+        if not memory:
+            return states
+        looked = self.pen.node("Attention", "context", query=states, keys=memory, values=memory)
+        return self._joined([states, looked])
 
     # --- in words
 

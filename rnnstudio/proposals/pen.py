@@ -32,12 +32,15 @@ class Pen:
         inputs: Mapping[str, str] | None = None,
         right_of: Iterable[str] = (),
         row: int | None = None,
+        at: tuple[int, int] | None = None,
+        shared: str = "",
         **sources: str,
     ) -> str:
         """Draw a node, or a cell of the library. Returns its output.
 
         wanted: its id, as far as it is free. sources, inputs: outputs by port. right_of: further nodes, not
-        wired (yet), that it is to stand behind; row: where it has no source to stand beside.
+        wired (yet), that it is to stand behind; row: where it has no source to stand beside; at: column and row,
+        where neither tells. shared: nodes with one name here have one set of weights.
         """
         made = dict(params or {})
         sources |= inputs or {}
@@ -47,12 +50,13 @@ class Pen:
         key = self._free(wanted)
         before = [source.partition(".")[0] for source in (*sources.values(), *right_of)]
         column = 1 + max((self._at[name][0] for name in before), default=-1)
-        at = row if row is not None else self._at[before[0]][1] if before else 0
-        while (column, at) in self._at.values():
-            at += 1
-        self._at[key] = (column, at)
-        place = (column, at * ROW / Sketch.ROW)
-        self._sketch.add(key, kind, at=place, params=made, title=title, **sources)
+        if at is None:
+            at = column, row if row is not None else self._at[before[0]][1] if before else 0
+        while at in self._at.values():
+            at = at[0], at[1] + 1
+        self._at[key] = at
+        place = (at[0], at[1] * ROW / Sketch.ROW)
+        self._sketch.add(key, kind, at=place, params=made, title=title, shared=shared, **sources)
         return f"{key}.{out}"
 
     def wire(self, source: str, target: str) -> None:
@@ -63,6 +67,14 @@ class Pen:
     def rows(self) -> int:
         """The first row below everything."""
         return 1 + max((row for _, row in self._at.values()), default=-1)
+
+    def knows(self, cell: str) -> bool:
+        """Whether the library has a cell of that name."""
+        return self._catalog.definition(cell) is not None
+
+    def place_of(self, output: str) -> tuple[int, int]:
+        """Column and row of the node that gives this output."""
+        return self._at[output.partition(".")[0]]
 
     def graph(self) -> Graph:
         return self._sketch.graph()

@@ -11,10 +11,13 @@ from ..design.signals import Axis
 from . import sizes
 from .drawing import Drawing
 from .sizes import Amount
+from .style import USUAL, Style
 
 
-def propose(recipe: DataRecipe, amount: Amount, catalog: Catalog, name: str = "untitled") -> Design:
-    """A trainable design for this data. recipe: completed, with its fields.
+def propose(
+    recipe: DataRecipe, amount: Amount, catalog: Catalog, name: str = "untitled", style: Style = USUAL
+) -> Design:
+    """A trainable design for this data. recipe: completed, with its fields. style: what a person asks for beyond it.
 
     Raises StudioError where nothing is given or nothing is to be predicted.
     """
@@ -28,7 +31,7 @@ def propose(recipe: DataRecipe, amount: Amount, catalog: Catalog, name: str = "u
         if not found:
             raise StudioError(what, where=recipe.path, remedy=remedy)
     trees = tuple(dict.fromkeys(str(spec.axis) for spec in recipe.fields if spec.content == "parents"))
-    drawing = Drawing(inputs, trees, amount, catalog)
+    drawing = Drawing(inputs, trees, amount, catalog, style)
     for target in targets:
         drawing.head(target)
     drawn = Design(

@@ -48,7 +48,10 @@ def find_design(name: str) -> tuple[Path, bool]:
 
 
 def open_window(design: str | Path | None = None) -> MainWindow:
-    """A window, shown, with a design file or an example (by its name) in it. A bad file is told in the window."""
+    """A window, shown, with a design file or an example (by its name) in it, else with the start screen.
+
+    A bad file is told in the window.
+    """
     application()
     window = MainWindow()
     if design is not None:
@@ -61,6 +64,8 @@ def open_window(design: str | Path | None = None) -> MainWindow:
         except StudioError as error:
             window.show_error(error)
     window.show()
+    if design is None:
+        window.start.show()
     return window
 
 

@@ -181,6 +181,7 @@ class Live(QObject):
                 raise error
         design = self.session.design
         errors = self.session.errors
+        self.session.insist()
         if design.data is None:
             self.dataWanted.emit()
             raise StudioError("There is no data to train on", remedy="Choose a file in the data panel.")

@@ -12,10 +12,6 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QWidget
 
-from ..compiler import compile_design
-from ..compiler.check import Checked
-from ..design.errors import StudioError
-
 if TYPE_CHECKING:
     from .live import Live
     from .window import MainWindow
@@ -48,7 +44,6 @@ class LiveDocks(QObject):
         self.live: Live | None = None
         self.panels: dict[str, QWidget] = {}
         self._closed = False
-        self._counted: tuple[Any, int | None] = (None, None)
         for key, title, area, *_ in DOCKS:
             window.add_dock(key, title, QWidget(), area)
 
@@ -75,11 +70,18 @@ class LiveDocks(QObject):
         live.dataWanted.connect(lambda: self.window.show_dock("data"))
         data: Any = self.panels["data"]
         data.drawn.connect(self.window.view.frame_all)
+        data.looked.connect(self._tell_lengths)
         runs = self.panels["runs"]
         if hasattr(runs, "exportWanted"):
             runs.exportWanted.connect(self.export)
         self.show_state(live.state)
         return live
+
+    def _tell_lengths(self) -> None:
+        """The data panel has read a file: what its examples cost is known, where it is the design's."""
+        panel: Any = self.panels["data"]
+        seen = panel.lengths()
+        self.window.status.take_lengths(*(seen if seen is not None else (None, True)))
 
     def show_state(self, state: str) -> None:
         """Which tool bar buttons make sense now."""
@@ -93,6 +95,7 @@ class LiveDocks(QObject):
         window.stop_action.setEnabled(state not in ("idle", "stopping"))
 
     def train(self) -> None:
+        self.window.view.cancel()  # a search that is open would lie over what comes
         if self.fill().train():
             self.window.banner.forget_error()
             self.window.show_dock("training")
@@ -127,25 +130,6 @@ class LiveDocks(QObject):
         dialog = ExportDialog(self.window.session, self.fill(), self.window, run)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
-
-    def parameter_count(self, checked: Checked) -> int | None:
-        """How many numbers training changes; None while there is nothing to count. Compiled once for each design."""
-        if not checked.ok or not checked.design.graph.nodes:
-            return None
-        if self._counted[0] is not checked.design:
-            try:
-                program = compile_design(checked.design, self.window.session.catalog)
-            except StudioError:
-                self._counted = (checked.design, None)
-            else:
-                total = 0
-                for parameter in program.parameters:
-                    size = 1
-                    for n in parameter.shape:
-                        size *= n
-                    total += size
-                self._counted = (checked.design, total)
-        return self._counted[1]
 
     def close(self) -> None:
         """End the run, the worker process and every timer of the panels."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from ..catalog.catalog import CELL, FAMILIES, Catalog
 from ..catalog.node import Port
 from ..catalog.taking import library_cell
-from ..compiler.resolve import cell_ports, ports
+from ..compiler.contents import ports_of
+from ..compiler.resolve import ports
 from ..design.bringing import bring, with_cells_renamed
 from ..design.design import MAIN, CellDefinition, Design, Node, Value, frozen
 from ..design.edits import AddNode, Compound, Edit, SetCell, SetParam
@@ -280,7 +281,7 @@ def _first_params(kind: str, catalog: Catalog, design: Design) -> dict[str, Valu
 def offer_ports(offer: Offer, catalog: Catalog, design: Design) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     """Input and output ports a node made from the offer will have."""
     if (cell := cell_of(offer, catalog, design)) is not None:
-        return cell_ports(cell)
+        return ports_of(cell, design.cells, catalog)
     if (spec := field_of(offer, design)) is not None:
         return ports(Node("new", kind_for(spec)), design, catalog.kinds[kind_for(spec)]) or ((), ())
     return ports(Node("new", offer.name), design, catalog.kinds[offer.name]) or ((), ())

@@ -15,8 +15,10 @@ from PySide6.QtGui import QImage, QImageWriter, QPageSize, QPainter, QPdfWriter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QStyleOptionGraphicsItem
 
+from ..design.design import MAIN, Design
 from ..design.errors import StudioError
 from ..design.storage import write_atomically
+from ..loading import Loaded
 from . import theme, tikz
 from .canvas.frame_item import FrameItem
 from .canvas.node_item import NodeItem
@@ -77,9 +79,16 @@ def picture(scene: CanvasScene, *, selection: bool = False, margin: float = MARG
 @contextmanager
 def scene_of(session: Session, graph: str) -> Iterator[CanvasScene]:
     """A scene of any graph of the design, shown in no window: MAIN or a cell's name. It has no selection."""
-    apart = Session(session.plugins)
-    apart.new(session.design)
-    apart.base_folder = session.base_folder
+    with scene_of_design(session.design, session.plugins, session.base_folder, graph) as scene:
+        yield scene
+
+
+@contextmanager
+def scene_of_design(design: Design, plugins: Loaded, base: Path, graph: str = MAIN) -> Iterator[CanvasScene]:
+    """The same of a design that is open nowhere. base: the folder that its data is read from."""
+    apart = Session(plugins)
+    apart.new(design)
+    apart.base_folder = base
     apart.focus.show(graph)
     try:
         yield CanvasScene(apart)

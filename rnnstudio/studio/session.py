@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ..compiler.check import Checked, Checker
 from ..compiler.diagnostics import Diagnostic
+from ..compiler.missing import MISSING, missing
 from ..compiler.units import with_units
 from ..design import storage
 from ..design.design import Design
@@ -84,6 +85,7 @@ class Session(QObject):
         """What the design's file held when it was last read or written here; None while it has no file."""
         self._told: Standing | None = None
         self.own_cells = OwnCells(self)
+        self.insisted = False
         self._checker = Checker(self.catalog)
         self._checked = self._checker.check(self.document.design)
         self._was_dirty = False
@@ -129,6 +131,20 @@ class Session(QObject):
     def trial(self, design: Design) -> Checked:
         """The check of a design that is not the document's: what an edit would lead to."""
         return self._checker.check(design)
+
+    def quiet(self, checked: Checked) -> frozenset[Diagnostic]:
+        """What is only not there yet, and so not told as a problem before the person asks to train."""
+        return frozenset() if self.insisted else missing(checked)
+
+    def severity(self, diagnostic: Diagnostic, quiet: frozenset[Diagnostic]) -> str:
+        """How loudly a diagnostic is told: "error", "warning", "hint", or "missing"."""
+        return MISSING if diagnostic in quiet else diagnostic.severity
+
+    def insist(self) -> None:
+        """The person asked to train: whatever is in the way is told as an error, until the drawing is sound."""
+        if not self.insisted and not self.checked.ok:
+            self.insisted = True
+            self.checkedChanged.emit(self.checked)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -316,6 +332,7 @@ class Session(QObject):
         self.base_folder = base
         self._end_watch = document.subscribe(self._follow)
         self._checker = Checker(self.catalog)
+        self.insisted = False
         self.focus.reset()
         self.opened.emit()
         self.pathChanged.emit()
@@ -337,7 +354,7 @@ class Session(QObject):
         design, checker = self.document.design, self._checker
         if self.small or self._checked.design is design:
             self._checking.forget()
-            self.checkedChanged.emit(self.checked)
+            self._tell_check(self.checked)
         else:
             self._checking.ask(lambda: checker.check(design))
 
@@ -345,7 +362,11 @@ class Session(QObject):
         if checked.design is self.document.design:
             if self._checked.design is not checked.design:
                 self._checked = checked
-            self.checkedChanged.emit(self._checked)
+            self._tell_check(self._checked)
+
+    def _tell_check(self, checked: Checked) -> None:
+        self.insisted = self.insisted and not checked.ok
+        self.checkedChanged.emit(checked)
 
     def close(self) -> None:
         """Stop following the document; the window closes."""

@@ -333,9 +333,10 @@ QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 #cellBar[lit="true"] {{ background: {t.selected}; border-bottom-color: {t.accent}; }}
 #cellBar QLabel {{ background: transparent; }}
 #cellBar #what {{ font-weight: 600; }}
+#start {{ background: {t.window}; border: none; }}
+#start QScrollArea, #start QScrollArea > QWidget > QWidget {{ background: transparent; }}
 #problem {{ background: {t.surface}; border: none; border-bottom: 1px solid {t.border}; }}
 #problem:hover, #problem:focus {{ background: {t.raised}; }}
-#example:hover {{ border-color: {t.accent}; }}
 #formula {{ background: {t.raised}; border-radius: 6px; padding: 8px; }}
 QAbstractSpinBox, QComboBox {{ background: {t.field}; border: 1px solid {t.border}; border-radius: 5px; color: {t.text};
   padding: 2px 4px; min-height: 19px; selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}

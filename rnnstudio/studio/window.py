@@ -23,8 +23,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QDockWidget,
     QFileDialog,
-    QHBoxLayout,
-    QLabel,
     QMainWindow,
     QMenu,
     QMessageBox,
@@ -49,6 +47,7 @@ from .canvas_menus import menu_of
 from .cell_actions import CellActions
 from .cell_bar import CellBar
 from .dialogs.picture import PictureDialog, Wanted
+from .elsewhere import ElsewhereOffer
 from .field_undo import FieldUndo
 from .help import ABOUT, KEYS, about_node, tell
 from .icons import icon
@@ -61,7 +60,9 @@ from .panels.problems import ProblemsPanel
 from .pictures import on_clipboard, picture, scene_of, write
 from .places import gallery
 from .recovery import Autosave, Left, left_behind, refuse
-from .session import Elsewhere, Session
+from .session import Session
+from .start.over import Start
+from .status import StatusParts
 from .switch_actions import SwitchActions
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class MainWindow(QMainWindow):
         self.cell_bar = CellBar(self.session, self.view.commands.cells, self)
         self.setCentralWidget(self._centre())
         self.empty = EmptyState(self.session, self.view.viewport())
-        self.empty.exampleChosen.connect(self.open_example)
+        self.empty.startWanted.connect(lambda: self.start.show())
         self.palette_panel = PalettePanel(self.session)
         self.palette_panel.chosen.connect(self.view.add_offer)
         self.inspector = InspectorPanel(self.session)
@@ -140,6 +141,8 @@ class MainWindow(QMainWindow):
         self._status_bar()
         FieldUndo.of_application()
         self.autosave = Autosave(self.session)
+        self.start: Start = Start(self)
+        self.elsewhere = ElsewhereOffer(self)
         self._connect()
         self._fit_screen()
         self._first_layout()
@@ -149,22 +152,42 @@ class MainWindow(QMainWindow):
 
     def _fit_screen(self) -> None:
         """As large as is good, but no larger than the screen, with room for the frame that the system draws."""
+        self.resize(QSize(1440, 900).boundedTo(self._room()))
+
+    def _room(self) -> QSize:
+        """The largest window that this screen shows whole."""
         screen = self.screen() or QGuiApplication.primaryScreen()
         area = screen.availableSize() - FRAME if screen is not None else QSize(1440, 900)
-        self.resize(QSize(1440, 900).boundedTo(area.expandedTo(QSize(480, 320))))
+        return area.expandedTo(QSize(480, 320))
+
+    def _arrangement(self) -> str:
+        """Which layout fits the window's size: see _first_layout."""
+        low, narrow = self.height() < LOW, self.width() < NARROW
+        return f"{'narrow' if narrow else 'wide'}, {'low' if low else 'high'}"
 
     # Building
 
     def _centre(self) -> QWidget:
         middle = QWidget()
-        box = QVBoxLayout(middle)
+        self._middle = box = QVBoxLayout(middle)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        strips = (self.left_strip, self.elsewhere_strip, self.resume_strip, self.banner)
-        for part in (self.breadcrumbs, self.cell_bar, *strips):
-            box.addWidget(part)
+        self.notices = QWidget()
+        """The strips; the start screen borrows them while it covers this place."""
+        strips = QVBoxLayout(self.notices)
+        strips.setContentsMargins(0, 0, 0, 0)
+        strips.setSpacing(0)
+        for part in (self.left_strip, self.elsewhere_strip, self.resume_strip, self.banner):
+            strips.addWidget(part)
+        box.addWidget(self.breadcrumbs)
+        box.addWidget(self.cell_bar)
+        box.addWidget(self.notices)
         box.addWidget(self.view, 1)
         return middle
+
+    def give_notices_back(self) -> None:
+        """Put the strips back over the canvas."""
+        self._middle.insertWidget(2, self.notices)
 
     def _dock(self, key: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -213,6 +236,12 @@ class MainWindow(QMainWindow):
             docks[key].hide()  # nothing to show before the first run: the drawing has the room
         self.resize(size)  # while all were shown it may have grown
 
+    def put_plots_away(self) -> None:
+        """Without a run there is nothing to be seen in the live panels: the drawing has the room."""
+        if self.live.live is None or not self.live.live.alive:
+            for key in self.live.plots:
+                self.docks[key].hide()
+
     def show_plots(self) -> None:
         """Bring the live panels, all of them where none is to be seen; the one in front stays in front."""
         docks = [self.docks[key] for key in self.live.plots]
@@ -229,7 +258,10 @@ class MainWindow(QMainWindow):
 
     def _first_sizes(self) -> None:
         docks, plot = self.docks, self.docks[self.live.plots[0]]
-        self.resizeDocks([docks["palette"], docks["inspector"]], [215, 350], Qt.Orientation.Horizontal)
+        width = self.width()
+        inspector = min(350, width * (47 if width < NARROW else 32) // 100)
+        sizes = [min(215, width * 16 // 100), inspector]
+        self.resizeDocks([docks["palette"], docks["inspector"]], sizes, Qt.Orientation.Horizontal)
         self.resizeDocks([plot], [self._plots_height()], Qt.Orientation.Vertical)
         self.resizeDocks([docks["inspector"], docks["training"]], [6, 4], Qt.Orientation.Vertical)
 
@@ -273,7 +305,7 @@ class MainWindow(QMainWindow):
 
     def _actions(self) -> None:
         key, commands, act = QKeySequence.StandardKey, self.view.commands, self._action
-        self.new_action = act("&New", self.new, key.New, "new", "New design")
+        self.new_action = act("&New…", self.begin, key.New, "new", "New design")
         self.open_action = act("&Open…", self.open, key.Open, "open", "Open a design")
         self.save_action = act("&Save", self.save, key.Save, "save", "Save the design")
         self.save_as_action = act("Save &as…", self.save_as, QKeySequence("Ctrl+Shift+S"))
@@ -320,9 +352,10 @@ class MainWindow(QMainWindow):
         self.theme_action = act("&Dark theme", self.toggle_theme, "Ctrl+Shift+L", "theme")
         self.theme_action.setCheckable(True)
         self.theme_action.setChecked(theme.current().dark)
-        self.minimap_action = act("&Minimap", lambda: self.minimap.turn(self.minimap_action.isChecked()))
+        self.minimap_action = act("&Minimap", self._turn_minimap)
         self.minimap_action.setCheckable(True)
-        self.minimap_action.setChecked(True)
+        self.minimap_action.setChecked(bool(QSettings().value("minimap", True, bool)))
+        self.minimap.turn(self.minimap_action.isChecked())
         self.reset_action = act("&Reset layout", self.reset_layout)
         self.train_action = act("&Train", self.live.train, "F5", "train", "Train the network")
         self.pause_action = act("&Pause", self.live.pause_or_resume, "F6", "pause", "Pause or go on")
@@ -406,18 +439,9 @@ class MainWindow(QMainWindow):
     def _status_bar(self) -> None:
         bar = self.statusBar()
         bar.setSizeGripEnabled(False)
-        self.check_button = QToolButton(autoRaise=True)
-        self.check_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.check_button.setIconSize(QSize(16, 16))
-        self.check_button.clicked.connect(lambda: self.show_dock("problems"))
-        self.zoom_label = QLabel("100 %")
-        right = QWidget()
-        row = QHBoxLayout(right)
-        row.setContentsMargins(0, 0, 8, 0)
-        row.setSpacing(12)
-        row.addWidget(self.zoom_label)
-        row.addWidget(self.check_button)
-        bar.addPermanentWidget(right)
+        self.status = StatusParts(self.session)
+        self.status.problemsWanted.connect(lambda: self.show_dock("problems"))
+        bar.addPermanentWidget(self.status)
 
     def _connect(self) -> None:
         session = self.session
@@ -427,9 +451,10 @@ class MainWindow(QMainWindow):
         session.opened.connect(self.elsewhere_strip.hide)
         session.opened.connect(self.resume_strip.hide)
         session.pathChanged.connect(self.elsewhere_strip.hide)
-        session.elsewhere.connect(self._offer_elsewhere)
+        session.elsewhere.connect(self.elsewhere.offer)
         session.asBefore.connect(self.elsewhere_strip.hide)
         session.opened.connect(self.view.setFocus)
+        session.opened.connect(self.put_plots_away)
         session.designChanged.connect(lambda _: self._show_title())
         session.dirtyChanged.connect(lambda _: self._show_title())
         session.pathChanged.connect(self._show_title)
@@ -439,7 +464,7 @@ class MainWindow(QMainWindow):
         self.problems.dataWanted.connect(lambda: self.show_dock("data"))
         self.view.hint.connect(self.statusBar().showMessage)
         self.view.menuWanted.connect(self._show_menu)
-        self.view.zoomChanged.connect(lambda zoom: self.zoom_label.setText(f"{100 * zoom:.0f} %"))
+        self.view.zoomChanged.connect(self.status.show_zoom)
         theme.changes().changed.connect(self._redress)
         self._show_selection()
 
@@ -447,7 +472,7 @@ class MainWindow(QMainWindow):
         self.theme_action.setChecked(theme.current().dark)
         for action, name in self._pictures.items():
             action.setIcon(icon(name))
-        self._show_check(self.session.checked)
+        self.status.show_check(self.session.seen)
 
     # What is shown
 
@@ -466,21 +491,8 @@ class MainWindow(QMainWindow):
             action.setToolTip(f"{verb} {what}".strip())
 
     def _show_check(self, checked: Checked) -> None:
-        errors, others = len(checked.errors), len(checked.diagnostics) - len(checked.errors)
-        if errors:
-            picture, role = "error", "error"
-            text = f"{errors} problem{'s' if errors > 1 else ''}"
-            text += f" · {others} remark{'s' if others > 1 else ''}" if others else ""
-        elif not checked.design.graph.nodes:
-            picture, role, text = "hint", "muted", "empty drawing"
-        elif others:
-            picture, role, text = "warning", "warning", f"{others} remark{'s' if others > 1 else ''}"
-        else:
-            picture, role, text = "ok", "good", "no problems"
-        count = self.live.parameter_count(checked) if not errors else None
-        self.check_button.setIcon(icon(picture, role))
-        self.check_button.setText(f"{text}" + (f" · {count:,} parameters" if count else ""))
-        counted = errors + (others if checked.design.graph.nodes else 0)
+        quiet = self.session.quiet(checked)
+        counted = sum(d not in quiet for d in checked.diagnostics) if checked.design.graph.nodes else 0
         self.docks["problems"].setWindowTitle(f"Problems ({counted})" if counted else "Problems")
 
     def _show_selection(self) -> None:
@@ -515,6 +527,13 @@ class MainWindow(QMainWindow):
         if not self.may_leave():
             return False
         self.session.new()
+        return True
+
+    def begin(self) -> bool:
+        """Leave the design for an empty one, with the start screen over it."""
+        if not self.new():
+            return False
+        self.start.show()
         return True
 
     def open(self, path: Path | None = None) -> bool:
@@ -560,29 +579,6 @@ class MainWindow(QMainWindow):
             return False
         self.autosave.take_over(left)
         return True
-
-    def _offer_elsewhere(self, what: Elsewhere) -> None:
-        choices = [("Keep mine", self._keep_mine), ("Save as…", self._save_elsewhere)]
-        if what.found.there:
-            choices.insert(0, ("Reload", self._reload))
-        happened = "was changed by another program or window" if what.found.there else "is no longer there"
-        effect = "“Keep mine” saves over it." if what.found.there else "“Keep mine” saves it there again."
-        self.elsewhere_strip.offer(f"“{what.path.name}” {happened}", f"{what.told} {effect}", *choices)
-
-    def _reload(self) -> None:
-        path = self.session.path
-        if path is not None and self.may_drop():
-            self.session.open(path)
-        else:
-            self.session.tell_again()
-
-    def _keep_mine(self) -> None:
-        if self.session.path is not None and not self.session.save_as(self.session.path, over=True):
-            self.session.tell_again()
-
-    def _save_elsewhere(self) -> None:
-        if not self.save_as():
-            self.session.tell_again()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -742,8 +738,12 @@ class MainWindow(QMainWindow):
             return [stored]
         return [str(p) for p in stored] if isinstance(stored, list) else []
 
+    def recent_files(self) -> list[Path]:
+        """Opened or saved last, as far as they are there, the newest first."""
+        return [Path(p) for p in self._recent() if Path(p).exists()]
+
     def _fill_recent(self) -> None:
-        self._fill_menu(self.recent_menu, [Path(p) for p in self._recent() if Path(p).exists()], self.open, False)
+        self._fill_menu(self.recent_menu, self.recent_files(), self.open, False)
 
     def _fill_examples(self) -> None:
         self._fill_menu(self.examples_menu, gallery(), self.open_example, True)
@@ -813,6 +813,11 @@ class MainWindow(QMainWindow):
         if key is not None:
             self.view.rename_frame(key)
 
+    def _turn_minimap(self) -> None:
+        on = self.minimap_action.isChecked()
+        self.minimap.turn(on)
+        QSettings().setValue("minimap", on)
+
     def toggle_theme(self) -> None:
         theme.apply(theme.LIGHT if theme.current().dark else theme.DARK, remember=True)
 
@@ -837,15 +842,14 @@ class MainWindow(QMainWindow):
     # Life
 
     def _restore(self) -> None:
-        self._remembered = False
+        """As it was left; a layout that was made at another scale, where another one fits, is not taken."""
         settings = QSettings()
-        for key, restore in (
-            ("geometry", self.restoreGeometry),
-            ("layout", lambda state: self.restoreState(state, LAYOUT)),
-        ):
-            stored = settings.value(key)
-            if isinstance(stored, QByteArray) and restore(stored):
-                self._remembered = key == "layout"
+        geometry, layout = settings.value("geometry"), settings.value("layout")
+        if isinstance(geometry, QByteArray) and self.restoreGeometry(geometry):
+            self.resize(self.size().boundedTo(self._room()))
+        fits = settings.value("layoutFor") in (None, self._arrangement())
+        self._remembered = fits and isinstance(layout, QByteArray) and self.restoreState(layout, LAYOUT)
+        self.put_plots_away()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -863,7 +867,9 @@ class MainWindow(QMainWindow):
             return
         QSettings().setValue("geometry", self.saveGeometry())
         QSettings().setValue("layout", self.saveState(LAYOUT))
+        QSettings().setValue("layoutFor", self._arrangement())
         self.view.cancel()
+        self.status.shut()
         self.live.close()
         self.autosave.close()
         self.session.close()

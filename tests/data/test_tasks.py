@@ -12,6 +12,7 @@ import pytest
 from rnnstudio import data
 from rnnstudio.data import readers
 from rnnstudio.data.dataset import Dataset
+from rnnstudio.data.tasks.led import LIT, NAMES
 from rnnstudio.data.tasks.morse import CODE
 from rnnstudio.data.tasks.series import mackey_glass
 from rnnstudio.design.errors import StudioError
@@ -107,6 +108,40 @@ def test_brackets_match_and_the_depth_is_counted() -> None:
     assert deepest == 3
 
 
+def test_the_partner_of_a_bracket_is_as_far_away_as_is_said() -> None:
+    dataset = made("task:brackets", answer="partner", pairs=6, examples=40)
+    for index in range(40):
+        word, ways = pieces(dataset, "inputs", index), list(map(int, pieces(dataset, "targets", index)))
+        for place, (bracket, way) in enumerate(zip(word, ways, strict=True)):
+            if bracket in "([":
+                assert word[place] + word[place + way] in ("()", "[]")
+                assert ways[place + way] == way
+                inside = word[place + 1 : place + way]
+                assert sum(1 if b in "([" else -1 for b in inside) == 0
+    assert (
+        made("task:brackets", examples=40).recipe.digest
+        == made("task:brackets", answer="depth", examples=40).recipe.digest
+    )
+
+
+def test_segments_show_a_digit_and_its_name() -> None:
+    digits = made("task:led", faults=0.0, examples=60)
+    names = made("task:led", faults=0.0, examples=60, answer="name")
+    assert digits.recipe.field("inputs").columns[0] == "top"
+    for index in range(60):
+        digit = int(pieces(digits, "targets", index)[0])
+        assert "".join(map(str, digits.example(index)["inputs"].astype(int).ravel())) == LIT[digit]
+        assert "".join(pieces(names, "targets", index)[:-1]) == NAMES[digit]
+    # 8 lights every segment, 1 the two on the right (the third and the sixth).
+    assert LIT[8] == "1111111"
+    assert [place for place, lit in enumerate(LIT[1]) if lit == "1"] == [2, 5]
+    assert len(set(LIT)) == 10
+    broken = made("task:led", faults=0.25, examples=2000)
+    right = np.array([[int(lit) for lit in LIT[int(pieces(broken, "targets", i)[0])]] for i in range(2000)])
+    shown = np.stack([broken.example(i)["inputs"].ravel() for i in range(2000)])
+    assert float((right != shown).mean()) == pytest.approx(0.25, abs=0.02)
+
+
 def test_autocomplete_wants_the_whole_word_at_every_letter() -> None:
     dataset = made("task:autocomplete", words=["ab", "abc", "b"], examples=300)
     words = ["".join(pieces(dataset, "inputs", index)) for index in range(300)]
@@ -169,6 +204,7 @@ def test_morse_is_sent_as_the_recommendation_says() -> None:
         ("task:nonsense", {}, "there is no 'task:nonsense'.*task:adding"),
         ("task:reversal", {"letters": 27}, "26 letters"),
         ("task:brackets", {"kinds": 9}, "4 kinds"),
+        ("task:led", {"faults": 1.5}, "chance of 1.5"),
         ("task:morse", {"letters": "é"}, "no Morse code for 'É'"),
         ("task:addition", {"digits": 40}, "40 digits"),
         ("task:autocomplete", {"words": ["a"]}, "two or more"),

@@ -139,8 +139,8 @@ def _pooled(place: Place, port: str, axis: str) -> Iterator[Fix]:
 
 
 def no_tree(place: Place) -> Iterator[Fix]:
-    """The input's axis becomes a tree."""
-    signal = place.incoming("input")
+    """The input's axis becomes a tree: of a cell, the axis of what comes into it."""
+    signal = place.incoming(place.diagnostic.port or "input")
     named = str(place.node.params.get("axis") or "")
     for axis in [named] if named else list(signal.axes) if signal is not None else []:
         settings = replace(place.design.axis(axis), kind="tree")

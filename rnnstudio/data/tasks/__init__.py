@@ -9,6 +9,7 @@ from __future__ import annotations
 from rnnstudio.data.readers import Reader
 from rnnstudio.data.tasks.brackets import Brackets
 from rnnstudio.data.tasks.expressions import Expressions
+from rnnstudio.data.tasks.led import Led
 from rnnstudio.data.tasks.memory import Adding, Copy, Parity
 from rnnstudio.data.tasks.morse import Morse
 from rnnstudio.data.tasks.series import MackeyGlass, Sines
@@ -26,4 +27,5 @@ TASKS: tuple[Reader, ...] = (
     Sines(),
     Expressions(),
     Morse(),
+    Led(),
 )

@@ -1,4 +1,4 @@
-"""Brackets that match: the Dyck language, with the depth at every step."""
+"""Brackets that match: the Dyck language, with the depth at every step, or the way to the partner."""
 
 from __future__ import annotations
 
@@ -24,12 +24,17 @@ class BracketOptions:
     kinds: int = option(2, "how many kinds of brackets there are", minimum=1)
     depth: int = option(4, "how deep they may be nested", minimum=1)
     pairs: int = option(10, "pairs of the longest word", minimum=1)
+    answer: str = option(
+        "depth", "what is asked for at each step: the depth behind it, or how far away the partner is",
+        choices=("depth", "partner"),
+    )  # fmt: skip
     examples: int = examples_option(1000)
     seed: int = seed_option()
 
 
 class Brackets(Task):
-    """Words of Dyck-(k, m), k kinds of brackets nested at most m deep; the target at each step is the depth behind it.
+    """Words of Dyck-(k, m), k kinds of brackets nested at most m deep; the target at each step is the depth behind it,
+    or the steps to its partner: of an opening bracket only what comes after it can tell.
 
     A word has n pairs, n uniform from 1 to `pairs`. At each step it opens a bracket of a random kind or closes the last
     open one, each with probability 1/2 where both are allowed. Chomsky & Schützenberger 1963; the bounded form: Hewitt
@@ -49,11 +54,9 @@ class Brackets(Task):
                 remedy=f"Give 1 to {len(PAIRS)}.",
             )
         words = [_word(int(n), options, pick) for n in pick.integers(1, options.pairs + 1, options.examples)]
-        depths = []
-        for word in words:
-            steps = np.array([1 if any(piece == pair[0] for pair in PAIRS) else -1 for piece in word])
-            depths.append(list(map(str, np.cumsum(steps).tolist())))
-        return Examples((tokens("inputs", words, learning=CLASSES), tags("targets", depths)), split_by="sequence")
+        answer = _partners if options.answer == "partner" else _depths
+        asked = [list(map(str, answer(word))) for word in words]
+        return Examples((tokens("inputs", words, learning=CLASSES), tags("targets", asked)), split_by="sequence")
 
     def vocabulary(self, spec: FieldSpec, options: BracketOptions) -> Vocabulary:
         return super().vocabulary(spec, options) if spec.role == "target" else vocabulary_at(spec, "characters", False)
@@ -73,3 +76,22 @@ def _word(pairs: int, options: BracketOptions, pick: np.random.Generator) -> lis
         else:
             word.append(PAIRS[opened.pop()][1])
     return word
+
+
+def _depths(word: list[str]) -> list[int]:
+    """How many brackets are open behind each."""
+    steps = np.array([1 if any(piece == pair[0] for pair in PAIRS) else -1 for piece in word])
+    return list(map(int, np.cumsum(steps)))
+
+
+def _partners(word: list[str]) -> list[int]:
+    """The steps from each bracket to the one it belongs to."""
+    opened: list[int] = []
+    found = [0] * len(word)
+    for place, piece in enumerate(word):
+        if any(piece == pair[0] for pair in PAIRS):
+            opened.append(place)
+        else:
+            partner = opened.pop()
+            found[partner] = found[place] = place - partner
+    return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...catalog.catalog import CELL, REROUTE, Catalog
 from ...catalog.node import Port
+from ...compiler.contents import ports_of
 from ...compiler.muting import is_muted, passages
 from ...compiler.resolve import cell_params, ports
 from ...design.design import CellDefinition, Design, Node, Var, Wire
@@ -46,6 +47,9 @@ def look(node: Node, design: Design, catalog: Catalog, wires: Iterable[Wire] = (
     """How `node` looks. Ports that only wires know of (a plugin is missing, a cell lost an input) are drawn too."""
     kind = catalog.of(node)
     found = ports(node, design, kind)
+    cell = design.cells.get(str(node.params.get("cell", ""))) if node.kind == CELL else None
+    if cell is not None:
+        found = ports_of(cell, design.cells, catalog)
     inputs, outputs = (list(side) for side in (found if found is not None else ((), ())))
     wires = tuple(wires)
     for wire in wires:
@@ -53,7 +57,6 @@ def look(node: Node, design: Design, catalog: Catalog, wires: Iterable[Wire] = (
             inputs.append(Port(wire.target.port, "unknown", "any"))
         if wire.source.node == node.id and all(p.name != wire.source.port for p in outputs):
             outputs.append(Port(wire.source.port, "unknown", "any"))
-    cell = design.cells.get(str(node.params.get("cell", ""))) if node.kind == CELL else None
     muted = is_muted(node)
     passing: tuple[tuple[str, str], ...] = ()
     if muted:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsRectItem, QStyleOptionGraphicsItem, QWidget
 
+from ...compiler.missing import MISSING
 from .. import theme
 from ..theme import RADIUS, Theme
 from . import muted
@@ -318,11 +319,16 @@ class NodeItem(QGraphicsRectItem):
         painter.setOpacity(opacity)
 
     def _paint_badge(self, painter: QPainter, t: Theme) -> None:
-        if self.severity not in ("error", "warning"):
-            return
         corner = self.shape_.rect.topRight()
         if self.shape_.compact:
             corner += QPointF(-4, 4)
+        if self.severity == MISSING:  # not finished: a ring, no alarm
+            painter.setPen(QPen(t.color("muted"), 1.4))
+            painter.setBrush(t.color("canvas"))
+            painter.drawEllipse(corner, 4.0, 4.0)
+            return
+        if self.severity not in ("error", "warning"):
+            return
         painter.setPen(QPen(t.color("canvas"), 1.5))
         painter.setBrush(t.severity(self.severity))
         painter.drawEllipse(corner, 7.5, 7.5)

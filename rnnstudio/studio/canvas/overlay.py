@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QMoveEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QMoveEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from ...design import storage
 from ...design.errors import StudioError
 from .. import theme
 from ..icons import icon
-from ..places import gallery
 from ..session import Session
 
 Choice = tuple[str, Callable[[], object]]
@@ -106,45 +103,13 @@ class Banner(QFrame):
         self.button.setIcon(icon("close", "muted"))
 
 
-class ExampleCard(QFrame):
-    """One design of the gallery: click to open it."""
-
-    chosen = Signal(object)
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.path = path
-        self.setProperty("role", "card")
-        self.setObjectName("example")
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFixedWidth(270)
-        try:
-            design = storage.load(path)
-            name, doc = design.name, design.doc
-        except StudioError as error:
-            name, doc = path.parent.name, str(error)
-        title = QLabel(name, wordWrap=True)
-        title.setProperty("role", "heading")
-        about = QLabel(doc, wordWrap=True)
-        about.setProperty("role", "muted")
-        about.setAlignment(Qt.AlignmentFlag.AlignTop)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(14, 12, 14, 12)
-        box.addWidget(title)
-        box.addWidget(about, 1)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
-            self.chosen.emit(self.path)
-
-
 class EmptyState(QWidget):
-    """Shown while the design has no node: what to do next, and the gallery.
+    """Shown while the design has no node: what to do next, and the way to patterns and examples.
 
     `parent` is the canvas's viewport: what this does not take itself (drops, double-clicks, the wheel) goes there.
     """
 
-    exampleChosen = Signal(object)
+    startWanted = Signal()
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -159,40 +124,33 @@ class EmptyState(QWidget):
         text = QLabel(
             "Drag a node from the palette, or press Tab and type its name.\nWires go from port to port; "
             "let one go on nothing, and what fits is offered.\n"
-            "Or drop a data file here: the Data panel shows it, and draws a network for it."
+            "Or drop a data file here: the Data panel shows it, and draws a network for it.",
+            wordWrap=True,
         )
+        text.setMaximumWidth(560)
         text.setProperty("role", "muted")
         text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.or_ = QLabel("Or begin with an example")
-        self.or_.setProperty("role", "section")
-        self.cards: list[ExampleCard] = []
-        self._row = QHBoxLayout()
-        self._row.setSpacing(14)
+        self.start_button = QPushButton("Begin with a pattern or an example…")
+        self.start_button.setToolTip("Every pattern of the field, and what ships with the studio (Ctrl+N)")
+        self.start_button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.start_button.clicked.connect(self.startWanted)
         box = QVBoxLayout(self)
         box.setSpacing(14)
         box.addStretch(2)
-        for label in (title, text):
-            box.addWidget(label, 0, Qt.AlignmentFlag.AlignHCenter)
-        box.addSpacing(18)
-        box.addWidget(self.or_, 0, Qt.AlignmentFlag.AlignHCenter)
-        holder = QHBoxLayout()
-        holder.addStretch(1)
-        holder.addLayout(self._row)
-        holder.addStretch(1)
-        box.addLayout(holder)
+        box.addWidget(title, 0, Qt.AlignmentFlag.AlignHCenter)
+        words = QHBoxLayout()
+        words.addStretch(1)
+        words.addWidget(text, 1000)
+        words.addStretch(1)
+        box.addLayout(words)
+        box.addSpacing(10)
+        box.addWidget(self.start_button, 0, Qt.AlignmentFlag.AlignHCenter)
         box.addStretch(3)
         session.designChanged.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
         empty = not self.session.design.graph.nodes and not self.session.design.cells
-        if empty and not self.cards:
-            for path in gallery()[:6]:
-                card = ExampleCard(path)
-                card.chosen.connect(self.exampleChosen)
-                self._row.addWidget(card)
-                self.cards.append(card)
-            self.or_.setVisible(bool(self.cards))
         self.setVisible(empty)
         self._cover()
 

@@ -14,7 +14,9 @@ from PySide6.QtWidgets import QGraphicsScene
 
 from ...catalog.catalog import CELL
 from ...compiler.check import Checked
+from ...compiler.contents import Contents
 from ...compiler.diagnostics import Diagnostic
+from ...compiler.missing import MISSING
 from ...design.design import Frame, Graph, Node, Pin, Wire
 from ...design.history import Change, difference
 from ...design.signals import Signal
@@ -33,7 +35,7 @@ LANES_AFTER_MS = 60
 """In a large drawing: how long after an edit the wires that it did not touch make way for it."""
 COARSE = 48.0
 """How far below its ends a wire of a large drawing runs back while it is being moved."""
-_RANK = {"": 0, "hint": 1, "warning": 2, "error": 3}
+_RANK = {"": 0, MISSING: 1, "hint": 2, "warning": 3, "error": 4}
 
 
 @dataclass(frozen=True)
@@ -277,12 +279,14 @@ class CanvasScene(QGraphicsScene):
             self._contents(item, checked)
         worst: dict[str, str] = {}
         bad: dict[Wire, str] = {}
+        quiet = self.session.quiet(checked)
         for d in self.diagnostics(checked):
+            severity = self.session.severity(d, quiet)
             for key in d.nodes:
-                if _RANK.get(d.severity, 1) > _RANK[worst.get(key, "")]:
-                    worst[key] = d.severity
+                if _RANK.get(severity, 1) > _RANK[worst.get(key, "")]:
+                    worst[key] = severity
             for wire in d.wires:
-                bad[wire] = d.severity
+                bad[wire] = severity
         inside = self._worst_inside(checked)
         for key, item in self.nodes.items():
             node = graph.nodes.get(key)
@@ -307,7 +311,10 @@ class CanvasScene(QGraphicsScene):
     def _worst_inside(self, checked: Checked) -> dict[str, str]:
         """Cell → "error" or "warning" when its drawing, or that of a cell in it, has one."""
         worst: dict[str, str] = {}
+        quiet = self.session.quiet(checked)
         for d in checked.diagnostics:
+            if d in quiet:
+                continue
             if d.graph and d.severity != "hint" and _RANK.get(d.severity, 1) > _RANK[worst.get(d.graph, "")]:
                 worst[d.graph] = d.severity
         grown = bool(worst)
@@ -350,6 +357,19 @@ class CanvasScene(QGraphicsScene):
         outputs = {(False, port.name): content_of(s, port) for port, s in zip(look.outputs, given, strict=True)}
         inputs = {(True, port.name): content_of(s, port) for port, s in zip(look.inputs, taken, strict=True)}
         item.mark(contents={**inputs, **outputs})
+
+    def content_at(self, pin: Pin, is_input: bool) -> str:
+        """What a port takes or gives: by its signal, else, before sizes are known, by what it is wired to."""
+        look = self.nodes[pin.node].look
+        port = next((p for p in (look.inputs if is_input else look.outputs) if p.name == pin.port), None)
+        if is_input:
+            said = content_of(None, port)
+        else:
+            said = content_of(self.signal_at(pin, False), port)
+        if said != "any":
+            return said
+        found = Contents(self.session.design.cells, self.session.catalog)
+        return found.taken(self.graph, pin) if is_input else found.given(self.graph, pin)
 
     # Selection
 
@@ -442,23 +462,20 @@ class CanvasScene(QGraphicsScene):
     def reasons(self, pin: Pin, is_input: bool) -> dict[str, dict[tuple[bool, str], str]]:
         """For a wire that begins at `pin`: node → port → why it cannot end there. Ports left out can take it."""
         begin = self.nodes[pin.node]
-        ports = begin.look.inputs if is_input else begin.look.outputs
-        here = next((p for p in ports if p.name == pin.port), None)
-        carried = content_of(self.signal_at(pin, is_input) if not is_input else None, here)
+        carried = self.content_at(pin, is_input)
         found: dict[str, dict[tuple[bool, str], str]] = {}
         for key, item in self.nodes.items():
             reasons: dict[tuple[bool, str], str] = {}
             for port in item.look.inputs:
                 if is_input:
                     reasons[True, port.name] = "" if key == pin.node and port.name == pin.port else _SAME[True]
-                elif reason := why_not(carried, port.content):
+                elif reason := why_not(carried, self.content_at(Pin(key, port.name), True)):
                     reasons[True, port.name] = f"“{port.name}” of {item.look.title} {reason}"
             for port in item.look.outputs:
                 if not is_input:
                     reasons[False, port.name] = _SAME[False]
                     continue
-                gives = content_of(self.signal_at(Pin(key, port.name), False), port)
-                if reason := why_not(gives, carried):
+                if reason := why_not(self.content_at(Pin(key, port.name), False), carried):
                     reasons[False, port.name] = f"“{pin.port}” of {begin.look.title} {reason}"
             found[key] = reasons
         return found

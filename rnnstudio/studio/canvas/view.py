@@ -193,6 +193,7 @@ class CanvasView(QGraphicsView):
             self.frame(rect, largest=max(min(self.zoom, 1.25), 0.8))
 
     def _opened(self) -> None:
+        self.cancel()  # what was begun was of the design before
         self._places.clear()
         self._shown = self.session.focus.graph
         self._reframe = True
@@ -573,7 +574,7 @@ class CanvasView(QGraphicsView):
             content = self.canvas.nodes[pin.node]
             here = next(p for p in (content.look.inputs if is_input else content.look.outputs) if p.name == pin.port)
             signal = self.canvas.signal_at(pin, is_input) if not is_input else None
-            carried = content_of(signal, here)
+            carried = self.canvas.content_at(pin, is_input)
             side = {"wanted": carried} if is_input else {"carried": carried}
             ports = {o.key: port for o, port in fitting(among, session.catalog, session.design, **side)}
             among = [o for o in among if o.key in ports]

@@ -468,6 +468,18 @@ class DataPanel(QWidget):
         self.use()
         return self.preview is not None and not self.use_button.isEnabled() and self.preview.usable
 
+    def lengths(self) -> tuple[dict[str, int], bool] | None:
+        """Of the design's own data, where it was read: steps of the longest example by axis, the main one first, and
+        whether examples may be cut.
+        """
+        preview, design = self.preview, self.session.design
+        if preview is None or preview.statistics is None or design.data is None:
+            return None
+        if not _reads_the_same(preview.recipe, design.data):
+            return None
+        seen = preview.statistics
+        return {axis: found.most for axis, found in seen.lengths.items()}, seen.cuttable
+
     def draw_network(self) -> None:
         """Draw a network for what is shown, in one step."""
         if not self.draw_button.isEnabled() or self.preview is None:

@@ -283,15 +283,18 @@ class BoolField(Field):
 
 
 class ChoiceField(Field):
-    """A list to choose from; with `free`, other text too (an axis nobody has used yet)."""
+    """A list to choose from; with `free`, what else may be typed, in words (a new name), that too.
 
-    def __init__(self, choices: Callable[[], Sequence[str]], free: bool = False, empty: str = "") -> None:
+    empty: the words of the entry without a value.
+    """
+
+    def __init__(self, choices: Callable[[], Sequence[str]], free: str = "", empty: str = "") -> None:
         super().__init__()
         self.choices = choices
         self.empty = empty
         self.value: Any = None
         self.box = QuietComboBox()
-        self.box.setEditable(free)
+        self.box.setEditable(bool(free))
         self.box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.box.setMinimumContentsLength(8)
@@ -300,6 +303,7 @@ class ChoiceField(Field):
             line = self.box.lineEdit()
             assert line is not None
             line.setPlaceholderText(empty)
+            self.box.setToolTip(f"Choose from the list, or type {free}.")
             line.editingFinished.connect(self._commit)
             line.installEventFilter(self)
         self.row.addWidget(self.box, 1)
@@ -316,9 +320,9 @@ class ChoiceField(Field):
 
     def _commit(self) -> None:
         text = self.box.currentText().strip()
-        place = self.box.findText(text)
-        if place >= 0:  # what is listed may be words for a value, as “the only axis” for none
-            text = str(self.box.itemData(place))
+        row = self.box.findText(text, Qt.MatchFlag.MatchExactly | Qt.MatchFlag.MatchCaseSensitive)
+        if row >= 0 and self.box.itemData(row) is not None:
+            text = str(self.box.itemData(row))  # an entry's words are not always its value
         if text != self.value and not (self.value is MIXED and not text):
             self.changed.emit(text, False)
 

@@ -51,6 +51,10 @@ def params_of(session: Session, node: Node) -> tuple[Param, ...]:
     return kind.params if kind is not None else ()
 
 
+ONLY_AXIS = "the only axis"
+"""What an axis that is left open is called."""
+
+
 def field_for(param: Param, session: Session) -> Field:
     """The editor that suits a parameter's type."""
     if param.type in ("int", "float"):
@@ -60,9 +64,9 @@ def field_for(param: Param, session: Session) -> Field:
     if param.type == "choice":
         return ChoiceField(lambda: param.choices)
     if param.type == "field":
-        return ChoiceField(lambda: _data_fields(session), free=True, empty="a field of the data")
+        return ChoiceField(lambda: _data_fields(session), free="a name", empty="a field of the data")
     if param.type == "axis":
-        return ChoiceField(lambda: ("", *_axes(session)), free=True, empty="the only axis, or a new name")
+        return ChoiceField(lambda: ("", *_axes(session)), free="a new axis's name", empty=ONLY_AXIS)
     if param.type == "cell":
         return ChoiceField(lambda: tuple(session.design.cells))
     if param.type in ("ints", "floats"):
@@ -76,7 +80,10 @@ def _data_fields(session: Session) -> tuple[str, ...]:
 
 
 def _axes(session: Session) -> tuple[str, ...]:
-    named = {a for s in session.seen.signals.values() for a in s.axes if not a.endswith(OF_CHILDREN)}
+    """The axes that run in the graph that is shown, and those with settings; a new one may be typed."""
+    here, signals = session.focus.graph, session.seen.signals
+    found = {a for (graph, _, _), s in signals.items() if graph == here for a in s.axes}
+    named = {a for a in found if not a.endswith(OF_CHILDREN)}
     return tuple(sorted(named | set(session.design.axes)))
 
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from ...compiler.check import Checked
 from ...compiler.diagnostics import Diagnostic
+from ...compiler.missing import MISSING
 from ...design.design import MAIN, Design
 from .. import theme
 from ..background import Background
@@ -18,7 +19,7 @@ from ..icons import icon
 from ..session import Session
 from .forms import sentence
 
-_ORDER = {"error": 0, "warning": 1, "hint": 2}
+_ORDER = {"error": 0, "warning": 1, "hint": 2, MISSING: 3}
 MOST = 200
 """Rows shown; a drawing with more problems has one cause."""
 
@@ -31,16 +32,17 @@ class ProblemRow(QFrame):
 
     dataWanted = Signal()
 
-    def __init__(self, session: Session, diagnostic: Diagnostic) -> None:
+    def __init__(self, session: Session, diagnostic: Diagnostic, severity: str) -> None:
         super().__init__()
         self.session = session
         self.diagnostic = diagnostic
+        self.severity = severity
         self.setObjectName("problem")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         mark = QLabel()
-        role = {"error": "error", "warning": "warning"}.get(diagnostic.severity, "hint")
-        mark.setPixmap(icon(role, role).pixmap(18, 18))
+        role = {"error": "error", "warning": "warning"}.get(severity, "hint")
+        mark.setPixmap(icon(role, "muted" if severity == MISSING else role).pixmap(18, 18))
         mark.setAlignment(Qt.AlignmentFlag.AlignTop)
         said = _sentence(diagnostic, session.design)
         text = QLabel(breakable(said), wordWrap=True)
@@ -121,7 +123,7 @@ class ProblemsPanel(QScrollArea):
         super().__init__(parent)
         self.session = session
         self.rows: list[ProblemRow] = []
-        self._shown: tuple[Diagnostic, ...] | None = None
+        self._shown: tuple[tuple[Diagnostic, str], ...] | None = None
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = QWidget()
@@ -148,10 +150,13 @@ class ProblemsPanel(QScrollArea):
         self.take(self.session.checked)
 
     def take(self, checked: Checked) -> None:
-        diagnostics = (*checked.diagnostics, *self.session.warnings)
-        found = sorted(diagnostics, key=lambda d: _ORDER.get(d.severity, 3))[:MOST]
+        quiet = self.session.quiet(checked)
+        every = (*checked.diagnostics, *self.session.warnings)
+        diagnostics = tuple((d, self.session.severity(d, quiet)) for d in every)
+        found = sorted(diagnostics, key=lambda told: _ORDER.get(told[1], 3))[:MOST]
+        self._say_nothing(checked)
         if diagnostics == self._shown:
-            for row, diagnostic in zip(self.rows, found, strict=True):
+            for row, (diagnostic, _) in zip(self.rows, found, strict=True):
                 row.diagnostic = diagnostic  # its fix is one of the drawing as it is now
         else:
             self._rebuild(found)
@@ -176,12 +181,21 @@ class ProblemsPanel(QScrollArea):
         self._open.pop(0).seek()
         self._seek()
 
-    def _rebuild(self, found: list[Diagnostic]) -> None:
+    def _say_nothing(self, checked: Checked) -> None:
+        """What stands there when nothing is wrong: whether the drawing can be trained."""
+        if not checked.design.graph.nodes:
+            self.nothing.setText("Nothing is drawn yet.")
+        elif checked.design.data is None:
+            self.nothing.setText("No problems in the drawing. To train it, load data in the Data panel.")
+        else:
+            self.nothing.setText("No problems. The drawing can be trained.")
+
+    def _rebuild(self, found: list[tuple[Diagnostic, str]]) -> None:
         for row in self.rows:
             row.hide()
             self._box.removeWidget(row)
             row.deleteLater()
-        self.rows = [ProblemRow(self.session, d) for d in found]
+        self.rows = [ProblemRow(self.session, d, severity) for d, severity in found]
         for i, row in enumerate(self.rows):
             row.dataWanted.connect(self.dataWanted)
             self._box.insertWidget(i, row)

@@ -14,8 +14,17 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from rnnstudio.design import storage
-from rnnstudio.design.design import Design, Var, frozen
-from rnnstudio.design.edits import SetData, SetName, SetTraining, SetVariable
+from rnnstudio.design.design import Design, Node, Var, frozen
+from rnnstudio.design.edits import (
+    AddNode,
+    Compound,
+    RemoveNodes,
+    SetData,
+    SetName,
+    SetParam,
+    SetTraining,
+    SetVariable,
+)
 from rnnstudio.design.recipe import DataRecipe
 from rnnstudio.studio import recovery
 from rnnstudio.studio.canvas.overlay import Banner
@@ -80,7 +89,7 @@ def test_a_save_never_overwrites_what_another_program_wrote(hands, saved):
     assert strip.isVisible()
     assert "mine.rnn" in strip.what.text()
     assert "name" in strip.more.text(), "what changed is told"
-    assert [b.text() for b in strip.choices] == ["Reload", "Keep mine", "Save as…"]
+    assert [b.text() for b in strip.choices] == ["Reload", "Compare", "Keep mine", "Save as…"]
 
 
 def test_equal_time_and_size_do_not_hide_another_content(hands, saved):
@@ -143,6 +152,67 @@ def test_reload_takes_theirs_and_asks_for_unsaved_work(hands, saved):
     press(hands.window.elsewhere_strip, "Reload")
     assert hands.session.design.name == "theirs"
     assert not hands.session.dirty
+
+
+def compared(hands, saved, qtbot):
+    """The person changed a node, another program others; the comparison is open."""
+    hands.session.do(SetParam("embedding", "units", 24))
+    design = Compound((RemoveNodes(("target",)), AddNode(Node("more", "Tanh", x=40, y=300)))).apply(language_model())
+    storage.save(design, saved)
+    come_back(hands.window)
+    press(hands.window.elsewhere_strip, "Compare")
+    dialog = hands.window.elsewhere.dialog
+    qtbot.waitUntil(dialog.isVisible)
+    return dialog
+
+
+def test_what_differs_is_drawn_and_told(hands, saved, qtbot):
+    dialog = compared(hands, saved, qtbot)
+    assert {key: mark.data(0) for key, mark in dialog.marks.items()} == {
+        "more": "good",
+        "target": "error",
+        "embedding": "warning",
+    }
+    assert set(dialog.scene.nodes) == {*language_model().graph.nodes, "more"}
+    assert {item.severity for item in dialog.scene.nodes.values()} == {""}, "both in one is not judged"
+    told = [dialog.list.item(row).text() for row in range(dialog.list.count())]
+    assert "more only in the file" in told
+    assert "target only here" in told
+    assert "embedding: units 24 → 16" in told
+    dialog.list.setCurrentRow(told.index("target only here"))
+    QTest.keyClick(dialog.list, Qt.Key.Key_Return)
+    assert dialog.scene.session.focus.nodes == ("target",)
+    assert hands.session.focus.nodes != ("target",)
+    QTest.mouseClick(dialog.close_button, LEFT)
+    assert hands.window.elsewhere_strip.isVisible(), "the question is still open"
+    assert hands.session.design.graph.nodes["embedding"].params["units"] == 24
+
+
+def test_from_the_comparison_theirs_is_taken_or_mine_kept(hands, saved, qtbot):
+    dialog = compared(hands, saved, qtbot)
+    QTest.mouseClick(dialog.keep_button, LEFT)
+    assert storage.load(saved).graph.nodes["embedding"].params["units"] == 24
+    assert not hands.session.dirty
+    assert not hands.window.elsewhere_strip.isVisible()
+    dialog = compared(hands, saved, qtbot) if hands.session.do(SetParam("embedding", "units", 8)) else None
+    hands.window.ask_drop = lambda: True
+    QTest.mouseClick(dialog.reload_button, LEFT)
+    assert "more" in hands.session.design.graph.nodes
+    assert not hands.session.dirty
+
+
+def test_cells_that_differ_are_compared_inside(hands, saved, qtbot):
+    hands.session.do(SetParam("forget_sum", "bias", False, "LSTM"))
+    by_another(saved)
+    come_back(hands.window)
+    press(hands.window.elsewhere_strip, "Compare")
+    dialog = hands.window.elsewhere.dialog
+    assert "name: “model” → “theirs”" in dialog.settings.text()
+    dialog.drawings.setFocus()
+    QTest.keyClick(dialog.drawings, Qt.Key.Key_Down)
+    assert dialog.drawings.currentData() == "LSTM"
+    assert set(dialog.marks) == {"forget_sum"}
+    dialog.reject()
 
 
 def test_save_as_leaves_theirs(hands, saved, tmp_path):

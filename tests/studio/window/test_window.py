@@ -32,10 +32,12 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_empty_window_says_what_to_do_and_opens_examples(window, qapp):
+def test_an_empty_window_says_what_to_do_and_leads_to_examples(window, qapp):
     assert window.empty.isVisible()
-    assert len(window.empty.cards) == len(gallery()) >= 2
-    QTest.mouseClick(window.empty.cards[0], Qt.MouseButton.LeftButton)
+    QTest.mouseClick(window.empty.start_button, Qt.MouseButton.LeftButton)
+    qapp.processEvents()
+    card = window.start.screen.card(f"example:{gallery()[0]}")
+    QTest.mouseClick(card, Qt.MouseButton.LeftButton)
     qapp.processEvents()
     assert window.session.design.graph.nodes
     assert not window.empty.isVisible()
@@ -220,11 +222,13 @@ def test_a_loop_without_delay_is_highlighted_and_one_click_mends_it(hands, qtbot
 
 
 def test_the_status_bar_counts(hands, qtbot):
-    qtbot.waitUntil(lambda: "parameters" in hands.window.check_button.text())
+    qtbot.waitUntil(lambda: "parameters" in hands.window.status.cost.text())
     hands.session.do(Disconnect((Wire(Pin("lstm", "h"), Pin("readout", "input")),)))
-    qtbot.waitUntil(lambda: "problem" in hands.window.check_button.text().split("·")[0])
+    qtbot.waitUntil(lambda: hands.window.status.check.text() == "not finished")
+    hands.window.train_action.trigger()
+    qtbot.waitUntil(lambda: "problem" in hands.window.status.check.text().split("·")[0])
     hands.window.docks["problems"].hide()
-    hands.window.check_button.click()
+    hands.window.status.check.click()
     assert hands.window.docks["problems"].isVisible()
 
 
