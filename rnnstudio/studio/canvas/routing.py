@@ -77,8 +77,7 @@ def lane(start: QPointF, end: QPointF, obstacles: Obstacles, taken: Lanes, apart
     free = [y for y in (middle, start.y(), end.y()) if not _blocked(y, merged)]
     free += [edge for interval in merged for edge in interval]  # apart from each other as they are, all are free
     # A lane below is preferred a little: captions and titles are read from above.
-    # Of ways as long as each other, the one that turns late: near where it goes it is read as going there.
-    return min(free, key=lambda y: abs(y - start.y()) + 1.02 * abs(y - end.y()) + (12.0 if y < middle else 0.0))
+    return min(free, key=lambda y: abs(y - start.y()) + abs(y - end.y()) + (12.0 if y < middle else 0.0))
 
 
 def _blocked(y: float, merged: Sequence[Sequence[float]]) -> bool:
