@@ -324,7 +324,7 @@ PATTERNS: tuple[Pattern, ...] = (
     ),
     Pattern(
         12, "recursive over a tree", "The state of a node is made of its children's, from the leaves up to the root.",
-        "task:expressions", over_a_tree, options={"depth": 3}, sizes={"hidden": 48, "embedding": 16},
+        "task:expressions", over_a_tree, options={"depth": 3, "modulus": 3}, sizes={"hidden": 48, "embedding": 16},
     ),
     Pattern(
         13, "gated cells", "LSTM, GRU and their kin: a cell opens with a double click, and every gate in it can be "
