@@ -97,6 +97,7 @@ class CanvasView(QGraphicsView):
         self.gesture: Gesture | None = None
         self.quick_add: QuickAdd | None = None
         self.walking = Walking(self)
+        self.wiring: WireByKeys | None = None
         self.space_held = False
         self._pointer = QPoint(-1, -1)
         self._hovered: Hit = Hit()
@@ -625,7 +626,7 @@ class CanvasView(QGraphicsView):
         if self.session.refuses():
             return
         if self.gesture is None and self.session.focus.nodes:
-            WireByKeys(self, self.session.focus.nodes[-1])
+            self.wiring = WireByKeys(self, self.session.focus.nodes[-1])
         else:
             self.session.message.emit("Select a node to wire one of its ports")
 

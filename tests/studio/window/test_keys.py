@@ -34,6 +34,7 @@ def back(hands: Hands) -> None:
     """From the window of shortcuts to the canvas."""
     hands.window.activateWindow()
     hands.view.setFocus()
+    QApplication.processEvents()
 
 
 def choose(dialog: ShortcutsDialog, name: str) -> None:
