@@ -55,7 +55,7 @@ class Going(QObject):
         return next((key for key, dock in self.window.docks.items() if dock.isAncestorOf(widget)), "")
 
     def _give(self, widget: QWidget, area: QWidget) -> None:
-        widget.window().activateWindow()
+        widget.activateWindow()
         widget.setFocus(Qt.FocusReason.OtherFocusReason)
         self.ring.around(area)
 
@@ -85,7 +85,7 @@ class FocusRing(QWidget):
             self.area.removeEventFilter(self)
         QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
         self.area = area
-        if area is None or area.window() is not self.parentWidget():
+        if area is None or (isinstance(area, QDockWidget) and area.isFloating()):
             self.hide()  # a panel that floats has a frame of its own
             return
         area.installEventFilter(self)
@@ -125,12 +125,14 @@ def _takes_keys(widget: QWidget) -> bool:
 
 
 def _first_field(dock: QDockWidget) -> QWidget:
-    """The first widget of a panel that takes keys, in the order of Tab; the panel itself where there is none."""
+    """The first widget of a panel that takes keys; the panel itself where there is none.
+
+    Not by nextInFocusChain: PySide then takes the next widget, of another panel, for a part of this one, and for
+    deleted when this one is.
+    """
     panel = dock.widget() or dock
-    found = panel.nextInFocusChain()
-    while found is not panel and found is not None:
-        if panel.isAncestorOf(found) and _takes_keys(found):
+    for found in panel.findChildren(QWidget):
+        if _takes_keys(found):
             return found
-        found = found.nextInFocusChain()
     panel.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     return panel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import ceil, floor
 from typing import Any
@@ -97,6 +98,7 @@ class CanvasView(QGraphicsView):
         self.gesture: Gesture | None = None
         self.quick_add: QuickAdd | None = None
         self.walking = Walking(self)
+        self.renaming: RenameField | None = None
         self.wiring: WireByKeys | None = None
         self.space_held = False
         self._pointer = QPoint(-1, -1)
@@ -105,6 +107,8 @@ class CanvasView(QGraphicsView):
         self._places: dict[str, tuple[float, QPointF]] = {}
         self._shown = session.focus.graph
         session.focus.renamed.connect(self._rename_place)
+        session.changing.connect(self.let_go)
+        session.focus.trailChanging.connect(self.let_go)
         session.focus.trailChanged.connect(self._change_graph)
         session.focus.revealRequested.connect(self.reveal)
         session.opened.connect(self._opened)
@@ -205,7 +209,6 @@ class CanvasView(QGraphicsView):
 
     def _change_graph(self) -> None:
         """Each drawing remembers where it was looked at."""
-        self.cancel()
         self.stretch.rest()
         self._places[self._shown] = (self.zoom, self.middle())
         self._shown = self.session.focus.graph
@@ -474,6 +477,12 @@ class CanvasView(QGraphicsView):
         if self.quick_add is not None:
             self.quick_add.dismiss()
 
+    def let_go(self) -> None:
+        """The drawing is about to change, or another to be shown: what holds on to it ends, and changes nothing."""
+        self.cancel()
+        if self.renaming is not None:
+            self.renaming.leave()
+
     def enter(self, key: str) -> None:
         """Open the drawing of a cell; for another node nothing happens."""
         node = self.canvas.graph.nodes.get(key)
@@ -508,7 +517,14 @@ class CanvasView(QGraphicsView):
         item, node = self.canvas.nodes[key], self.canvas.graph.nodes[key]
         rect = item.shape_.rect.translated(item.pos())
         line = QRectF(rect.left(), rect.bottom() if item.shape_.compact else rect.top(), rect.width(), HEADER)
-        return RenameField(self, node.title or node.id, line, lambda text: self.commands.rename(key, text))
+        return self._name_field(node.title or node.id, line, lambda text: self.commands.rename(key, text))
+
+    def _name_field(self, text: str, over: QRectF, take: Callable[[str], object]) -> RenameField:
+        """One at a time; the one before takes its name as if one had clicked elsewhere."""
+        if self.renaming is not None:
+            self.renaming.take()
+        self.renaming = RenameField(self, text, over, take)
+        return self.renaming
 
     def rename_frame(self, key: str) -> RenameField | None:
         """Type a frame's title where it stands; a library cell does not let it begin."""
@@ -517,7 +533,7 @@ class CanvasView(QGraphicsView):
         frame = self.canvas.frames[key].frame
         width = min(frame.width, 200.0)
         line = QRectF(frame.x, frame.y, width, TITLE_HEIGHT)
-        return RenameField(self, frame.title, line, lambda text: self.commands.arrange.rename_frame(key, text))
+        return self._name_field(frame.title, line, lambda text: self.commands.arrange.rename_frame(key, text))
 
     # Menus
 

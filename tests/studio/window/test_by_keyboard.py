@@ -122,7 +122,7 @@ def test_a_wire_is_drawn_by_choosing_a_port_and_typing_the_other(hands):
     hands.session.do(Disconnect((wire("lstm.h", "readout.input"),), MAIN))
     hands.session.focus.select(("lstm",))
     hands.key(Qt.Key.Key_W)
-    assert offered(hands) [:3] == ["h   (output)", "c   (output)", "x   (input)"]
+    assert offered(hands)[:3] == ["h   (output)", "c   (output)", "x   (input)"]
     hands.key(DOWN)
     hands.key(UP)
     hands.key(Qt.Key.Key_Return)
