@@ -158,7 +158,9 @@ class Walker(Hands):
     def put(self, text: str) -> None:
         """Typed into the field that has the keyboard; without one nothing is typed."""
         field = self.window.focusWidget()
-        if isinstance(field, QLineEdit | NumberEdit):
+        if isinstance(field, QLineEdit) and not text.isascii():
+            field.insert(text)  # as an input method does: QTest has no keys for it
+        elif isinstance(field, QLineEdit | NumberEdit):
             QTest.keyClicks(field, text)
 
     def press_key(self, key: str) -> None:

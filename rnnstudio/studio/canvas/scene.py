@@ -35,6 +35,8 @@ LANES_AFTER_MS = 60
 """In a large drawing: how long after an edit the wires that it did not touch make way for it."""
 COARSE = 48.0
 """How far below its ends a wire of a large drawing runs back while it is being moved."""
+NODE, HELD = 2.0, 2.5
+"""Heights of a node, and of one that is dragged: it passes over others."""
 _RANK = {"": 0, MISSING: 1, "hint": 2, "warning": 3, "error": 4}
 
 
@@ -208,6 +210,7 @@ class CanvasScene(QGraphicsScene):
         """Put everything where the document says: the end of a preview."""
         for key, node in self.graph.nodes.items():
             self.nodes[key].setPos(node.x, node.y)
+            self.nodes[key].setZValue(NODE)
         for frame in self.graph.frames:
             self.frames[frame.id].preview(frame)
         self.route()
@@ -263,6 +266,7 @@ class CanvasScene(QGraphicsScene):
         for key, place in places.items():
             if key in self.nodes:
                 self.nodes[key].setPos(place)
+                self.nodes[key].setZValue(HELD)
         for frame in frames:
             if frame.id in self.frames:
                 self.frames[frame.id].preview(frame)

@@ -312,6 +312,8 @@ class CanvasView(QGraphicsView):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._pointer = event.position().toPoint()
+        if self.gesture is not None and not event.buttons() & self.gesture.button:
+            self.cancel()  # its release went to another window
         if self.gesture is not None:
             self.gesture.move(self.at(event.position()), event)
         else:
