@@ -65,6 +65,8 @@ class CanvasScene(QGraphicsScene):
         self.nodes: dict[str, NodeItem] = {}
         self.wires: dict[Wire, WireItem] = {}
         self.frames: dict[str, FrameItem] = {}
+        self._shown = Graph()
+        """The value of the graph that the items stand for."""
         self._sources: dict[Pin, Pin] = {}
         """What feeds each input, of the wires that are shown."""
         self._drawn: dict[str, tuple[object, ...]] = {}
@@ -101,7 +103,7 @@ class CanvasScene(QGraphicsScene):
         self.nodes.clear()
         self._sources.clear()
         self._drawn.clear()
-        graph = self.graph
+        graph = self._shown = self.graph
         self._show_frames(graph)
         for node in graph.nodes.values():
             self._add_node(node, graph)
@@ -116,13 +118,13 @@ class CanvasScene(QGraphicsScene):
 
     def follow(self, change: Change) -> None:
         """Do what a change of the document did."""
-        name = self.graph_name
-        shown = change.before.graph if name == "" else getattr(change.before.cells.get(name), "graph", None)
-        if change.edit is None or shown is None:
+        if change.edit is None:
             self.rebuild()
             return
         graph = self.graph
-        found = difference(shown, graph)
+        # Not from the design before: where that took the cell away that was shown, another graph is shown anew already.
+        found = difference(self._shown, graph)
+        self._shown = graph
         for wire in found.wires_removed:
             if (item := self.wires.pop(wire, None)) is not None:
                 self.removeItem(item)

@@ -193,3 +193,15 @@ def test_going_to_a_panel_by_keys_breaks_nothing_when_its_form_is_made_anew(hand
     hands.session.do(MoveNodes({"loss": (10.0, 10.0)}))
     assert hands.window.empty.under.width() > 0
     assert Wire(Pin("lstm", "h"), Pin("readout", "input")) in hands.graph.wires
+
+
+def test_undoing_a_new_cell_from_within_shows_every_node_once(hands):
+    """The change that takes the shown cell away also brings back nodes of the graph that is shown then."""
+    hands.session.focus.select(("embedding", "lstm"))
+    hands.key(Qt.Key.Key_G, CTRL)
+    hands.key(Qt.Key.Key_Return)
+    assert hands.session.focus.graph == "Cell"
+    hands.key(Qt.Key.Key_Z, CTRL)
+    canvas = hands.view.canvas
+    assert hands.session.focus.graph == ""
+    assert {*canvas.nodes.values(), *canvas.wires.values(), *canvas.frames.values()} == set(canvas.items())
