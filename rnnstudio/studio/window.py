@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QPoint, QPointF, QSettings, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QEvent, QPoint, QPointF, QRect, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -493,9 +493,11 @@ class MainWindow(QMainWindow):
         """Another window of this process, with an empty design; it stands beside this one, its panels likewise."""
         made = MainWindow(plugins=self.session.plugins)
         made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        made.restoreGeometry(self.saveGeometry())
         made.restoreState(self.saveState(LAYOUT), LAYOUT)
-        made.move(self.pos() + ASIDE)
+        place = QRect(self.pos() + ASIDE, self.size() + FRAME)
+        place = place.intersected(self.screen().availableGeometry())  # a little smaller rather than beyond the edge
+        made.resize(place.size() - FRAME)
+        made.move(place.topLeft())
         made.show()
         made.start.show()
         made.come_forward()

@@ -77,7 +77,7 @@ class WireByKeys:
                 if reason := reasons[item.key].get((not begin.is_input, port.name)):
                     refused[offer.key] = reason
         fed = {w.target for w in canvas.wires}
-        offers.sort(key=lambda offer: (self._ends[offer.key].pin in fed, self._apart(offer)))
+        offers.sort(key=lambda offer: self._rank(offer, fed))
         offers.append(Offer("new", "A new node…", "", "Search for a node that fits, wired to this port."))
         if begin.is_input and begin.pin in fed:
             offers.append(Offer("off", "No wire", "", "Take the wire off that is there."))
@@ -96,11 +96,11 @@ class WireByKeys:
             self.view.quick_add.dismiss()
         self.ask_port()
 
-    def _apart(self, offer: Offer) -> float:
-        """How far the other end is, those of other nodes first."""
-        end = self._ends[offer.key]
-        by = self.view.canvas.nodes[end.pin.node].pos() - self.view.canvas.nodes[self.key].pos()
-        return by.manhattanLength() if end.pin.node != self.key else 1e9
+    def _rank(self, offer: Offer, fed: set[Pin]) -> tuple[bool, bool, float]:
+        """Other nodes first, of these what is free, of this what is near."""
+        pin, nodes = self._ends[offer.key].pin, self.view.canvas.nodes
+        by = nodes[pin.node].pos() - nodes[self.key].pos()
+        return pin.node == self.key, pin in fed, by.manhattanLength()
 
     def _end_chosen(self, offer: Offer) -> None:
         begin = self._begin

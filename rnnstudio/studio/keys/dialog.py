@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -36,7 +36,8 @@ class ShortcutsDialog(QDialog):
         self.keymap: Keymap = keymap()
         self.setWindowTitle("Keyboard shortcuts")
         self.setObjectName("shortcuts")
-        self.resize(760, 640)
+        room = self.screen().availableSize() - QSize(40, 80)
+        self.resize(QSize(860, 680).boundedTo(room))
         self._rows: dict[str, QTreeWidgetItem] = {}
         self._sections: dict[str, tuple[QTreeWidgetItem, list[QTreeWidgetItem]]] = {}
         self._asked: tuple[str, str, bool] | None = None
@@ -57,7 +58,7 @@ class ShortcutsDialog(QDialog):
         self.preset.textActivated.connect(self.keymap.use)
         self.tree = QTreeWidget(columnCount=3)
         self.tree.setHeaderLabels(["Command", "Keys", "What it does"])
-        self.tree.setRootIsDecorated(True)
+        self.tree.setIndentation(12)
         self.tree.setUniformRowHeights(True)
         self.tree.setAllColumnsShowFocus(True)
         header = self.tree.header()

@@ -62,6 +62,7 @@ def test_a_new_window_has_a_design_an_undo_and_a_copy_of_its_own(hands, another)
     assert second.isVisible()
     assert second.session.design.graph.nodes == {}
     assert second.pos() != first.pos()
+    assert first.screen().availableGeometry().contains(second.frameGeometry())
     second.session.do(SetName("second"))
     first.session.do(SetName("first"))
     QTest.keyClick(second.view, Qt.Key.Key_Z, CTRL)
