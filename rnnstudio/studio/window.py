@@ -558,8 +558,7 @@ class MainWindow(QMainWindow):
         more = f" {len(rest)} more after this one." if rest else ""
 
         def recover() -> None:
-            # A person who keeps what is open now is asked again; nothing is taken over, nothing deleted.
-            self._offer_left(rest if self.recover(left) else found)
+            self.recover(left)._offer_left(rest)
 
         def refused() -> None:
             refuse(left)
@@ -573,12 +572,13 @@ class MainWindow(QMainWindow):
             (f"Refuse “{left.name}”", refused),
         )
 
-    def recover(self, left: Left) -> bool:
-        """Take over what a crash left behind; it is unsaved still. False when the open design is not to be left."""
-        if not self.may_leave():
-            return False
-        self.autosave.take_over(left)
-        return True
+    def recover(self, left: Left) -> MainWindow:
+        """Take over what a crash left behind, unsaved as it is still: here where nothing was begun, else in a window of
+        its own. Returns the window that has it.
+        """
+        keeper = self if self.untouched else self.new_window()
+        keeper.autosave.take_over(left)
+        return keeper
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Esc that nobody else wanted leads from a panel back to the canvas."""
