@@ -109,7 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="rnnstudio", description="Draw recurrent networks, train them, look inside them, take them away."
     )
     parser.add_argument("--version", action="version", version=f"rnnstudio {__version__}")
-    parser.set_defaults(command=_open, file=None, theme=None)
+    parser.set_defaults(command=_open, file=(), theme=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     def add(name: str, command: Command, text: str) -> argparse.ArgumentParser:
@@ -117,8 +117,8 @@ def build_parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    sub = add("open", _open, "open the studio (on a design)")
-    sub.add_argument("file", nargs="?", type=_file, help="a .rnn file, or the name of an example")
+    sub = add("open", _open, "open the studio (on designs, each in a window of its own)")
+    sub.add_argument("file", nargs="*", type=_file, help="a .rnn file, or the name of an example")
 
     add("demo", _demo, "open the studio on the language model; without a display train and export it here")
 
@@ -305,14 +305,14 @@ def _open(options: argparse.Namespace) -> int:
         )
     from .studio.app import main as open_window
 
-    return open_window([str(options.file)] if options.file else [])
+    return open_window([str(file) for file in options.file])
 
 
 def _demo(options: argparse.Namespace) -> int:
     from .system import display
 
     if display():
-        options.file = Path("char-lm")
+        options.file = [Path("char-lm")]
         return _open(options)
     from .headless.demo import run_demo
 

@@ -8,17 +8,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtGui import QFileOpenEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from ..design.errors import StudioError
 from . import theme
 from .places import gallery, user_data
 from .window import MainWindow
+from .windows import windows
 
 WARM_UP_MS = 300
 """After the window shows, the worker process starts and imports torch, so that Train answers at once."""
+
+
+class Application(QApplication):
+    """Opens what a Mac's Finder asks it to."""
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QFileOpenEvent) and event.file() and (front := windows().front()) is not None:
+            front.open_beside(Path(event.file()))
+            return True
+        return super().event(event)
 
 
 def application() -> QApplication:
@@ -26,7 +37,7 @@ def application() -> QApplication:
     app = QApplication.instance()
     if not isinstance(app, QApplication):
         QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
-        app = QApplication(sys.argv[:1])
+        app = Application(sys.argv[:1])
     app.setApplicationName("rnnstudio")
     app.setOrganizationName("rnnstudio")
     app.setApplicationDisplayName("")
@@ -54,6 +65,7 @@ def open_window(design: str | Path | None = None) -> MainWindow:
     """
     application()
     window = MainWindow()
+    window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     if design is not None:
         try:
             path, example = find_design(str(design))
@@ -70,38 +82,40 @@ def open_window(design: str | Path | None = None) -> MainWindow:
 
 
 def main(argv: Sequence[str] = ()) -> int:
-    """Run the studio until its window is closed; `argv` may name a design or an example. Returns the exit code."""
+    """Run the studio until its last window is closed; each of `argv` names a design or an example, for a window of its
+    own. Returns the exit code.
+    """
     app = application()
     window = open_window(argv[0] if argv else None)
-    sys.excepthook = _Unforeseen(window)
+    for further in argv[1:]:
+        open_window(further)
+    sys.excepthook = _unforeseen
     QTimer.singleShot(0, window, window.offer_recovery)
-    QTimer.singleShot(WARM_UP_MS, window, lambda: window.live.fill().prepare())
+    QTimer.singleShot(WARM_UP_MS, window, window.warm_up)
+    del window  # it goes when it is closed, others stay
     return app.exec()
 
 
-class _Unforeseen:
-    """Exceptions nobody caught: a clear message in the window, the whole story in a log file; the document stays."""
-
-    def __init__(self, window: MainWindow) -> None:
-        self.window = window
-
-    def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            QApplication.quit()
-            return
-        story = "".join(traceback.format_exception(kind, error, trace))
-        print(story, file=sys.stderr)
-        if isinstance(error, StudioError):
-            self.window.show_error(error)
-            return
+def _unforeseen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An exception nobody caught: a clear message in the window, the whole story in a log file; all documents stay."""
+    if issubclass(kind, KeyboardInterrupt):
+        QApplication.quit()
+        return
+    story = "".join(traceback.format_exception(kind, error, trace))
+    print(story, file=sys.stderr)
+    front = windows().front()
+    if isinstance(error, StudioError):
+        told = error
+    else:
         log = user_data() / "errors.log"
         with log.open("a", encoding="utf-8") as file:
             file.write(story + "\n")
-        self.window.autosave.write()
-        self.window.show_error(
-            StudioError(
-                f"Something unforeseen happened: {kind.__name__}: {error}",
-                where=f"the whole story is in {log}",
-                remedy="Your drawing is unharmed. Save it, and report this.",
-            )
+        for window in windows().open:
+            window.autosave.write()
+        told = StudioError(
+            f"Something unforeseen happened: {kind.__name__}: {error}",
+            where=f"the whole story is in {log}",
+            remedy="Your drawing is unharmed. Save it, and report this.",
         )
+    if front is not None:
+        front.show_error(told)

@@ -29,12 +29,27 @@ class Arrange:
     def _graph(self) -> str:
         return self.session.focus.graph
 
+    def carried(self) -> tuple[tuple[str, ...], tuple[Frame, ...]]:
+        """What moves when the selection does: its nodes and frames, with all that stands in those frames."""
+        graph, focus = self.session.design.graph_of(self._graph), self.session.focus
+        moved = [f for f in graph.frames if f.id in focus.frames]
+        inside = [k for k, n in graph.nodes.items() if any(f.holds(n.x, n.y) for f in moved)]
+        within = [f for f in graph.frames if f not in moved and any(_inside(f, outer) for outer in moved)]
+        keys = dict.fromkeys((*(k for k in focus.nodes if k in graph.nodes), *inside))
+        return tuple(keys), (*moved, *within)
+
     def nudge(self, dx: float, dy: float) -> None:
-        graph = self.session.design.graph_of(self._graph)
-        keys = self.session.focus.nodes
+        graph, name = self.session.design.graph_of(self._graph), self._graph
+        keys, frames = self.carried()
+        edits: list[Edit] = []
         if keys:
-            places = {k: (graph.nodes[k].x + dx, graph.nodes[k].y + dy) for k in keys}
-            self.session.do(MoveNodes(places, self._graph), merge=f"nudge {','.join(keys)}")
+            edits.append(MoveNodes({k: (graph.nodes[k].x + dx, graph.nodes[k].y + dy) for k in keys}, name))
+        if frames:
+            moved = {f.id: f.replace(x=f.x + dx, y=f.y + dy) for f in frames}
+            edits.append(SetFrames(tuple(moved.get(f.id, f) for f in graph.frames), name))
+        if edits:
+            what = ",".join((*keys, *(f.id for f in frames)))
+            self.session.do(edits[0] if len(edits) == 1 else Compound(tuple(edits), "Move"), merge=f"nudge {what}")
 
     def tidy(self) -> None:
         """Lay out the selected nodes, or all when fewer than two are selected."""
@@ -195,3 +210,7 @@ def _late(node: Node, port: str, design: Design, catalog: Catalog) -> bool:
         return cell is not None and port in late_inputs(cell, design, catalog)
     kind = catalog.of(node)
     return kind is not None and port in kind.late_ports
+
+
+def _inside(frame: Frame, outer: Frame) -> bool:
+    return outer.holds(frame.x, frame.y) and outer.holds(frame.x + frame.width, frame.y + frame.height)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QMenu
 
 from ..catalog.catalog import CELL, FAMILIES
 from .canvas.scene import Hit
+from .keys.keymap import keymap
 
 if TYPE_CHECKING:
     from .window import MainWindow
@@ -128,7 +129,7 @@ STROKE = "Hold Ctrl and draw with the right button through the wires to cut"
 def _of_canvas(window: MainWindow, menu: QMenu, at: QPointF) -> None:
     view = window.view
     place = view.viewportTransform().map(at).toPoint()
-    _entry(menu, "Add a node…", lambda: view.open_quick_add(place), "Tab")
+    _entry(menu, "Add a node…", lambda: view.open_quick_add(place), keymap().shown("add"))
     menu.addAction(window.cell_actions.new)
     menu.addSeparator()
     menu.addActions([window.paste_action, window.paste_wired_action])
@@ -138,6 +139,6 @@ def _of_canvas(window: MainWindow, menu: QMenu, at: QPointF) -> None:
     menu.addActions([window.copy_picture_action, window.picture_action])
     if len(window.session.focus.trail) > 1:
         menu.addSeparator()
-        _entry(menu, "Leave the cell", window.session.focus.leave, "Esc")
+        menu.addAction(window.leave_cell_action)
     menu.addSeparator()
     menu.addActions([window.undo_action, window.redo_action])

@@ -1,4 +1,4 @@
-"""The window's commands on cells: the menu Cell, and what the menus of nodes show of it."""
+"""The window's commands on cells, and what the menus of nodes show of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QUrl
 from PySide6.QtGui import QAction, QDesktopServices
-from PySide6.QtWidgets import QMenu, QMessageBox
+from PySide6.QtWidgets import QMessageBox
 
 from ..catalog.catalog import CELL
 from ..design.design import MAIN
@@ -26,29 +26,21 @@ class CellActions:
         self.commands = window.view.commands.cells
         self.commands.ask_over = self._ask_over
         self.commands.ask_which = self._ask_which
-        act = window._action
-        self.new = act("New &empty cell", lambda: self.commands.new_cell(window.view.pointer()), on_canvas=True)
-        self.group = act("&Group into a cell", self.commands.group, "Ctrl+G", on_canvas=True)
-        self.ungroup = act("&Ungroup the cell", self.commands.ungroup, "Ctrl+Shift+G", on_canvas=True)
-        self.open = act("&Open the cell", self._open, on_canvas=True)
-        self.rename = act("&Rename the cell…", self.rename_cell, "Shift+F2", on_canvas=True)
-        self.editable = act("Make &editable", self._make_editable, on_canvas=True)
-        self.unique = act("Make the cell uni&que", self._make_unique, on_canvas=True)
-        self.restore = act("Restore the &library's cell", lambda: self._on(self.commands.restore), on_canvas=True)
-        self.save = act("&Save to own cells", lambda: self._on(self.commands.save_own), on_canvas=True)
-        self.folder = act("Open the &folder of own cells", self._open_folder)
+        act = window.acts.add
+        self.new = act("new_cell", lambda: self.commands.new_cell(window.view.pointer()))
+        self.group = act("group", self.commands.group)
+        self.ungroup = act("ungroup", self.commands.ungroup)
+        self.open = act("open_cell", self._open)
+        self.rename = act("rename_cell", self.rename_cell)
+        self.editable = act("make_editable", self._make_editable)
+        self.unique = act("unique", self._make_unique)
+        self.restore = act("restore_cell", lambda: self._on(self.commands.restore))
+        self.save = act("save_own_cell", lambda: self._on(self.commands.save_own))
+        self.folder = act("own_cells", self._open_folder)
         focus = window.session.focus
         for signal in (focus.selectionChanged, focus.trailChanged, window.session.designChanged):
             signal.connect(self.refresh)
         self.refresh()
-
-    def fill(self, menu: QMenu) -> None:
-        """The whole menu."""
-        menu.addActions([self.new, self.group, self.ungroup])
-        menu.addSeparator()
-        menu.addActions([self.open, self.rename, self.editable, self.unique, self.restore])
-        menu.addSeparator()
-        menu.addActions([self.save, self.folder])
 
     def of_node(self) -> list[QAction]:
         """What the menu of a node of a cell shows."""

@@ -362,7 +362,9 @@ class Commands:
 
     def paste(self, at: QPointF | None = None, *, keep_incoming: bool = False) -> None:
         """Insert what was copied, around `at`, or beside where it came from. With its incoming wires where they fit."""
-        mime = QApplication.clipboard().mimeData()
+        mime: QMimeData | None = QApplication.clipboard().mimeData()
+        if mime is None:  # of an empty clipboard, on some desktops
+            return
         if mime.hasFormat(CLIP):
             text = bytes(mime.data(CLIP).data()).decode()
         elif mime.text().lstrip().startswith("{"):

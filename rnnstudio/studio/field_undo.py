@@ -7,44 +7,53 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QTextEdit
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLineEdit, QPlainTextEdit, QTextEdit, QWidget
 
-Key = QKeySequence.StandardKey
+from .keys.keymap import keymap
+
+_FIELDS = QLineEdit | QAbstractSpinBox | QComboBox | QPlainTextEdit | QTextEdit
 
 
 class FieldUndo(QObject):
-    """Watches the application's keys; one is enough for all windows."""
+    """One is enough for all windows. It watches the field that has the keyboard alone: a filter of all events of the
+    application would slow each of them down.
+    """
 
     @classmethod
     def of_application(cls) -> FieldUndo:
         """The application's one, made when it is missing."""
         app = QApplication.instance()
-        assert app is not None
+        assert isinstance(app, QApplication)
         found = app.findChild(cls)
         if isinstance(found, cls):
             return found
         made = cls(app)
-        app.installEventFilter(made)
+        app.focusChanged.connect(made.follow)
         return made
+
+    def follow(self, before: QWidget | None, now: QWidget | None) -> None:
+        if before is not None:
+            before.removeEventFilter(self)
+        if isinstance(now, _FIELDS):
+            now.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
             return False
-        undo, redo = event.matches(Key.Undo), event.matches(Key.Redo)
-        field = watched.lineEdit() if isinstance(watched, QAbstractSpinBox) else watched
-        if not (undo or redo) or not isinstance(field, QLineEdit | QPlainTextEdit | QTextEdit):
-            return False
-        if has_own(field, redo=redo):
+        key = QKeySequence(event.keyCombination()).toString(QKeySequence.SequenceFormat.PortableText)
+        undo, redo = (key in keymap().keys(name) for name in ("undo", "redo"))
+        field = watched.lineEdit() if isinstance(watched, QAbstractSpinBox | QComboBox) else watched
+        if not (undo or redo) or has_own(field, redo=redo):
             return False
         event.ignore()  # not taken by the field: it is a shortcut, and the window's action does it
         return True
 
 
-def has_own(field: QObject, *, redo: bool = False) -> bool:
-    """Whether a text field has a step of its own to undo or redo."""
+def has_own(field: QObject | None, *, redo: bool = False) -> bool:
+    """Whether a text field has a step of its own to undo or redo; a field that is only read has none."""
     if isinstance(field, QLineEdit):
-        return field.isRedoAvailable() if redo else field.isUndoAvailable()
+        return not field.isReadOnly() and (field.isRedoAvailable() if redo else field.isUndoAvailable())
     if isinstance(field, QPlainTextEdit | QTextEdit):
         document = field.document()
-        return document.isRedoAvailable() if redo else document.isUndoAvailable()
+        return not field.isReadOnly() and (document.isRedoAvailable() if redo else document.isUndoAvailable())
     return False

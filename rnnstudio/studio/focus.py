@@ -19,10 +19,12 @@ class Step:
 
 
 class Focus(QObject):
-    """Signals: trailChanged(), another graph is shown; selectionChanged(); revealRequested(), frame the selection;
-    renamed(old, new), sent before trailChanged: the graph that is shown is the same drawing under another name.
+    """Signals: trailChanging(), another graph is about to be shown; trailChanged(), it is; selectionChanged();
+    revealRequested(), frame the selection; renamed(old, new), sent before trailChanged: the graph that is shown is the
+    same drawing under another name.
     """
 
+    trailChanging = Signal()
     trailChanged = Signal()
     selectionChanged = Signal()
     revealRequested = Signal()
@@ -107,6 +109,12 @@ class Focus(QObject):
             depth += 1
         if depth < len(self.trail):
             self._go(self.trail[:depth])
+        outer = (MAIN, *(step.graph for step in self.trail))
+        # A node through which a cell was entered may be gone while its cell is still there.
+        self.trail = tuple(
+            step if step.node in design.graph_of(graph).nodes else Step(step.graph)
+            for graph, step in zip(outer, self.trail, strict=False)
+        )
         graph = design.graph_of(self.graph)
         wires = set(graph.wires) if self.wires else set()
         frames = {f.id for f in graph.frames}
@@ -120,6 +128,7 @@ class Focus(QObject):
         if trail == self.trail:
             self.select()
             return
+        self.trailChanging.emit()
         self.trail = trail
         self.nodes, self.wires, self.frames = (), (), ()
         self.trailChanged.emit()

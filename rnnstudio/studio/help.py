@@ -13,6 +13,8 @@ from ..catalog.node import Port
 from ..compiler.resolve import cell_params, ports
 from ..design.design import Design, Node, Pin
 from . import theme
+from .keys.keymap import keymap, native
+from .keys.table import COMMANDS, GESTURES
 from .session import Session
 from .subscripts import html
 
@@ -77,33 +79,35 @@ def _table(title: str, rows: list[tuple[str, str, str]]) -> str:
     return f"<h4>{title}</h4><table cellpadding='3'>{''.join(lines)}</table>" if lines else ""
 
 
-KEYS = """<table cellpadding='3'>
-<tr><td><b>Tab</b>, Shift+A, double-click</td><td>search and add a node</td></tr>
-<tr><td><b>drag from a port</b></td><td>draw a wire; let go on nothing: what fits is offered</td></tr>
-<tr><td><b>drag a wire's end</b></td><td>connect it elsewhere, or off</td></tr>
-<tr><td><b>Alt + click</b> on a port or wire</td><td>break it</td></tr>
-<tr><td><b>Ctrl + right drag</b></td><td>cut every wire the stroke crosses</td></tr>
-<tr><td><b>Shift + right drag</b>, double-click a wire</td><td>a reroute point</td></tr>
-<tr><td><b>drag a node</b></td><td>it falls in line with ports and neighbours along guides; with Alt: not</td></tr>
-<tr><td><b>drop a node on a wire</b></td><td>put it in between; with Alt: not</td></tr>
-<tr><td><b>drop a node on a node</b></td><td>put it in its place, wires kept (Ctrl+R: choose one)</td></tr>
-<tr><td><b>right click</b>, Menu key</td><td>what can be done here</td></tr>
-<tr><td><b>double-click a cell</b></td><td>open its drawing; Esc leaves</td></tr>
-<tr><td><b>Ctrl+G</b>, Ctrl+Shift+G</td><td>make a cell of the selection; take one apart</td></tr>
-<tr><td><b>F2</b>, Shift+F2</td><td>rename; inside a cell, or on its node: the cell</td></tr>
-<tr><td><b>drag on nothing</b></td><td>select with a box; Shift adds, Ctrl takes away</td></tr>
-<tr><td><b>middle or right button</b>, Space + drag</td><td>pan</td></tr>
-<tr><td><b>wheel</b></td><td>zoom at the pointer</td></tr>
-<tr><td><b>F</b>, Home</td><td>show the selection; everything</td></tr>
-<tr><td><b>arrows</b></td><td>move what is selected; Shift: further</td></tr>
-<tr><td><b>Ctrl+D</b>, Ctrl+C, Ctrl+V, Del</td><td>duplicate, copy, paste, delete</td></tr>
-<tr><td><b>Ctrl+Shift+V</b></td><td>paste and keep the incoming wires</td></tr>
-<tr><td><b>Ctrl+F</b></td><td>find a node, in every cell too</td></tr>
-<tr><td><b>Ctrl+Shift+F</b></td><td>a frame with a title around what is selected</td></tr>
-<tr><td><b>Ctrl+L</b>, Ctrl+[, Ctrl+]</td><td>tidy all or the selection; what lies before it; behind it</td></tr>
-<tr><td><b>M</b></td><td>mute: what comes in goes out, as if the node were not there</td></tr>
-<tr><td><b>H</b></td><td>collapse a node to its title</td></tr>
-<tr><td><b>Shift+H</b></td><td>hide wires; a click on an end goes to the other</td></tr>
-<tr><td><b>F1</b> on a selected node</td><td>its formula, shapes and literature</td></tr>
-<tr><td><b>Ctrl+Z</b>, Ctrl+Shift+Z</td><td>undo, redo, without limit</td></tr>
-</table>"""
+HANDS = (
+    *(
+        "add",
+        "wire",
+        "rename",
+        "mute",
+        "collapse",
+        "hide_wires",
+        "group",
+        "ungroup",
+        "open_cell",
+        "duplicate",
+        "copy",
+        "paste",
+        "paste_wired",
+        "delete",
+    ),
+    *("find", "frame", "tidy", "fit", "frame_selection", "move_left", "walk_right", "menu", "next_panel", "to_canvas"),
+    *("undo", "redo", "train", "help", "shortcuts"),
+)
+"""The commands that one wants first; all of them are in the window of shortcuts."""
+
+
+def keys_and_mouse() -> str:
+    """The most important keys as they are now, and what the mouse does, as HTML."""
+    keys = [(" ,  ".join(map(native, keymap().keys(name))), COMMANDS[name]) for name in HANDS]
+    rows = [(key or "no key", "", f"{c.plain}: {c.about}" if c.about else c.plain) for key, c in keys]
+    rows += [(gesture.hands, "", gesture.does) for gesture in GESTURES]
+    lines = [f"<tr><td><b>{escape(key)}</b></td><td>{escape(does)}</td></tr>" for key, _, does in rows]
+    half = (len(lines) + 1) // 2
+    columns = [f"<td><table cellpadding='3'>{''.join(part)}</table></td>" for part in (lines[:half], lines[half:])]
+    return f"<table><tr>{''.join(columns)}</tr></table>"

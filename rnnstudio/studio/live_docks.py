@@ -90,7 +90,7 @@ class LiveDocks(QObject):
         window.pause_action.setEnabled(state in ("running", "paused", "pausing"))
         halted = state in ("paused", "pausing")
         window.pause_action.setText("&Resume" if halted else "&Pause")
-        window.pause_action.setToolTip("Go on training" if halted else "Pause the training")
+        window.acts.tip(window.pause_action, "Go on training" if halted else "Pause the training")
         window.set_picture(window.pause_action, "resume" if halted else "pause")
         window.stop_action.setEnabled(state not in ("idle", "stopping"))
 

@@ -15,7 +15,7 @@ from ..catalog.taking import library_cell
 from ..compiler.contents import ports_of
 from ..compiler.resolve import ports
 from ..design.bringing import bring, with_cells_renamed
-from ..design.design import MAIN, CellDefinition, Design, Node, Value, frozen
+from ..design.design import MAIN, CellDefinition, Design, Node, Value, Var, frozen
 from ..design.edits import AddNode, Compound, Edit, SetCell, SetParam
 from ..design.recipe import FieldSpec
 from ..design.signals import Signal, Tokens
@@ -146,7 +146,10 @@ def find(key: str, catalog: Catalog, design: Design, graph: str = MAIN, own: Own
 
 
 def nodes_of(catalog: Catalog, design: Design) -> dict[Offer, tuple[str, str]]:
-    """Every node of the drawing and of its cells as something to search for → its graph and id."""
+    """Every node of the drawing and of its cells as something to search for → its graph and id.
+
+    It is found by its name and title, by its kind or cell, and by its parameters: "units", "hidden", "units 64".
+    """
     found: dict[Offer, tuple[str, str]] = {}
     for graph in (MAIN, *design.cells):
         for node in design.graph_of(graph).nodes.values():
@@ -156,11 +159,17 @@ def nodes_of(catalog: Catalog, design: Design) -> dict[Offer, tuple[str, str]]:
             family = "Cells" if node.kind == CELL else kind.family if kind is not None else ""
             where = f"in the cell {graph}" if graph != MAIN else ""
             title = f"{node.label}  ·  {graph}" if graph != MAIN else node.label
+            set_ = [f"{name} {_shown(value)}" for name, value in node.params.items() if name != CELL]
             doc = " ".join(part for part in (f"{node.id}: {what}", where) if part)
+            doc += "".join(f" · {one}" for one in set_)
             symbol = kind.symbol if kind is not None else ""
-            words = (node.id, what, node.kind)
+            words = (node.id, what, node.kind, *set_, *(f"shares weights {node.shared}",) * bool(node.shared))
             found[Offer(f"node:{graph}/{node.id}", title, family, doc, "", "", symbol, words)] = (graph, node.id)
     return found
+
+
+def _shown(value: Value) -> str:
+    return value.name if isinstance(value, Var) else "on" if value is True else "off" if value is False else str(value)
 
 
 def search(text: str, among: Iterable[Offer]) -> list[Offer]:

@@ -46,6 +46,7 @@ class Session(QObject):
     """Owner of the Document and the Checker.
 
     Signals:
+    - changing(): an edit, undo or redo, or another document, is about to come: what holds on to the design lets go;
     - designChanged(Change): after every edit, undo, redo, and after another document was opened (edit is None then);
     - opened(): another document took the place of the old one (sent before designChanged);
     - checkedChanged(Checked): a new check is ready, once after a burst of changes; `checked` is always up to date;
@@ -57,6 +58,7 @@ class Session(QObject):
     Training is not its business: `live.Live` owns that.
     """
 
+    changing = Signal()
     designChanged = Signal(object)
     opened = Signal()
     checkedChanged = Signal(object)
@@ -176,6 +178,7 @@ class Session(QObject):
 
         A library cell is changed by no edit but to what the library draws today: `readOnly` is sent.
         """
+        self.changing.emit()
         try:
             if cell := self._library_cell_changed(edit):
                 self.readOnly.emit(cell)
@@ -201,10 +204,12 @@ class Session(QObject):
         return ""
 
     def undo(self) -> None:
+        self.changing.emit()
         self.undone.emit()
         self.document.undo()
 
     def redo(self) -> None:
+        self.changing.emit()
         self.undone.emit()
         self.document.redo()
 
@@ -325,6 +330,7 @@ class Session(QObject):
         return SetData(recipe.replace(path=os.path.relpath(file, folder) if inside else str(file)))
 
     def _become(self, document: Document, base: Path, stands: Standing | None = None) -> None:
+        self.changing.emit()
         before = self.document.design
         self.stands, self._told = stands, None
         self._end_watch()

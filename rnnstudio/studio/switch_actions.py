@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu
 
 from .focus import Focus
 
@@ -17,44 +16,19 @@ class SwitchActions:
     """Owner of these actions of one window."""
 
     def __init__(self, window: MainWindow) -> None:
-        switches, arrange, act = window.view.commands.switches, window.view.commands.arrange, window._action
-        self.mute = act(
-            "&Mute", switches.mute, "M", tip="What comes in goes out, as if it were not there", on_canvas=True
-        )
-        self.collapse = act("C&ollapse", switches.collapse, "H", tip="Fold to the title, or unfold", on_canvas=True)
-        self.hide_wires = act(
-            "&Hide wires",
-            switches.hide_wires,
-            "Shift+H",
-            tip="Draw wires by their ends alone, or whole",
-            on_canvas=True,
-        )
-        self.show_wires = act("&Show all wires", switches.show_all_wires, on_canvas=True)
-        self.tidy_before = act(
-            "Tidy what lies &before",
-            arrange.tidy_before,
-            "Ctrl+[",
-            tip="All that leads to the selection",
-            on_canvas=True,
-        )
-        self.tidy_behind = act(
-            "Tidy what lies be&hind",
-            arrange.tidy_behind,
-            "Ctrl+]",
-            tip="All that the selection leads to",
-            on_canvas=True,
-        )
+        switches, arrange, act = window.view.commands.switches, window.view.commands.arrange, window.acts.add
+        self.mute = act("mute", switches.mute)
+        self.collapse = act("collapse", switches.collapse)
+        self.hide_wires = act("hide_wires", switches.hide_wires)
+        self.show_wires = act("show_wires", switches.show_all_wires)
+        self.tidy_before = act("tidy_before", arrange.tidy_before)
+        self.tidy_behind = act("tidy_behind", arrange.tidy_behind)
 
     def for_nodes(self) -> list[QAction]:
         return [self.mute, self.collapse, self.hide_wires]
 
     def for_wires(self) -> list[QAction]:
         return [self.hide_wires]
-
-    def add_to(self, menu: QMenu) -> None:
-        """All of them, for a menu of the menu bar."""
-        menu.addActions([self.mute, self.collapse, self.hide_wires, self.show_wires])
-        menu.addActions([self.tidy_before, self.tidy_behind])
 
     def follow(self, focus: Focus) -> None:
         """What is selected says what can be done."""

@@ -358,7 +358,7 @@ QToolButton {{ padding: 3px 6px; }}
 QToolButton[autoRaise="true"] {{ background: transparent; border-color: transparent; }}
 QPushButton:hover, QToolButton:hover {{ border-color: {t.faint}; }}
 QPushButton:pressed, QToolButton:pressed {{ background: {t.border}; }}
-QPushButton:default {{ border-color: {t.accent}; }}
+QPushButton:default, QPushButton:focus, QToolButton:focus {{ border-color: {t.accent}; }}
 QPushButton:disabled, QToolButton:disabled {{ color: {t.faint}; }}
 QCheckBox {{ spacing: 6px; padding-right: 8px; }}
 QCheckBox:disabled {{ color: {t.faint}; }}

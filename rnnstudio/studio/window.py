@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QPoint, QPointF, QSettings, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QEvent, QPoint, QPointF, QRect, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
-    QKeySequence,
+    QKeyEvent,
     QShowEvent,
 )
 from PySide6.QtWidgets import (
@@ -27,8 +28,6 @@ from PySide6.QtWidgets import (
     QMenu,
     QMessageBox,
     QTabWidget,
-    QToolBar,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -37,22 +36,29 @@ from ..compiler.check import Checked
 from ..design.cell_file import SUFFIX as CELL_SUFFIX
 from ..design.errors import StudioError
 from ..design.storage import SUFFIX
+from ..loading import Loaded
 from . import theme
 from .canvas.breadcrumbs import Breadcrumbs
 from .canvas.minimap import Minimap
 from .canvas.overlay import Banner, EmptyState
 from .canvas.scene import Hit
-from .canvas.view import CanvasView
+from .canvas.view import WAYS, CanvasView
 from .canvas_menus import menu_of
 from .cell_actions import CellActions
 from .cell_bar import CellBar
 from .dialogs.picture import PictureDialog, Wanted
 from .elsewhere import ElsewhereOffer
 from .field_undo import FieldUndo
-from .help import ABOUT, KEYS, about_node, tell
+from .going import Going
+from .help import ABOUT, about_node, keys_and_mouse, tell
 from .icons import icon
+from .keys.actions import Actions
+from .keys.dialog import ShortcutsDialog
+from .keys.keymap import keymap
+from .keys.table import COMMANDS
 from .legend import legend
 from .live_docks import LiveDocks
+from .menus import fill_menu_bar, tool_bar
 from .panels.code import CodePanel
 from .panels.inspector import InspectorPanel
 from .panels.palette import PalettePanel
@@ -64,12 +70,16 @@ from .session import Session
 from .start.over import Start
 from .status import StatusParts
 from .switch_actions import SwitchActions
+from .windows import windows
 
 if TYPE_CHECKING:
     from .live import OtherDrawing
 
 RECENT = 8
 FILTER = f"Designs (*{SUFFIX})"
+ASIDE = QPoint(28, 28)
+"""How far from its window a new one stands."""
+_NUMBERS = count(1)
 FRAME = QSize(8, 40)
 """What a window manager's frame takes of the screen, about."""
 NARROW, LOW = 760, 600
@@ -85,9 +95,12 @@ _Area = Qt.DockWidgetArea
 class MainWindow(QMainWindow):
     """The `ask_…` attributes are the questions it asks; tests and scripts may answer them."""
 
-    def __init__(self, session: Session | None = None) -> None:
+    def __init__(self, session: Session | None = None, plugins: Loaded | None = None) -> None:
         super().__init__()
-        self.session = session or Session(parent=self)
+        self.session = session or Session(plugins, parent=self)
+        self.number = next(_NUMBERS)
+        """In the order in which windows were opened."""
+        self._agreed = False
         self.setObjectName("studio")
         self.setAcceptDrops(True)
         option = QMainWindow.DockOption
@@ -106,7 +119,6 @@ class MainWindow(QMainWindow):
         self.ask_replace: Callable[[Path], bool] = self._ask_replace
         self.ask_picture: Callable[[], Wanted | None] = lambda: PictureDialog(self.session, self).ask()
         self.docks: dict[str, QDockWidget] = {}
-        self._pictures: dict[QAction, str] = {}
         self._painted = False
         self._areas: dict[str, Qt.DockWidgetArea] = {}
         self._tabs_timer = QTimer(self, singleShot=True, interval=0)
@@ -135,9 +147,16 @@ class MainWindow(QMainWindow):
         self._dock("problems", "Problems", self.problems, _Area.RightDockWidgetArea)
         self._dock("code", "Code", self.code, _Area.RightDockWidgetArea)
         self.live = LiveDocks(self)
+        self.shortcuts: ShortcutsDialog | None = None
+        self.recent_menu: QMenu
+        self.examples_menu: QMenu
+        keymap().load()  # another process may have changed it
+        self.acts = Actions(self, self.view)
+        self.going = Going(self)
         self._actions()
-        self._menus()
-        self._tool_bar()
+        fill_menu_bar(self)
+        self.tools = tool_bar(self)
+        self.addToolBar(self.tools)
         self._status_bar()
         FieldUndo.of_application()
         self.autosave = Autosave(self.session)
@@ -149,6 +168,7 @@ class MainWindow(QMainWindow):
         self._restore()
         self._show_title()
         self._show_check(self.session.checked)
+        windows().add(self)
 
     def _fit_screen(self) -> None:
         """As large as is good, but no larger than the screen, with room for the frame that the system draws."""
@@ -275,166 +295,81 @@ class MainWindow(QMainWindow):
                 dock.setTitleBarWidget(None)  # type: ignore[arg-type]
                 bar.deleteLater()
 
-    def _action(
-        self,
-        title: str,
-        do: Callable[[], object],
-        keys: object = None,
-        picture: str = "",
-        tip: str = "",
-        on_canvas: bool = False,
-    ) -> QAction:
-        action = QAction(title, self)
-        if keys is not None:
-            action.setShortcuts(keys if isinstance(keys, list) else [QKeySequence(keys)])  # type: ignore[call-overload]
-        if picture:
-            self.set_picture(action, picture)
-        if tip:
-            action.setToolTip(tip)
-        action.triggered.connect(lambda _checked=False: do())
-        if on_canvas:
-            # Only while the canvas has the keyboard: Delete in a text field deletes text.
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            self.view.addAction(action)
-        return action
-
     def set_picture(self, action: QAction, picture: str) -> None:
         """Give an action an icon, in the colours of the theme worn now and of those to come."""
-        self._pictures[action] = picture
-        action.setIcon(icon(picture))
+        self.acts.picture(action, picture)
 
     def _actions(self) -> None:
-        key, commands, act = QKeySequence.StandardKey, self.view.commands, self._action
-        self.new_action = act("&New…", self.begin, key.New, "new", "New design")
-        self.open_action = act("&Open…", self.open, key.Open, "open", "Open a design")
-        self.save_action = act("&Save", self.save, key.Save, "save", "Save the design")
-        self.save_as_action = act("Save &as…", self.save_as, QKeySequence("Ctrl+Shift+S"))
-        self.quit_action = act("&Quit", self.close, QKeySequence("Ctrl+Q"))
-        self.undo_action = act("&Undo", self.session.undo, key.Undo, "undo")
-        self.redo_action = act(
-            "&Redo", self.session.redo, [QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")], "redo"
-        )
-        self.cut_action = act("Cu&t", commands.cut, key.Cut, on_canvas=True)
-        self.copy_action = act("&Copy", commands.copy, key.Copy, on_canvas=True)
-        self.paste_action = act("&Paste", self._paste, key.Paste, on_canvas=True)
-        self.paste_wired_action = act("Paste with incoming wires", self._paste_wired, "Ctrl+Shift+V", on_canvas=True)
-        self.duplicate_action = act("&Duplicate", commands.duplicate, "Ctrl+D", on_canvas=True)
-        self.delete_action = act("De&lete", commands.delete, key.Delete, on_canvas=True)
-        self.select_all_action = act("Select &all", commands.select_all, key.SelectAll, on_canvas=True)
-        self.tidy_action = act("&Tidy", commands.arrange.tidy, "Ctrl+L", "tidy", "Lay the drawing out in columns")
-        self.frame_action = act("F&rame the selection", self._frame, "Ctrl+Shift+F", on_canvas=True)
-        arrange = commands.arrange
-        self.rename_action = act("&Rename", self._rename, on_canvas=True)
-        self.rename_action.setShortcut("F2")
-        self.replace_action = act("Replace &with…", self._replace, "Ctrl+R", on_canvas=True)
-        self.disconnect_action = act("&Break its wires", commands.disconnect_selected, "Ctrl+Shift+X", on_canvas=True)
+        commands, arrange, act = self.view.commands, self.view.commands.arrange, self.acts.add
+        self.new_action = act("new", self.begin)
+        self.open_action = act("open", self.open)
+        self.save_action = act("save", self.save)
+        self.save_as_action = act("save_as", self.save_as)
+        act("new_window", self.new_window)
+        act("open_in_window", self.open_beside)
+        act("close", self.close)
+        act("next_window", self._next_window)
+        self.quit_action = act("quit", windows().quit)
+        self.undo_action = act("undo", self.session.undo)
+        self.redo_action = act("redo", self.session.redo)
+        self.cut_action = act("cut", commands.cut)
+        self.copy_action = act("copy", commands.copy)
+        self.paste_action = act("paste", self._paste)
+        self.paste_wired_action = act("paste_wired", self._paste_wired)
+        self.duplicate_action = act("duplicate", commands.duplicate)
+        self.delete_action = act("delete", commands.delete)
+        self.select_all_action = act("select_all", commands.select_all)
+        self.tidy_action = act("tidy", arrange.tidy)
+        self.frame_action = act("frame", self._frame)
+        self.rename_action = act("rename", self._rename)
+        self.replace_action = act("replace", self._replace)
+        self.disconnect_action = act("disconnect", commands.disconnect_selected)
         self.cell_actions = CellActions(self)
-        self.align_actions = [
-            act(f"Align {title}", partial(arrange.align, edge), on_canvas=True)
-            for edge, title in (
-                *(("left", "&left"), ("middle", "in a &column"), ("right", "&right")),
-                *(("top", "&top"), ("centre", "in a ro&w"), ("bottom", "&bottom")),
-            )
-        ]
-        self.distribute_actions = [
-            act("Distribute &horizontally", lambda: arrange.distribute(True), on_canvas=True),
-            act("Distribute &vertically", lambda: arrange.distribute(False), on_canvas=True),
-        ]
         self.switch_actions = SwitchActions(self)
-        self.add_action = act("Add &node…", self._add_node, "Ctrl+Space", "", "Search for a node to add (Tab)")
-        self.find_action = act("&Find a node…", self.view.open_find, key.Find, "", "Find a node, in every cell too")
-        self.fit_action = act("Zoom to &fit", self.view.frame_all, "Ctrl+0", "fit", "Show the whole drawing (F)")
-        self.in_action = act(
-            "Zoom &in", lambda: self.view.set_zoom(self.view.zoom * 1.25), [key.ZoomIn, QKeySequence("Ctrl+=")]
-        )
-        self.out_action = act("Zoom &out", lambda: self.view.set_zoom(self.view.zoom / 1.25), key.ZoomOut)
-        self.real_size_action = act("&Actual size", lambda: self.view.set_zoom(1.0), "Ctrl+1")
-        self.theme_action = act("&Dark theme", self.toggle_theme, "Ctrl+Shift+L", "theme")
-        self.theme_action.setCheckable(True)
-        self.theme_action.setChecked(theme.current().dark)
-        self.minimap_action = act("&Minimap", self._turn_minimap)
-        self.minimap_action.setCheckable(True)
-        self.minimap_action.setChecked(bool(QSettings().value("minimap", True, bool)))
+        self.leave_cell_action = act("leave_cell", self.session.focus.leave)
+        edges = ("left", "middle", "right", "top", "centre", "bottom")
+        self.align_actions = [act(f"align_{edge}", partial(arrange.align, edge)) for edge in edges]
+        self.distribute_actions = [
+            act("distribute_horizontally", lambda: arrange.distribute(True)),
+            act("distribute_vertically", lambda: arrange.distribute(False)),
+        ]
+        self.add_action = act("add", self.view.open_quick_add_at_pointer)
+        self.find_action = act("find", self.view.open_find)
+        self.fit_action = act("fit", self.view.frame_all)
+        self.frame_selection_action = act("frame_selection", self.view.frame_selection)
+        self.in_action = act("zoom_in", lambda: self.view.set_zoom(self.view.zoom * 1.25))
+        self.out_action = act("zoom_out", lambda: self.view.set_zoom(self.view.zoom / 1.25))
+        self.real_size_action = act("real_size", lambda: self.view.set_zoom(1.0))
+        self.theme_action = act("theme", self.toggle_theme, theme.current().dark)
+        self.minimap_action = act("minimap", self._turn_minimap, bool(QSettings().value("minimap", True, bool)))
         self.minimap.turn(self.minimap_action.isChecked())
-        self.reset_action = act("&Reset layout", self.reset_layout)
-        self.train_action = act("&Train", self.live.train, "F5", "train", "Train the network")
-        self.pause_action = act("&Pause", self.live.pause_or_resume, "F6", "pause", "Pause or go on")
-        self.stop_action = act(
-            "&Stop", self.live.stop, "Shift+F5", "stop", "Stop the training; what is learned is kept"
-        )
-        self.export_action = act("&Export…", self.live.export, "Ctrl+E", "export", "Export a trained model")
-        self.picture_action = act("Export &picture…", self.export_picture, "Ctrl+Shift+E")
-        self.copy_picture_action = act("Copy as p&icture", self.copy_picture, "Ctrl+Shift+C", on_canvas=True)
-        self.about_action = act("&About", self.about)
+        self.reset_action = act("reset_layout", self.reset_layout)
+        self.train_action = act("train", self.live.train)
+        self.pause_action = act("pause", self.live.pause_or_resume)
+        self.stop_action = act("stop", self.live.stop)
+        self.export_action = act("export", self.live.export)
+        self.picture_action = act("picture", self.export_picture)
+        self.copy_picture_action = act("copy_picture", self.copy_picture)
         self.live.show_state("idle")
-        self.help_action = act("&Help on the selected node", self.show_help, "F1")
-        self.keys_action = act("&Keys and mouse", self.show_keys)
-
-    def _menus(self) -> None:
-        bar = self.menuBar()
-        file = bar.addMenu("&File")
-        file.addActions([self.new_action, self.open_action])
-        self.recent_menu = file.addMenu("Open &recent")
-        self.recent_menu.aboutToShow.connect(self._fill_recent)
-        self.examples_menu = file.addMenu("&Examples")
-        self.examples_menu.aboutToShow.connect(self._fill_examples)
-        file.addSeparator()
-        file.addActions([self.save_action, self.save_as_action])
-        file.addSeparator()
-        file.addActions([self.export_action, self.picture_action])
-        file.addSeparator()
-        file.addAction(self.quit_action)
-        edit = bar.addMenu("&Edit")
-        edit.addActions([self.undo_action, self.redo_action])
-        edit.addSeparator()
-        edit.addActions([self.cut_action, self.copy_action, self.paste_action, self.paste_wired_action])
-        edit.addAction(self.copy_picture_action)
-        edit.addActions([self.duplicate_action, self.delete_action])
-        edit.addSeparator()
-        edit.addActions([self.select_all_action, self.find_action, self.add_action])
-        edit.addSeparator()
-        edit.addActions([self.rename_action, self.replace_action, self.disconnect_action])
-        edit.addActions([self.frame_action, self.tidy_action])
-        self.switch_actions.add_to(edit)
-        aligned = edit.addMenu("&Align")
-        aligned.addActions(self.align_actions)
-        aligned.addSeparator()
-        aligned.addActions(self.distribute_actions)
-        self.cell_actions.fill(bar.addMenu("&Cell"))
-        view = bar.addMenu("&View")
-        view.addActions([self.fit_action, self.in_action, self.out_action, self.real_size_action])
-        view.addSeparator()
-        view.addActions([self.minimap_action, self.theme_action])
-        panels = view.addMenu("&Panels")
-        for dock in self.docks.values():
-            panels.addAction(dock.toggleViewAction())
-        view.addAction(self.reset_action)
-        train = bar.addMenu("&Train")
-        train.addActions([self.train_action, self.pause_action, self.stop_action])
-        helping = bar.addMenu("&Help")
-        helping.addActions([self.help_action, self.keys_action, self.about_action])
-
-    def _tool_bar(self) -> None:
-        bar = QToolBar("Tools", self)
-        bar.setObjectName("tools")
-        bar.setMovable(False)
-        bar.setIconSize(QSize(20, 20))
-        for group in (
-            (self.new_action, self.open_action, self.save_action),
-            (self.undo_action, self.redo_action),
-            (self.fit_action, self.tidy_action),
-            (self.train_action, self.pause_action, self.stop_action),
-            (self.export_action,),
-        ):
-            bar.addActions(list(group))
-            if group[0] is not self.export_action:
-                bar.addSeparator()
-        for action in (self.train_action, self.export_action):
-            button = bar.widgetForAction(action)
-            if isinstance(button, QToolButton):
-                button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.tools = bar
-        self.addToolBar(bar)
+        self.help_action = act("help", self.show_help)
+        self.shortcuts_action = act("shortcuts", self.show_shortcuts)
+        self.keys_action = act("hands", self.show_keys)
+        self.about_action = act("about", self.about)
+        act("menu", self.view.ask_menu_of_selection)
+        act("wire", self.view.wire_selected)
+        act("next_thing", partial(self.view.walking.next_thing, 1))
+        act("previous_thing", partial(self.view.walking.next_thing, -1))
+        act("to_canvas", self.going.to_canvas)
+        act("next_panel", partial(self.going.step, 1))
+        act("previous_panel", partial(self.going.step, -1))
+        for key in self.docks:
+            if f"to_{key}" in COMMANDS:
+                act(f"to_{key}", partial(self.going.to_panel, key))
+        for way, (dx, dy) in WAYS.items():
+            act(f"walk_{way}", partial(self.view.walking.step, way))
+            act(f"extend_{way}", partial(self.view.walking.step, way, keep=True))
+            act(f"move_{way}", partial(self.view.move_selection, dx, dy))
+            act(f"move_far_{way}", partial(self.view.move_selection, 5 * dx, 5 * dy))
 
     def _status_bar(self) -> None:
         bar = self.statusBar()
@@ -470,16 +405,18 @@ class MainWindow(QMainWindow):
 
     def _redress(self) -> None:
         self.theme_action.setChecked(theme.current().dark)
-        for action, name in self._pictures.items():
-            action.setIcon(icon(name))
         self.status.show_check(self.session.seen)
 
     # What is shown
 
-    def _show_title(self) -> None:
+    def told_title(self) -> str:
+        """What the window is called in a list of windows: its file's name, or the design's."""
         path = self.session.path
-        name = path.name if path is not None else self.session.design.name
-        self.setWindowTitle(f"{name}[*] — rnnstudio")
+        return path.name if path is not None else self.session.design.name
+
+    def _show_title(self) -> None:
+        self.setWindowTitle(f"{self.told_title()}[*] — rnnstudio")
+        self.setWindowFilePath(str(self.session.path or ""))
         self.setWindowModified(self.session.dirty)
         document = self.session.document
         for action, verb, what in (
@@ -488,7 +425,7 @@ class MainWindow(QMainWindow):
         ):
             action.setEnabled(bool(what))
             action.setText(f"&{verb} {what}".strip())
-            action.setToolTip(f"{verb} {what}".strip())
+            self.acts.tip(action, f"{verb} {what}".strip())
 
     def _show_check(self, checked: Checked) -> None:
         quiet = self.session.quiet(checked)
@@ -505,6 +442,7 @@ class MainWindow(QMainWindow):
         self.disconnect_action.setEnabled(bool(nodes))
         self.switch_actions.follow(focus)
         self.replace_action.setEnabled(len(nodes) == 1)
+        self.leave_cell_action.setEnabled(len(focus.trail) > 1)
         inside = len(focus.trail) > 1 and not some
         self.rename_action.setEnabled(len(nodes) + len(focus.frames) == 1 or inside)
         for action in self.align_actions:
@@ -539,10 +477,72 @@ class MainWindow(QMainWindow):
     def open(self, path: Path | None = None) -> bool:
         """Open a design, asking for the file when none is given, then what becomes of the one that is open."""
         path = path or self.ask_file(False)
-        if path is None or not self.may_leave() or not self.session.open(path):
+        if path is None:
+            return False
+        if (other := windows().showing(path)) not in (None, self):
+            other.come_forward()
+            return True
+        if not self.may_leave() or not self.session.open(path):
             return False
         self._remember_recent(path)
         return True
+
+    # Other windows
+
+    def new_window(self) -> MainWindow:
+        """Another window of this process, with an empty design; it stands beside this one, its panels likewise."""
+        made = MainWindow(plugins=self.session.plugins)
+        made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        made.restoreState(self.saveState(LAYOUT), LAYOUT)
+        place = QRect(self.pos() + ASIDE, self.size() + FRAME)
+        place = place.intersected(self.screen().availableGeometry())  # a little smaller rather than beyond the edge
+        made.resize(place.size() - FRAME)
+        made.move(place.topLeft())
+        made.show()
+        made.start.show()
+        made.come_forward()
+        return made
+
+    def open_beside(self, path: Path | None = None) -> bool:
+        """Open a design in a window of its own: the one that has it already, this one where it is empty, or a new one.
+
+        The file is asked for when none is given.
+        """
+        path = path or self.ask_file(False)
+        if path is None:
+            return False
+        if windows().showing(path) is not None or self.untouched:
+            return self.open(path)
+        made = self.new_window()
+        if made.open(path):
+            return True
+        made.close()
+        self.open(path)  # says here why it cannot be opened
+        return False
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was begun here: an empty design without a file."""
+        session = self.session
+        return session.path is None and not session.dirty and not session.design.graph.nodes
+
+    def come_forward(self) -> None:
+        """Before the other windows, with the keyboard; out of the dock when it is minimised."""
+        if self.isMinimized():
+            self.showNormal()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        windows().to_front(self)
+
+    def _next_window(self) -> None:
+        order = sorted(windows().open, key=lambda window: window.number)
+        order[(order.index(self) + 1) % len(order)].come_forward()
+
+    def close_as_agreed(self) -> None:
+        """Close without asking: the person has agreed to what becomes of this window."""
+        self._agreed = True
+        self.close()
 
     def open_example(self, path: Path) -> bool:
         return self.may_leave() and self.session.open_example(path)
@@ -558,8 +558,7 @@ class MainWindow(QMainWindow):
         more = f" {len(rest)} more after this one." if rest else ""
 
         def recover() -> None:
-            # A person who keeps what is open now is asked again; nothing is taken over, nothing deleted.
-            self._offer_left(rest if self.recover(left) else found)
+            self.recover(left)._offer_left(rest)
 
         def refused() -> None:
             refuse(left)
@@ -573,16 +572,25 @@ class MainWindow(QMainWindow):
             (f"Refuse “{left.name}”", refused),
         )
 
-    def recover(self, left: Left) -> bool:
-        """Take over what a crash left behind; it is unsaved still. False when the open design is not to be left."""
-        if not self.may_leave():
-            return False
-        self.autosave.take_over(left)
-        return True
+    def recover(self, left: Left) -> MainWindow:
+        """Take over what a crash left behind, unsaved as it is still: here where nothing was begun, else in a window of
+        its own. Returns the window that has it.
+        """
+        keeper = self if self.untouched else self.new_window()
+        keeper.autosave.take_over(left)
+        return keeper
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc that nobody else wanted leads from a panel back to the canvas."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.going.to_canvas()
+        else:
+            super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            windows().to_front(self)
             self.session.look_at_file()
 
     def save(self) -> bool:
@@ -742,10 +750,10 @@ class MainWindow(QMainWindow):
         """Opened or saved last, as far as they are there, the newest first."""
         return [Path(p) for p in self._recent() if Path(p).exists()]
 
-    def _fill_recent(self) -> None:
+    def fill_recent(self) -> None:
         self._fill_menu(self.recent_menu, self.recent_files(), self.open, False)
 
-    def _fill_examples(self) -> None:
+    def fill_examples(self) -> None:
         self._fill_menu(self.examples_menu, gallery(), self.open_example, True)
 
     @staticmethod
@@ -805,9 +813,6 @@ class MainWindow(QMainWindow):
     def _paste_wired(self) -> None:
         self.view.commands.paste(self.view.pointer(), keep_incoming=True)
 
-    def _add_node(self) -> None:
-        self.view.open_quick_add(self.view.viewport().rect().center())
-
     def _frame(self) -> None:
         key = self.view.commands.arrange.frame()
         if key is not None:
@@ -837,9 +842,19 @@ class MainWindow(QMainWindow):
             self.show_keys()
 
     def show_keys(self) -> None:
-        tell(self, "Keys and mouse", KEYS + legend())
+        tell(self, "Keys and mouse", keys_and_mouse() + legend())
+
+    def show_shortcuts(self) -> None:
+        """All keys, to look up and to change; a second press brings the same window to the front."""
+        if self.shortcuts is None:
+            self.shortcuts = ShortcutsDialog(self)
+        self.shortcuts.appear()
 
     # Life
+
+    def warm_up(self) -> None:
+        """Start the worker process, which imports torch, so that Train answers at once."""
+        self.live.fill().prepare()
 
     def _restore(self) -> None:
         """As it was left; a layout that was made at another scale, where another one fits, is not taken."""
@@ -862,9 +877,10 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(20, self, self.live.fill)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self.may_leave(closing=True):
+        if not self._agreed and not self.may_leave(closing=True):
             event.ignore()
             return
+        windows().remove(self)
         QSettings().setValue("geometry", self.saveGeometry())
         QSettings().setValue("layout", self.saveState(LAYOUT))
         QSettings().setValue("layoutFor", self._arrangement())

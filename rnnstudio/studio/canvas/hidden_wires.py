@@ -17,8 +17,9 @@ PIECE = 14.0
 HEIGHT, INSIDE, MOST, LEAST = 16.0, 6.0, 90.0, 18.0
 """Of a name's box: its height, the room inside beside the name, the longest name; the narrowest box."""
 APART = 2.0
-ROWS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)
-"""Where a name is put, in rows from its port's line, in this order."""
+ROWS = (0, *(side * row for row in range(1, 9) for side in (1, -1)))
+OUT = (0.0, 22.0, 44.0, 88.0)
+"""Where a name is put: so many rows from its port's line, and so far out from the port; the first free place."""
 NAMES_FROM = 0.45
 """Zoom from which the names are written."""
 
@@ -53,8 +54,9 @@ def placed(
     for wire, path, names in wires:
         found: list[QRectF] = []
         for number, wanted in enumerate(stubs(path, names)):
-            rows = (wanted.translated(0, row * (HEIGHT + APART)) for row in ROWS)
-            free = [box for box in rows if there.free(_sides(box)) and bodies.free(_sides(box))]
+            away = -1.0 if number else 1.0
+            boxes = (wanted.translated(away * out, row * (HEIGHT + APART)) for out in OUT for row in ROWS)
+            free = [box for box in boxes if there.free(_sides(box)) and bodies.free(_sides(box))]
             box = next((box for box in free if lines.free(_sides(box))), free[0] if free else wanted)
             there.add(f"{wire} {number}", _sides(box))
             found.append(box)

@@ -1,11 +1,11 @@
 """The search that opens where one wants a node: on Tab, Shift+A, double-click, or where a wire was let go.
 
-Ctrl+F opens it over the nodes that are there already.
+Ctrl+F opens it over the nodes that are there already, W over ports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
@@ -20,18 +20,33 @@ _ELSEWHERE = (Qt.FocusReason.MouseFocusReason, Qt.FocusReason.TabFocusReason, Qt
 
 
 class QuickAdd(QFrame):
-    """A small window inside the canvas. `chosen` gives the offer; `closed` comes after it, or alone."""
+    """A small window inside the canvas. `chosen` gives the offer; `closed` comes after it, or alone.
+
+    refused: why an offer cannot be chosen, by its key; such offers come last and only tell. `pointed` gives the offer
+    that Enter would choose, `back` comes where there is nothing left for the Backspace key to delete.
+    """
 
     chosen = Signal(object)
     closed = Signal()
+    pointed = Signal(object)
+    back = Signal()
 
-    def __init__(self, parent: QWidget, among: Sequence[Offer], hint: str, at: QPoint) -> None:
+    def __init__(
+        self,
+        parent: QWidget,
+        among: Sequence[Offer],
+        hint: str,
+        at: QPoint,
+        refused: Mapping[str, str] | None = None,
+        placeholder: str = "Search nodes…",
+    ) -> None:
         super().__init__(parent)
+        self._refused = refused or {}
         self.setObjectName("quickAdd")
         self.setProperty("role", "card")
         self._among = among
         self._done = False
-        self.edit = QLineEdit(placeholderText="Search nodes…", clearButtonEnabled=True)
+        self.edit = QLineEdit(placeholderText=placeholder, clearButtonEnabled=True)
         self.edit.textChanged.connect(self._search)
         self.edit.installEventFilter(self)
         self.list = QListWidget()
@@ -69,22 +84,31 @@ class QuickAdd(QFrame):
     def _search(self, text: str) -> None:
         self.list.clear()
         colors = theme.current()
-        for offer in search(text, self._among):
+        for offer in sorted(search(text, self._among), key=lambda offer: offer.key in self._refused):
             item = QListWidgetItem(offer_icon(offer, colors), offer.title)
             item.setData(Qt.ItemDataRole.UserRole, offer)
+            if offer.key in self._refused:
+                item.setForeground(colors.color("faint"))
             self.list.addItem(item)
         self.list.setCurrentRow(0)
         if self.list.count() == 0:
-            self.doc.setText("No node is called so. Try another word: “gate”, “loss”, “memory” …")
+            self.doc.setText("Nothing is called so. Try another word: “gate”, “loss”, “memory” …")
 
     def _describe(self, item: QListWidgetItem | None, _before: QListWidgetItem | None) -> None:
         if item is not None:
             offer: Offer = item.data(Qt.ItemDataRole.UserRole)
-            self.doc.setText(offer.doc)
+            self.doc.setText(self._refused.get(offer.key) or offer.doc)
+        self.pointed.emit(item.data(Qt.ItemDataRole.UserRole) if item is not None else None)
+
+    def point(self) -> None:
+        """Tell once more what Enter would choose: whoever asked for this window could not hear it before."""
+        self._describe(self.list.currentItem(), None)
 
     def _choose(self, item: QListWidgetItem | None) -> None:
         if item is not None and not self._done:
             offer = item.data(Qt.ItemDataRole.UserRole)
+            if offer.key in self._refused:
+                return  # the reason is written below
             self._finish(lambda: self.chosen.emit(offer))
 
     def dismiss(self) -> None:
@@ -108,6 +132,9 @@ class QuickAdd(QFrame):
                 return True
             if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab):
                 self._choose(self.list.currentItem())
+                return True
+            if key == Qt.Key.Key_Backspace and not self.edit.text():
+                self.back.emit()
                 return True
             if key == Qt.Key.Key_Escape:
                 self.dismiss()

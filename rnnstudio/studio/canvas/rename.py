@@ -40,11 +40,21 @@ class RenameField(QLineEdit):
         if self._done:
             return
         self._done = True
-        if take and self.text().strip():
-            self._take(self.text().strip())
+        if self.view.renaming is self:
+            self.view.renaming = None
+        had = self.hasFocus()
         self.hide()
         self.deleteLater()
-        self.view.setFocus()
+        if take and self.text().strip():
+            self._take(self.text().strip())
+        if had:
+            self.view.setFocus()
+
+    def take(self) -> None:
+        self._finish(True)
+
+    def leave(self) -> None:
+        self._finish(False)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:

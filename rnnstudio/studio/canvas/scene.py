@@ -35,6 +35,8 @@ LANES_AFTER_MS = 60
 """In a large drawing: how long after an edit the wires that it did not touch make way for it."""
 COARSE = 48.0
 """How far below its ends a wire of a large drawing runs back while it is being moved."""
+NODE, HELD = 2.0, 2.5
+"""Heights of a node, and of one that is dragged: it passes over others."""
 _RANK = {"": 0, MISSING: 1, "hint": 2, "warning": 3, "error": 4}
 
 
@@ -63,6 +65,8 @@ class CanvasScene(QGraphicsScene):
         self.nodes: dict[str, NodeItem] = {}
         self.wires: dict[Wire, WireItem] = {}
         self.frames: dict[str, FrameItem] = {}
+        self._shown = Graph()
+        """The value of the graph that the items stand for."""
         self._sources: dict[Pin, Pin] = {}
         """What feeds each input, of the wires that are shown."""
         self._drawn: dict[str, tuple[object, ...]] = {}
@@ -99,7 +103,7 @@ class CanvasScene(QGraphicsScene):
         self.nodes.clear()
         self._sources.clear()
         self._drawn.clear()
-        graph = self.graph
+        graph = self._shown = self.graph
         self._show_frames(graph)
         for node in graph.nodes.values():
             self._add_node(node, graph)
@@ -114,13 +118,13 @@ class CanvasScene(QGraphicsScene):
 
     def follow(self, change: Change) -> None:
         """Do what a change of the document did."""
-        name = self.graph_name
-        shown = change.before.graph if name == "" else getattr(change.before.cells.get(name), "graph", None)
-        if change.edit is None or shown is None:
+        if change.edit is None:
             self.rebuild()
             return
         graph = self.graph
-        found = difference(shown, graph)
+        # Not from the design before: where that took the cell away that was shown, another graph is shown anew already.
+        found = difference(self._shown, graph)
+        self._shown = graph
         for wire in found.wires_removed:
             if (item := self.wires.pop(wire, None)) is not None:
                 self.removeItem(item)
@@ -208,6 +212,7 @@ class CanvasScene(QGraphicsScene):
         """Put everything where the document says: the end of a preview."""
         for key, node in self.graph.nodes.items():
             self.nodes[key].setPos(node.x, node.y)
+            self.nodes[key].setZValue(NODE)
         for frame in self.graph.frames:
             self.frames[frame.id].preview(frame)
         self.route()
@@ -263,6 +268,7 @@ class CanvasScene(QGraphicsScene):
         for key, place in places.items():
             if key in self.nodes:
                 self.nodes[key].setPos(place)
+                self.nodes[key].setZValue(HELD)
         for frame in frames:
             if frame.id in self.frames:
                 self.frames[frame.id].preview(frame)

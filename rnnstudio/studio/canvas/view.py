@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import ceil, floor
+from typing import Any
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
@@ -23,7 +25,7 @@ from PySide6.QtGui import (
     QShowEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QGraphicsView, QToolTip, QWidget
+from PySide6.QtWidgets import QFrame, QGraphicsItem, QGraphicsView, QToolTip, QWidget
 
 from ...compiler.diagnostics import Diagnostic
 from ...design.design import Pin, Wire
@@ -46,6 +48,8 @@ from .rename import RenameField
 from .scene import CanvasScene, Hit
 from .shape import GRID, HEADER
 from .stretch import Stretch
+from .walking import Walking
+from .wire_by_keys import WireByKeys
 from .wire_item import WireItem
 
 GESTURES: tuple[type[Gesture], ...] = (
@@ -58,12 +62,7 @@ READABLE = 0.7
 """Zoom at which names can be read well; a cell opens no smaller."""
 REACH = 11.0
 """How near to a port a press takes hold of it, in pixels of the screen."""
-ARROWS = {
-    Qt.Key.Key_Left: (-1, 0),
-    Qt.Key.Key_Right: (1, 0),
-    Qt.Key.Key_Up: (0, -1),
-    Qt.Key.Key_Down: (0, 1),
-}
+WAYS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 
 
 class CanvasView(QGraphicsView):
@@ -98,6 +97,9 @@ class CanvasView(QGraphicsView):
         self.stretch = Stretch(self)
         self.gesture: Gesture | None = None
         self.quick_add: QuickAdd | None = None
+        self.walking = Walking(self)
+        self.renaming: RenameField | None = None
+        self.wiring: WireByKeys | None = None
         self.space_held = False
         self._pointer = QPoint(-1, -1)
         self._hovered: Hit = Hit()
@@ -105,6 +107,8 @@ class CanvasView(QGraphicsView):
         self._places: dict[str, tuple[float, QPointF]] = {}
         self._shown = session.focus.graph
         session.focus.renamed.connect(self._rename_place)
+        session.changing.connect(self.let_go)
+        session.focus.trailChanging.connect(self.let_go)
         session.focus.trailChanged.connect(self._change_graph)
         session.focus.revealRequested.connect(self.reveal)
         session.opened.connect(self._opened)
@@ -205,7 +209,6 @@ class CanvasView(QGraphicsView):
 
     def _change_graph(self) -> None:
         """Each drawing remembers where it was looked at."""
-        self.cancel()
         self.stretch.rest()
         self._places[self._shown] = (self.zoom, self.middle())
         self._shown = self.session.focus.graph
@@ -309,6 +312,8 @@ class CanvasView(QGraphicsView):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._pointer = event.position().toPoint()
+        if self.gesture is not None and not event.buttons() & self.gesture.button:
+            self.cancel()  # its release went to another window
         if self.gesture is not None:
             self.gesture.move(self.at(event.position()), event)
         else:
@@ -425,40 +430,25 @@ class CanvasView(QGraphicsView):
         return False  # Tab searches for a node
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key, held = Qt.Key(event.key()), event.modifiers()
-        plain = held in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        shift = held == Qt.KeyboardModifier.ShiftModifier
-        if key == Qt.Key.Key_Escape:
+        """Of the keys that no person can change; all others are shortcuts of the window's actions."""
+        if event.key() == Qt.Key.Key_Escape:
             self.escape()
-        elif key == Qt.Key.Key_Backspace and plain:
-            self.session.focus.leave()
-        elif key == Qt.Key.Key_Space and not event.isAutoRepeat():
+        elif event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
             self.space_held = True
             self._cursor()
-        elif (key == Qt.Key.Key_Tab and plain) or (key == Qt.Key.Key_A and shift):
-            inside = self.viewport().rect().contains(self._pointer)
-            self.open_quick_add(self._pointer if inside else self.viewport().rect().center())
-        elif key == Qt.Key.Key_F and plain:
-            self.frame_selection()
-        elif key == Qt.Key.Key_Home and plain:
-            self.frame_all()
-        elif key == Qt.Key.Key_F2 and plain:
-            self.rename_selected()
-        elif key == Qt.Key.Key_Menu or (key == Qt.Key.Key_F10 and shift):
-            self.ask_menu_of_selection()
-        elif key == Qt.Key.Key_Return and plain and len(self.session.focus.nodes) == 1:
-            self.enter(self.session.focus.nodes[0])
-        elif key in ARROWS and (plain or shift) and self.session.focus.nodes and self.gesture is None:
-            step = GRID * (5 if shift else 1)
-            dx, dy = ARROWS[key]
-            self.commands.arrange.nudge(dx * step, dy * step)
-        elif key in ARROWS and plain:
-            dx, dy = ARROWS[key]
-            self.pan(QPoint(-40 * dx, -40 * dy))
         else:
             super().keyPressEvent(event)
             return
         event.accept()
+
+    def move_selection(self, columns: int, rows: int) -> None:
+        """By squares of the grid; where nothing is selected, the view moves instead."""
+        if self.gesture is not None:
+            return
+        if self.session.focus.nodes or self.session.focus.frames:
+            self.commands.arrange.nudge(columns * GRID, rows * GRID)
+        else:
+            self.pan(QPoint(-40 * columns, -40 * rows))
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
@@ -488,6 +478,12 @@ class CanvasView(QGraphicsView):
             self._cursor()
         if self.quick_add is not None:
             self.quick_add.dismiss()
+
+    def let_go(self) -> None:
+        """The drawing is about to change, or another to be shown: what holds on to it ends, and changes nothing."""
+        self.cancel()
+        if self.renaming is not None:
+            self.renaming.leave()
 
     def enter(self, key: str) -> None:
         """Open the drawing of a cell; for another node nothing happens."""
@@ -523,7 +519,14 @@ class CanvasView(QGraphicsView):
         item, node = self.canvas.nodes[key], self.canvas.graph.nodes[key]
         rect = item.shape_.rect.translated(item.pos())
         line = QRectF(rect.left(), rect.bottom() if item.shape_.compact else rect.top(), rect.width(), HEADER)
-        return RenameField(self, node.title or node.id, line, lambda text: self.commands.rename(key, text))
+        return self._name_field(node.title or node.id, line, lambda text: self.commands.rename(key, text))
+
+    def _name_field(self, text: str, over: QRectF, take: Callable[[str], object]) -> RenameField:
+        """One at a time; the one before takes its name as if one had clicked elsewhere."""
+        if self.renaming is not None:
+            self.renaming.take()
+        self.renaming = RenameField(self, text, over, take)
+        return self.renaming
 
     def rename_frame(self, key: str) -> RenameField | None:
         """Type a frame's title where it stands; a library cell does not let it begin."""
@@ -532,7 +535,7 @@ class CanvasView(QGraphicsView):
         frame = self.canvas.frames[key].frame
         width = min(frame.width, 200.0)
         line = QRectF(frame.x, frame.y, width, TITLE_HEIGHT)
-        return RenameField(self, frame.title, line, lambda text: self.commands.arrange.rename_frame(key, text))
+        return self._name_field(frame.title, line, lambda text: self.commands.arrange.rename_frame(key, text))
 
     # Menus
 
@@ -548,11 +551,20 @@ class CanvasView(QGraphicsView):
         self.menuWanted.emit(hit, at, where)
 
     def ask_menu_of_selection(self) -> None:
-        """By keyboard: the menu of the first selected node, or of the canvas."""
-        node = next((self.canvas.nodes[k] for k in self.session.focus.nodes if k in self.canvas.nodes), None)
-        at = node.pos() if node is not None else self.middle()
+        """By keyboard: the menu of the first node, wire or frame that is selected, or of the canvas."""
+        focus, canvas = self.session.focus, self.canvas
+        hit, at = Hit(), self.middle()
+        if focus.nodes:
+            hit = Hit(canvas.nodes[focus.nodes[0]])
+            at = canvas.nodes[focus.nodes[0]].pos()
+        elif focus.wires:
+            hit = Hit(wire=canvas.wires[focus.wires[0]])
+            at = canvas.wires[focus.wires[0]].path.pointAtPercent(0.5)
+        elif focus.frames:
+            hit = Hit(frame=canvas.frames[focus.frames[0]])
+            at = canvas.frames[focus.frames[0]].rect().topLeft()
         where = self.viewport().mapToGlobal(self.viewportTransform().map(at).toPoint())
-        self.menuWanted.emit(Hit(node), at, where)
+        self.menuWanted.emit(hit, at, where)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         event.accept()  # the right button's gesture and the Menu key ask for it themselves
@@ -581,14 +593,19 @@ class CanvasView(QGraphicsView):
             shape = signal.text() if signal is not None else here.content
             hint = f"What gives “{pin.port}” of {content.look.title} ({shape})" if is_input else f"What takes {shape}"
         place = self.at(where)
-        popup = self._search(among, hint, where)
+        popup = self.search(among, hint, where)
         popup.chosen.connect(lambda o: self._add_chosen(o, place, pin, is_input, ports.get(o.key, "")))
         return popup
+
+    def open_quick_add_at_pointer(self) -> QuickAdd | None:
+        """Search for a node to add where the mouse is, or in the middle of the view."""
+        inside = self.viewport().rect().contains(self._pointer)
+        return self.open_quick_add(self._pointer if inside else self.viewport().rect().center())
 
     def open_find(self) -> QuickAdd:
         """Search among the nodes that are there, in every cell; the one chosen is selected and shown."""
         places = nodes_of(self.session.catalog, self.session.design)
-        popup = self._search(list(places), "Find a node", QPoint(self.viewport().width() // 2 - 140, 28))
+        popup = self.search(list(places), "Find a node", QPoint(self.viewport().width() // 2 - 140, 28))
 
         def chosen(offer: Offer) -> None:
             graph, key = places[offer]
@@ -618,34 +635,50 @@ class CanvasView(QGraphicsView):
             if self.commands.can_replace(key, o) and o.key != f"kind:{self.canvas.graph.nodes[key].kind}"
         ]
         place = self.viewportTransform().map(item.pos()).toPoint()
-        popup = self._search(among, f"In the place of {item.look.title}", place)
+        popup = self.search(among, f"In the place of {item.look.title}", place)
         popup.chosen.connect(lambda offer: self.commands.replace(key, offer))
         return popup
 
-    def _search(self, among: list[Offer], hint: str, where: QPoint) -> QuickAdd:
+    def wire_selected(self) -> None:
+        """Wire a port of the selected node by keys."""
+        if self.session.refuses():
+            return
+        if self.gesture is None and self.session.focus.nodes:
+            self.wiring = WireByKeys(self, self.session.focus.nodes[-1])
+        else:
+            self.session.message.emit("Select a node to wire one of its ports")
+
+    def search(self, among: list[Offer], hint: str, where: QPoint, **options: Any) -> QuickAdd:
+        """Open a search among offers at a point of the viewport; one at a time."""
         if self.quick_add is not None:
             self.quick_add.dismiss()
-        popup = QuickAdd(self, among, hint, where)
-        popup.closed.connect(self._quick_add_closed)
+        popup = QuickAdd(self, among, hint, where, **options)
+        popup.closed.connect(lambda: self._quick_add_closed(popup))
         self.quick_add = popup
         return popup
 
-    def _quick_add_closed(self) -> None:
-        self.quick_add = None
-        self.setFocus()
+    def _quick_add_closed(self, popup: QuickAdd) -> None:
+        if self.quick_add is popup:  # else another one took its place
+            self.quick_add = None
+            self.setFocus()
 
     def add_offer(self, offer: Offer, at: QPointF | None = None) -> str | None:
         """Add a node at a point of the scene, or in the middle of the view."""
         key = self.commands.add(offer, self.commands.free_place(offer, self.middle() if at is None else at))
-        self._show_whole(key)
+        self.show_whole(key)
         self.setFocus()
         return key
 
-    def _show_whole(self, key: str | None) -> None:
+    def show_whole(self, key: str | None) -> None:
         """Move the view as little as shows all of a node."""
         item = self.canvas.nodes.get(key or "")
         if item is not None:
-            self.ensureVisible(item.sceneBoundingRect(), 12, 12)
+            self.show_item(item)
+
+    def show_item(self, item: QGraphicsItem) -> None:
+        """Move the view as little as shows a thing of the canvas, as much of it as there is room for."""
+        self._reframe = False
+        self.ensureVisible(item.sceneBoundingRect(), 12, 12)
 
     def _replace_target(self, offer: Offer, at: QPointF, keys: Qt.KeyboardModifier) -> str | None:
         """The node that a drop at a point replaces: one that lies there and whose wires all find a port. Alt: none."""
@@ -709,9 +742,9 @@ class CanvasView(QGraphicsView):
             if edit is not None and self.session.do(edit):
                 self.session.focus.select((replaced,))
         elif replaced is not None:
-            self._show_whole(self.commands.replace(replaced, offer))
+            self.show_whole(self.commands.replace(replaced, offer))
         else:
-            self._show_whole(self.commands.add(offer, at, wire=self._splice_target(offer, at, keys)))
+            self.show_whole(self.commands.add(offer, at, wire=self._splice_target(offer, at, keys)))
         self.setFocus()
         event.acceptProposedAction()
 

@@ -62,18 +62,14 @@ class MoveNodes(Gesture):
         return cls(view, press) if held else None
 
     def drag(self, at: QPointF, event: QMouseEvent) -> None:
-        graph, focus = self.view.canvas.graph, self.view.session.focus
-        moved = [f for f in graph.frames if f.id in focus.frames]
-        inside = [k for k, n in graph.nodes.items() if any(f.holds(n.x, n.y) for f in moved)]
-        keys = list(dict.fromkeys((*(k for k in focus.nodes if k in graph.nodes), *inside)))
-        if not keys and self.key:
-            keys = [self.key]
-        within = [f for f in graph.frames if f not in moved and any(_inside(f, outer) for outer in moved)]
+        graph = self.view.canvas.graph
+        carried, frames = self.view.commands.arrange.carried()
+        keys = list(carried) or ([self.key] if self.key in graph.nodes else [])
         by = at - self.press.at
         free = bool(event.modifiers() & ALT)
-        by = self._guided(by, keys, (*moved, *within), free)
+        by = self._guided(by, keys, frames, free)
         self._places = {k: QPointF(graph.nodes[k].x, graph.nodes[k].y) + by for k in keys}
-        self._frames = tuple(f.replace(x=f.x + by.x(), y=f.y + by.y()) for f in (*moved, *within))
+        self._frames = tuple(f.replace(x=f.x + by.x(), y=f.y + by.y()) for f in frames)
         self.view.canvas.preview_move(self._places, self._frames)
         self._wire = None if free or self._frames else self._splice(keys, at)
         self.view.show_drop_target(self._wire)
@@ -167,7 +163,3 @@ def cursor_of(edges: tuple[int, int]) -> Qt.CursorShape:
     if 0 in edges:
         return Qt.CursorShape.SizeHorCursor if edges[0] else Qt.CursorShape.SizeVerCursor
     return Qt.CursorShape.SizeFDiagCursor if edges[0] == edges[1] else Qt.CursorShape.SizeBDiagCursor
-
-
-def _inside(frame: Frame, outer: Frame) -> bool:
-    return outer.holds(frame.x, frame.y) and outer.holds(frame.x + frame.width, frame.y + frame.height)

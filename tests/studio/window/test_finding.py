@@ -150,3 +150,23 @@ def test_what_is_selected_on_the_canvas_is_shown_in_the_inspector(hands):
     hands.click(hands.node("lstm"))
     QApplication.processEvents()
     assert not hands.window.inspector.visibleRegion().isEmpty()
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("readout", ("", "readout")),
+        ("cross-entropy", ("", "loss")),
+        ("Embedding", ("", "embedding")),
+        ("units hidden", ("", "lstm")),
+        ("units 16", ("", "embedding")),
+        ("size 27", ("", "target")),
+        ("hidden", ("", "lstm")),
+        ("forget_sum", ("LSTM", "forget_sum")),
+    ],
+)
+def test_ctrl_f_finds_by_name_kind_and_parameter(hands, typed, found):
+    hands.key(Qt.Key.Key_F, CTRL)
+    hands.type(typed)
+    hands.key(Qt.Key.Key_Return)
+    assert (hands.session.focus.graph, *hands.session.focus.nodes) == found

@@ -30,6 +30,7 @@ from rnnstudio.studio import recovery
 from rnnstudio.studio.canvas.overlay import Banner
 from rnnstudio.studio.places import gallery
 from rnnstudio.studio.window import CANCEL, STOP, MainWindow
+from rnnstudio.studio.windows import windows as all_windows
 from tests.soak import windows
 from tests.studio.window.hands import CTRL, LEFT, Hands, language_model
 
@@ -236,7 +237,8 @@ def test_a_deleted_design_is_not_made_again_unasked(hands, saved):
 
 
 def test_one_file_in_two_windows(hands, saved, other):
-    assert other.open(saved)
+    """As a window of another process has it: this one shows a file once."""
+    assert other.session.open(saved)
     hands.session.do(SetName("first"))
     assert hands.window.save()
     other.session.do(SetName("second"))
@@ -343,20 +345,32 @@ def test_a_copy_is_refused_by_its_name_alone(window, two):
 
 
 def test_what_is_taken_over_is_kept_without_a_gap(window, two):
-    first, second = two
+    second = two[1]
     window.offer_recovery()
     press(window.left_strip, "Recover")
     assert window.session.design.name == "second"
     assert window.session.dirty
     assert not second.exists()
     assert '"second"' in window.autosave.file.read_text(), "its own copy was written before the other went"
-    # The next one asks for the first, by name; cancelling it loses nothing.
+
+
+def test_every_lost_window_gets_a_window_again(window, two):
+    """Nothing is asked and nothing let go: what is open stays open."""
+    first, second = two
     window.ask_unsaved = lambda: CANCEL
+    window.offer_recovery()
     press(window.left_strip, "Recover")
-    assert window.session.design.name == "second"
-    assert first.exists()
-    assert window.left_strip.isVisible()
-    window.ask_unsaved = lambda: "discard"
+    press(window.left_strip, "Recover")
+    (other,) = set(all_windows().open) - {window}
+    assert (window.session.design.name, other.session.design.name) == ("second", "first")
+    assert window.session.dirty
+    assert other.session.dirty
+    assert not first.exists()
+    assert not second.exists()
+    assert recovery.left_behind() == [], "each is kept by its window"
+    assert len(list(recovery.folder().glob("*.rnn"))) == 2
+    window.ask_unsaved = other.ask_unsaved = lambda: "discard"
+    other.close()
 
 
 def test_a_copy_that_cannot_be_kept_again_stays(window, two, monkeypatch):

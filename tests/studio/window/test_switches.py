@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QMessageBox
 
 from rnnstudio.design import storage
@@ -15,7 +16,7 @@ from rnnstudio.design.edits import HideWires, MoveNodes, SetCollapsed, SetMuted
 from rnnstudio.studio import theme
 from rnnstudio.studio.legend import WIRES
 from rnnstudio.studio.pictures import as_bytes, picture
-from tests.studio.window.hands import CTRL, LEFT, SHIFT, Hands
+from tests.studio.window.hands import CTRL, LEFT, NONE, SHIFT, Hands
 
 RIGHT = Qt.MouseButton.RightButton
 
@@ -53,9 +54,25 @@ def pixels(hands: Hands, key: str) -> object:
     return hands.screen.grab(rect).toImage()
 
 
-def test_m_mutes_and_unmutes_what_is_selected(hands):
+def own_lstm(hands: Hands) -> None:
+    """Inside the LSTM, made editable."""
+    hands.session.focus.enter("LSTM", "lstm")
+    QTest.mouseClick(hands.window.cell_bar.editable, LEFT)
+    hands.view.frame_all()
+
+
+def test_a_library_cell_is_muted_in_no_part(hands):
     hands.session.focus.enter("LSTM", "lstm")
     hands.view.frame_all()
+    before = hands.session.design
+    hands.click(hands.node(next(k for k, n in hands.graph.nodes.items() if n.kind == "Tanh")))
+    for key, held in ((Qt.Key.Key_M, NONE), (Qt.Key.Key_H, SHIFT)):
+        hands.key(key, held)
+        assert hands.session.design is before
+
+
+def test_m_mutes_and_unmutes_what_is_selected(hands):
+    own_lstm(hands)
     squash = next(k for k, n in hands.graph.nodes.items() if n.kind == "Tanh")
     hands.click(hands.node(squash))
     hands.move(QPoint(5, 5))
@@ -64,14 +81,14 @@ def test_m_mutes_and_unmutes_what_is_selected(hands):
     assert hands.graph.nodes[squash].muted
     assert pixels(hands, squash) != before
     assert '"muted": true' in storage.dumps(hands.session.design)
-    assert storage.loads(storage.dumps(hands.session.design)).graph_of("LSTM").nodes[squash].muted
+    own = hands.session.focus.graph
+    assert storage.loads(storage.dumps(hands.session.design)).graph_of(own).nodes[squash].muted
     hands.key(Qt.Key.Key_M)
     assert storage.dumps(hands.session.design) == file
     hands.key(Qt.Key.Key_Z, CTRL)
     assert hands.graph.nodes[squash].muted
     hands.key(Qt.Key.Key_Z, CTRL)
     assert storage.dumps(hands.session.design) == file
-    assert not hands.session.dirty
 
 
 def test_a_muted_node_is_seen_from_far_and_near(hands):
@@ -142,12 +159,12 @@ def test_h_collapses_a_node_to_its_title_and_its_wires_follow(hands):
 
 
 def test_a_symbol_is_as_small_as_it_gets(hands):
-    hands.session.focus.enter("LSTM", "lstm")
-    hands.view.frame_all()
+    own_lstm(hands)
+    before = hands.session.design
     squash = next(k for k, n in hands.graph.nodes.items() if n.kind == "Tanh")
     hands.click(hands.node(squash))
     hands.key(Qt.Key.Key_H)
-    assert not hands.session.dirty
+    assert hands.session.design is before
     assert "as small as it gets" in told(hands)
 
 
@@ -282,7 +299,7 @@ def test_a_press_with_shift_on_an_end_adds_the_wire_to_the_selection(hands):
 
 
 def test_names_at_the_ends_lie_on_nothing(hands):
-    hands.session.focus.enter("LSTM", "lstm")
+    own_lstm(hands)
     hands.key(Qt.Key.Key_A, CTRL)
     hands.key(Qt.Key.Key_H, SHIFT)
     canvas = hands.view.canvas
