@@ -15,13 +15,14 @@ A field's default says its type: bool, int, float, text, a tuple of texts, a map
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from rnnstudio.data.files import check_encoding
-from rnnstudio.design.errors import StudioError
+from rnnstudio.design.errors import StudioError, shortened
 from rnnstudio.design.recipe import JSON
 
 WORD_MIN_COUNT = 2
@@ -36,6 +37,9 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 COLUMN_KINDS = ("number", "yes/no", "label", "text", "ignored")
 SCALINGS = ("standard", "min-max", "robust", "none")
+
+LARGEST = 10**12
+"""Of any number among the options."""
 
 _META = "rnnstudio"
 
@@ -324,6 +328,38 @@ def file_options(options: Mapping[str, JSON]) -> FileOptions:
     return parse(FileOptions, {name: value for name, value in options.items() if name in FILE_OPTIONS})
 
 
+YES, NO = frozenset(("true", "on", "yes")), frozenset(("false", "off", "no"))
+"""How yes and no are typed."""
+
+
+def as_meant(kind: type[Any], typed: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Options as a person types them: a text becomes a number or yes or no where the option is one, and else stays.
+
+    What fits nothing stays a text, too, and is refused when the options are read.
+    """
+    known = {item.name: item for item in describe(kind)}
+    return {
+        name: _meant(known[name], value.strip()) if isinstance(value, str) and name in known else value
+        for name, value in typed.items()
+    }
+
+
+def _meant(known: Option, text: str) -> JSON:
+    if text in known.choices:
+        return text
+    for choice in known.choices:
+        if isinstance(choice, bool) and text.lower() in (YES if choice else NO):
+            return choice
+    if known.kind == "yes/no" and text.lower() in YES | NO:
+        return text.lower() in YES
+    if known.kind == "number":
+        try:
+            return float(text) if isinstance(known.default, float) else int(text)
+        except ValueError:
+            return None if known.automatic and text.lower() == "auto" else text
+    return text
+
+
 _WANTED = {
     "yes/no": "true or false",
     "number": "a whole number",
@@ -340,13 +376,15 @@ def _checked(known: Option, value: JSON) -> Any:
         return value
     fits, typed = _typed(known, value)
     if not fits:
-        raise StudioError(f"{value!r} is not {_wanted(known)}", where=where)
+        raise StudioError(f"{shortened(value)} is not {_wanted(known)}", where=where)
     if known.choices and not known.free and typed not in known.choices:
         listed = ", ".join(f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in known.choices)
-        raise StudioError(f"{value!r} is not a choice", where=where, remedy=f"Use one of: {listed}.")
+        raise StudioError(f"{shortened(value)} is not a choice", where=where, remedy=f"Use one of: {listed}.")
     if known.minimum is not None and typed is not None and typed < known.minimum:
         least = f"{known.minimum:g}"
-        raise StudioError(f"{typed} is below {least}", where=where, remedy=f"Use {least} or more.")
+        raise StudioError(f"{shortened(typed)} is below {least}", where=where, remedy=f"Use {least} or more.")
+    if isinstance(typed, int | float) and typed > LARGEST:
+        raise StudioError(f"{shortened(typed)} is too large", where=where, remedy=f"Use {LARGEST:,} at most.")
     return typed
 
 
@@ -363,6 +401,8 @@ def _typed(known: Option, value: JSON) -> tuple[bool, Any]:
             return True, None
         whole = isinstance(value, int) and not isinstance(value, bool)
         real = isinstance(known.default, float)
+        if isinstance(value, float) and not math.isfinite(value):
+            return False, value
         return whole or (real and isinstance(value, float)), float(value) if real and whole else value  # type: ignore[arg-type]
     if known.kind == "texts":
         listed = [part.strip() for part in value.split(",")] if isinstance(value, str) else value

@@ -143,10 +143,11 @@ class Reader:
 
 
 def choose(recipe: DataRecipe, chosen: Mapping[str, JSON]) -> DataRecipe:
-    """The recipe with these options put in by its reader, where there is one."""
+    """The recipe with these options put in by its reader, where there is one. chosen: values, or as they are typed."""
     reader = _own.get(recipe.reader) or _plugged.get(recipe.reader)
     if reader is None:
         return recipe.replace(options={**recipe.options, **chosen})
+    chosen = data_options.as_meant(data_options.FileOptions, data_options.as_meant(reader.Options, chosen))
     old, new = recipe.options.get("encoding"), chosen.get("encoding")
     named = data_options.renamed(reader.Options, recipe.options, old, new) if old and new and old != new else None
     return recipe.replace(options=reader.choose(named or recipe.options, chosen))

@@ -15,6 +15,7 @@ from ..compiler.resolve import cell_params
 from ..compiler.units import unscaled
 from ..data import readers
 from ..data.dataset import Dataset
+from ..data.options import NO, YES
 from ..design.design import MAIN, Design, Node
 from ..design.edits import SetParam, SetVariable
 from ..design.errors import StudioError
@@ -100,12 +101,13 @@ def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, di
         name = name.strip()
         if not sign or not name:
             raise StudioError(f"“{text[:80]}” is not NAME=VALUE", where="--set", remedy="For example --set hidden=256.")
+        if name.startswith("data."):
+            _put(options, name.removeprefix("data."), written.strip())
+            continue
         value = _value(written.strip())
         if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:  # NaN is not between them either
             raise StudioError(f"“{name[:80]}” cannot be {written.strip()[:80]}", where="--set", remedy="Give a number.")
-        if name.startswith("data."):
-            _put(options, name.removeprefix("data."), value)
-        elif name in design.variables:
+        if name in design.variables:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise StudioError(f"The variable “{name}” needs a number, not “{written[:80]}”", where="--set")
             design = SetVariable(name, value).apply(design)
@@ -117,7 +119,8 @@ def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, di
 
 
 def options_of(assignments: Sequence[str]) -> dict[str, JSON]:
-    """Reader options alone, written data.NAME=VALUE or NAME=VALUE. Raises StudioError for what is neither."""
+    """Reader options alone, written data.NAME=VALUE or NAME=VALUE, as they are typed: only the reader knows which of
+    them are numbers. Raises StudioError for what is neither."""
     found: dict[str, JSON] = {}
     for text in assignments:
         name, sign, written = text.partition("=")
@@ -125,7 +128,7 @@ def options_of(assignments: Sequence[str]) -> dict[str, JSON]:
             raise StudioError(
                 f"“{text}” is not NAME=VALUE", where="--set", remedy="For example --set data.level=words."
             )
-        _put(found, name.strip().removeprefix("data."), _value(written.strip()))
+        _put(found, name.strip().removeprefix("data."), written.strip())
     return found
 
 
@@ -178,9 +181,9 @@ LARGEST = 10**15
 
 
 def _value(text: str) -> bool | int | float | str:
-    if text.lower() in ("true", "on", "yes"):
+    if text.lower() in YES:
         return True
-    if text.lower() in ("false", "off", "no"):
+    if text.lower() in NO:
         return False
     for kind in (int, float):
         try:

@@ -11,6 +11,7 @@ from typing import cast
 from rnnstudio.data.examples import CLASSES, Examples, Found, NumberField, Scaling, TokenField, later, numbered
 from rnnstudio.data.formats import dates
 from rnnstudio.data.formats.columns import NUMERIC
+from rnnstudio.data.formats.labelled import LABEL_NAMES
 from rnnstudio.data.formats.numerals import is_missing, number
 from rnnstudio.data.formats.series import STEP_COLUMN, Series, read_series
 from rnnstudio.data.formats.sniff import (
@@ -34,6 +35,7 @@ _ORDER_NAMES = (
     *("year", "ds", "date", "datetime", "timestamp", "time", "month", "week", "day", "hour"),
     *("step", "t", "index"),
 )
+_TARGET_NAMES = (*LABEL_NAMES, "labels", "classes", "fault", "failure", "anomaly", "outcome")
 _GROUP_NAMES = ("group", "series", "sequence", "id", "series_id", "unique_id", "subject", "store", "sensor", "symbol")
 
 
@@ -191,7 +193,36 @@ def _proposed(sample: Sample) -> CsvOptions:
     steps = max(sample.count - int(layout.header) - layout.skip, 1)
     # A window of half the training part at most, so that there are several.
     window = 0 if group else max(2, min(WINDOW, int(steps * CsvReader.parts[0]) // 4))
-    return replace(options, order=order, group=group, inputs=numeric, targets=numeric, window=window)
+    options = replace(options, order=order, group=group, inputs=numeric, targets=numeric, window=window)
+    return _with_target(options, layout)
+
+
+def _with_target(options: CsvOptions, layout: Layout) -> CsvOptions:
+    """With a last column that is called like a target as the target, and the other columns of numbers as inputs.
+
+    Where the others count on, as t0 t1 t2 do, each row is a sequence. A number in the order of time is to be forecast;
+    else the last column is the label of its row.
+    """
+    last = layout.names[-1] if layout.names else ""
+    inputs = tuple(name for name in options.inputs if name != last)
+    roles = (options.order, options.group)
+    if not layout.header or last.lower() not in _TARGET_NAMES or last in roles or layout.names.count(last) > 1:
+        return options
+    if not inputs or layout.kind(last) not in (*NUMERIC, "label"):
+        return options
+    if not any(roles) and _count_on(inputs):
+        return replace(options, mode="row_is_sequence", inputs=inputs, targets=(last,), window=0)
+    if layout.kind(last) == "number" and options.order:
+        return replace(options, targets=(last,))
+    return replace(options, inputs=inputs, targets=(last,), horizon=0)
+
+
+def _count_on(names: Sequence[str]) -> bool:
+    """Whether columns are called alike but for a number that counts on: steps of one sequence."""
+    found = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
+    parts = [(match.group(1), int(match.group(2))) for match in found if match is not None]
+    counted = all(one[0] == other[0] and one[1] + 1 == other[1] for one, other in itertools.pairwise(parts))
+    return len(parts) == len(names) >= 3 and counted
 
 
 def _cells(rows: Sequence[Sequence[str]], place: int) -> list[str]:

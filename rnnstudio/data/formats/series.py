@@ -142,7 +142,7 @@ def _arranged(
     row whether the next one has the same time."""
     rows = len(table.numbers)
     order = np.arange(rows)
-    keys = _sortable(table, options, problems) if options.order else None
+    keys, dated = _sortable(table, options, problems) if options.order else (None, False)
     if keys is not None:
         order = np.argsort(keys, kind="stable")
         if not options.group and (np.diff(order) < 0).any():
@@ -158,7 +158,7 @@ def _arranged(
     if keys is None:
         return order, offsets, names, np.zeros(rows, bool)
     before = offsets
-    order, offsets, doubled = _in_time(table, keys, order, offsets, options, problems)
+    order, offsets, doubled = _in_time(table, keys, order, offsets, options, problems, dated)
     if len(offsets) != len(before):
         owner = np.searchsorted(before, offsets[:-1], side="right") - 1
         parts = [sum(owner[:place] == own) + 1 for place, own in enumerate(owner.tolist())]
@@ -166,8 +166,8 @@ def _arranged(
     return order, offsets, names, doubled
 
 
-def _sortable(table: Table, options: CsvOptions, problems: Problems) -> Floats | None:
-    """The order column as numbers, or its dates as seconds; None when it is neither, which is told."""
+def _sortable(table: Table, options: CsvOptions, problems: Problems) -> tuple[Floats | None, bool]:
+    """The order column as numbers, or its dates as seconds (True); None when it is neither, which is told."""
     labels, name = table.labels[options.order], options.order
     try:
         numbers = np.array(list(map(float, labels)))
@@ -176,7 +176,7 @@ def _sortable(table: Table, options: CsvOptions, problems: Problems) -> Floats |
     if numbers is not None:
         endless = np.flatnonzero(~np.isfinite(numbers))
         if not len(endless):
-            return numbers
+            return numbers, False
         at = int(endless[0])
         problems.error(
             f"{quoted(labels[at])} is no place in an order",
@@ -184,7 +184,7 @@ def _sortable(table: Table, options: CsvOptions, problems: Problems) -> Floats |
             column=repr(name),
             remedy="Correct the cell, or leave the order column out.",
         )
-        return None
+        return None, False
     found = dates.read(labels, options.dates)
     if len(found.orders) > 1:
         listed = " or ".join(_ORDERS[order] for order in found.orders)
@@ -194,22 +194,33 @@ def _sortable(table: Table, options: CsvOptions, problems: Problems) -> Floats |
             column=repr(name),
             remedy=f"Set the dates option to {' or '.join(found.orders)}.",
         )
+    elif found.seconds is None and (against := dates.contradiction(labels, options.dates)) is not None:
+        at, order = against
+        said = "" if options.dates != "auto" else ", as most cells of the column say"
+        problems.error(
+            f"{quoted(labels[at])} is no date in the order {_ORDERS[order]}{said}",
+            line=int(table.lines[at]),
+            column=repr(name),
+            remedy="Correct the cell, set the dates option, or leave the order column out.",
+        )
     elif found.seconds is None:
         problems.warn(f"the order column {name!r} has neither numbers nor dates: rows stay in the file's order")
     elif found.mixed:
         problems.warn(f"some times of {name!r} have an offset and some none: those without are taken as UTC")
     elif found.orders != ("ymd",) and options.dates == "auto":
         problems.warn(f"the dates of {name!r} are read as {_ORDERS[found.orders[0]]}")
-    return found.seconds
+    return found.seconds, found.seconds is not None
 
 
 _ORDERS = {"ymd": "year, month, day", "dmy": "day, month, year", "mdy": "month, day, year"}
 
 
 def _in_time(
-    table: Table, keys: Floats, order: Ints, offsets: Ints, options: CsvOptions, problems: Problems
+    table: Table, keys: Floats, order: Ints, offsets: Ints, options: CsvOptions, problems: Problems, dated: bool
 ) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
     """Doubled times and gaps of each sequence, told with their lines; and what the options say of them.
+
+    keys: of each row, in seconds where `dated`.
 
     Returns the rows' order, the sequences' offsets, and for each row whether the next one is at the same time.
     """
@@ -232,11 +243,23 @@ def _in_time(
             lines = [int(table.lines[order[place + 1]]) for place in places[:5].tolist()]
             listed = ", ".join(map(str, lines)) + (", …" if len(places) > 5 else "")
             times = f"{len(places)} times" if len(places) > 1 else "once"
-            size = f" of {steps[places].max() / most:,.0f} steps" if found is gaps else ""
+            lacking = _lacking(float(steps[places].max()), most, dated) if found is gaps else ""
+            most_of = "at most " if len(places) > 1 and lacking else ""
+            size = f": {most_of}{lacking}" if lacking else ""
             problems.warn(f"{what}{size}, {times}: line {listed}", line=lines[0], remedy=f"To change that, {choice}.")
     if options.gaps == "cut" and gaps.any():
         offsets = np.unique(np.concatenate((offsets, np.flatnonzero(gaps) + 1))).astype(np.int64)
     return order, offsets, np.concatenate((doubled, [False])) if len(order) else doubled
+
+
+def _lacking(step: float, usual: float, dated: bool) -> str:
+    """What is not there between two rows, for people: in days or hours where times are dates, else in steps."""
+    if not dated:
+        return f"{step / usual - 1:,.0f} steps are missing"
+    for seconds, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if step - usual >= 2 * seconds and usual >= seconds:
+            return f"{(step - usual) / seconds:,.4g} {unit} are missing"
+    return f"{step - usual:,.4g} seconds are missing"
 
 
 _GAP, _EVEN = 3.0, 0.8

@@ -143,6 +143,8 @@ def read_table(path: Entry, shown: str, options: CsvOptions, problems: Problems)
             cell = layout.example[place] if place < len(layout.example) else ""
             problems.ignore(f"the column {name!r} ({layout.kinds[place]})", cell)
     reader = _Reader(path, shown, settled, layout, columns, labels, problems)
+    left = (name for name in layout.names if name not in (*used, *labels) and name not in options.kinds)
+    reader.unseen = {layout.names.index(name) for name in left if layout.kind(name) == "ignored"}
     table = reader.read()
     return table, settled, facts
 
@@ -170,6 +172,8 @@ class _Reader:
         self.width = len(layout.names)
         self.may_be_short = options.mode == "row_is_sequence"
         self.empty_rows = 0
+        self.unseen: set[int] = set()
+        """Places of columns that nothing was seen in as far as the sample goes, and that are not read therefore."""
 
     def read(self) -> Table:
         numbers: list[Floats] = []
@@ -179,6 +183,8 @@ class _Reader:
         while block := list(islice(rows, _BLOCK_ROWS)):
             kept = [row for _, row in block]
             places = [line for line, _ in block]
+            if self.unseen:
+                self._tell_late(kept, places)
             numbers.append(self._numbers(kept, places))
             lines.append(np.array(places, np.int64))
             for name in self.labels:
@@ -193,6 +199,21 @@ class _Reader:
             np.concatenate(lines) if lines else np.zeros(0, np.int64),
             labels,
         )
+
+    def _tell_late(self, rows: Sequence[list[str]], lines: Sequence[int]) -> None:
+        """Say of a column that was left out as empty where it has something after all."""
+        for place in sorted(self.unseen):
+            row = next((at for at, row in enumerate(rows) if not is_missing(row[place])), None)
+            if row is not None:
+                self.unseen.discard(place)
+                name = self.layout.names[place]
+                self.problems.warn(
+                    f"the column {quoted(name)} is not used, as the first rows have nothing in it, "
+                    f"but here it has {quoted(rows[row][place].strip())}",
+                    line=lines[row],
+                    column=repr(name),
+                    remedy=f"To read it, set kinds to {name}: number, and put it among the inputs or targets.",
+                )
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """Each data row with its line, exactly as wide as the header; ragged ones are reported and left out."""
