@@ -167,7 +167,7 @@ class Batches:
                 where=shown,
                 remedy="Give it a fraction above 0 in the data's split.",
             )
-        if self.training and self.dataset.sequences == 1 and steps < self.chunk:
+        if self.training and self.dataset.long and steps < self.chunk:
             raise StudioError(
                 f"the {part} part predicts {steps} steps, fewer than one chunk of {self.chunk}",
                 where=f"{shown}, {self.dataset.rows} steps in all",
@@ -265,4 +265,4 @@ def _chunk(dataset: Dataset, wanted: int) -> int:
     if limits:
         return min(limits)
     tokens = any(spec.content == "tokens" for spec in dataset.fields)
-    return TEXT_CHUNK if tokens and dataset.sequences == 1 and dataset.cuttable else 0
+    return TEXT_CHUNK if tokens and dataset.long else 0

@@ -7,8 +7,9 @@ the same for every reader, and are learned from the training part alone.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Literal, TypeAlias
@@ -111,6 +112,8 @@ class Examples:
     names, lines: of each example, for people; row_lines, steps, raw, columns: of each row of the main axis (see
     Dataset). options: the settled options, None = as they were given. split_by: see Splitting. unit: what a row of the
     main axis is called in messages. facts: None = the file's bytes. excerpt: the beginning of a text.
+    keys, row_keys: cells of columns that may say how examples are divided, of each example, or of each row of the main
+    axis (see Source.wants). sources: [examples], of which file each is, as a place in PARTS; None = of the first.
     """
 
     fields: Sequence[Found]
@@ -125,6 +128,9 @@ class Examples:
     unit: str = "rows"
     facts: FileFacts | None = None
     excerpt: str = ""
+    keys: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    row_keys: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    sources: Ints | None = None
 
     def axes(self) -> dict[str, Ints]:
         """Axis → [examples + 1]. Raises StudioError where two fields of an axis are not equally long."""
@@ -170,6 +176,12 @@ class Examples:
             row_lines=None if self.row_lines is None else self.row_lines[main],
             steps=tuple(step for step, keep in steps if keep),
             raw=None if self.raw is None else self.raw[main],
+            keys={name: [cells[i] for i in places] for name, cells in self.keys.items()},
+            row_keys={
+                name: [cell for cell, keep in zip(cells, main.tolist(), strict=True) if keep]
+                for name, cells in self.row_keys.items()
+            },
+            sources=None if self.sources is None else self.sources[kept],
         )
 
 

@@ -96,10 +96,10 @@ def renumber(numbers: IntArray, entries: Sequence[str], vocabulary: Sequence[str
             where=f"{shown}, first at number {first:,} of {len(numbers):,}",
             remedy="Take these out of the file, or train a model on it.",
         )
-    return _looked_up(compact(table, len(vocabulary)), numbers)
+    return looked_up(compact(table, len(vocabulary)), numbers)
 
 
-def _looked_up(table: IntArray, numbers: IntArray) -> IntArray:
+def looked_up(table: IntArray, numbers: IntArray) -> IntArray:
     """table[numbers], block by block: numpy makes eight bytes of each index."""
     found = like(numbers, table.dtype)
     for low in range(0, len(numbers), _BLOCK):

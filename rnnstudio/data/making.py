@@ -10,18 +10,17 @@ import numpy as np
 
 from rnnstudio.data import options as data_options
 from rnnstudio.data.dataset import Array, Dataset, Track, scaled
+from rnnstudio.data.dividing import divide, kept, wanted
 from rnnstudio.data.examples import Examples, LaterField, NumberField, Scaling, TokenField, TreeField
 from rnnstudio.data.files import FileFacts
 from rnnstudio.data.filling import filled, means
+from rnnstudio.data.leaks import Leaks
 from rnnstudio.data.learning import counts_of_runs, learn, mask_of, renumber, statistics
 from rnnstudio.data.problems import Problems
-from rnnstudio.data.split import Division, Ints, by_sequence, by_time, require_steps
+from rnnstudio.data.split import Division, Ints, require_steps
 from rnnstudio.data.vocabulary import UNKNOWN, IntArray
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import JSON, TARGET_NAMES, DataRecipe, FieldSpec
-
-MANY_SEQUENCES = 20
-"""From so many sequences on, whole ones are dealt to the parts unless the recipe says otherwise."""
 
 EXCERPT = 2000
 
@@ -40,18 +39,17 @@ def dataset_of(recipe: DataRecipe, found: Examples, facts: FileFacts, problems: 
     offsets = np.arange(number + 1) if main is None else axes[main]
     names = tuple(found.names) or (tuple(f"example {i + 1}" for i in range(number)) if number > 1 else ("",))
     shift = max((getattr(item, "shift", 0) for item in found.fields), default=0)
-    by = _how_to_split(found, axes, number)
-    division = (by_sequence if by == "sequence" else by_time)(offsets, shift, recipe.split)
+    division, dividing = divide(found, offsets, shift, recipe)
     warn_of_short(offsets, shift, names, problems)
     if not problems.errors:
-        whole = by == "sequence"
+        whole = dividing.way not in ("time", "column")
         unit = ("examples" if main is None else f"sequences ({int(offsets[-1]):,} steps)") if whole else found.unit
-        require_steps(division, recipe.split, number if whole else int(offsets[-1]), unit, shift, recipe.path)
+        amount = number if whole else int(offsets[-1])
+        require_steps(division, wanted(recipe), amount, unit, shift, recipe.path)
+    Leaks(found, offsets, division, dividing, names, problems).tell()
     maker = _Maker(recipe, found, axes, division, problems, fit)
     specs, tracks = maker.make()
     options = found.options
-    if options is not None and hasattr(options, "split_by"):
-        options = replace(options, split_by=by)
     lines = found.row_lines
     if lines is None:
         lines = np.repeat(np.asarray(found.lines, np.int64), np.diff(offsets)) if len(found.lines) else _NONE
@@ -60,6 +58,7 @@ def dataset_of(recipe: DataRecipe, found: Examples, facts: FileFacts, problems: 
             options=recipe.options if options is None else {**_of_file(recipe), **data_options.to_json(options)},
             fields=specs,
             digest=facts.digest,
+            dividing=kept(dividing),
         ),
         tracks=tracks,
         axes=axes,
@@ -133,23 +132,6 @@ def _without_empty(found: Examples, axes: dict[str, Ints], problems: Problems) -
         return found, axes
     found = found.only(kept)
     return found, found.axes()
-
-
-def _how_to_split(found: Examples, axes: Mapping[str, Ints], number: int) -> str:
-    by = found.split_by
-    trees = any(isinstance(item, TreeField) for item in found.fields)
-    if len(axes) != 1 or trees or _targets_without_axis(found):
-        if by == "time":
-            whole = "sequences with one target each" if _targets_without_axis(found) else "examples of this kind"
-            raise StudioError(
-                f"{whole} cannot be cut along time",
-                where="option split_by",
-                remedy='Set it to "sequence" or "auto".',
-            )
-        return "sequence"
-    if by == "auto":
-        return "sequence" if number >= MANY_SEQUENCES else "time"
-    return by
 
 
 def warn_of_short(offsets: Ints, shift: int, names: tuple[str, ...], problems: Problems) -> None:

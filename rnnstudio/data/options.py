@@ -49,9 +49,9 @@ class Option:
     """One option for people and forms.
 
     kind: "yes/no", "number", "text", "texts", "mapping". choices: the values there are, () = any; `free`: others may be
-    typed too. columns: it names columns of the file. automatic: None is a value: found by itself. when: "level=words":
-    it means something only where that option has that value. learned: it is filled in from the training part, and
-    nobody is asked for it.
+    typed too. columns: it names columns of the file. automatic: None is a value: found by itself. when:
+    "level=words|bytes": it means something only where that option has one of these values. learned: it is filled in
+    from the training part, and nobody is asked for it. file: it is the path of a file.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Option:
     automatic: bool = False
     when: str = ""
     learned: bool = False
+    file: bool = False
 
 
 _KINDS: tuple[tuple[type, str], ...] = (
@@ -90,10 +91,11 @@ def option(
     automatic: bool = False,
     when: str = "",
     learned: bool = False,
+    file: bool = False,
 ) -> Any:
     """A field of an options record. automatic: a whole number, or None (the default then) for "found by itself"."""
     kind = "number" if automatic else next(name for of, name in _KINDS if isinstance(default, of))
-    made = Option("", help, default, kind, title, choices, free, minimum, columns, automatic, when, learned)
+    made = Option("", help, default, kind, title, choices, free, minimum, columns, automatic, when, learned, file)
     if kind == "mapping":
         return dataclasses.field(default_factory=lambda: default, metadata={_META: made})
     return dataclasses.field(default=default, metadata={_META: made})
@@ -220,11 +222,6 @@ class CsvOptions:
         "what to do with empty cells: refuse them, repeat the value before, or leave out the row",
         title="empty cells",
         choices=("error", "previous", "drop"),
-    )
-    split_by: str = option(
-        "auto",
-        "each sequence is cut in three, or whole ones are dealt out (automatic: from 20 sequences on)",
-        choices=("auto", "time", "sequence"),
     )
 
     def __post_init__(self) -> None:

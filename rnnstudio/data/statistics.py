@@ -6,12 +6,12 @@ Of much data only the first rows are counted, and it is said of how many.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rnnstudio.data.dataset import Dataset
-from rnnstudio.data.split import Ints
+from rnnstudio.data.split import PARTS, Ints, Part
 from rnnstudio.data.vocabulary import UNKNOWN
 from rnnstudio.design.recipe import FieldSpec
 
@@ -54,15 +54,38 @@ class Occurrences:
 
 
 @dataclass(frozen=True)
+class PartSize:
+    """How much a part holds: examples, whole or cut, and what of it is predicted (Split.steps).
+
+    classes: how often each class of the first target occurs in it, the most frequent class of the training part first.
+    """
+
+    part: Part
+    examples: int
+    predicted: int
+    classes: tuple[tuple[str, int], ...] = ()
+
+    def shares(self, most: int = 6) -> str:
+        """The classes with their shares, for people."""
+        total = sum(count for _, count in self.classes) or 1
+        shown = ", ".join(f"{name} {count / total:.1%}" for name, count in self.classes[:most])
+        return f"{shown}{', …' if len(self.classes) > most else ''}"
+
+
+@dataclass(frozen=True)
 class Statistics:
     """examples, rows of the main axis, whether examples may be cut (Dataset.cuttable); lengths: by axis; tokens: by
-    field; those that share their tokens with another are left out."""
+    field; those that share their tokens with another are left out. long: see Dataset.long. divided: how the parts are
+    told apart, in words; parts: those that hold something."""
 
     examples: int
     rows: int
     cuttable: bool
     lengths: Mapping[str, Lengths]
     tokens: Mapping[str, Occurrences]
+    long: bool = False
+    divided: str = ""
+    parts: tuple[PartSize, ...] = ()
 
     @property
     def longest(self) -> int:
@@ -82,7 +105,42 @@ def statistics_of(dataset: Dataset) -> Statistics:
             for spec in dataset.fields
             if spec.content == "tokens" and not spec.shift_of
         },
+        dataset.long,
+        dataset.divided,
+        parts_of(dataset),
     )
+
+
+def parts_of(dataset: Dataset) -> tuple[PartSize, ...]:
+    """The parts that hold something, with the classes of the first target that has some."""
+    found = []
+    target = next((spec for spec in dataset.targets if spec.counts or _is_yes_or_no(dataset, spec)), None)
+    for part in PARTS:
+        split = dataset.split(part)
+        if split.steps:
+            found.append(
+                PartSize(part, len(split), split.steps, () if target is None else _classes(dataset, part, target))
+            )
+    if target is not None and found:
+        order = [name for name, _ in sorted(found[0].classes, key=lambda item: -item[1])]
+        found = [replace(own, classes=tuple((name, dict(own.classes)[name]) for name in order)) for own in found]
+    return tuple(found)
+
+
+def _is_yes_or_no(dataset: Dataset, spec: FieldSpec) -> bool:
+    raw = dataset.tracks[spec.name].raw
+    if raw is None or spec.size != 1 or (spec.low, spec.high) != ((0.0,), (1.0,)):
+        return False
+    return bool(np.isin(raw[:COUNTED], (0.0, 1.0)).all())
+
+
+def _classes(dataset: Dataset, part: Part, spec: FieldSpec) -> tuple[tuple[str, int], ...]:
+    values = dataset.values_of(part, spec.name)
+    if spec.content != "tokens":
+        ones = int((dataset.unscale(spec.name, values) > 0.5).sum())
+        return (("0", len(values) - ones), ("1", ones))
+    counts = np.bincount(values, minlength=spec.size)
+    return tuple(zip(spec.vocabulary, counts.tolist(), strict=True))
 
 
 def lengths_of(lengths: Ints) -> Lengths:

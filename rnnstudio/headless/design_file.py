@@ -135,6 +135,8 @@ def options_of(assignments: Sequence[str]) -> dict[str, JSON]:
 def _put(options: dict[str, JSON], name: str, value: JSON) -> None:
     """Put an option in; `kinds.speed` is the entry “speed” of the option “kinds”."""
     whole, dot, entry = name.partition(".")
+    if name.endswith("_file") and isinstance(value, str) and Path(value).is_file():
+        value = str(Path(value).resolve())  # as the person sees it, wherever the design lies
     if not dot:
         options[name] = value
         return

@@ -70,6 +70,7 @@ def train(options: argparse.Namespace) -> int:
         command=sys.argv,
     )
     console.print(f"{design.name}: {dataset.summary()}", markup=False)
+    console.print(f"Parts: {dataset.divided}", markup=False)
     for problem in dataset.problems:
         console.print(f"{problem.severity}: {problem}", style="dim" if problem.severity == "hint" else "", markup=False)
     result = follow(trainer, console)

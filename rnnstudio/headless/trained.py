@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,9 @@ def evaluate_run(options: argparse.Namespace) -> int:
     dataset = data.open(design.data, run.base_folder, fit=False)
     result["baselines"] = baselines(dataset, program, options.split)
     result["run"] = str(run.folder.resolve())
+    result["data"] = [str(problem) for problem in dataset.problems if problem.severity == "warning"]
+    for told in result["data"]:
+        print(f"warning: {told}", file=sys.stderr)
     for name, value in result.items():
         if isinstance(value, float):
             print(f"{name.replace('_', ' '):<16} {value:.4f}")

@@ -24,7 +24,7 @@ from rnnstudio.data.formats.sniff import (
 from rnnstudio.data.options import CsvOptions, parse
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
-from rnnstudio.data.source import Sample, Source
+from rnnstudio.data.source import GROUP_NAMES, Sample, Source
 from rnnstudio.design.recipe import JSON, Role
 
 WINDOW = 32
@@ -36,7 +36,6 @@ _ORDER_NAMES = (
     *("step", "t", "index"),
 )
 _TARGET_NAMES = (*LABEL_NAMES, "labels", "classes", "fault", "failure", "anomaly", "outcome")
-_GROUP_NAMES = ("group", "series", "sequence", "id", "series_id", "unique_id", "subject", "store", "sensor", "symbol")
 
 
 class CsvReader(Reader):
@@ -68,8 +67,6 @@ class CsvReader(Reader):
             options |= {role: "" for role in ("group", "order") if role not in chosen}
             if "targets" not in chosen and _texts(options.get("targets")) == _texts(options.get("inputs")):
                 options["targets"] = []
-        if sequences and {"mode", "targets"} & set(chosen) and "split_by" not in chosen:
-            options["split_by"] = "auto"  # what is settled for steps, or without labels, may not do for these
         same_step = sequences or options.get("horizon", 1) == 0
         taken = {name for role in ("group", "order") for name in _texts(options.get(role))}
         for role in ("targets", "inputs"):
@@ -93,14 +90,14 @@ class CsvReader(Reader):
         return options
 
     def read(self, source: Source, options: CsvOptions, problems: Problems) -> Examples:
-        return examples_of(read_series(source.path, source.shown, options, problems))
+        return examples_of(read_series(source, options, problems), source)
 
 
 def _texts(value: JSON) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else [str(value)] if value else []
 
 
-def examples_of(series: Series) -> Examples:
+def examples_of(series: Series, source: Source) -> Examples:
     """The fields of a table: numbers together as `inputs` and `targets`, each column of classes by itself."""
     options = series.options
     rows = options.mode == "row_is_sequence"
@@ -134,8 +131,9 @@ def examples_of(series: Series) -> Examples:
         raw=series.values,
         columns=series.columns,
         options=replace(options, inputs=series.inputs, targets=series.targets),
-        split_by=options.split_by,  # type: ignore[arg-type]
         facts=series.facts,
+        keys=series.keys if rows else {},
+        row_keys={} if rows else series.keys,
     )
 
 
@@ -263,7 +261,7 @@ def _group_column(layout: Layout, rows: Sequence[Sequence[str]], order: str) -> 
         if name == order:
             continue
         cells = _cells(rows, place)
-        named = name.lower() in _GROUP_NAMES
+        named = name.lower() in GROUP_NAMES
         different = len(set(cells))
         if different * 3 <= len(cells) and (named or (not layout.numeric[place] and different > 1)) and all(cells):
             others = sum(layout.numeric) - bool(layout.numeric[place])

@@ -14,8 +14,8 @@ from rnnstudio.data.formats import dates
 from rnnstudio.data.formats.numerals import is_missing
 from rnnstudio.data.formats.table import MISSING_REMEDY, MISSING_VALUE, Floats, Table, find_columns, read_table
 from rnnstudio.data.options import CsvOptions
-from rnnstudio.data.packed import Entry
 from rnnstudio.data.problems import Problems, quoted
+from rnnstudio.data.source import Source
 from rnnstudio.design.errors import StudioError
 
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -46,11 +46,14 @@ class Series:
     options: CsvOptions
     facts: FileFacts
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Cells of columns that a split may go by, as many as of the classes."""
 
 
-def read_series(path: Entry, shown: str, options: CsvOptions, problems: Problems) -> Series:
+def read_series(source: Source, options: CsvOptions, problems: Problems) -> Series:
     """Reads the file. Bad cells go to `problems`; raises StudioError when there is nothing to make sequences of."""
-    table, settled, facts = read_table(path, shown, options, problems)
+    shown = source.shown
+    table, settled, facts = read_table(source.path, shown, options, problems, source.wants, source.column)
     if len(table.numbers) == 0:
         header = "only a header line" if table.layout.header else "no row of data"
         problems.raise_first()  # what was found in the rows explains best why none is left
@@ -86,7 +89,8 @@ def _rows_as_steps(
         order, lines = order[first], lines[first]
     labels = table.labels.get(options.order, [])
     steps = tuple(labels[row] for row in order.tolist()) if labels else ()
-    classes = {n: [table.labels[n][row] for row in order.tolist()] for n in _labels(table, (*inputs, *targets))}
+    wanted = dict.fromkeys((*_labels(table, (*inputs, *targets)), *table.keys))
+    cells = {name: [table.labels[name][row] for row in order.tolist()] for name in wanted}
     if options.missing != "error" and np.isnan(values).any():
         kept = np.ones(len(values), bool)
         for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
@@ -100,8 +104,11 @@ def _rows_as_steps(
             offsets = counted[offsets]
             values, lines = values[kept], lines[kept]
             steps = tuple(step for step, keep in zip(steps, kept.tolist(), strict=True) if keep) if steps else ()
-            classes = {name: _kept(found, kept) for name, found in classes.items()}
-    return Series(values, offsets, table.columns, inputs, targets, None, names, steps, lines, options, facts, classes)
+            cells = {name: _kept(found, kept) for name, found in cells.items()}
+    classes = {name: cells[name] for name in _labels(table, (*inputs, *targets))}
+    keys = {name: cells[name] for name in table.keys}
+    roles = (table.columns, inputs, targets)
+    return Series(values, offsets, *roles, None, names, steps, lines, options, facts, classes, keys)
 
 
 def _averaged(values: Floats, moments: Ints) -> Floats:
@@ -333,4 +340,5 @@ def _rows_as_sequences(
         options=options,
         facts=facts,
         classes={name: _kept(table.labels[name], np.asarray(kept)) for name in _labels(table, targets)},
+        keys={name: _kept(table.labels[name], np.asarray(kept)) for name in table.keys},
     )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeAlias
 
@@ -38,7 +38,7 @@ class Table:
     """The columns a recipe needs.
 
     numbers: [rows, len(columns)], NaN = missing. lines: [rows], the line of the file each row ends on.
-    labels: the text of the group and order columns.
+    labels: the text of the group and order columns, of classes, and of the columns `keys`, which a split may go by.
     """
 
     layout: Layout
@@ -46,6 +46,7 @@ class Table:
     numbers: Floats
     lines: npt.NDArray[np.int64]
     labels: dict[str, list[str]]
+    keys: tuple[str, ...] = ()
 
 
 def read_sample(path: Entry, shown: str, encoding: str) -> list[str]:
@@ -124,8 +125,17 @@ def _spoken(delimiter: str) -> str:
     return {"\t": "tab", " ": "space"}.get(delimiter, repr(delimiter))
 
 
-def read_table(path: Entry, shown: str, options: CsvOptions, problems: Problems) -> tuple[Table, CsvOptions, FileFacts]:
+def read_table(
+    path: Entry,
+    shown: str,
+    options: CsvOptions,
+    problems: Problems,
+    wants: Callable[[str], bool] = lambda name: False,
+    column: str = "",
+) -> tuple[Table, CsvOptions, FileFacts]:
     """The table, the options with everything settled, and the file's facts.
+
+    wants: columns whose cells are kept, too; column: the one of them that is used thereby.
 
     Bad cells and rows go to `problems` (a bad cell is NaN, a ragged row is left out); what makes the whole file
     unreadable is raised as StudioError.
@@ -134,18 +144,21 @@ def read_table(path: Entry, shown: str, options: CsvOptions, problems: Problems)
     layout = find_layout(read_sample(path, shown, options.encoding), options)
     settled = layout.options(options)
     inputs, targets = find_columns(layout, settled, shown)
+    keys = tuple(name for name in layout.names if wants(name) or name == options.group)
     used = tuple(dict.fromkeys((*inputs, *targets)))
     columns = tuple(name for name in used if layout.kind(name) != "label")
     labels = tuple(name for name in (options.group, options.order) if name)
     labels += tuple(name for name in used if layout.kind(name) == "label")
+    roles = (*used, *labels)
+    labels = tuple(dict.fromkeys((*labels, *keys)))
     for place, name in enumerate(layout.names):
-        if name not in (*used, *labels):
+        if name not in roles and name != column:
             cell = layout.example[place] if place < len(layout.example) else ""
             problems.ignore(f"the column {name!r} ({layout.kinds[place]})", cell)
     reader = _Reader(path, shown, settled, layout, columns, labels, problems)
     left = (name for name in layout.names if name not in (*used, *labels) and name not in options.kinds)
     reader.unseen = {layout.names.index(name) for name in left if layout.kind(name) == "ignored"}
-    table = reader.read()
+    table = replace(reader.read(), keys=keys)
     return table, settled, facts
 
 
