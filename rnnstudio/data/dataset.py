@@ -187,7 +187,7 @@ class Dataset:
         tracks = dict(self.tracks)
         for name, spec in changed.items():
             track = tracks[name]
-            if spec.shift_of in changed:
+            if spec.shift_of in changed and not spec.missing:
                 tracks[name] = replace(tracks[spec.shift_of], shift=track.shift)  # the very same rows, read later
             elif track.raw is not None:
                 tracks[name] = replace(track, values=scaled(track.raw, spec))

@@ -47,7 +47,8 @@ class Learning:
 class TokenField:
     """Tokens or classes. numbers: [rows], each a place in `entries`, the pieces as the file has them.
 
-    shares: the name of another field, with which it has one vocabulary.
+    shares: the name of another field, with which it has one vocabulary. causal: see FieldSpec. missing: [rows], where
+    there is no value; None = nowhere.
     """
 
     name: str
@@ -59,13 +60,16 @@ class TokenField:
     learning: Learning = Learning()
     shift: int = 0
     shares: str = ""
+    causal: bool = False
+    missing: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
 class NumberField:
-    """Numbers in the file's units. values: [rows, columns] float64, or of a type that it holds exactly.
+    """Numbers in the file's units. values: [rows, columns] float64, or of a type that it holds exactly; NaN = missing.
 
-    scaling: of each column. fill: a missing value becomes the mean of its column in the training part.
+    What is missing of a target counts for nothing; of an input it is the mean of its column in the training part.
+    scaling: of each column. fill: what is missing of a target becomes that mean, too, and it is told how many are.
     """
 
     name: str
@@ -94,12 +98,13 @@ class TreeField:
 
 @dataclass(frozen=True)
 class LaterField:
-    """The field `of`, `shift` steps later."""
+    """The field `of`, `shift` steps later. values: numbers of its own, NaN where they are missing; None = as `of`."""
 
     name: str
     of: str
     shift: int
     role: Role | Literal[""] = "target"
+    values: npt.NDArray[np.float64] | None = None
 
 
 Found: TypeAlias = TokenField | NumberField | TreeField | LaterField
@@ -155,16 +160,19 @@ class Examples:
         fields: list[Found] = []
         for item in self.fields:
             if isinstance(item, LaterField):
-                fields.append(item)
+                axis = next((getattr(f, "axis", None) for f in self.fields if f.name == item.of), None)
+                own = item.values
+                fields.append(item if own is None or axis is None else replace(item, values=own[rows[axis]]))
             elif isinstance(item, TreeField):
                 fields.append(replace(item, offsets=ends[item.axis], parents=item.parents[rows[item.axis]]))
             else:
                 chosen = kept if item.axis is None else rows[item.axis]
-                own = None if item.axis is None else ends[item.axis]
+                own_ends = None if item.axis is None else ends[item.axis]
                 if isinstance(item, TokenField):
-                    fields.append(replace(item, offsets=own, numbers=item.numbers[chosen]))
+                    missing = None if item.missing is None else item.missing[chosen]
+                    fields.append(replace(item, offsets=own_ends, numbers=item.numbers[chosen], missing=missing))
                 else:
-                    fields.append(replace(item, offsets=own, values=item.values[chosen]))
+                    fields.append(replace(item, offsets=own_ends, values=item.values[chosen]))
         main = rows[next(iter(axes))] if axes else kept
         places = np.flatnonzero(kept).tolist()
         steps = zip(self.steps, main.tolist(), strict=bool(self.steps))
@@ -228,10 +236,15 @@ def labels(name: str, classes: Sequence[str], *, role: Role | Literal[""] = "tar
 
 
 def tags(
-    name: str, sequences: Sequence[Sequence[str]], axis: str = "time", *, role: Role | Literal[""] = "target"
+    name: str,
+    sequences: Sequence[Sequence[str]],
+    axis: str = "time",
+    *,
+    role: Role | Literal[""] = "target",
+    causal: bool = False,
 ) -> TokenField:
-    """A field of one class for each step, or each node of a tree."""
-    return tokens(name, sequences, axis, role=role, learning=CLASSES)
+    """A field of one class for each step, or each node of a tree. causal: see FieldSpec."""
+    return replace(tokens(name, sequences, axis, role=role, learning=CLASSES), causal=causal)
 
 
 def numbers(

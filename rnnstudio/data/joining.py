@@ -35,6 +35,7 @@ def joined(files: Sequence[PartFile]) -> tuple[Examples, FileFacts]:
     for file in files[1:]:
         _require_alike(files[0], file)
     fields = [_joined([file.found.fields[place] for file in files]) for place in range(len(first.fields))]
+    fields = [_later(item, files) if isinstance(item, LaterField) else item for item in fields]
     numbers = [_count(file.found) for file in files]
     rows = [_rows(file.found, number) for file, number in zip(files, numbers, strict=True)]
     found = replace(
@@ -72,9 +73,9 @@ def _require_alike(first: PartFile, other: PartFile) -> None:
 
 def _joined(items: Sequence[Found]) -> Found:
     first = items[0]
+    same: list[Any] = list(items)
     if isinstance(first, LaterField):
         return first
-    same: list[Any] = list(items)
     if isinstance(first, TreeField):
         nodes = _end_to_end([item.offsets for item in same])
         return replace(first, offsets=nodes, parents=np.concatenate([item.parents for item in same]))
@@ -88,7 +89,24 @@ def _joined(items: Sequence[Found]) -> Found:
         for item in same
     )
     numbers = gathered(pieces, any(isinstance(item.numbers, np.memmap) for item in same))
-    return replace(first, offsets=offsets, entries=entries, numbers=numbers)
+    missing = None
+    if any(item.missing is not None for item in same):
+        none = (np.zeros(len(item.numbers), bool) if item.missing is None else item.missing for item in same)
+        missing = np.concatenate(list(none))
+    return replace(first, offsets=offsets, entries=entries, numbers=numbers, missing=missing)
+
+
+def _later(item: LaterField, files: Sequence[PartFile]) -> LaterField:
+    """With the numbers of all files, where one of them has gaps in them."""
+    pieces, own = [], False
+    for file in files:
+        of = next(field for field in file.found.fields if field.name == item.of)
+        later = next(field for field in file.found.fields if field.name == item.name)
+        if not isinstance(of, NumberField) or not isinstance(later, LaterField):
+            return item
+        own = own or later.values is not None
+        pieces.append(of.values if later.values is None else later.values)
+    return replace(item, values=np.concatenate(pieces)) if own else item
 
 
 def _end_to_end(offsets: Sequence[Ints]) -> Ints:
@@ -102,8 +120,8 @@ def _count(found: Examples) -> int:
     axes = found.axes()
     if axes:
         return len(next(iter(axes.values()))) - 1
-    item = found.fields[0]
-    return len(item.numbers if isinstance(item, TokenField) else item.values)  # type: ignore[union-attr]
+    item: Any = found.fields[0]
+    return len(item.numbers if isinstance(item, TokenField) else item.values)
 
 
 def _rows(found: Examples, number: int) -> int:

@@ -115,6 +115,9 @@ def statistics(
     standard: mean and standard deviation; min-max: 0 to 1; robust: median and the distance of the quartiles; none.
     """
     width = len(names)
+    if width > 1 and np.isnan(train).any():  # of each column what is known of it
+        each = [statistics(train[:, [n]], names[n : n + 1], scaling[n : n + 1], problems) for n in range(width)]
+        return tuple(mean[0] for mean, _ in each), tuple(std[0] for _, std in each)
     good = ~np.isnan(train).any(axis=1)
     if not good.any():
         return (0.0,) * width, (1.0,) * width

@@ -17,7 +17,8 @@ from rnnstudio.design.recipe import TARGET_NAMES
 
 Marks = npt.NDArray[np.uint64]
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
+"""Numbers that are looked at together: memory is bounded."""
 
 
 def fingerprints(found: Examples) -> Marks:
@@ -37,34 +38,43 @@ def _is_read(item: TokenField | NumberField | TreeField) -> bool:
 
 
 def _of_field(item: TokenField | NumberField | TreeField) -> Marks:
-    if isinstance(item, NumberField):
-        rows = _of_rows(item.values)
-    else:
-        rows = (
-            np.asarray(item.numbers if isinstance(item, TokenField) else item.parents).astype(np.int64).view(np.uint64)
-        )
     offsets = item.offsets if isinstance(item, TreeField) or item.axis is not None else None
+    values: npt.NDArray[Any] = (
+        item.numbers
+        if isinstance(item, TokenField)
+        else (item.values if isinstance(item, NumberField) else item.parents)
+    )
     if offsets is None:
-        return mixed(rows + _STEP)
-    return _of_runs(rows, offsets)
+        offsets = np.arange(len(values) + 1, dtype=np.int64)
+    total = np.zeros(len(offsets) - 1, np.uint64)
+    block = max(_BLOCK // (values.shape[1] if values.ndim > 1 else 1), 1)
+    for low in range(0, len(values), block):
+        _add(total, offsets, low, _of_rows(values[low : low + block]))
+    return mixed(total + np.diff(offsets).astype(np.uint64))
 
 
-def _of_rows(values: npt.NDArray[np.float64]) -> Marks:
-    """[rows]: of the numbers of each; 0 and −0 are alike."""
-    bits = np.ascontiguousarray(values + 0.0).view(np.uint64)
+def _add(total: Marks, offsets: Ints, low: int, rows: Marks) -> None:
+    """Add to each example what its rows in a block say, each by its place in it. low: the block's first row."""
+    first = int(np.searchsorted(offsets, low, side="right")) - 1
+    last = int(np.searchsorted(offsets, low + len(rows), side="left"))
+    begins = offsets[first:last]
+    lengths = np.minimum(offsets[first + 1 : last + 1], low + len(rows)) - np.maximum(begins, low)
+    place = np.arange(low, low + len(rows)) - np.repeat(begins, lengths)
+    each = mixed(rows + place.astype(np.uint64) * _STEP)
+    there = lengths > 0
+    starts = (np.cumsum(lengths) - lengths)[there]
+    total[np.flatnonzero(there) + first] += np.add.reduceat(each, starts)
+
+
+def _of_rows(values: npt.NDArray[Any]) -> Marks:
+    """[rows]: of the token or the numbers of each; 0 and −0 are alike."""
+    if values.ndim == 1:
+        return mixed(np.asarray(values).astype(np.int64).view(np.uint64))
+    bits = np.ascontiguousarray(values.astype(np.float64) + 0.0).view(np.uint64)
     total = np.zeros(len(values), np.uint64)
     for column in range(bits.shape[1]):
         total += mixed(bits[:, column] + _multiple(column + 1))
     return total
-
-
-def _of_runs(rows: Marks, offsets: Ints) -> Marks:
-    """[runs]: of the rows of each, in their order."""
-    lengths = np.diff(offsets)
-    place = np.arange(len(rows)) - np.repeat(offsets[:-1], lengths)
-    each = mixed(mixed(rows) + place.astype(np.uint64) * _STEP)
-    sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum(each, dtype=np.uint64)))
-    return sums[offsets[1:]] - sums[offsets[:-1]] + lengths.astype(np.uint64)
 
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)

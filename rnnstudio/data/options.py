@@ -219,9 +219,10 @@ class CsvOptions:
     )
     missing: str = option(
         "error",
-        "what to do with empty cells: refuse them, repeat the value before, or leave out the row",
+        "what to do with empty cells: refuse them, repeat the value before, leave out the row, or mask them: a missing "
+        "target counts for nothing, a missing input is the value before",
         title="empty cells",
-        choices=("error", "previous", "drop"),
+        choices=("error", "previous", "drop", "mask"),
     )
 
     def __post_init__(self) -> None:

@@ -70,6 +70,8 @@ class FieldSpec:
     role: "input" (given) or "target" (to be predicted); "" becomes "target" for `next` and `targets`, else "input".
     children: of parents, the most children that a node of the file has; 0: not known.
     counts: of class labels, how often each occurs in the training part; empty for other fields.
+    causal: of a target: it is to be told from the steps before it and its own; who reads later ones knows the answer.
+    missing: how many of its values are missing and count for nothing; of a target.
     extra: what a file said that this version does not know, saved back unchanged.
     """
 
@@ -89,6 +91,8 @@ class FieldSpec:
     role: Role | Literal[""] = ""
     counts: tuple[int, ...] = ()
     children: int = 0
+    causal: bool = False
+    missing: int = 0
     extra: Mapping[str, JSON] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -151,6 +155,10 @@ class FieldSpec:
             written["counts"] = list(self.counts)
         if self.children:
             written["children"] = self.children
+        if self.causal:
+            written["causal"] = True
+        if self.missing:
+            written["missing"] = self.missing
         return written
 
     @classmethod
@@ -174,6 +182,8 @@ class FieldSpec:
             role=cast("Role | Literal['']", entry.text("role", "")),
             counts=entry.integers("counts"),
             children=entry.integer("children", 0),
+            causal=entry.object.get("causal") is True,
+            missing=entry.integer("missing", 0),
             extra=entry.unknown(cls),
         )
 
@@ -186,6 +196,7 @@ class DataRecipe:
     options: the reader's (its `Options` record).
     path: the file, absolute or relative to the design's folder; or the name of a task ("task:copy").
     split: fractions of the file for training, validation and test; they sum to 1.
+    long: whether each part is a stretch of one long sequence, which is read in chunks; filled in with the fields.
     dividing: how the parts are told apart (`Dividing` of the data package); what is as usual is left out.
     fields: what the file offers; empty while it has not been read.
     digest: SHA-256 (hexadecimal) of the file's bytes when the fields were made; "" = unknown. extra: as of a FieldSpec.
@@ -199,6 +210,7 @@ class DataRecipe:
     digest: str = ""
     extra: Mapping[str, JSON] = dataclasses.field(default_factory=dict, hash=False)
     dividing: Mapping[str, JSON] = dataclasses.field(default_factory=dict, hash=False)
+    long: bool = False
 
     def __post_init__(self) -> None:
         where = "data recipe"
@@ -251,6 +263,7 @@ class DataRecipe:
             "options": dict(self.options),
             "split": list(self.split),
             **({"dividing": dict(self.dividing)} if self.dividing else {}),
+            **({"long": True} if self.long else {}),
             "fields": [spec.to_json() for spec in self.fields],
             "digest": self.digest,
         }
@@ -283,6 +296,7 @@ class DataRecipe:
             fields=tuple(FieldSpec.from_json(item) for item in fields),
             digest=entry.text("digest", ""),
             dividing=dividing,
+            long=entry.object.get("long") is True,
             extra=entry.unknown(cls),
         )
 

@@ -55,6 +55,8 @@ def _print(preview: Preview, why: str, found: list[DataRecipe]) -> None:
         print(f"Parts: {preview.statistics.divided}")
         for own in preview.statistics.parts:
             print(f"  {part_line(own, preview.statistics)}")
+        if preview.statistics.padding:
+            print(sentence(preview.statistics.padding))
     if preview.examples:
         print("First examples:")
     for example in preview.examples:
@@ -73,6 +75,10 @@ def _print(preview: Preview, why: str, found: list[DataRecipe]) -> None:
             print(f"  {item.name} = {_option(chosen.get(item.name, item.default))}    {item.help}")
 
 
+def sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def part_line(own: PartSize, statistics: Statistics) -> str:
     """One part for people: its size, and the shares of its classes."""
     many = own.examples > 1 or statistics.examples > 1
@@ -84,6 +90,7 @@ def part_line(own: PartSize, statistics: Statistics) -> str:
 
 def _spec_line(spec: FieldSpec) -> str:
     along = f" along {spec.axis}" if spec.axis else ", one for each example"
+    along += f", {spec.missing:,} missing" if spec.missing else ""
     if spec.content == "parents":
         return f"{spec.name}: the tree over {spec.axis}"
     if spec.counts:
@@ -120,6 +127,7 @@ def _as_json(preview: Preview) -> dict[str, Any]:
         "options": dict(recipe.options),
         "split": list(recipe.split),
         "dividing": dict(recipe.dividing),
+        "padding": preview.statistics.padding if preview.statistics else "",
         "parts": [dataclasses.asdict(own) for own in preview.statistics.parts] if preview.statistics else [],
         "usable": preview.usable,
         "summary": preview.summary,

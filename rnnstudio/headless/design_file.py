@@ -11,11 +11,14 @@ from .. import data
 from ..catalog.catalog import CELL
 from ..catalog.families import CHILDREN, CellFamily, set_children
 from ..compiler.binding import bind, bindings
+from ..compiler.class_weights import CLASSES, weighings
+from ..compiler.class_weights import YES as YES_COUNTS
 from ..compiler.resolve import cell_params
 from ..compiler.units import unscaled
 from ..data import readers
 from ..data.dataset import Dataset
 from ..data.options import NO, YES
+from ..data.statistics import yes_or_no_of
 from ..design.design import MAIN, Design, Node
 from ..design.edits import SetParam, SetVariable
 from ..design.errors import StudioError
@@ -118,6 +121,47 @@ def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, di
     return design, settings, options
 
 
+BALANCED = "balanced"
+
+
+def balanced_of(assignments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The losses whose classes are to be weighted by their counts ("" = all that can), and the other assignments.
+
+    They are written class_weights=balanced, or NODE.class_weights=balanced; NODE.positive_weight=balanced.
+    """
+    losses, others = [], []
+    for text in assignments:
+        name, _, written = text.partition("=")
+        node, _, parameter = name.strip().rpartition(".")
+        if written.strip() == BALANCED and parameter in (CLASSES, YES_COUNTS):
+            losses.append(node)
+        else:
+            others.append(text)
+    return losses, others
+
+
+def balance(design: Design, dataset: Dataset, losses: Sequence[str]) -> tuple[Design, list[str]]:
+    """The design with these losses weighted by the counts of the training part, and what was weighted, in words.
+
+    Raises StudioError for a loss that has no classes to be weighted.
+    """
+    catalog = load_plugins().catalog
+    counts = yes_or_no_of(dataset)
+    found = {weighing.loss: weighing for weighing in weighings(design.replace(data=dataset.recipe), catalog, counts)}
+    wanted = [weighing for name, weighing in found.items() if "" in losses or name in losses]
+    for name in losses:
+        if not found or (name and name not in found):
+            raise StudioError(
+                f"“{name}” has no classes that could be weighted" if name else "No loss has classes to be weighted",
+                where="--set",
+                remedy=f"Losses of classes: {', '.join(found) or 'none'}.",
+            )
+    for weighing in wanted:
+        design = weighing.edit(on=True).apply(design)
+    after = weighings(design.replace(data=dataset.recipe), catalog, counts)
+    return design, [weighing.told() for weighing in after if weighing.now]
+
+
 def options_of(assignments: Sequence[str]) -> dict[str, JSON]:
     """Reader options alone, written data.NAME=VALUE or NAME=VALUE, as they are typed: only the reader knows which of
     them are numbers. Raises StudioError for what is neither."""
@@ -159,7 +203,21 @@ def _set_param(design: Design, name: str, value: Any) -> Design:
     family = _family(design, node)
     if param == CHILDREN and family is not None:
         return set_children(design, MAIN, node, family, value).apply(design)
+    kind = load_plugins().catalog.of(node)
+    listed = next((p for p in kind.params if p.name == param and p.type in ("floats", "ints")), None) if kind else None
+    if listed is not None:
+        value = _list(name, value)
     return SetParam(key, param, value).apply(design)
+
+
+def _list(name: str, value: Any) -> tuple[Any, ...]:
+    """Numbers between commas; "none" and nothing are an empty list."""
+    parts = [part.strip() for part in str(value).split(",")] if str(value).lower() not in ("", "none") else []
+    found = [_value(part) for part in parts]
+    wrong = next((part for part, one in zip(parts, found, strict=True) if isinstance(one, bool | str)), None)
+    if wrong is not None:
+        raise StudioError(f"“{name[:80]}” is a list of numbers, and “{wrong[:80]}” is none", where="--set")
+    return tuple(found)
 
 
 def _family(design: Design, node: Node) -> CellFamily | None:

@@ -328,3 +328,23 @@ def test_what_a_run_has_learned_from_is_not_divided_anew_by_a_version_that_knows
 def test_the_usual_is_not_written(tmp_path: Path) -> None:
     assert Dividing().way == "auto"
     assert "dividing" not in data.guess(patients(tmp_path)).to_json()
+
+
+@pytest.mark.parametrize(
+    ("write", "options", "long"),
+    [
+        (text, {}, True),
+        (lambda folder: "task:mackey-glass", {}, True),
+        (lambda folder: "task:sines", {}, False),
+        (lambda folder: table(folder, 1), {"inputs": "sold", "targets": "sold", "group": ""}, True),
+        (table, {"inputs": "sold", "targets": "sold"}, False),
+        (reviews, {}, False),
+        (pairs, {}, False),
+    ],
+)
+def test_a_recipe_says_whether_all_of_it_is_one_long_sequence(
+    tmp_path: Path, write: Callable[[Path], Path], options: dict[str, JSON], long: bool
+) -> None:
+    recipe = opened(write(tmp_path), **options).recipe
+    assert recipe.long is long
+    assert DataRecipe.from_json(recipe.to_json()).long is long

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rnnstudio import data
-from rnnstudio.data import leaks
+from rnnstudio.data import leaks, likeness
+from rnnstudio.data.examples import Examples, numbers, tokens
 from rnnstudio.data.likeness import fingerprints, occurring, stretches
 from tests.data.sequence_files import pairs
 from tests.data.test_dividing import examples_of, opened, patients, split_in_three, table
@@ -112,6 +113,18 @@ def test_fingerprints_are_equal_where_examples_are(tmp_path: Path) -> None:
     marks = fingerprints(found).tolist()
     assert len(set(marks)) == len(set(lines))
     assert len(set(zip(marks, lines, strict=True))) == len(set(lines))
+
+
+@pytest.mark.parametrize("block", [1, 3, 7, 1 << 18])
+def test_fingerprints_do_not_depend_on_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    pick = np.random.default_rng(2)
+    series = [pick.integers(0, 2, (length, 2)).astype(float) for length in (3, 0, 5, 1, 3, 8, 0, 2)] * 3
+    found = Examples((numbers("inputs", series, ("a", "b")), tokens("word", [["x"] * len(own) for own in series])))
+    whole = fingerprints(found)
+    monkeypatch.setattr(likeness, "_BLOCK", block)
+    assert np.array_equal(fingerprints(found), whole)
+    keys = [own.tobytes() + bytes([len(own)]) for own in series]
+    assert len(set(zip(keys, whole.tolist(), strict=True))) == len(set(keys)) == len(set(whole.tolist()))
 
 
 def test_stretches_are_found_wherever_they_begin_and_nothing_else() -> None:

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from rnnstudio import data
 from rnnstudio.data.dividing import Dividing
 from rnnstudio.data.options import describe
+from rnnstudio.studio import theme
 from rnnstudio.studio.panels.data import DataPanel
 from rnnstudio.studio.panels.forms import Combo
 from rnnstudio.studio.panels.reader_forms import FileLine
@@ -121,3 +122,15 @@ def test_the_seed_of_the_split_is_set_with_the_keys(
     recipe = session.design.data
     assert recipe is not None
     assert recipe.dividing == {"settled": "stratified", "split_seed": 1}
+
+
+def test_the_icon_of_a_file_line_follows_the_theme(panel: DataPanel, qtbot: QtBot) -> None:
+    line = panel.dividing_form.rows["validation_file"]
+    assert isinstance(line, FileLine)
+    theme.apply(theme.LIGHT)
+    before = line.choose.icon().cacheKey()
+    try:
+        theme.apply(theme.DARK)
+        assert line.choose.icon().cacheKey() != before
+    finally:
+        theme.apply(theme.LIGHT)

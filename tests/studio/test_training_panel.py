@@ -16,7 +16,7 @@ from rnnstudio.studio.panels.forms import Combo, Entry
 from rnnstudio.studio.panels.training import TrainingPanel
 from rnnstudio.studio.plots.curves import Curves
 from rnnstudio.studio.session import Session
-from rnnstudio.training.events import LossGrew
+from rnnstudio.training.events import LossGrew, Started, StepDone, Validated
 from rnnstudio.training.settings import TrainingSettings
 from tests.conformance.drawings import attending_text
 
@@ -209,3 +209,16 @@ def test_the_status_says_that_machine_code_is_being_made_and_then_that_it_trains
     qtbot.waitUntil(lambda: live.state == "idle")
     assert live.compiling == ""
     assert "machine code" not in panel.status.text()
+
+
+def test_label_errors_and_the_unit_of_the_speed_are_shown(panel: TrainingPanel) -> None:
+    curves = Curves("run")
+    started = Started(0, 0.0, "run", "cpu", 1, 10, 5, {}, (), unit="examples")
+    curves.take(started)
+    for step in (1, 2, 3):
+        curves.take(StepDone(step, step * 0.5, 1, 1.0, 0.1, 1.0, False, 8, 16.0))
+    curves.take(Validated(3, 1.5, "validation", 1, 0.5, None, None, True, 0.125))
+    panel.live.curves = curves
+    panel._show_progress()
+    assert panel.readings.text("Label errors") == "12.5%"
+    assert panel.readings.text("Speed").startswith("16 examples/s")

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
+import numpy as np
+
 from rnnstudio.data.examples import CLASSES, Examples, Found, NumberField, Scaling, TokenField, later, numbered
 from rnnstudio.data.formats import dates
 from rnnstudio.data.formats.columns import NUMERIC
 from rnnstudio.data.formats.labelled import LABEL_NAMES
 from rnnstudio.data.formats.numerals import is_missing, number
-from rnnstudio.data.formats.series import STEP_COLUMN, Series, read_series
+from rnnstudio.data.formats.series import STEP_COLUMN, Series, read_series, repeat_previous
 from rnnstudio.data.formats.sniff import (
     Layout,
     find_delimiter,
@@ -21,6 +23,7 @@ from rnnstudio.data.formats.sniff import (
     find_preamble,
     sample_rows,
 )
+from rnnstudio.data.formats.table import Floats
 from rnnstudio.data.options import CsvOptions, parse
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
@@ -105,12 +108,14 @@ def examples_of(series: Series, source: Source) -> Examples:
     names = (STEP_COLUMN,) if rows else tuple(name for name in series.inputs if name not in classes)
     wanted = tuple(name for name in series.targets if name not in classes)
     ahead = rows and not series.targets  # each sequence is its own target
-    fields: list[Found] = [_numbers("inputs", series, names, 0)] if names else []
+    fields: list[Found] = [_filled(_numbers("inputs", series, names, 0))] if names else []
     if series.static is not None:
         chosen = tuple(_scaling(options, name) for name in wanted)
         fields.append(NumberField("targets", series.static, wanted, None, None, "", chosen))
     elif names and (ahead or wanted == names):
-        fields.append(later("targets", "inputs", options.horizon))
+        gaps = not rows and bool(np.isnan(series.values).any())
+        later_on = later("targets", "inputs", options.horizon)
+        fields.append(replace(later_on, values=_values(series, names)) if gaps else later_on)
     elif wanted:
         fields.append(_numbers("targets", series, wanted, options.horizon))
     taken = {item.name for item in fields}
@@ -137,10 +142,23 @@ def examples_of(series: Series, source: Source) -> Examples:
     )
 
 
+def _values(series: Series, columns: Sequence[str]) -> Floats:
+    return series.values[:, [series.columns.index(column) for column in columns]]
+
+
+def _filled(field: NumberField) -> NumberField:
+    """What is missing is the value before in its sequence, as far as there is one."""
+    if field.offsets is None or not np.isnan(field.values).any():
+        return field
+    values = field.values.copy()
+    for start, stop in itertools.pairwise(field.offsets.tolist()):
+        repeat_previous(values[start:stop])
+    return replace(field, values=values)
+
+
 def _numbers(name: str, series: Series, columns: Sequence[str], shift: int) -> NumberField:
-    places = [series.columns.index(column) for column in columns]
     scaling = tuple(_scaling(series.options, column) for column in columns)
-    return NumberField(name, series.values[:, places], tuple(columns), "time", series.offsets, "", scaling, shift)
+    return NumberField(name, _values(series, columns), tuple(columns), "time", series.offsets, "", scaling, shift)
 
 
 def _scaling(options: CsvOptions, column: str) -> Scaling:
@@ -149,9 +167,16 @@ def _scaling(options: CsvOptions, column: str) -> Scaling:
 
 def _classes(name: str, series: Series, column: str, role: Role, shift: int) -> TokenField:
     whole = series.options.mode == "row_is_sequence"
-    numbers, entries = numbered(series.classes[column])
+    cells = series.classes[column]
+    missing = np.array([is_missing(cell) for cell in cells], bool)
+    some = bool(missing.any()) and not missing.all()
+    if some:  # any class stands there: nothing is told by it, and nothing counts it
+        known = next(cell for cell in cells if not is_missing(cell))
+        cells = [known if is_missing(cell) else cell for cell in cells]
+    numbers, entries = numbered(cells)
     axis, offsets = (None, None) if whole else ("time", series.offsets)
-    return TokenField(name, numbers, entries, axis, offsets, role, CLASSES, shift)
+    own = missing if some else None
+    return TokenField(name, numbers, entries, axis, offsets, role, CLASSES, shift, missing=own)
 
 
 def _field_name(column: str, taken: set[str]) -> str:

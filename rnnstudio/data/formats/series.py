@@ -66,7 +66,8 @@ def read_series(source: Source, options: CsvOptions, problems: Problems) -> Seri
         )
     inputs, targets = find_columns(table.layout, settled, shown)
     if not problems.errors:
-        _report_missing_classes(table, [n for n in (*inputs, *targets) if table.layout.kind(n) == "label"], problems)
+        wanted = inputs if settled.missing == "mask" else (*inputs, *targets)
+        _report_missing_classes(table, [n for n in wanted if table.layout.kind(n) == "label"], problems)
     if settled.mode == "row_is_sequence":
         return _rows_as_sequences(table, inputs, targets, settled, facts, problems)
     return _rows_as_steps(table, inputs, targets, settled, facts, problems)
@@ -91,11 +92,11 @@ def _rows_as_steps(
     steps = tuple(labels[row] for row in order.tolist()) if labels else ()
     wanted = dict.fromkeys((*_labels(table, (*inputs, *targets)), *table.keys))
     cells = {name: [table.labels[name][row] for row in order.tolist()] for name in wanted}
-    if options.missing != "error" and np.isnan(values).any():
+    if options.missing in ("previous", "drop") and np.isnan(values).any():
         kept = np.ones(len(values), bool)
         for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
             if options.missing == "previous":
-                _repeat_previous(values[start:stop])
+                repeat_previous(values[start:stop])
             kept[start:stop] = ~np.isnan(values[start:stop]).any(axis=1)
         dropped = int((~kept).sum())
         if dropped:
@@ -273,7 +274,7 @@ _GAP, _EVEN = 3.0, 0.8
 """A step of so many usual ones is a gap, in times of which so many parts are even."""
 
 
-def _repeat_previous(values: Floats) -> None:
+def repeat_previous(values: Floats) -> None:
     """Fills each NaN, in place, with the value above it; those at the top stay."""
     rows = np.arange(len(values))[:, None]
     last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
@@ -308,16 +309,17 @@ def _rows_as_sequences(
     # Cells that are missing at the right end of a row are not missing: the sequence ends there.
     lengths = np.where(missing.all(axis=1), 0, missing.shape[1] - np.argmin(missing[:, ::-1], axis=1))
     inside = np.arange(cells.shape[1]) < lengths[:, None]
-    if options.missing == "previous":
+    if options.missing in ("previous", "mask"):
         filled = cells.T.copy()
-        _repeat_previous(filled)
+        repeat_previous(filled)
         cells = filled.T
-    used = inside & ~np.isnan(cells)
+    # What is missing at a beginning has no value before it: where it is not left out, its column's mean stands for it.
+    used = inside if options.missing == "mask" else inside & ~np.isnan(cells)
     static = None
     kept = used.any(axis=1)
     if numbers:
         static = table.numbers[:, [table.columns.index(name) for name in numbers]]
-        if options.missing != "error":
+        if options.missing in ("previous", "drop"):
             kept &= ~np.isnan(static).any(axis=1)
     if options.missing == "error" and not problems.errors:
         _report_missing(table, inside & missing, inputs, problems)

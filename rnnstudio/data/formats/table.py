@@ -28,7 +28,9 @@ from rnnstudio.design.errors import StudioError
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 MISSING_VALUE = "a value is missing in a column of numbers"
-MISSING_REMEDY = 'Fill it in, or set the missing option to "previous" (repeat the value before) or "drop".'
+MISSING_REMEDY = (
+    'Fill it in, or set the missing option to "mask" (a missing target counts for nothing), "previous" or "drop".'
+)
 _BLOCK_ROWS = 1 << 10
 """Rows held as Python lists at a time: with 32 times as many, the garbage collector doubles the reading time."""
 

@@ -53,7 +53,8 @@ class Brackets(Task):
         for word in words:
             steps = np.array([1 if any(piece == pair[0] for pair in PAIRS) else -1 for piece in word])
             depths.append(list(map(str, np.cumsum(steps).tolist())))
-        return Examples((tokens("inputs", words, learning=CLASSES), tags("targets", depths)), split_by="sequence")
+        read = tokens("inputs", words, learning=CLASSES)
+        return Examples((read, tags("targets", depths, causal=True)), split_by="sequence")
 
     def vocabulary(self, spec: FieldSpec, options: BracketOptions) -> Vocabulary:
         return super().vocabulary(spec, options) if spec.role == "target" else vocabulary_at(spec, "characters", False)

@@ -50,6 +50,7 @@ from ..background import Background
 from ..proposing import drawn_for
 from ..session import Session
 from ..theme import SPACE, current, monospace
+from .class_weights import ClassWeights
 from .counts import CountsPicture
 from .examples import ExamplePicture
 from .field_list import FieldList
@@ -150,6 +151,7 @@ class DataPanel(QWidget):
         self.fields = FieldList(self._in_use)
         self.examples = ExamplePicture()
         self.parts = PartsPicture()
+        self.class_weights = ClassWeights(session)
         self.counts = CountsPicture()
         self.table = RowTable()
         self.table.columnMenuWanted.connect(self._column_menu)
@@ -195,7 +197,7 @@ class DataPanel(QWidget):
         forms_of_file = (self.packed_form, *self.reader_forms.values())
         for widget in (*forms_of_file, note("How it is divided", "section"), split):
             inner.addWidget(widget)
-        for widget in (self.dividing_form, self.parts):
+        for widget in (self.dividing_form, self.parts, self.class_weights):
             inner.addWidget(widget)
         self.rows_title, self.counts_title = note("Rows", "section"), note("How often", "section")
         for widget in (self.counts_title, self.counts, self.rows_title, self.excerpt):
@@ -243,8 +245,8 @@ class DataPanel(QWidget):
         self._of_design = False
         self._timer.stop()
         self._wait(f"Reading {path.name} …")
-        bind = self._binding()
-        self._background.ask(lambda: _look(_relative(data.guess(path), base), base, bind))
+        bind, sizes = self._binding(), self._sizes()
+        self._background.ask(lambda: _look(_relative(data.guess(path), base), base, bind, sizes))
 
     def _tasks(self) -> QMenu:
         menu = QMenu(self)
@@ -305,20 +307,20 @@ class DataPanel(QWidget):
         file = self._file()
         self._of_design = False
         self._wait("Reading …")
-        bind = self._binding()
+        bind, sizes = self._binding(), self._sizes()
         chosen = self.packed_form.options()
         self._background.ask(
-            lambda: _look(data.guess_with(reader, file, old.path, chosen).replace(path=old.path), base, bind)
+            lambda: _look(data.guess_with(reader, file, old.path, chosen).replace(path=old.path), base, bind, sizes)
         )
 
     def _member_chosen(self, member: str) -> None:
         """Another file of the archive: it may be of another kind."""
         assert self._recipe is not None
-        file, base, bind = self._file(), self.session.base_folder, self._binding()
+        file, base, bind, sizes = self._file(), self.session.base_folder, self._binding(), self._sizes()
         chosen = self.packed_form.options()
         self._of_design = False
         self._wait("Reading …")
-        self._background.ask(lambda: _look(_relative(data.guess(file, chosen), base), base, bind))
+        self._background.ask(lambda: _look(_relative(data.guess(file, chosen), base), base, bind, sizes))
 
     def _look_again(self) -> None:
         if self._recipe is None:
@@ -342,13 +344,18 @@ class DataPanel(QWidget):
     def _ask(self, recipe: DataRecipe) -> None:
         base = self.session.base_folder
         self._wait("Reading …")
-        bind = self._binding()
-        self._background.ask(lambda: _look(recipe, base, bind))
+        bind, sizes = self._binding(), self._sizes()
+        self._background.ask(lambda: _look(recipe, base, bind, sizes))
 
     def _binding(self) -> Callable[[data.Dataset], data.Dataset]:
         """What the design as it is now makes of data: the targets of losses of probabilities are not scaled."""
         design, catalog = self.session.design, self.session.catalog
         return lambda dataset: dataset.as_in_file(unscaled(design.replace(data=dataset.recipe), catalog))
+
+    def _sizes(self) -> tuple[int, int]:
+        """Batch size and chunk of the design's training."""
+        settings = TrainingSettings(**self.session.design.training)
+        return settings.batch_size, settings.chunk
 
     def _wait(self, text: str) -> None:
         self.state.setText(text)
@@ -387,6 +394,7 @@ class DataPanel(QWidget):
         self.examples.put(preview.examples, self._window())
         self.examples.setVisible(bool(preview.examples))
         self.parts.put(preview.statistics)
+        self.class_weights.put(preview.statistics.yes_or_no if preview.statistics is not None else {})
         self.counts.put(preview.statistics)
         for widget in (self.counts, self.counts_title):
             widget.setVisible(bool(self.counts.told))
@@ -601,7 +609,9 @@ class _Elided(QLabel):
         self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, self.width()))
 
 
-def _look(recipe: DataRecipe, base: Path, bind: Callable[[data.Dataset], data.Dataset]) -> _Look:
+def _look(
+    recipe: DataRecipe, base: Path, bind: Callable[[data.Dataset], data.Dataset], sizes: tuple[int, int]
+) -> _Look:
     """Runs in a thread. Raises StudioError for a file that cannot be read at all."""
     file = place_of(recipe, base)
     columns: dict[str, str] = {}
@@ -613,7 +623,7 @@ def _look(recipe: DataRecipe, base: Path, bind: Callable[[data.Dataset], data.Da
     members = None
     if isinstance(file, Inside):
         members = () if file.archive is None else tuple(map(str, file.archive.data_files()))
-    return _Look(data.inspect(recipe, base, PREVIEW_ROWS, bind), columns, members)
+    return _Look(data.inspect(recipe, base, PREVIEW_ROWS, bind, *sizes), columns, members)
 
 
 def _relative(recipe: DataRecipe, base: Path) -> DataRecipe:

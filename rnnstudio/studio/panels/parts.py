@@ -18,7 +18,7 @@ _NAMED = 4
 
 
 class PartsPicture(QWidget):
-    """Painted; follows width, font and theme. told: what it says in words, a line for how and one for each part."""
+    """Painted; follows width, font and theme. told: what it says in words: how, each part, and what is padded."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,6 +34,8 @@ class PartsPicture(QWidget):
         if statistics is not None:
             self.told = [f"{statistics.divided[:1].upper()}{statistics.divided[1:]}"]
             self.told += [_of_part(own, statistics) for own in statistics.parts]
+            if statistics.padding:
+                self.told.append(f"{statistics.padding[:1].upper()}{statistics.padding[1:]}")
         self.setAccessibleDescription("\n".join(self.told))
         self._fit()
 
@@ -69,11 +71,7 @@ class PartsPicture(QWidget):
         metrics = QFontMetricsF(self.font())
         line, y = metrics.height() * _LINE, 0.0
         self._tips = []
-        painter.setPen(current().color("muted"))
-        box = QRectF(0, y, self.width(), line)
-        shown = metrics.elidedText(self.told[0], Qt.TextElideMode.ElideRight, box.width())
-        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, shown)
-        self._tips.append((box, self.told[0]))
+        self._words(painter, QRectF(0, y, self.width(), line), self.told[0])
         parts = self._statistics.parts
         left = max((metrics.horizontalAdvance(TITLES[own.part]) for own in parts), default=0) + 8
         right = max((metrics.horizontalAdvance(f"{own.predicted:,}") for own in parts), default=0) + 8
@@ -81,7 +79,9 @@ class PartsPicture(QWidget):
         for place, own in enumerate(parts):
             y += line
             room = max(self.width() - left - right, 10)
-            bar = QRectF(left, y + line * 0.2, max(room * own.predicted / most, 2), line * 0.6)
+            # Of classes the shares are to be compared, so all bars are equally long; the number says how much it is.
+            share = 1.0 if own.classes else own.predicted / most
+            bar = QRectF(left, y + line * 0.2, max(room * share, 2), line * 0.6)
             painter.setPen(current().color("text"))
             painter.drawText(QRectF(0, y, left - 8, line), Qt.AlignmentFlag.AlignVCenter, TITLES[own.part])
             self._bar(painter, bar, own)
@@ -91,8 +91,17 @@ class PartsPicture(QWidget):
             self._tips.append((QRectF(0, y, self.width(), line), self.told[place + 1]))
         legend = self._legend()
         if legend is not None:
-            self._name(painter, QRectF(left, y + line, self.width() - left, line), legend)
+            y += line
+            self._name(painter, QRectF(left, y, self.width() - left, line), legend)
+        if self._statistics.padding:
+            self._words(painter, QRectF(0, y + line, self.width(), line), self.told[-1])
         painter.end()
+
+    def _words(self, painter: QPainter, box: QRectF, text: str) -> None:
+        painter.setPen(current().color("muted"))
+        shown = QFontMetricsF(self.font()).elidedText(text, Qt.TextElideMode.ElideRight, box.width())
+        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, shown)
+        self._tips.append((box, text))
 
     def _bar(self, painter: QPainter, bar: QRectF, own: PartSize) -> None:
         """One colour, or each class its own in its share."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -167,9 +167,14 @@ class FileLine(QLineEdit):
         self.base = Path()
         self.setPlaceholderText("none")
         self.setClearButtonEnabled(True)
-        choose = self.addAction(icon("open"), QLineEdit.ActionPosition.TrailingPosition)
-        choose.setText("Choose a file")
-        choose.triggered.connect(self._choose)
+        self.choose = self.addAction(icon("open"), QLineEdit.ActionPosition.TrailingPosition)
+        self.choose.setText("Choose a file")
+        self.choose.triggered.connect(self._choose)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "choose"):
+            self.choose.setIcon(icon("open"))  # of another theme
 
     def _choose(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self, "A file of its own", str(self.base))
@@ -251,6 +256,7 @@ class TableForm(ReaderForm):
             ("are errors", "error"),
             ("repeat the value before", "previous"),
             ("leave out the row", "drop"),
+            ("count for nothing", "mask"),
             tip="What to do with a cell that holds no value",
         )
         top = QWidget()
