@@ -205,7 +205,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="with --windows: steps that are forecast (rolled out: 10)",
     )
     sub.add_argument(
-        "--season", type=_whole(1, 1_000_000), default=0, help="with --windows: steps of a season, for MASE and naive"
+        "--season",
+        type=_whole(1, 1_000_000),
+        default=0,
+        help="steps of a season, for the seasonal naive forecast and MASE",
     )
     sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
     _json(sub)

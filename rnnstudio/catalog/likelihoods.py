@@ -14,14 +14,22 @@ class BinaryCrossEntropy(Regression):
     name = "BinaryCrossEntropy"
     title = "Binary cross-entropy"
     doc = "For yes-or-no features, each by itself: how surprised the prediction is by the truth (0 … 1)."
-    formula = "L = −(1/τ) Σ_t mean(y log σ(o) + (1 − y) log(1 − σ(o)))"
+    formula = "L = −(1/τ) Σ_t mean(w y log σ(o) + (1 − y) log(1 − σ(o)))"
     inputs = (
         Port("prediction", "a score for each feature (logits)"),
         Port("target", "the truth, 0 … 1", within=(0.0, 1.0)),
     )
+    params = (
+        *Regression.params,
+        Param("positive_weight", "float", 1.0, "w: how much a yes counts beside a no", minimum=0.0),
+    )
     primitive = "binary_cross_entropy"
     link = "sigmoid"
     words = ("bce", "logistic", "multi-label", "sigmoid")
+
+    def attrs(self, params: Params) -> Mapping[str, object]:
+        weight = float(params["positive_weight"])
+        return {} if weight == 1 else {"positive_weight": weight}
 
 
 class Huber(Regression):
@@ -94,6 +102,7 @@ class Ctc(PairLoss):
         Param("blank", "choice", "last", "the blank's place among the scores", ("last", "first")),
         Param("skip_impossible", "bool", True, "an example with too few frames for its labels counts 0, not infinity"),
     )
+    masks = False
     words = ("speech", "unaligned", "connectionist temporal classification", "labels")
 
     def infer(self, inputs: Signals, params: Params, context: Context) -> Mapping[str, Signal | None]:

@@ -29,6 +29,7 @@ class PairLoss(NodeKind):
     )
     primitive = ""
     link: ClassVar[str] = ""
+    masks: ClassVar[bool] = True
 
     def attrs(self, params: Params) -> Mapping[str, object]:
         """What the primitive needs to know."""

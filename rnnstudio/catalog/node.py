@@ -158,6 +158,8 @@ class NodeKind:
     """Inputs of which every step is read for each step of the output: what comes later too."""
     shape_only: ClassVar[tuple[str, ...]] = ()
     """Inputs of which only the axes matter, not the values."""
+    masks: ClassVar[bool] = False
+    """Whether its input `target` may have missing values, which it leaves out: of losses."""
     words: ClassVar[tuple[str, ...]] = ()
     """Other names people search for."""
 

@@ -63,15 +63,18 @@ PRIMITIVES: Mapping[str, str] = MappingProxyType(
         "cross_entropy": "−log softmax(logits)[target], one number a place; inputs: logits, target tokens; "
         "attrs: class_weights (empty: none), smoothing",
         "class_weight": "the weight of each target token; attrs: class_weights",
+        "known": "how many values of each place of a target are known: numbers that are not NaN, tokens that are not "
+        "−1; attrs: tokens (whether it holds some)",
         "squared_error": "mean over the width of (prediction − target)²; inputs: prediction, target",
         "absolute_error": "mean over the width of |prediction − target|; inputs: prediction, target",
-        "binary_cross_entropy": "mean over the width; inputs: logits, target 0 … 1",
+        "binary_cross_entropy": "mean over the width; inputs: logits, target 0 … 1; attrs: [positive_weight]",
         "huber": "mean over the width, squared below `delta` and linear above; inputs: prediction, target",
         "gaussian_likelihood": "−log of a normal density, mean over the width; inputs: mean, log-variance, target",
         "ctc": "−log P(labels | frames) / number of labels, one number an example; inputs: scores, label tokens; "
         "attrs: frames, labels (the axes), blank, skip_impossible",
         "average": "mean of one number a place over all valid places of the batch: a loss; inputs: numbers, [how "
-        "much each counts]; attrs: axes",
+        "much each counts]; attrs: axes. With the attribute partial, losses are sums over what is known of a target "
+        "(see known), and a mean over nothing is 0",
     }
 )
 """Every primitive with its meaning. Nodes are many and easy to add; this list grows rarely."""

@@ -11,6 +11,7 @@ from .check import check
 from .copies import Renaming, roots
 from .flatten import Flat, flatten
 from .merged import merged
+from .missing import masked
 from .program import Program
 from .schedule import schedule
 
@@ -26,7 +27,7 @@ def compile_design(design: Design, catalog: Catalog, mode: str = "train") -> Pro
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         remedy = f"{first.fix_title}." if first.fix_title else "Change the drawing there."
         raise StudioError(f"The design cannot be compiled: {first.message}{more}", where=first.elsewhere, remedy=remedy)
-    flat = merged(flatten(design, catalog, mode))
+    flat = masked(merged(flatten(design, catalog, mode)), design)
     if not flat.outputs:
         raise StudioError(
             "The design cannot be compiled: nothing leads to a loss or an output",

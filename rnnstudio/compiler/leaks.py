@@ -23,6 +23,7 @@ class Leak:
     """The prediction of `loss` reads, by the way over `path`, what its target says.
 
     later: the target is what comes later in another field, which a mere reproduction would not be after.
+    ahead: it reads later steps of `field`, an input, and the target must be told from what stands before.
     whole: it does so only by values that are one for all steps of the target, or attends to another axis, as in an
     autoencoder: the code of the whole sequence, which a decoder reproduces it from.
     """
@@ -32,6 +33,7 @@ class Leak:
     field: str
     later: bool
     whole: bool = False
+    ahead: bool = False
 
 
 def leaks(
@@ -64,14 +66,59 @@ def leaks(
             ahead = _Ahead(design, catalog, along)
             by_axis[along] = ahead, _reads(graph, catalog, params, feeds, ahead)
         ahead, reads = by_axis[along]
-        if not _leaks(reads, params, prediction, wanted, shift):
+        hit = _Hit(wanted, shift)
+        if not _leaks(reads, params, prediction, hit):
+            if spec is not None and spec.causal:
+                yield from _looks_ahead(
+                    node.id, fields, reads, (graph, catalog, params, feeds, ahead, prediction), along
+                )
             continue
-        found = _search(graph, catalog, params, feeds, ahead, prediction, wanted, shift)
+        found = _search(graph, catalog, params, feeds, ahead, prediction, hit)
         if found is None:
             continue
         step_by_step = _along(graph, catalog, signals, along)
-        direct = _search(graph, catalog, params, step_by_step, ahead, prediction, wanted, shift)
+        direct = _search(graph, catalog, params, step_by_step, ahead, prediction, hit)
         yield Leak(node.id, direct or found, wanted, later=bool(shift[0]), whole=direct is None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """A field that is read too early: the target itself, or the one it is later read of."""
+
+    target: str
+    shift: tuple[str, int]
+
+    def __call__(self, field: str, earlier: int) -> bool:
+        return bool(field) and (
+            (field == self.target and earlier <= 0) or (field == self.shift[0] and earlier <= -self.shift[1])
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _HitAhead:
+    """A field along the axis of a target, of which a later step is read."""
+
+    fields: frozenset[str]
+
+    def __call__(self, field: str, earlier: int) -> bool:
+        return field in self.fields and earlier < 0
+
+
+def _looks_ahead(
+    loss: str,
+    fields: Mapping[str, FieldSpec],
+    reads: Mapping[str, Sequence[tuple[str, int]]],
+    where: tuple[Graph, Catalog, Mapping[str, Mapping[str, Any]], Mapping[str, Mapping[str, str]], _Ahead, str],
+    along: str,
+) -> Iterator[Leak]:
+    """Of a target that must be told from what stands before it: the way by which a later step is read."""
+    graph, catalog, params, feeds, ahead, prediction = where
+    hit = _HitAhead(frozenset(spec.name for spec in fields.values() if spec.role == "input" and spec.axis == along))
+    if not _leaks(reads, params, prediction, hit):
+        return
+    found = _search(graph, catalog, params, feeds, ahead, prediction, hit)
+    if found is not None:
+        yield Leak(loss, found, str(params[found[0]].get("field", "")), later=False, ahead=True)
 
 
 def _reads(
@@ -101,15 +148,10 @@ def _leaks(
     reads: Mapping[str, Sequence[tuple[str, int]]],
     params: Mapping[str, Mapping[str, Any]],
     start: str,
-    target: str,
-    shift: tuple[str, int],
+    hit: _Hit | _HitAhead,
 ) -> bool:
-    """Whether `start` may read the target too early, by the earliest way to each node. False is certain."""
-    for key, now in _earliest(reads, [start]).items():
-        field = params.get(key, {}).get("field", "")
-        if field and ((field == target and now <= 0) or (field == shift[0] and now <= -shift[1])):
-            return True
-    return False
+    """Whether `start` may read a field too early, by the earliest way to each node. False is certain."""
+    return any(hit(str(params.get(key, {}).get("field", "")), now) for key, now in _earliest(reads, [start]).items())
 
 
 def _earliest(reads: Mapping[str, Sequence[tuple[str, int]]], starts: Sequence[str]) -> dict[str, int]:
@@ -138,8 +180,7 @@ def _search(
     feeds: Mapping[str, Mapping[str, str]],
     ahead: _Ahead,
     start: str,
-    target: str,
-    shift: tuple[str, int],
+    hit: _Hit | _HitAhead,
 ) -> tuple[str, ...] | None:
     """The nodes from the field that is read too early to `start`, or None."""
     seen: set[tuple[str, int]] = set()
@@ -155,7 +196,7 @@ def _search(
         if node is None:
             continue
         field = str(params.get(key, {}).get("field", ""))
-        if field and ((field == target and earlier <= 0) or (field == shift[0] and earlier <= -shift[1])):
+        if hit(field, earlier):
             path: list[str] = []
             step: tuple[str, int] | None = place
             while step is not None:

@@ -15,6 +15,7 @@ class Input:
     """A field the program reads: op `name` holds it. `target`: only losses need it.
 
     shift_of, shift: the field is the field `shift_of`, read `shift` steps later ("" when it is independent).
+    partial: some of its values are missing: NaN, of tokens −1.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Input:
     target: bool
     shift_of: str = ""
     shift: int = 0
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,22 +15,19 @@ import torch
 from torch import Tensor
 
 from rnnstudio.data.dataset import Dataset, Split
+from rnnstudio.data.plans import chunk_of, padding_of, sized, training_plan
 from rnnstudio.data.split import TITLES, Ints, Part
 from rnnstudio.data.windows import (
     Cut,
     Streams,
     Windows,
-    automatic_stride,
     ordered_batches,
     ordered_windows,
     plan_streams,
     shuffled_batches,
-    training_windows,
 )
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import FieldSpec
-
-TEXT_CHUNK = 100
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,7 @@ class Batches:
         self.batch_size = batch_size
         self.seed = seed
         self.training = self.split.part == "train" if shuffle is None else shuffle
-        self.chunk = _chunk(dataset, chunk)
+        self.chunk = chunk_of(dataset, chunk)
         self._check()
         spans = self.split.spans
         self.carries = carry and len(spans.sequence) == 1 and self.chunk > 0 and dataset.cuttable
@@ -143,20 +140,12 @@ class Batches:
             before = 0 if self.training else self.chunk if context is None else context
             self._streams = plan_streams(spans, batch_size, self.chunk, before)
         elif self.training:
-            window = self.chunk if dataset.cuttable else 0
-            self._windows = self._sized(training_windows(spans, window, self._stride(stride)))
+            self._windows = training_plan(self.split, self.chunk, stride)
         else:
             window = self.chunk if dataset.cuttable else 0
             before = window // 2 if context is None else min(context, max(window - 1, 0))
-            self._windows = self._sized(ordered_windows(spans, window, before if window else dataset.rows))
+            self._windows = sized(dataset, ordered_windows(spans, window, before if window else dataset.rows))
             self._shuffled = (0, ordered_batches(self._windows, batch_size))
-
-    def _sized(self, windows: Windows) -> Windows:
-        """Where examples run along several axes, those of like lengths along all of them go together."""
-        if len(self.dataset.axes) < 2:
-            return windows
-        total = sum(self.dataset.lengths(axis) for axis in self.dataset.axes)
-        return replace(windows, size=np.asarray(total, np.int64)[windows.sequence])
 
     def _check(self) -> None:
         part, steps = TITLES[self.split.part], self.split.steps
@@ -167,22 +156,12 @@ class Batches:
                 where=shown,
                 remedy="Give it a fraction above 0 in the data's split.",
             )
-        if self.training and self.dataset.sequences == 1 and steps < self.chunk:
+        if self.training and self.dataset.long and steps < self.chunk:
             raise StudioError(
                 f"the {part} part predicts {steps} steps, fewer than one chunk of {self.chunk}",
                 where=f"{shown}, {self.dataset.rows} steps in all",
                 remedy=f"Use a longer file, or set the chunk (or window) to {steps} or less.",
             )
-
-    def _stride(self, wanted: int) -> int:
-        recipe = self.dataset.recipe
-        if not wanted:
-            given = recipe.options.get("stride", 0)
-            wanted = given if isinstance(given, int) else 0
-        if wanted:
-            return wanted
-        tokens = any(spec.content == "tokens" for spec in recipe.fields)
-        return self.chunk if tokens or not self.chunk else automatic_stride(self.split.spans, self.chunk)
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -196,6 +175,14 @@ class Batches:
     def whole(self, index: int) -> bool:
         """Whether a batch is no shorter than the others: what is left of a stream at its end may be."""
         return self._streams is None or self._streams.steps(index) >= self._streams.steps(0)
+
+    @property
+    def padding(self) -> Mapping[str, float]:
+        """By axis: the share of padding in all batches of the first epoch; an axis without any is left out."""
+        if self._windows is None:
+            return {}
+        batches = shuffled_batches(self._windows, self.batch_size, self.seed, 0) if self.training else self._shuffled[1]
+        return padding_of(self.dataset, self._windows, batches)
 
     @property
     def tokens(self) -> int:
@@ -256,13 +243,3 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         """The batches of epoch 0: all there is to an evaluation."""
         return self.epoch(0)
-
-
-def _chunk(dataset: Dataset, wanted: int) -> int:
-    """The smaller of the wanted chunk and the recipe's window; 0 = sequences stay whole."""
-    window = dataset.recipe.options.get("window", 0)
-    limits = [limit for limit in (wanted, window) if isinstance(limit, int) and limit > 0]
-    if limits:
-        return min(limits)
-    tokens = any(spec.content == "tokens" for spec in dataset.fields)
-    return TEXT_CHUNK if tokens and dataset.sequences == 1 and dataset.cuttable else 0

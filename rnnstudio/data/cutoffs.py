@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rnnstudio.data.baselines import fitted_linear
+from rnnstudio.data.baselines import filled, fitted_linear
 from rnnstudio.data.dataset import Dataset
 from rnnstudio.data.split import TITLES, Part
 from rnnstudio.design.errors import StudioError
@@ -80,12 +80,12 @@ class Autoregression:
         self.shift = dataset.tracks[field].shift
         self._dataset, self._field = dataset, field
         self._weights = fitted_linear(dataset, field, ORDER)
-        self._scaled = dataset.tracks[field].values
+        self._scaled = filled(dataset, field)
 
     def forecast(self, cut: CutOff, steps: Sequence[int]) -> Floats:
         """[steps, columns]. Fitted one step ahead it goes on with what it said."""
         back = np.maximum(cut.row - np.arange(ORDER), cut.origin)
-        lags = self._scaled[back].astype(np.float64).T  # [columns, order], newest first
+        lags = self._scaled[back].T  # [columns, order], newest first
         found = []
         for _ in range(steps[-1] if self.shift == 1 else 1):
             following = (lags * self._weights[:, :-1]).sum(axis=1) + self._weights[:, -1]
@@ -99,7 +99,7 @@ def seasonal_scale(dataset: Dataset, values: Floats, season: int) -> Floats:
     """[sequences, columns]: the mean absolute change over a season in each sequence's training rows; in those of all
     sequences where one has none (Hyndman and Koehler 2006)."""
     totals = np.zeros((dataset.sequences, values.shape[1]))
-    counts = np.zeros(dataset.sequences)
+    counts = np.zeros_like(totals)
     for low, high in dataset.division.rows["train"].tolist():
         for sequence in range(
             int(np.searchsorted(dataset.offsets, low, side="right")) - 1,
@@ -107,10 +107,10 @@ def seasonal_scale(dataset: Dataset, values: Floats, season: int) -> Floats:
         ):
             begin, end = max(low, int(dataset.offsets[sequence])), min(high, int(dataset.offsets[sequence + 1]))
             changes = np.abs(values[begin + season : end] - values[begin : max(end - season, begin)])
-            totals[sequence] += changes.sum(axis=0)
-            counts[sequence] += len(changes)
-    pooled = totals.sum(axis=0) / max(counts.sum(), 1)
-    return np.where(counts[:, None] > 0, totals / np.maximum(counts, 1)[:, None], pooled)
+            totals[sequence] += np.nansum(changes, axis=0)
+            counts[sequence] += (~np.isnan(changes)).sum(axis=0)
+    pooled = totals.sum(axis=0) / np.maximum(counts.sum(axis=0), 1)
+    return np.where(counts > 0, totals / np.maximum(counts, 1), pooled)
 
 
 def scored(errors: Floats, scales: Floats | None) -> Score:
@@ -118,7 +118,9 @@ def scored(errors: Floats, scales: Floats | None) -> Score:
     absolute = np.abs(errors)
     mase = None
     if scales is not None and (scales > 0).all():
-        mase = tuple((absolute / scales[:, None]).mean(axis=(0, 1)).tolist())
+        mase = tuple(np.nanmean(absolute / scales[:, None], axis=(0, 1)).tolist())
     return Score(
-        tuple(absolute.mean(axis=(0, 1)).tolist()), tuple(np.sqrt((errors**2).mean(axis=(0, 1))).tolist()), mase
+        tuple(np.nanmean(absolute, axis=(0, 1)).tolist()),
+        tuple(np.sqrt(np.nanmean(errors**2, axis=(0, 1))).tolist()),
+        mase,
     )

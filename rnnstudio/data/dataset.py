@@ -24,6 +24,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from rnnstudio.data.dividing import dividing_of
 from rnnstudio.data.files import FileFacts
 from rnnstudio.data.problems import Problem
 from rnnstudio.data.split import PARTS, TITLES, Division, Ints, Part, Spans
@@ -97,6 +98,17 @@ class Dataset:
     def sequences(self) -> int:
         """How many examples there are."""
         return len(self.offsets) - 1
+
+    @cached_property
+    def long(self) -> bool:
+        """Whether each part is a stretch of one long sequence: one file cut in three, or three files."""
+        one_each = all(len(spans.sequence) <= 1 for spans in self.division.spans.values())
+        return self.cuttable and (self.sequences == 1 or one_each)
+
+    @property
+    def divided(self) -> str:
+        """How the parts are told apart, in words."""
+        return dividing_of(self.recipe).told(self.recipe.split)
 
     @cached_property
     def statics(self) -> dict[str, Array]:
@@ -175,7 +187,7 @@ class Dataset:
         tracks = dict(self.tracks)
         for name, spec in changed.items():
             track = tracks[name]
-            if spec.shift_of in changed:
+            if spec.shift_of in changed and not spec.missing:
                 tracks[name] = replace(tracks[spec.shift_of], shift=track.shift)  # the very same rows, read later
             elif track.raw is not None:
                 tracks[name] = replace(track, values=scaled(track.raw, spec))
@@ -184,7 +196,7 @@ class Dataset:
 
     def summary(self) -> str:
         """One line for people: how much there is, and how it is divided."""
-        if self.sequences == 1 and (vocabulary := self.vocabulary) is not None:
+        if self.long and (vocabulary := self.vocabulary) is not None:
             much = f"{self.rows:,} {vocabulary.level}, {len(vocabulary):,} different"
         elif len(self.axes) > 1 or (self.axis is not None and self.axis != "time"):
             runs = (f"{axis} {_span(self.lengths(axis))}" for axis in self.axes)

@@ -7,8 +7,9 @@ the same for every reader, and are learned from the training part alone.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Literal, TypeAlias
@@ -46,7 +47,8 @@ class Learning:
 class TokenField:
     """Tokens or classes. numbers: [rows], each a place in `entries`, the pieces as the file has them.
 
-    shares: the name of another field, with which it has one vocabulary.
+    shares: the name of another field, with which it has one vocabulary. causal: see FieldSpec. missing: [rows], where
+    there is no value; None = nowhere.
     """
 
     name: str
@@ -58,13 +60,16 @@ class TokenField:
     learning: Learning = Learning()
     shift: int = 0
     shares: str = ""
+    causal: bool = False
+    missing: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
 class NumberField:
-    """Numbers in the file's units. values: [rows, columns] float64, or of a type that it holds exactly.
+    """Numbers in the file's units. values: [rows, columns] float64, or of a type that it holds exactly; NaN = missing.
 
-    scaling: of each column. fill: a missing value becomes the mean of its column in the training part.
+    What is missing of a target counts for nothing; of an input it is the mean of its column in the training part.
+    scaling: of each column. fill: what is missing of a target becomes that mean, too, and it is told how many are.
     """
 
     name: str
@@ -93,12 +98,13 @@ class TreeField:
 
 @dataclass(frozen=True)
 class LaterField:
-    """The field `of`, `shift` steps later."""
+    """The field `of`, `shift` steps later. values: numbers of its own, NaN where they are missing; None = as `of`."""
 
     name: str
     of: str
     shift: int
     role: Role | Literal[""] = "target"
+    values: npt.NDArray[np.float64] | None = None
 
 
 Found: TypeAlias = TokenField | NumberField | TreeField | LaterField
@@ -111,6 +117,8 @@ class Examples:
     names, lines: of each example, for people; row_lines, steps, raw, columns: of each row of the main axis (see
     Dataset). options: the settled options, None = as they were given. split_by: see Splitting. unit: what a row of the
     main axis is called in messages. facts: None = the file's bytes. excerpt: the beginning of a text.
+    keys, row_keys: cells of columns that may say how examples are divided, of each example, or of each row of the main
+    axis (see Source.wants). sources: [examples], of which file each is, as a place in PARTS; None = of the first.
     """
 
     fields: Sequence[Found]
@@ -125,6 +133,9 @@ class Examples:
     unit: str = "rows"
     facts: FileFacts | None = None
     excerpt: str = ""
+    keys: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    row_keys: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    sources: Ints | None = None
 
     def axes(self) -> dict[str, Ints]:
         """Axis → [examples + 1]. Raises StudioError where two fields of an axis are not equally long."""
@@ -149,16 +160,19 @@ class Examples:
         fields: list[Found] = []
         for item in self.fields:
             if isinstance(item, LaterField):
-                fields.append(item)
+                axis = next((getattr(f, "axis", None) for f in self.fields if f.name == item.of), None)
+                own = item.values
+                fields.append(item if own is None or axis is None else replace(item, values=own[rows[axis]]))
             elif isinstance(item, TreeField):
                 fields.append(replace(item, offsets=ends[item.axis], parents=item.parents[rows[item.axis]]))
             else:
                 chosen = kept if item.axis is None else rows[item.axis]
-                own = None if item.axis is None else ends[item.axis]
+                own_ends = None if item.axis is None else ends[item.axis]
                 if isinstance(item, TokenField):
-                    fields.append(replace(item, offsets=own, numbers=item.numbers[chosen]))
+                    missing = None if item.missing is None else item.missing[chosen]
+                    fields.append(replace(item, offsets=own_ends, numbers=item.numbers[chosen], missing=missing))
                 else:
-                    fields.append(replace(item, offsets=own, values=item.values[chosen]))
+                    fields.append(replace(item, offsets=own_ends, values=item.values[chosen]))
         main = rows[next(iter(axes))] if axes else kept
         places = np.flatnonzero(kept).tolist()
         steps = zip(self.steps, main.tolist(), strict=bool(self.steps))
@@ -170,6 +184,12 @@ class Examples:
             row_lines=None if self.row_lines is None else self.row_lines[main],
             steps=tuple(step for step, keep in steps if keep),
             raw=None if self.raw is None else self.raw[main],
+            keys={name: [cells[i] for i in places] for name, cells in self.keys.items()},
+            row_keys={
+                name: [cell for cell, keep in zip(cells, main.tolist(), strict=True) if keep]
+                for name, cells in self.row_keys.items()
+            },
+            sources=None if self.sources is None else self.sources[kept],
         )
 
 
@@ -216,10 +236,15 @@ def labels(name: str, classes: Sequence[str], *, role: Role | Literal[""] = "tar
 
 
 def tags(
-    name: str, sequences: Sequence[Sequence[str]], axis: str = "time", *, role: Role | Literal[""] = "target"
+    name: str,
+    sequences: Sequence[Sequence[str]],
+    axis: str = "time",
+    *,
+    role: Role | Literal[""] = "target",
+    causal: bool = False,
 ) -> TokenField:
-    """A field of one class for each step, or each node of a tree."""
-    return tokens(name, sequences, axis, role=role, learning=CLASSES)
+    """A field of one class for each step, or each node of a tree. causal: see FieldSpec."""
+    return replace(tokens(name, sequences, axis, role=role, learning=CLASSES), causal=causal)
 
 
 def numbers(

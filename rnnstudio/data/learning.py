@@ -96,10 +96,10 @@ def renumber(numbers: IntArray, entries: Sequence[str], vocabulary: Sequence[str
             where=f"{shown}, first at number {first:,} of {len(numbers):,}",
             remedy="Take these out of the file, or train a model on it.",
         )
-    return _looked_up(compact(table, len(vocabulary)), numbers)
+    return looked_up(compact(table, len(vocabulary)), numbers)
 
 
-def _looked_up(table: IntArray, numbers: IntArray) -> IntArray:
+def looked_up(table: IntArray, numbers: IntArray) -> IntArray:
     """table[numbers], block by block: numpy makes eight bytes of each index."""
     found = like(numbers, table.dtype)
     for low in range(0, len(numbers), _BLOCK):
@@ -115,6 +115,9 @@ def statistics(
     standard: mean and standard deviation; min-max: 0 to 1; robust: median and the distance of the quartiles; none.
     """
     width = len(names)
+    if width > 1 and np.isnan(train).any():  # of each column what is known of it
+        each = [statistics(train[:, [n]], names[n : n + 1], scaling[n : n + 1], problems) for n in range(width)]
+        return tuple(mean[0] for mean, _ in each), tuple(std[0] for _, std in each)
     good = ~np.isnan(train).any(axis=1)
     if not good.any():
         return (0.0,) * width, (1.0,) * width

@@ -7,21 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rnnstudio.data import options as data_options
 from rnnstudio.data.dataset import Array, Dataset, Track, scaled
+from rnnstudio.data.dividing import divide, kept, wanted
 from rnnstudio.data.examples import Examples, LaterField, NumberField, Scaling, TokenField, TreeField
 from rnnstudio.data.files import FileFacts
 from rnnstudio.data.filling import filled, means
+from rnnstudio.data.leaks import Leaks
 from rnnstudio.data.learning import counts_of_runs, learn, mask_of, renumber, statistics
 from rnnstudio.data.problems import Problems
-from rnnstudio.data.split import Division, Ints, by_sequence, by_time, require_steps
+from rnnstudio.data.split import Division, Ints, require_steps
 from rnnstudio.data.vocabulary import UNKNOWN, IntArray
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import JSON, TARGET_NAMES, DataRecipe, FieldSpec
-
-MANY_SEQUENCES = 20
-"""From so many sequences on, whole ones are dealt to the parts unless the recipe says otherwise."""
 
 EXCERPT = 2000
 
@@ -40,26 +40,26 @@ def dataset_of(recipe: DataRecipe, found: Examples, facts: FileFacts, problems: 
     offsets = np.arange(number + 1) if main is None else axes[main]
     names = tuple(found.names) or (tuple(f"example {i + 1}" for i in range(number)) if number > 1 else ("",))
     shift = max((getattr(item, "shift", 0) for item in found.fields), default=0)
-    by = _how_to_split(found, axes, number)
-    division = (by_sequence if by == "sequence" else by_time)(offsets, shift, recipe.split)
+    division, dividing = divide(found, offsets, shift, recipe)
     warn_of_short(offsets, shift, names, problems)
     if not problems.errors:
-        whole = by == "sequence"
+        whole = dividing.way not in ("time", "column")
         unit = ("examples" if main is None else f"sequences ({int(offsets[-1]):,} steps)") if whole else found.unit
-        require_steps(division, recipe.split, number if whole else int(offsets[-1]), unit, shift, recipe.path)
+        amount = number if whole else int(offsets[-1])
+        require_steps(division, wanted(recipe), amount, unit, shift, recipe.path)
+    Leaks(found, offsets, division, dividing, names, problems, recipe.made).tell()
     maker = _Maker(recipe, found, axes, division, problems, fit)
     specs, tracks = maker.make()
     options = found.options
-    if options is not None and hasattr(options, "split_by"):
-        options = replace(options, split_by=by)
     lines = found.row_lines
     if lines is None:
         lines = np.repeat(np.asarray(found.lines, np.int64), np.diff(offsets)) if len(found.lines) else _NONE
-    return Dataset(
+    made = Dataset(
         recipe=recipe.replace(
             options=recipe.options if options is None else {**_of_file(recipe), **data_options.to_json(options)},
             fields=specs,
             digest=facts.digest,
+            dividing=kept(dividing),
         ),
         tracks=tracks,
         axes=axes,
@@ -72,6 +72,7 @@ def dataset_of(recipe: DataRecipe, found: Examples, facts: FileFacts, problems: 
         facts=facts,
         excerpt=found.excerpt[:EXCERPT],
     )
+    return replace(made, recipe=made.recipe.replace(long=made.long))
 
 
 def _of_file(recipe: DataRecipe) -> dict[str, JSON]:
@@ -135,23 +136,6 @@ def _without_empty(found: Examples, axes: dict[str, Ints], problems: Problems) -
     return found, found.axes()
 
 
-def _how_to_split(found: Examples, axes: Mapping[str, Ints], number: int) -> str:
-    by = found.split_by
-    trees = any(isinstance(item, TreeField) for item in found.fields)
-    if len(axes) != 1 or trees or _targets_without_axis(found):
-        if by == "time":
-            whole = "sequences with one target each" if _targets_without_axis(found) else "examples of this kind"
-            raise StudioError(
-                f"{whole} cannot be cut along time",
-                where="option split_by",
-                remedy='Set it to "sequence" or "auto".',
-            )
-        return "sequence"
-    if by == "auto":
-        return "sequence" if number >= MANY_SEQUENCES else "time"
-    return by
-
-
 def warn_of_short(offsets: Ints, shift: int, names: tuple[str, ...], problems: Problems) -> None:
     """Sequences that are no longer than the horizon are named: they predict nothing."""
     short = np.flatnonzero(np.diff(offsets) <= shift)
@@ -188,9 +172,18 @@ class _Maker:
             if isinstance(item, LaterField):
                 of = specs[item.of]
                 specs[item.name] = replace(
-                    of, name=item.name, shift_of=item.of, shift=item.shift, role=item.role, counts=()
+                    of,
+                    name=item.name,
+                    shift_of=item.of,
+                    shift=item.shift,
+                    role=item.role,
+                    counts=(),
+                    missing=0 if item.values is None else int(np.isnan(item.values).sum()),
                 )
                 tracks[item.name] = replace(tracks[item.of], shift=item.shift)
+                if item.values is not None:
+                    own = scaled(item.values, self._spec(of))
+                    tracks[item.name] = replace(tracks[item.name], values=own, raw=item.values)
             elif isinstance(item, TokenField):
                 specs[item.name], tracks[item.name] = self._tokens(item)
             elif isinstance(item, NumberField):
@@ -199,8 +192,12 @@ class _Maker:
                 specs[item.name] = FieldSpec(item.name, "parents", axis=item.axis, children=_most_children(item))
                 tracks[item.name] = Track(item.parents, item.axis)
         if not self.fit:
-            specs = {name: self.recipe.field(name) for name in specs}
+            specs = {name: replace(self.recipe.field(name), missing=own.missing) for name, own in specs.items()}
         return tuple(specs.values()), tracks
+
+    def _spec(self, learned: FieldSpec) -> FieldSpec:
+        """As learned just now, or as the recipe has it."""
+        return learned if self.fit else self.recipe.field(learned.name)
 
     def _training_rows(self, axis: str | None) -> Ints:
         """The rows that the training part owns of an axis, as runs; without an axis, each example is a row."""
@@ -217,9 +214,12 @@ class _Maker:
         vocabulary = self._vocabulary(item) if self.fit else self.recipe.field(item.name).vocabulary
         what = "classes" if item.learning.classes else self.found.unit if self.found.unit != "rows" else "tokens"
         values = renumber(item.numbers, entries, vocabulary, what, self.recipe.path)
+        if item.missing is not None:
+            values = np.where(item.missing, -1, values.astype(np.int32))
         spec = FieldSpec(item.name, "tokens", len(vocabulary), item.axis, vocabulary, role=item.role, shift=item.shift)
+        spec = replace(spec, causal=item.causal, missing=0 if item.missing is None else int(item.missing.sum()))
         if item.learning.classes and self.fit:
-            seen = counts_of_runs(values, len(vocabulary), self._training_rows(item.axis))
+            seen = self._counts(item, values, len(vocabulary), train=True)
             spec = replace(spec, counts=tuple(seen.tolist()))
             self._warn_of_classes(spec, item)
         return spec, Track(values, item.axis, item.shift)
@@ -234,10 +234,17 @@ class _Maker:
             for field in group:
                 own = np.array([places[entry] for entry in field.entries], np.int64)
                 size = len(field.entries)
-                np.add.at(train, own, counts_of_runs(field.numbers, size, self._training_rows(field.axis)))
-                np.add.at(everywhere, own, counts_of_runs(field.numbers, size, _all_rows(field.numbers)))
+                np.add.at(train, own, self._counts(field, field.numbers, size, train=True))
+                np.add.at(everywhere, own, self._counts(field, field.numbers, size, train=False))
             self.vocabularies[_key(item)] = learn(entries, train, everywhere, item.learning)
         return self.vocabularies[_key(item)]
+
+    def _counts(self, item: TokenField, numbers: IntArray, size: int, *, train: bool) -> Ints:
+        """How often each number occurs where something is known, in the training part or everywhere."""
+        runs = self._training_rows(item.axis) if train else _all_rows(numbers)
+        if item.missing is None:
+            return counts_of_runs(numbers, size, runs)
+        return np.bincount(numbers[mask_of(runs, len(numbers)) & ~item.missing], minlength=size)
 
     def _warn_of_classes(self, spec: FieldSpec, item: TokenField) -> None:
         if spec.size == 1:
@@ -256,11 +263,12 @@ class _Maker:
             training = mask_of(self._training_rows(item.axis), len(item.values))
             fill = means(item.values, training) if self.fit else self.recipe.field(item.name).fill
             item = replace(item, values=filled(item.values, fill, self.problems))
+        missing = np.isnan(item.values)
         if self.fit:
             inside = mask_of(self._training_rows(item.axis), len(item.values))
             scaling: tuple[Scaling, ...] = item.scaling or tuple("standard" for _ in item.columns)
             mean, std = statistics(item.values[inside], item.columns, scaling, self.problems)
-            good = item.values[~np.isnan(item.values).any(axis=1)]
+            low, high = _extremes(item.values, missing)
             spec = FieldSpec(
                 item.name,
                 "real",
@@ -270,14 +278,32 @@ class _Maker:
                 mean=mean,
                 std=std,
                 fill=fill,
-                low=tuple(good.min(0).tolist()) if len(good) else (),
-                high=tuple(good.max(0).tolist()) if len(good) else (),
+                low=low,
+                high=high,
                 shift=item.shift,
                 role=item.role,
             )
         else:
             spec = self.recipe.field(item.name)
-        return spec, Track(scaled(item.values, spec), item.axis, item.shift, item.values)
+        values = item.values
+        if missing.any() and not _is_target(item):  # nothing is known of it, not even before: the mean
+            if self.fit:
+                spec = replace(spec, fill=means(values, mask_of(self._training_rows(item.axis), len(values))))
+            values = np.where(missing, np.array(spec.fill or (0.0,) * spec.size), values)
+            missing = np.zeros(0, bool)
+        spec = replace(spec, missing=int(missing.sum()))
+        return spec, Track(scaled(values, spec), item.axis, item.shift, values)
+
+
+def _extremes(
+    values: npt.NDArray[np.float64], missing: npt.NDArray[np.bool_]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The least and the greatest known number of each column; empty where a column has none."""
+    if not len(values) or missing.all(axis=0).any():
+        return (), ()
+    if not missing.any():
+        return tuple(values.min(0).tolist()), tuple(values.max(0).tolist())
+    return tuple(np.nanmin(values, 0).tolist()), tuple(np.nanmax(values, 0).tolist())
 
 
 def _most_children(item: TreeField) -> int:

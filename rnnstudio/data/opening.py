@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from rnnstudio.data import options as data_options
 from rnnstudio.data import readers
 from rnnstudio.data.dataset import Dataset
+from rnnstudio.data.dividing import dividing_of
+from rnnstudio.data.examples import Examples
 from rnnstudio.data.files import resolve, size_of
+from rnnstudio.data.joining import PartFile, joined
 from rnnstudio.data.making import dataset_of
-from rnnstudio.data.options import file_options
+from rnnstudio.data.options import FILE_OPTIONS, file_options
 from rnnstudio.data.packed import Bounds, Entry, Inside, located
 from rnnstudio.data.problems import Problems, listed
+from rnnstudio.data.split import TITLES
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import JSON, DataRecipe
 
@@ -31,6 +36,33 @@ def open_dataset(recipe: DataRecipe, base: Path | str = ".", *, fit: bool = True
     return replace(dataset, problems=tuple(problems.found))
 
 
+def _others(recipe: DataRecipe, base: Path, first: Examples, problems: Problems) -> list[PartFile]:
+    """The files of validation and test, read as the first was."""
+    reader = readers.find(recipe.reader)
+    if reader.made:
+        raise StudioError(
+            "a task reads no file", where="option validation_file", remedy="Clear it: a task makes all parts itself."
+        )
+    options = dict(recipe.options if first.options is None else data_options.to_json(first.options))
+    of_file = {name: recipe.options[name] for name in FILE_OPTIONS - {"member"} if name in recipe.options}
+    found = []
+    for part, shown in dividing_of(recipe).files().items():
+        path = resolve(shown, base)
+        if path.resolve() == resolve(recipe.path, base).resolve():
+            raise StudioError(
+                f"the file of the {TITLES[part]} part is the one that is learned from",
+                where=f"option {part}_file",
+                remedy="Give another file, or clear the option: the part is then cut out of this file.",
+            )
+        own = Problems(shown)
+        # Whatever must be learned before a text is in pieces was learned from the first file.
+        entry = unpacked(path, shown, of_file)
+        examples, source = readers.read_with(reader, recipe.replace(path=shown, options=options), entry, own, False)
+        problems.take_from(own)
+        found.append(PartFile(part, shown, examples, examples.facts or source.facts()))
+    return found
+
+
 def build(recipe: DataRecipe, base: Path, problems: Problems, fit: bool = True) -> Dataset:
     """As open_dataset, but bad cells only go to `problems`: with errors there, the dataset serves a preview only."""
     if not recipe.path:
@@ -43,7 +75,12 @@ def build(recipe: DataRecipe, base: Path, problems: Problems, fit: bool = True) 
         )
     try:
         found, source = readers.read_with(reader, recipe, path, problems, fit)
-        return dataset_of(recipe, found, found.facts or source.facts(), problems, fit)
+        facts = found.facts or source.facts()
+        if dividing_of(recipe).files():
+            found, facts = joined(
+                [PartFile("train", recipe.path, found, facts), *_others(recipe, base, found, problems)]
+            )
+        return dataset_of(recipe, found, facts, problems, fit)
     except MemoryError as error:
         much = "so many examples do" if recipe.made else f"the file of {size_of(path) / 1e6:,.0f} MB does"
         raise StudioError(f"{much} not fit into memory", where=recipe.path, remedy="Use a part of it.") from error

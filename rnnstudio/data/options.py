@@ -15,13 +15,14 @@ A field's default says its type: bool, int, float, text, a tuple of texts, a map
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from rnnstudio.data.files import check_encoding
-from rnnstudio.design.errors import StudioError
+from rnnstudio.design.errors import StudioError, shortened
 from rnnstudio.design.recipe import JSON
 
 WORD_MIN_COUNT = 2
@@ -37,6 +38,9 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 COLUMN_KINDS = ("number", "yes/no", "label", "text", "ignored")
 SCALINGS = ("standard", "min-max", "robust", "none")
 
+LARGEST = 10**12
+"""Of any number among the options."""
+
 _META = "rnnstudio"
 
 
@@ -45,9 +49,9 @@ class Option:
     """One option for people and forms.
 
     kind: "yes/no", "number", "text", "texts", "mapping". choices: the values there are, () = any; `free`: others may be
-    typed too. columns: it names columns of the file. automatic: None is a value: found by itself. when: "level=words":
-    it means something only where that option has that value. learned: it is filled in from the training part, and
-    nobody is asked for it.
+    typed too. columns: it names columns of the file. automatic: None is a value: found by itself. when:
+    "level=words|bytes": it means something only where that option has one of these values. learned: it is filled in
+    from the training part, and nobody is asked for it. file: it is the path of a file.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Option:
     automatic: bool = False
     when: str = ""
     learned: bool = False
+    file: bool = False
 
 
 _KINDS: tuple[tuple[type, str], ...] = (
@@ -86,10 +91,11 @@ def option(
     automatic: bool = False,
     when: str = "",
     learned: bool = False,
+    file: bool = False,
 ) -> Any:
     """A field of an options record. automatic: a whole number, or None (the default then) for "found by itself"."""
     kind = "number" if automatic else next(name for of, name in _KINDS if isinstance(default, of))
-    made = Option("", help, default, kind, title, choices, free, minimum, columns, automatic, when, learned)
+    made = Option("", help, default, kind, title, choices, free, minimum, columns, automatic, when, learned, file)
     if kind == "mapping":
         return dataclasses.field(default_factory=lambda: default, metadata={_META: made})
     return dataclasses.field(default=default, metadata={_META: made})
@@ -213,14 +219,10 @@ class CsvOptions:
     )
     missing: str = option(
         "error",
-        "what to do with empty cells: refuse them, repeat the value before, or leave out the row",
+        "what to do with empty cells: refuse them, repeat the value before, leave out the row, or mask them: a missing "
+        "target counts for nothing, a missing input is the value before",
         title="empty cells",
-        choices=("error", "previous", "drop"),
-    )
-    split_by: str = option(
-        "auto",
-        "each sequence is cut in three, or whole ones are dealt out (automatic: from 20 sequences on)",
-        choices=("auto", "time", "sequence"),
+        choices=("error", "previous", "drop", "mask"),
     )
 
     def __post_init__(self) -> None:
@@ -324,6 +326,38 @@ def file_options(options: Mapping[str, JSON]) -> FileOptions:
     return parse(FileOptions, {name: value for name, value in options.items() if name in FILE_OPTIONS})
 
 
+YES, NO = frozenset(("true", "on", "yes")), frozenset(("false", "off", "no"))
+"""How yes and no are typed."""
+
+
+def as_meant(kind: type[Any], typed: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Options as a person types them: a text becomes a number or yes or no where the option is one, and else stays.
+
+    What fits nothing stays a text, too, and is refused when the options are read.
+    """
+    known = {item.name: item for item in describe(kind)}
+    return {
+        name: _meant(known[name], value.strip()) if isinstance(value, str) and name in known else value
+        for name, value in typed.items()
+    }
+
+
+def _meant(known: Option, text: str) -> JSON:
+    if text in known.choices:
+        return text
+    for choice in known.choices:
+        if isinstance(choice, bool) and text.lower() in (YES if choice else NO):
+            return choice
+    if known.kind == "yes/no" and text.lower() in YES | NO:
+        return text.lower() in YES
+    if known.kind == "number":
+        try:
+            return float(text) if isinstance(known.default, float) else int(text)
+        except ValueError:
+            return None if known.automatic and text.lower() == "auto" else text
+    return text
+
+
 _WANTED = {
     "yes/no": "true or false",
     "number": "a whole number",
@@ -340,13 +374,15 @@ def _checked(known: Option, value: JSON) -> Any:
         return value
     fits, typed = _typed(known, value)
     if not fits:
-        raise StudioError(f"{value!r} is not {_wanted(known)}", where=where)
+        raise StudioError(f"{shortened(value)} is not {_wanted(known)}", where=where)
     if known.choices and not known.free and typed not in known.choices:
         listed = ", ".join(f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in known.choices)
-        raise StudioError(f"{value!r} is not a choice", where=where, remedy=f"Use one of: {listed}.")
+        raise StudioError(f"{shortened(value)} is not a choice", where=where, remedy=f"Use one of: {listed}.")
     if known.minimum is not None and typed is not None and typed < known.minimum:
         least = f"{known.minimum:g}"
-        raise StudioError(f"{typed} is below {least}", where=where, remedy=f"Use {least} or more.")
+        raise StudioError(f"{shortened(typed)} is below {least}", where=where, remedy=f"Use {least} or more.")
+    if isinstance(typed, int | float) and typed > LARGEST:
+        raise StudioError(f"{shortened(typed)} is too large", where=where, remedy=f"Use {LARGEST:,} at most.")
     return typed
 
 
@@ -363,6 +399,8 @@ def _typed(known: Option, value: JSON) -> tuple[bool, Any]:
             return True, None
         whole = isinstance(value, int) and not isinstance(value, bool)
         real = isinstance(known.default, float)
+        if isinstance(value, float) and not math.isfinite(value):
+            return False, value
         return whole or (real and isinstance(value, float)), float(value) if real and whole else value  # type: ignore[arg-type]
     if known.kind == "texts":
         listed = [part.strip() for part in value.split(",")] if isinstance(value, str) else value

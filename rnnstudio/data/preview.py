@@ -74,10 +74,12 @@ def inspect(
     base: Path | str = ".",
     rows: int = 20,
     bind: Callable[[Dataset], Dataset] = lambda dataset: dataset,
+    batch_size: int = 32,
+    chunk: int = 0,
 ) -> Preview:
     """Reads the file and shows what is there. Never raises StudioError: whatever is wrong is in `problems`.
 
-    bind: makes of what was read what a design would take (see Dataset.as_in_file).
+    bind: makes of what was read what a design would take (Dataset.as_in_file). batch_size, chunk: see statistics_of.
     """
     problems = Problems(recipe.path)
     try:
@@ -87,19 +89,22 @@ def inspect(
         return Preview((), (), tuple(shown_problems), "", "", recipe)
     if problems.errors > sum(problem.severity == "error" for problem in problems.found):
         problems.warn(f"{problems.errors:,} errors in all; the first are listed")
-    shown = preview_of(dataset, rows, {problem.line for problem in problems.found if problem.line})
+    lines = {problem.line for problem in problems.found if problem.line}
+    shown = preview_of(dataset, rows, lines, batch_size, chunk)
     found = tuple(sorted(problems.found, key=lambda problem: problem.line or sys.maxsize))
     return replace(shown, problems=found)
 
 
-def preview_of(dataset: Dataset, rows: int = 20, lines: Collection[int] = ()) -> Preview:
+def preview_of(
+    dataset: Dataset, rows: int = 20, lines: Collection[int] = (), batch_size: int = 32, chunk: int = 0
+) -> Preview:
     """The first rows of an opened dataset: steps where examples may be cut, else whole examples.
 
     lines: of the file, whose rows are shown too, wherever they are.
     """
     columns, table = (_step_rows if dataset.cuttable else _example_rows)(dataset, rows, lines)
     examples = tuple(example_view(dataset, index) for index in range(min(rows, dataset.sequences)))
-    summary, counted = dataset.summary(), statistics_of(dataset)
+    summary, counted = dataset.summary(), statistics_of(dataset, batch_size, chunk)
     return Preview(columns, table, dataset.problems, summary, dataset.excerpt, dataset.recipe, examples, counted)
 
 

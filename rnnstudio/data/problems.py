@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rnnstudio.design.errors import StudioError
@@ -55,6 +55,15 @@ class Problems:
         """Say that a part of the file is not used. what: "the column 'note'"; cell: one of its cells, for people."""
         shown = cell if len(cell) <= 40 else f"{cell[:40]}…"
         self.found.append(Problem(f"not used: {what} ({shown!r})", severity="hint"))
+
+    def take_from(self, other: Problems) -> None:
+        """The problems of another file, which are told with its name: their lines are not lines of this file."""
+        known = {problem.what for problem in self.found if problem.severity == "hint"}
+        for problem in other.found:
+            if problem.what not in known:
+                where = problem.place(other.shown)
+                self.found.append(replace(problem, what=f"{where}: {problem.what}", line=0, column=""))
+        self.errors += other.errors
 
     def raise_first(self) -> None:
         """Raises the first error, in file order, as a StudioError that says how many more there are."""

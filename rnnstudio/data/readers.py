@@ -43,11 +43,12 @@ This module also keeps the list of readers. Plugins' are added by rnnstudio.load
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rnnstudio.data import options as data_options
+from rnnstudio.data.dividing import TrainingPart, chosen_of, dividing_of
 from rnnstudio.data.examples import Examples
 from rnnstudio.data.options import NoOptions
 from rnnstudio.data.packed import Entry
@@ -109,7 +110,7 @@ class Reader:
         """
         raise NotImplementedError
 
-    def learn(self, source: Source, options: Any, split: tuple[float, float, float]) -> Any:
+    def learn(self, source: Source, options: Any, training: TrainingPart) -> Any:
         """The options, with what must be learned of the training part before the file is in pieces (byte pairs).
 
         Not called where a model's own are kept. Most readers learn nothing here: see Examples.
@@ -143,13 +144,23 @@ class Reader:
 
 
 def choose(recipe: DataRecipe, chosen: Mapping[str, JSON]) -> DataRecipe:
-    """The recipe with these options put in by its reader, where there is one."""
+    """The recipe with these options put in: those of the split (see Dividing), the others by its reader, where there is
+    one. chosen: values, or as they are typed."""
+    recipe, chosen = chosen_of(recipe, chosen)
     reader = _own.get(recipe.reader) or _plugged.get(recipe.reader)
     if reader is None:
         return recipe.replace(options={**recipe.options, **chosen})
+    chosen = data_options.as_meant(data_options.FileOptions, data_options.as_meant(reader.Options, chosen))
     old, new = recipe.options.get("encoding"), chosen.get("encoding")
     named = data_options.renamed(reader.Options, recipe.options, old, new) if old and new and old != new else None
-    return recipe.replace(options=reader.choose(named or recipe.options, chosen))
+    options = reader.choose(named or recipe.options, chosen)
+    column = recipe.dividing.get("split_column")
+    if recipe.dividing.get("split") in ("group", "column"):  # what tells parts apart is not learned from
+        for role in ("inputs", "targets"):
+            listed = options.get(role)
+            if role not in chosen and isinstance(listed, list) and column in listed:
+                options[role] = [name for name in listed if name != column]
+    return recipe.replace(options=options)
 
 
 _own: Mapping[str, Reader] = MappingProxyType({})
@@ -249,10 +260,10 @@ def read_with(
             remedy="A task is both the reader and the path; a file has a reader of files.",
         )
     options = data_options.parse(reader.Options, recipe.options)
-    source = Source(path, recipe.path)
+    source = Source(path, recipe.path, column=dividing_of(recipe).split_column)
     try:
         if fit:
-            options = reader.learn(Source(path, recipe.path), options, recipe.split)
+            options = reader.learn(Source(path, recipe.path), options, TrainingPart(recipe))
         found = reader.read(source, options, problems)
     except (StudioError, MemoryError):
         raise
@@ -263,7 +274,7 @@ def read_with(
     if not found.fields:
         problems.raise_first()
         raise StudioError("the file holds no example", where=recipe.path, remedy="Choose a file with data in it.")
-    return found, source
+    return replace(found, keys={**source.kept, **found.keys}), source
 
 
 def _bug(reader: Reader, why: str, where: str) -> StudioError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,15 @@ SAMPLE_BYTES = 1 << 19
 """A guess looks at so much of a file, however long the file or its lines are."""
 
 LINES = 2000
+
+GROUP_NAMES = frozenset(
+    (
+        *("group", "series", "sequence", "id", "series_id", "unique_id", "subject", "store", "sensor", "symbol"),
+        *("subject_id", "user", "user_id", "speaker", "speaker_id", "patient", "patient_id", "person", "author"),
+        *("session", "session_id", "customer", "customer_id", "document", "doc_id", "recording", "device", "writer"),
+    )
+)
+"""What columns are called whose values tell what belongs together."""
 
 
 @dataclass(frozen=True)
@@ -151,10 +161,13 @@ class Source:
     """A file that is being read. Owner: one call of a reader's `read`. Remembers what was read, for the fingerprint.
 
     path: the file or folder, unpacked: asked like a path where it lies in an archive; shown: as the person knows it.
+    column: the one that the split goes by, "" = none. kept: cells of each example, by column; see keeper.
     """
 
     path: Entry
     shown: str
+    column: str = ""
+    kept: dict[str, list[str]] = field(default_factory=dict)
     _readings: list[Reading] = field(default_factory=list)
     _others: list[Entry] = field(default_factory=list)
 
@@ -173,6 +186,20 @@ class Source:
         lines = self.text(encoding).split("\n")
         return lines[:-1] if lines and not lines[-1] else lines
 
+    def wants(self, name: str) -> bool:
+        """Whether a column tells which examples belong together, or to which part: its cells are kept."""
+        return name == self.column or name.lower() in GROUP_NAMES
+
+    def keeper(self, names: Sequence[str]) -> Callable[[Sequence[str]], None]:
+        """What takes the row of each example that is read and keeps what the split may go by. names: of the columns."""
+        wanted = [(place, self.kept.setdefault(name, [])) for place, name in enumerate(names) if self.wants(name)]
+
+        def keep(row: Sequence[str]) -> None:
+            for place, cells in wanted:
+                cells.append(row[place] if place < len(row) else "")
+
+        return keep
+
     def beside(self, path: str) -> Source:
         """Another file that belongs to this one, relative to its folder: it counts for the fingerprint, too."""
         folder = self.path.parent
@@ -180,7 +207,7 @@ class Source:
 
     def inner(self, entry: Entry, shown: str) -> Source:
         """A file of this folder, as `entries_of` lists it: it counts for the fingerprint, too."""
-        other = Source(entry, shown, self._readings)
+        other = Source(entry, shown, _readings=self._readings)
         self._others.append(entry)
         return other
 

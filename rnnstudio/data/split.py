@@ -7,7 +7,7 @@ look back at rows of the part before, as a model in use would.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -73,53 +73,52 @@ def boundaries(rows: int, fractions: tuple[float, float, float]) -> tuple[int, i
     return min(first, rows), min(second, rows)
 
 
-def by_time(offsets: Ints, shift: int, fractions: tuple[float, float, float]) -> Division:
+Run: TypeAlias = tuple[Part, int, int, int]
+"""A part owns a run of rows of an example: part, example, first row, end; rows are global."""
+
+
+def permuted(number: int, seed: int) -> Ints:
+    """An order of so many things that depends on their number and the seed only, on every machine."""
+    return np.random.default_rng([_SHUFFLE_SEED, seed] if seed else _SHUFFLE_SEED).permutation(number)
+
+
+def along_time(offsets: Ints, fractions: tuple[float, float, float], examples: Ints | None = None) -> list[Run]:
     """Every sequence is cut in three along time. offsets: [sequences + 1], the first row of each and the end."""
-    owned: dict[Part, list[tuple[int, int, int, int]]] = {part: [] for part in PARTS}
-    rows: dict[Part, list[tuple[int, int]]] = {part: [] for part in PARTS}
-    examples: dict[Part, list[int]] = {part: [] for part in PARTS}
-    for sequence, (start, stop) in enumerate(zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)):
+    runs: list[Run] = []
+    for sequence in range(len(offsets) - 1) if examples is None else examples.tolist():
+        start, stop = int(offsets[sequence]), int(offsets[sequence + 1])
         one, two = boundaries(stop - start, fractions)
         edges = (start, start + one, start + two, stop)
-        for part, low, high in zip(PARTS, edges[:-1], edges[1:], strict=True):
-            if high > low:
-                rows[part].append((low, high))
-                examples[part].append(sequence)
-            first, end = max(low - shift, start), high - shift
-            if end > first:
-                owned[part].append((sequence, start, first, end))
-    return _division(owned, rows, examples)
+        cut = zip(PARTS, edges[:-1], edges[1:], strict=True)
+        runs += [(part, sequence, low, high) for part, low, high in cut if high > low]
+    return runs
 
 
-def by_sequence(offsets: Ints, shift: int, fractions: tuple[float, float, float]) -> Division:
-    """Whole sequences are dealt to the parts at random (the same way every time)."""
-    number = len(offsets) - 1
-    order = np.random.default_rng(_SHUFFLE_SEED).permutation(number)
-    one, two = boundaries(number, fractions)
-    dealt = zip(PARTS, (0, one, two), (one, two, number), strict=True)
-    return by_examples(offsets, shift, {part: order[low:high] for part, low, high in dealt})
-
-
-def by_examples(offsets: Ints, shift: int, chosen: Mapping[Part, Ints]) -> Division:
+def whole(offsets: Ints, chosen: Mapping[Part, Ints]) -> list[Run]:
     """Whole sequences belong to the parts as `chosen` says: their numbers, in any order."""
+    return [
+        (part, sequence, int(offsets[sequence]), int(offsets[sequence + 1]))
+        for part in PARTS
+        for sequence in np.sort(chosen.get(part, _NONE)).tolist()
+    ]
+
+
+_NONE: Ints = np.zeros(0, np.int64)
+
+
+def division_of(runs: Iterable[Run], offsets: Ints, shift: int) -> Division:
+    """The parts that own these runs of rows. shift: how many steps ahead the targets lie."""
     owned: dict[Part, list[tuple[int, int, int, int]]] = {part: [] for part in PARTS}
     rows: dict[Part, list[tuple[int, int]]] = {part: [] for part in PARTS}
     examples: dict[Part, list[int]] = {part: [] for part in PARTS}
-    for part in PARTS:
-        for sequence in np.sort(chosen.get(part, np.zeros(0, np.int64))).tolist():
-            start, stop = int(offsets[sequence]), int(offsets[sequence + 1])
-            rows[part].append((start, stop))
+    for part, sequence, low, high in sorted(runs, key=lambda run: run[1:]):
+        start = int(offsets[sequence])
+        rows[part].append((low, high))
+        if examples[part][-1:] != [sequence]:
             examples[part].append(sequence)
-            if stop - shift > start:
-                owned[part].append((sequence, start, start, stop - shift))
-    return _division(owned, rows, examples)
-
-
-def _division(
-    owned: Mapping[Part, list[tuple[int, int, int, int]]],
-    rows: Mapping[Part, list[tuple[int, int]]],
-    examples: Mapping[Part, list[int]],
-) -> Division:
+        first, end = max(low - shift, start), high - shift
+        if end > first:
+            owned[part].append((sequence, start, first, end))
     spans = {}
     for part in PARTS:
         table = np.array(owned[part], np.int64).reshape(-1, 4)
@@ -131,17 +130,36 @@ def _division(
     )
 
 
+def by_time(offsets: Ints, shift: int, fractions: tuple[float, float, float]) -> Division:
+    """Every sequence is cut in three along time; see along_time."""
+    return division_of(along_time(offsets, fractions), offsets, shift)
+
+
+def by_sequence(offsets: Ints, shift: int, fractions: tuple[float, float, float]) -> Division:
+    """Whole sequences are dealt to the parts at random (the same way every time)."""
+    order = permuted(len(offsets) - 1, 0)
+    one, two = boundaries(len(order), fractions)
+    dealt = zip(PARTS, (0, one, two), (one, two, len(order)), strict=True)
+    return by_examples(offsets, shift, {part: order[low:high] for part, low, high in dealt})
+
+
+def by_examples(offsets: Ints, shift: int, chosen: Mapping[Part, Ints]) -> Division:
+    """Whole sequences belong to the parts as `chosen` says; see whole."""
+    return division_of(whole(offsets, chosen), offsets, shift)
+
+
 def require_steps(
     division: Division, fractions: tuple[float, float, float], rows: int, unit: str, shift: int, shown: str
 ) -> None:
     """Raises StudioError when a part that should have data has no step at all."""
     for part, fraction in zip(PARTS, fractions, strict=True):
         if fraction > 0 and division.spans[part].steps == 0:
+            share = f" ({fraction:.0%})" if fraction < 1 else ""
             ahead = f" that predict {shift} ahead" if shift else ""
             raise StudioError(
-                f"{rows:,} {unit} are too few: the {TITLES[part]} part ({fraction:.0%}) has no steps{ahead}",
+                f"{rows:,} {unit} are too few: the {TITLES[part]} part{share} has no steps{ahead}",
                 where=shown,
                 remedy="Use a longer file"
                 + (", a smaller horizon" if shift > 1 else "")
-                + f", or change the {TITLES[part]} fraction.",
+                + (f", or change the {TITLES[part]} fraction." if share else "."),
             )

@@ -24,6 +24,8 @@ ROLES: tuple[Role, ...] = ("input", "target")
 TARGET_NAMES = frozenset(("next", "targets"))
 """Fields called so are targets unless they say otherwise: designs written before fields had roles read on."""
 DEFAULT_SPLIT = (0.9, 0.05, 0.05)
+_DIVIDED = {"time": "time", "sequence": "random"}
+"""How tables were divided in the words of earlier versions, in today's."""
 
 
 MADE = "task:"
@@ -68,6 +70,8 @@ class FieldSpec:
     role: "input" (given) or "target" (to be predicted); "" becomes "target" for `next` and `targets`, else "input".
     children: of parents, the most children that a node of the file has; 0: not known.
     counts: of class labels, how often each occurs in the training part; empty for other fields.
+    causal: of a target: it is to be told from the steps before it and its own; who reads later ones knows the answer.
+    missing: how many of its values are missing and count for nothing; of a target.
     extra: what a file said that this version does not know, saved back unchanged.
     """
 
@@ -87,6 +91,8 @@ class FieldSpec:
     role: Role | Literal[""] = ""
     counts: tuple[int, ...] = ()
     children: int = 0
+    causal: bool = False
+    missing: int = 0
     extra: Mapping[str, JSON] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -149,6 +155,10 @@ class FieldSpec:
             written["counts"] = list(self.counts)
         if self.children:
             written["children"] = self.children
+        if self.causal:
+            written["causal"] = True
+        if self.missing:
+            written["missing"] = self.missing
         return written
 
     @classmethod
@@ -172,6 +182,8 @@ class FieldSpec:
             role=cast("Role | Literal['']", entry.text("role", "")),
             counts=entry.integers("counts"),
             children=entry.integer("children", 0),
+            causal=entry.object.get("causal") is True,
+            missing=entry.integer("missing", 0),
             extra=entry.unknown(cls),
         )
 
@@ -184,6 +196,8 @@ class DataRecipe:
     options: the reader's (its `Options` record).
     path: the file, absolute or relative to the design's folder; or the name of a task ("task:copy").
     split: fractions of the file for training, validation and test; they sum to 1.
+    long: whether each part is a stretch of one long sequence, which is read in chunks; filled in with the fields.
+    dividing: how the parts are told apart (`Dividing` of the data package); what is as usual is left out.
     fields: what the file offers; empty while it has not been read.
     digest: SHA-256 (hexadecimal) of the file's bytes when the fields were made; "" = unknown. extra: as of a FieldSpec.
     """
@@ -195,12 +209,16 @@ class DataRecipe:
     fields: tuple[FieldSpec, ...] = ()
     digest: str = ""
     extra: Mapping[str, JSON] = dataclasses.field(default_factory=dict, hash=False)
+    dividing: Mapping[str, JSON] = dataclasses.field(default_factory=dict, hash=False)
+    long: bool = False
 
     def __post_init__(self) -> None:
         where = "data recipe"
         if not self.reader:
             raise StudioError("the data has no reader", where=where, remedy='Use "text" or "csv".')
-        object.__setattr__(self, "options", {key: _json(self.options[key], key) for key in sorted(self.options)})
+        for name in ("options", "dividing"):
+            own: Mapping[str, JSON] = getattr(self, name)
+            object.__setattr__(self, name, {key: _json(own[key], key) for key in sorted(own)})
         ok = len(self.split) == 3 and all(math.isfinite(part) and part >= 0 for part in self.split)
         if not ok or self.split[0] <= 0 or abs(sum(self.split) - 1.0) > 1e-6:
             raise StudioError(
@@ -244,6 +262,8 @@ class DataRecipe:
             "path": self.path,
             "options": dict(self.options),
             "split": list(self.split),
+            **({"dividing": dict(self.dividing)} if self.dividing else {}),
+            **({"long": True} if self.long else {}),
             "fields": [spec.to_json() for spec in self.fields],
             "digest": self.digest,
         }
@@ -256,9 +276,16 @@ class DataRecipe:
         if len(split) != 3:
             raise StudioError(f"the split has {len(split)} fractions, not 3", where="data recipe")
         options = entry.object.get("options", {})
+        dividing = entry.object.get("dividing", {})
         fields = entry.object.get("fields", [])
         if not isinstance(options, dict):
             raise StudioError("'options' is not an object", where="data recipe")
+        if not isinstance(dividing, dict):
+            raise StudioError("'dividing' is not an object", where="data recipe")
+        if "split_by" in options and entry.object.get("reader") == "csv":  # where this stood before
+            before = str(options["split_by"])
+            options = {name: value for name, value in options.items() if name != "split_by"}
+            dividing = {**({"settled": _DIVIDED[before]} if before in _DIVIDED else {}), **dividing}
         if not isinstance(fields, list):
             raise StudioError("'fields' is not a list", where="data recipe")
         return cls(
@@ -268,6 +295,8 @@ class DataRecipe:
             split=(split[0], split[1], split[2]),
             fields=tuple(FieldSpec.from_json(item) for item in fields),
             digest=entry.text("digest", ""),
+            dividing=dividing,
+            long=entry.object.get("long") is True,
             extra=entry.unknown(cls),
         )
 

@@ -10,9 +10,12 @@ from typing import Any
 from .. import data
 from ..cli import BAD_INPUT, DONE, print_json
 from ..data import readers
+from ..data.dividing import FRACTIONS, Dividing
 from ..data.options import FileOptions, describe
 from ..data.packed import is_packed
 from ..data.preview import ExampleView, FieldView, Preview
+from ..data.split import TITLES
+from ..data.statistics import PartSize, Statistics
 from ..design.recipe import DataRecipe, FieldSpec
 from .design_file import options_of
 
@@ -48,6 +51,12 @@ def _print(preview: Preview, why: str, found: list[DataRecipe]) -> None:
         print(preview.summary)
     for spec in recipe.fields:
         print(f"  {_spec_line(spec)}")
+    if preview.statistics is not None:
+        print(f"Parts: {preview.statistics.divided}")
+        for own in preview.statistics.parts:
+            print(f"  {part_line(own, preview.statistics)}")
+        if preview.statistics.padding:
+            print(sentence(preview.statistics.padding))
     if preview.examples:
         print("First examples:")
     for example in preview.examples:
@@ -57,15 +66,31 @@ def _print(preview: Preview, why: str, found: list[DataRecipe]) -> None:
     for problem in preview.problems:
         print(f"{problem.severity}: {problem}")
     print("Options (--set data.NAME=VALUE):")
-    known = [item for item in describe(readers.find(recipe.reader).Options) if not item.learned]
-    packed = is_packed(data.resolve(recipe.path, Path()))
-    for item in (*known, *(describe(FileOptions) if packed else ())):
-        value = recipe.options.get(item.name, item.default)
-        print(f"  {item.name} = {_option(value)}    {item.help}")
+    print(f"  {FRACTIONS} = {','.join(f'{share:g}' for share in recipe.split)}    the shares of the three parts")
+    kinds = [(Dividing, recipe.dividing), (readers.find(recipe.reader).Options, recipe.options)]
+    if is_packed(data.resolve(recipe.path, Path())):
+        kinds.append((FileOptions, recipe.options))
+    for kind, chosen in kinds:
+        for item in (known for known in describe(kind) if not known.learned):
+            print(f"  {item.name} = {_option(chosen.get(item.name, item.default))}    {item.help}")
+
+
+def sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def part_line(own: PartSize, statistics: Statistics) -> str:
+    """One part for people: its size, and the shares of its classes."""
+    many = own.examples > 1 or statistics.examples > 1
+    much = [f"{own.examples:,} {'sequences' if statistics.cuttable else 'examples'}"] if many else []
+    much += [f"{own.predicted:,} steps predicted"] if own.predicted != own.examples else []
+    shares = f": {own.shares()}" if own.classes else ""
+    return f"{TITLES[own.part]}: {', '.join(much)}{shares}"
 
 
 def _spec_line(spec: FieldSpec) -> str:
     along = f" along {spec.axis}" if spec.axis else ", one for each example"
+    along += f", {spec.missing:,} missing" if spec.missing else ""
     if spec.content == "parents":
         return f"{spec.name}: the tree over {spec.axis}"
     if spec.counts:
@@ -101,6 +126,9 @@ def _as_json(preview: Preview) -> dict[str, Any]:
         "reader": recipe.reader,
         "options": dict(recipe.options),
         "split": list(recipe.split),
+        "dividing": dict(recipe.dividing),
+        "padding": preview.statistics.padding if preview.statistics else "",
+        "parts": [dataclasses.asdict(own) for own in preview.statistics.parts] if preview.statistics else [],
         "usable": preview.usable,
         "summary": preview.summary,
         "fields": [

@@ -11,10 +11,14 @@ from .. import data
 from ..catalog.catalog import CELL
 from ..catalog.families import CHILDREN, CellFamily, set_children
 from ..compiler.binding import bind, bindings
+from ..compiler.class_weights import CLASSES, weighings
+from ..compiler.class_weights import YES as YES_COUNTS
 from ..compiler.resolve import cell_params
 from ..compiler.units import unscaled
 from ..data import readers
 from ..data.dataset import Dataset
+from ..data.options import NO, YES
+from ..data.statistics import yes_or_no_of
 from ..design.design import MAIN, Design, Node
 from ..design.edits import SetParam, SetVariable
 from ..design.errors import StudioError
@@ -100,12 +104,13 @@ def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, di
         name = name.strip()
         if not sign or not name:
             raise StudioError(f"“{text[:80]}” is not NAME=VALUE", where="--set", remedy="For example --set hidden=256.")
+        if name.startswith("data."):
+            _put(options, name.removeprefix("data."), written.strip())
+            continue
         value = _value(written.strip())
         if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:  # NaN is not between them either
             raise StudioError(f"“{name[:80]}” cannot be {written.strip()[:80]}", where="--set", remedy="Give a number.")
-        if name.startswith("data."):
-            _put(options, name.removeprefix("data."), value)
-        elif name in design.variables:
+        if name in design.variables:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise StudioError(f"The variable “{name}” needs a number, not “{written[:80]}”", where="--set")
             design = SetVariable(name, value).apply(design)
@@ -116,8 +121,50 @@ def apply_values(design: Design, assignments: Sequence[str]) -> tuple[Design, di
     return design, settings, options
 
 
+BALANCED = "balanced"
+
+
+def balanced_of(assignments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The losses whose classes are to be weighted by their counts ("" = all that can), and the other assignments.
+
+    They are written class_weights=balanced, or NODE.class_weights=balanced; NODE.positive_weight=balanced.
+    """
+    losses, others = [], []
+    for text in assignments:
+        name, _, written = text.partition("=")
+        node, _, parameter = name.strip().rpartition(".")
+        if written.strip() == BALANCED and parameter in (CLASSES, YES_COUNTS):
+            losses.append(node)
+        else:
+            others.append(text)
+    return losses, others
+
+
+def balance(design: Design, dataset: Dataset, losses: Sequence[str]) -> tuple[Design, list[str]]:
+    """The design with these losses weighted by the counts of the training part, and what was weighted, in words.
+
+    Raises StudioError for a loss that has no classes to be weighted.
+    """
+    catalog = load_plugins().catalog
+    counts = yes_or_no_of(dataset)
+    found = {weighing.loss: weighing for weighing in weighings(design.replace(data=dataset.recipe), catalog, counts)}
+    wanted = [weighing for name, weighing in found.items() if "" in losses or name in losses]
+    for name in losses:
+        if not found or (name and name not in found):
+            raise StudioError(
+                f"“{name}” has no classes that could be weighted" if name else "No loss has classes to be weighted",
+                where="--set",
+                remedy=f"Losses of classes: {', '.join(found) or 'none'}.",
+            )
+    for weighing in wanted:
+        design = weighing.edit(on=True).apply(design)
+    after = weighings(design.replace(data=dataset.recipe), catalog, counts)
+    return design, [weighing.told() for weighing in after if weighing.now]
+
+
 def options_of(assignments: Sequence[str]) -> dict[str, JSON]:
-    """Reader options alone, written data.NAME=VALUE or NAME=VALUE. Raises StudioError for what is neither."""
+    """Reader options alone, written data.NAME=VALUE or NAME=VALUE, as they are typed: only the reader knows which of
+    them are numbers. Raises StudioError for what is neither."""
     found: dict[str, JSON] = {}
     for text in assignments:
         name, sign, written = text.partition("=")
@@ -125,13 +172,15 @@ def options_of(assignments: Sequence[str]) -> dict[str, JSON]:
             raise StudioError(
                 f"“{text}” is not NAME=VALUE", where="--set", remedy="For example --set data.level=words."
             )
-        _put(found, name.strip().removeprefix("data."), _value(written.strip()))
+        _put(found, name.strip().removeprefix("data."), written.strip())
     return found
 
 
 def _put(options: dict[str, JSON], name: str, value: JSON) -> None:
     """Put an option in; `kinds.speed` is the entry “speed” of the option “kinds”."""
     whole, dot, entry = name.partition(".")
+    if name.endswith("_file") and isinstance(value, str) and Path(value).is_file():
+        value = str(Path(value).resolve())  # as the person sees it, wherever the design lies
     if not dot:
         options[name] = value
         return
@@ -154,7 +203,21 @@ def _set_param(design: Design, name: str, value: Any) -> Design:
     family = _family(design, node)
     if param == CHILDREN and family is not None:
         return set_children(design, MAIN, node, family, value).apply(design)
+    kind = load_plugins().catalog.of(node)
+    listed = next((p for p in kind.params if p.name == param and p.type in ("floats", "ints")), None) if kind else None
+    if listed is not None:
+        value = _list(name, value)
     return SetParam(key, param, value).apply(design)
+
+
+def _list(name: str, value: Any) -> tuple[Any, ...]:
+    """Numbers between commas; "none" and nothing are an empty list."""
+    parts = [part.strip() for part in str(value).split(",")] if str(value).lower() not in ("", "none") else []
+    found = [_value(part) for part in parts]
+    wrong = next((part for part, one in zip(parts, found, strict=True) if isinstance(one, bool | str)), None)
+    if wrong is not None:
+        raise StudioError(f"“{name[:80]}” is a list of numbers, and “{wrong[:80]}” is none", where="--set")
+    return tuple(found)
 
 
 def _family(design: Design, node: Node) -> CellFamily | None:
@@ -178,9 +241,9 @@ LARGEST = 10**15
 
 
 def _value(text: str) -> bool | int | float | str:
-    if text.lower() in ("true", "on", "yes"):
+    if text.lower() in YES:
         return True
-    if text.lower() in ("false", "off", "no"):
+    if text.lower() in NO:
         return False
     for kind in (int, float):
         try:

@@ -46,7 +46,7 @@ def draw_design(options: argparse.Namespace) -> int:
         )
     seen = preview.statistics
     window = int(str(preview.recipe.options.get("window") or 0))
-    amount = Amount(seen.examples, seen.rows, seen.cuttable, window, seen.longest)
+    amount = Amount(1 if seen.long else seen.examples, seen.rows, seen.cuttable, window, seen.longest)
     catalog = load_plugins().catalog
     design = propose(preview.recipe, amount, catalog, target.stem)
     wrong = check(design, catalog).errors

@@ -30,6 +30,7 @@ class Progress:
         self.task: TaskID | None = None
         self._last_line = -math.inf
         self._last_loop = ""
+        self._unit = "tokens"
 
     def __enter__(self) -> Progress:
         self.bar.start()
@@ -44,6 +45,7 @@ class Progress:
         match event:
             case ev.Started():
                 self.task = self.bar.add_task("", total=event.steps_total, completed=event.step, state="")
+                self._unit = event.unit
                 count = sum(event.parameters.values())
                 self.console.print(f"{count:,} parameters on {event.device}, {event.threads} CPU threads")
                 for line in event.lowerings:
@@ -79,7 +81,7 @@ class Progress:
             self.console.print(f"{state[:1].upper()}{state[1:]}", style="dim", markup=False)
 
     def _step(self, event: ev.StepDone) -> None:
-        state = f"loss {event.loss:.4f}  {event.tokens_per_second:,.0f} tokens/s"
+        state = f"loss {event.loss:.4f}  {event.tokens_per_second:,.0f} {self._unit}/s"
         if self.task is not None and self.console.is_terminal:
             self.bar.update(self.task, completed=event.step, state=state)
         elif event.seconds - self._last_line >= 10:
@@ -93,6 +95,8 @@ class Progress:
             words.append(f"{event.loss / math.log(2):.3f} bits")
         if event.accuracy is not None:
             words.append(f"accuracy {event.accuracy:.1%}")
+        if event.label_error_rate is not None:
+            words.append(f"label error rate {event.label_error_rate:.1%}")
         self.console.print(", ".join(words) + (" (best so far)" if event.best else ""))
 
 

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from ..cli import DONE, FAILED, print_json
-from ..data.baselines import baselines_of
 from ..data.dataset import Dataset
-from ..data.split import Part
 from ..design.design import Design
 from ..design.errors import StudioError
 from ..loading import load_plugins
@@ -20,7 +18,7 @@ from ..training import events as ev
 from ..training.requests import interrupt_stops
 from ..training.runs import Run
 from ..training.settings import settings_from
-from .design_file import DesignFile, apply_values, bound_to, open_data, read_design
+from .design_file import DesignFile, apply_values, balance, balanced_of, bound_to, open_data, read_design
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -40,7 +38,8 @@ def train(options: argparse.Namespace) -> int:
     else:
         file = read_design(options.file)
         values = dict(file.design.training)
-    design, chosen, reading = apply_values(file.design, options.set)
+    weighted, assignments = balanced_of(options.set)
+    design, chosen, reading = apply_values(file.design, assignments)
     values |= chosen
     for name in ("epochs", "steps", "seed", "device"):
         value = getattr(options, name)
@@ -53,6 +52,10 @@ def train(options: argparse.Namespace) -> int:
     design, told = bound_to(design, dataset.recipe)
     for line in told:
         console.print(line, markup=False)
+    if weighted:
+        design, said = balance(design, dataset, weighted)
+        for line in said:
+            console.print(line, markup=False)
     folder = options.run or new_run_folder(design, Path.cwd() if file.example else file.folder)
 
     from ..training.machine import tune_allocator
@@ -70,6 +73,11 @@ def train(options: argparse.Namespace) -> int:
         command=sys.argv,
     )
     console.print(f"{design.name}: {dataset.summary()}", markup=False)
+    console.print(f"Parts: {dataset.divided}", markup=False)
+    padding = trainer.batches.padding
+    if padding:
+        shares = " and ".join(f"{share:.1%} along {axis}" for axis, share in padding.items())
+        console.print(f"Padding: {shares}, with examples of like lengths together", markup=False)
     for problem in dataset.problems:
         console.print(f"{problem.severity}: {problem}", style="dim" if problem.severity == "hint" else "", markup=False)
     result = follow(trainer, console)
@@ -102,20 +110,9 @@ def new_run_folder(design: Design, base: Path) -> Path:
     return base / "runs" / f"{design.name}-{number}"
 
 
-def baselines(dataset: Dataset, program: Program, part: Part = "validation") -> dict[str, float]:
-    """What simple models reach on the same steps: n-grams in nats a token, or persistence and AR in squared error.
-
-    Empty where none of them applies, or where the design's loss is another measure (tokens that are weighted, say).
-    """
-    from ..training.validation import comparable_with
-
-    content = dataset.targets[0].content if dataset.targets else ""
-    if comparable_with(program) != {"tokens": "cross_entropy", "real": "squared_error"}.get(content):
-        return {}
-    return baselines_of(dataset, part)
-
-
 def _summary(result: ev.Finished | ev.Failed, dataset: Dataset, program: Program, folder: Path) -> dict[str, Any]:
+    from ..training.comparing import accuracies, baselines
+
     run = Run.open(folder)
     best = run.best()
     body: dict[str, Any] = {
@@ -129,6 +126,7 @@ def _summary(result: ev.Finished | ev.Failed, dataset: Dataset, program: Program
         "accuracy": best.accuracy if best else None,
         "tokens_per_second": None,
         "baselines": baselines(dataset, program),
+        "baseline_accuracy": accuracies(dataset, program),
     }
     if isinstance(result, ev.Finished):
         body |= {"reason": result.reason, "loss": result.loss, "tokens_per_second": result.tokens_per_second}
@@ -149,7 +147,9 @@ def _say(console: Console, summary: dict[str, Any]) -> None:
             words.append(f"accuracy {summary['accuracy']:.1%}")
         console.print("Best " + ", ".join(words))
         for name, value in summary["baselines"].items():
-            console.print(f"  {name:<12} {value:.4f}", style="dim")
+            console.print(f"  {name:<12} {value:.4f}", style="dim", markup=False)
+        for name, value in summary["baseline_accuracy"].items():
+            console.print(f"  {name:<12} {value:.1%} accurate", style="dim", markup=False)
     console.print(f"Run: {summary['run']}", markup=False)
     if summary["state"] not in ("finished", "running"):
         step = Run.open(summary["run"]).step_to_resume()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,20 +25,24 @@ def evaluate_run(options: argparse.Namespace) -> int:
     """`rnnstudio evaluate`: the loss over a whole part of the data, and what simple models reach on it."""
     from .. import data
     from ..compiler import compile_design
-    from .train import baselines
+    from ..training.comparing import accuracies, baselines
 
     run = Run.open(options.run)
     if options.windows is not None:
         return _backtest(options, run)
-    if options.horizon or options.season:
-        raise StudioError("A horizon and a season are for --windows", remedy="Say at how many cut-offs: --windows 20.")
+    if options.horizon:
+        raise StudioError("A horizon is for --windows", remedy="Say at how many cut-offs: --windows 20.")
     result: dict[str, Any] = dict(evaluate(run, options.split, which=options.checkpoint))
     design = run.design()
     assert design.data is not None
     program = compile_design(design, load_plugins().catalog)
     dataset = data.open(design.data, run.base_folder, fit=False)
-    result["baselines"] = baselines(dataset, program, options.split)
+    result["baselines"] = baselines(dataset, program, options.split, options.season)
+    result["baseline_accuracy"] = accuracies(dataset, program, options.split)
     result["run"] = str(run.folder.resolve())
+    result["data"] = [str(problem) for problem in dataset.problems if problem.severity == "warning"]
+    for told in result["data"]:
+        print(f"warning: {told}", file=sys.stderr)
     for name, value in result.items():
         if isinstance(value, float):
             print(f"{name.replace('_', ' '):<16} {value:.4f}")
@@ -45,6 +50,8 @@ def evaluate_run(options: argparse.Namespace) -> int:
             print(f"{name.replace('_', ' '):<16} {value}")
     for name, value in result["baselines"].items():
         print(f"  {name:<14} {value:.4f}")
+    for name, value in result["baseline_accuracy"].items():
+        print(f"  {name:<14} {value:.1%} accurate")
     if options.json:
         print_json(result)
     return DONE

@@ -24,7 +24,8 @@ HIDDEN, EMBEDDING = Var("hidden"), Var("embedding")
 
 
 class Drawing:
-    """What is drawn so far. what: the design in words; causal: no node looks ahead; embedded: fields with a table."""
+    """What is drawn so far. what: the design in words; causal: no node looks ahead; embedded: fields with a table;
+    variables: sizes of its own."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Drawing:
         self.what = ""
         self.causal = True
         self.embedded: list[FieldSpec] = []
+        self.variables: dict[str, int] = {}
         self._trees = trees
         self._amount = amount
         self._vectors: dict[str | None, list[str]] = {}
@@ -54,6 +56,9 @@ class Drawing:
             before, what = self._whole(), self._of_the_whole(target)
         elif axis in self._vectors:
             before, what = self._along(axis, target), self._step_by_step(target)
+        elif self._is_unaligned(target):
+            self._hear(target)
+            return
         else:
             self._write(target)
             return
@@ -142,7 +147,7 @@ class Drawing:
 
     def _both_ways(self, target: FieldSpec) -> bool:
         """Words and the tags beside them: the whole sentence is there. What lies ahead must not be seen."""
-        ahead = bool(target.shift or target.shift_of)
+        ahead = bool(target.shift or target.shift_of or target.causal)
         if self._style.both_ways is not None and not ahead and target.axis not in self._trees:
             return self._style.both_ways
         words = any(spec.axis == target.axis for spec in self.embedded)
@@ -173,6 +178,27 @@ class Drawing:
                 if not math.isclose(std * std, mean * (1 - mean), rel_tol=1e-3):
                     return False
         return True
+
+    # --- labels that nobody aligned with what is read
+
+    def _is_unaligned(self, target: FieldSpec) -> bool:
+        """Tokens along an axis of their own that no end token closes, of a signal: where each belongs is not known."""
+        axes = [axis for axis in self._vectors if axis is not None]
+        signal = len(axes) == 1 and axes[0] not in self._trees and not self.embedded
+        return signal and target.content == "tokens" and END not in target.vocabulary
+
+    def _hear(self, target: FieldSpec) -> None:
+        """A score for each label and the blank at every frame, and a loss that sums over the alignments."""
+        self.causal = False
+        axis = next(axis for axis in self._vectors if axis is not None)
+        states = self._joined([self._states_of(axis, both_ways=True), *self._vectors.get(None, [])])
+        size = f"{target.name}_scores"
+        self.variables[size] = target.size + 1
+        below = self.pen.rows
+        scores = self.pen.node("Linear", "scores", {"units": Var(size)}, input=states)
+        truth = self._truth(target, below, (scores,))
+        self.pen.node("Ctc", "loss", prediction=scores, target=truth)
+        self.what = self.what or "a net that hears labels which nobody aligned (CTC)"
 
     # --- what is written along an axis of its own
 

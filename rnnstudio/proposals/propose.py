@@ -48,7 +48,7 @@ def propose(
 
 
 def _variables(drawing: Drawing, amount: Amount) -> dict[str, int]:
-    found = {"hidden": sizes.hidden(amount)}
+    found = {"hidden": sizes.hidden(amount), **drawing.variables}
     if drawing.embedded:
         found["embedding"] = sizes.embedding(drawing.embedded)
     return found

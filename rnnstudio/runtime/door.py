@@ -187,7 +187,7 @@ class Door:
             if x.is_neg():
                 x = x.resolve_neg()
         else:
-            x = _tokens(x, size, what, item.name)
+            x = _tokens(x, size, what, item.name, -1 if item.partial else 0)
         return x.movedim(0, len(axes)) if axes else x
 
     def _parents(self, x: Tensor, axis: str, name: str, found: Entered) -> Tensor:
@@ -362,7 +362,7 @@ def _plain(x: object, what: str, where: str) -> None:
         raise StudioError(f"{what} is {kind}, not a plain tensor", where=where, remedy="Give it as a torch.Tensor.")
 
 
-def _tokens(x: Tensor, size: int, what: str, where: str) -> Tensor:
+def _tokens(x: Tensor, size: int, what: str, where: str, lowest: int = 0) -> Tensor:
     if x.dtype is not torch.int64:
         if x.dtype not in WHOLE:
             _type(x, "tokens (int64)", what, where)
@@ -370,9 +370,10 @@ def _tokens(x: Tensor, size: int, what: str, where: str) -> Tensor:
     # On a GPU this would wait for it; there torch's own kernels tell, and data from files are within their vocabulary.
     if x.device.type == "cpu" or (CHECKING and x.device.type == "cuda"):
         least, most = (int(n) for n in x.aminmax())
-        if least < 0 or most >= size:
+        if least < lowest or most >= size:
             raise StudioError(
-                f"{what} has the token {least if least < 0 else most} but the vocabulary has {size}: 0 … {size - 1}",
+                f"{what} has the token {least if least < lowest else most} "
+                f"but the vocabulary has {size}: 0 … {size - 1}",
                 where=where,
                 remedy="Load data of this vocabulary; padding is within it too.",
             )

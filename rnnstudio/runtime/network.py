@@ -115,6 +115,7 @@ class Network(nn.Module):
         self._split: dict[tuple[str, ...], tuple[tuple[Region, tuple[Op, ...]], ...]] = {}
         ops = {op.name: op for op in region_ops(program.regions)}
         self._means = {loss.node: ops[loss.value] for loss in program.losses}
+        self._partial = frozenset(item.name for item in program.inputs if item.partial)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         """A network of the same program with weights of its own, which runs its loops on the same lowerings."""
@@ -207,7 +208,7 @@ class Network(nn.Module):
         total = self._total(values)
         return Losses(
             total=total,
-            places=_places(self.program.signals[self.program.losses[0].target].axes, context),
+            places=self._counted(values, context),
             parts={loss.node: values[loss.value].detach() for loss in self.program.losses},
             correct=None if self.training else self._correct(values, context),
             state=context.final,
@@ -464,6 +465,19 @@ class Network(nn.Module):
             if context.ragged(axis):
                 weights = weights.masked_fill(~context.mask_like(axis, axes), 0.0)
         return weights.sum()
+
+    def _counted(self, values: Mapping[str, Tensor], context: Context) -> int:
+        """The places of the first loss's target of which something is known."""
+        name = self.program.losses[0].target
+        axes = self.program.signals[name].axes
+        if name not in self._partial:
+            return _places(axes, context)
+        target = values[name]
+        known = (~target.isnan()).any(-1) if target.is_floating_point() else target >= 0
+        for axis in axes:
+            if context.ragged(axis):
+                known = known & context.mask_like(axis, axes, content=False)
+        return int(known.sum())
 
     def _correct(self, values: Mapping[str, Tensor], context: Context) -> Tensor | None:
         for loss in self.program.losses:

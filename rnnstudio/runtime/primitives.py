@@ -276,7 +276,10 @@ def _average(op: Op, inputs: tuple[Tensor, ...], context: Context) -> Tensor:
     if len(inputs) == 2:
         counts = inputs[1] if mask is None else inputs[1].masked_fill(~mask, 0.0)
         x = x if mask is None else x.masked_fill(~mask, 0.0)
-        return x.sum() / counts.sum()
+        divisor = counts.sum()
+        if op.attrs.get("partial"):  # of a batch in which nothing is known
+            divisor = torch.where(divisor > 0, divisor, torch.ones_like(divisor))
+        return x.sum() / divisor
     if mask is None:
         return x.mean()
     mask = mask.expand(x.shape)

@@ -64,6 +64,12 @@ def readouts(program: Program) -> tuple[Readout, ...]:
                 where=loss.node,
                 remedy="Use a Mean squared error, or another optimiser.",
             )
+        if each.attrs.get("partial"):
+            raise StudioError(
+                "Ridge regression needs every value of its target, and some are missing",
+                where=loss.node,
+                remedy="Fill them (data.missing=previous) or leave their rows out (data.missing=drop).",
+            )
         terms: list[Term] = []
         offsets: list[str] = []
         reader.collect(loss.prediction, terms, offsets)

@@ -24,7 +24,7 @@ def drawn_for(preview: Preview, session: Session) -> Edit:
     if seen is None or not preview.usable:
         raise StudioError("The data cannot be learned from yet", remedy="Correct what the data panel tells.")
     window = int(str(preview.recipe.options.get("window") or 0))
-    amount = Amount(seen.examples, seen.rows, seen.cuttable, window, seen.longest)
+    amount = Amount(1 if seen.long else seen.examples, seen.rows, seen.cuttable, window, seen.longest)
     before = session.design
     made = propose(preview.recipe, amount, session.catalog, before.name)
     # A cell of the same name that a person changed stays; the library's then comes under another one.

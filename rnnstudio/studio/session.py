@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ..compiler.check import Checked, Checker
 from ..compiler.diagnostics import Diagnostic
-from ..compiler.missing import MISSING, missing
+from ..compiler.lacking import MISSING, missing
 from ..compiler.units import with_units
 from ..design import storage
 from ..design.design import Design

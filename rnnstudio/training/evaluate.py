@@ -21,7 +21,6 @@ from ..runtime import Network
 from ..runtime.generate import forecast
 from ..runtime.stepper import plan
 from . import checkpoints
-from .label_errors import label_error_rate
 from .machine import choose_device, set_precision, set_threads
 from .runs import Run, Which
 from .saved import step_of
@@ -110,14 +109,13 @@ def evaluate(
     batches = evaluation_batches(dataset, split, settings, trained.program)
     score = validate(network, batches, where)
     assert score is not None
-    errors = label_error_rate(network, batches, where)
     path = run.checkpoint(which)
     return {
         "split": split,
         "loss": score.loss,
         "perplexity": score.perplexity,
         "accuracy": score.accuracy,
-        **({} if errors is None else {"label_error_rate": errors}),
+        **({} if score.label_error_rate is None else {"label_error_rate": score.label_error_rate}),
         "places": score.places,
         "step": step_of(path),
         "seconds": time.perf_counter() - start,

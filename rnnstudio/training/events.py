@@ -27,7 +27,7 @@ class Event:
 class Started(Event):
     """The network stands and the first step comes next. `parameters`: path → number of values.
 
-    `lowerings`: one line a loop: what it runs on, and why.
+    `lowerings`: one line a loop: what it runs on, and why. `unit`: what `tokens` counts.
     """
 
     run_folder: str
@@ -38,6 +38,7 @@ class Started(Event):
     parameters: dict[str, int]
     lowerings: tuple[str, ...]
     resumed: bool = False
+    unit: str = "tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,10 @@ class ParameterNorms(Event):
 
 @dataclass(frozen=True, slots=True)
 class Validated(Event):
-    """The loss over a whole split. `perplexity`, `accuracy`: None where they do not apply. `best`: lowest so far."""
+    """The loss over a whole split. `perplexity`, `accuracy`, `label_error_rate` (of CTC): None where they do not apply.
+
+    `best`: lowest loss so far.
+    """
 
     split: str
     epoch: int
@@ -94,6 +98,18 @@ class Validated(Event):
     perplexity: float | None
     accuracy: float | None
     best: bool
+    label_error_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Baselines(Event):
+    """What simple models reach on the validation part: by name, in the unit of the loss; and how often they are right.
+
+    Told once, beside the first validation. Empty where none of them measures what the loss does.
+    """
+
+    values: dict[str, float]
+    accuracy: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)

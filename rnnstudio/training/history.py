@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from ..design.errors import StudioError
 from . import events as _events
-from .events import Answered, Event, Failed, Finished, Forecast, Paused, Probed, Sampled, StepDone, Validated
+from .events import Answered, Baselines, Event, Failed, Finished, Forecast, Paused, Probed, Sampled, StepDone, Validated
 
 FORMAT = 1
 """Of the file, in SQLite's user_version; 0: written before there were numbers."""
@@ -31,7 +31,7 @@ SECONDS_BETWEEN_WRITES = 0.5
 SHARE_OF_TIME = 0.005
 """What writing may cost: half of the hundredth, as the reader of a busy disk pays too."""
 
-DONE_AGAIN = (Validated, Forecast, Answered, Sampled)
+DONE_AGAIN = (Validated, Baselines, Forecast, Answered, Sampled)
 """What may come of a checkpoint's own step after it: going on from there makes it again."""
 
 _STEP_COLUMNS = tuple(item.name for item in dataclasses.fields(StepDone))

@@ -5,40 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-import torch
 from torch import Tensor
 
 from ..compiler.program import Program, region_ops
-from ..data.batches import Batches
-from ..runtime import Network
-from .validation import batch_losses
+from ..data.batches import Batch
+from ..runtime import Losses
 
 
-def label_error_rate(network: Network, batches: Batches, device: torch.device) -> float | None:
-    """Labels to change, put in or take out, of all labels of the part; None where no loss is CTC.
+class LabelErrors:
+    """Labels to change, put in or take out, of all labels of a part; of the first CTC loss, where there is one.
 
     Of the likeliest path: at each frame the likeliest label, repetitions as one, without blanks (Graves et al. 2006).
     """
-    found = _ctc(network.program)
-    if found is None:
-        return None
-    node, field, frames, labels, blank = found
-    wrong = total = 0
-    training = network.training
-    network.eval()
-    with torch.no_grad():
-        for index in range(len(batches)):
-            batch = batches.batch(0, index)
-            losses = batch_losses(network, batch, None, device, batches)
-            paths = losses.predictions[node].argmax(-1)
-            said = batch.fields[field]
-            for row, (path, truth) in enumerate(zip(paths, said, strict=True)):
-                heard = _heard(path[: _length(batch.lengths, frames, row, path)], blank)
-                wanted = truth[: _length(batch.lengths, labels, row, truth)].tolist()
-                wrong += edits(heard, wanted)
-                total += len(wanted)
-    network.train(training)
-    return wrong / max(total, 1)
+
+    def __init__(self, program: Program) -> None:
+        self._found = _ctc(program)
+        self._wrong = self._total = 0
+
+    def add(self, losses: Losses, batch: Batch) -> None:
+        """Count the errors of a batch."""
+        if self._found is None:
+            return
+        node, field, frames, labels, blank = self._found
+        paths = losses.predictions[node].argmax(-1).cpu()
+        for row, (path, truth) in enumerate(zip(paths, batch.fields[field], strict=True)):
+            heard = _heard(path[: _length(batch.lengths, frames, row, path)], blank)
+            wanted = truth[: _length(batch.lengths, labels, row, truth)].tolist()
+            self._wrong += edits(heard, wanted)
+            self._total += len(wanted)
+
+    @property
+    def rate(self) -> float | None:
+        """None where no loss is CTC."""
+        return None if self._found is None else self._wrong / max(self._total, 1)
 
 
 def _ctc(program: Program) -> tuple[str, str, str, str, int] | None:

@@ -23,10 +23,12 @@ from ..data.batches import Batches
 from ..data.dataset import Dataset
 from ..design.design import Design
 from ..design.errors import StudioError
+from ..design.signals import Tokens
 from ..runtime import Losses, Network
 from . import events as ev
 from .answering import Answerer, answerer_of
 from .checkpoints import seed_everything
+from .comparing import accuracies, baselines
 from .diverged import Attempt, Diverged, RandomState, explain, growth, non_finite_weights, remedy
 from .feeding import Feed
 from .keeper import Keeper, Place
@@ -144,6 +146,7 @@ class Trainer:
         """Whether to wait after the next step."""
         self._stepped = False
         self._rate = 0.0
+        self._compared = False
 
     @property
     def steps_total(self) -> int:
@@ -367,7 +370,17 @@ class Trainer:
         if best:
             place.best_loss, place.best_step = score.loss, place.step
         epoch = place.epoch + (1 if place.index else 0)
-        yield ev.Validated(*self._now(), "validation", epoch, score.loss, score.perplexity, score.accuracy, best)
+        yield ev.Validated(
+            *self._now(),
+            "validation",
+            epoch,
+            score.loss,
+            score.perplexity,
+            score.accuracy,
+            best,
+            score.label_error_rate,
+        )
+        yield from self._compare()
         drawn = forecast(score, self.dataset, self.validation.split.labels(0))
         if drawn is not None:
             yield ev.Forecast(*self._now(), **drawn)
@@ -378,6 +391,20 @@ class Trainer:
             self.keeper.improved(place, self.carried, self.settings)
         if self.keeper.due(place, self.settings, validated=True):
             yield from self._save()
+
+    def _compare(self) -> Iterator[ev.Event]:
+        """Say, once, what simple models reach on the validation part."""
+        if self._compared:
+            return
+        self._compared = True
+        try:
+            program = self.network.program
+            found = baselines(self.dataset, program), accuracies(self.dataset, program)
+        except StudioError as error:
+            yield ev.Log(*self._now(), str(error))
+            return
+        if any(found):
+            yield ev.Baselines(*self._now(), *found)
 
     def _sample_is_due(self) -> bool:
         """Every N steps, where so many are set. By the place alone, as validations are."""
@@ -491,7 +518,16 @@ class Trainer:
             parameters={path: w.numel() for path, w in self.trained.items()},
             lowerings=self._lowerings,
             resumed=self.resumed,
+            unit=self._unit(),
         )
+
+    def _unit(self) -> str:
+        """What the first loss is a mean over."""
+        program = self.network.program
+        target = program.signals[program.losses[0].target] if program.losses else None
+        if target is None or not target.axes:
+            return "examples"
+        return "tokens" if isinstance(target.content, Tokens) else f"{target.axes[0]} steps"
 
     def _finish(self, reason: str) -> Iterator[ev.Event]:
         self.clock.start()

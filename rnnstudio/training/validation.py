@@ -19,6 +19,8 @@ from ..data.split import Part
 from ..runtime import Losses, Network
 from ..runtime.generate import meant
 from ..runtime.transfer import to_device
+from .comparing import measured
+from .label_errors import LabelErrors
 from .settings import TrainingSettings
 
 FORECAST_STEPS = 500
@@ -36,7 +38,7 @@ State = dict[str, Tensor]
 class Score:
     """loss: the mean over the whole part at once, whatever batch and chunk it was read in; of several losses the
     weighted sum of such means. accuracy: None unless the only loss is a cross-entropy; perplexity: unless that weighs
-    all tokens alike.
+    all tokens alike. label_error_rate: where a loss is CTC (see LabelErrors).
 
     forecasts: target field → Stretch.
     """
@@ -46,6 +48,7 @@ class Score:
     perplexity: float | None
     accuracy: float | None
     forecasts: Mapping[str, Stretch]
+    label_error_rate: float | None = None
 
 
 @dataclass(slots=True)
@@ -77,7 +80,7 @@ def evaluation_batches(dataset: Dataset, part: Part, settings: TrainingSettings,
 
 _MAPS = ("embed", "linear", "bilinear", "affine", "concat", "slice", "align", "dropout", "erf", "sign", "repeat")
 _OVER_WIDTH = ("softmax", "log_softmax", "fold", "layer_norm")
-_LOSSES = ("cross_entropy", "class_weight", "squared_error", "absolute_error", "binary_cross_entropy", "huber")
+_LOSSES = ("cross_entropy", "class_weight", "known", "squared_error", "absolute_error", "binary_cross_entropy", "huber")
 _STEPS = ("delay", "clock", "step_number", "batch_norm", "batch_norm_steps")
 _REST = ("input", "parameter", "gaussian_likelihood", "average")
 BACKWARD_LOOKING = frozenset((*POINTWISE_UNARY, *POINTWISE_BINARY, *_MAPS, *_OVER_WIDTH, *_LOSSES, *_STEPS, *_REST))
@@ -91,19 +94,6 @@ def looks_back_only(program: Program) -> bool:
     ops = list(region_ops(program.regions))
     ahead = any(op.kind == "delay" and op.attrs["k"] < 0 for op in ops)
     return not ahead and all(op.kind in BACKWARD_LOOKING for op in ops)
-
-
-def comparable_with(program: Program) -> str:
-    """The primitive whose plain mean over all places is the design's whole loss, "cross_entropy" say: what another
-    model reaches can stand beside it. "" where it is weighted, smoothed, or a sum of several."""
-    if len(program.losses) != 1 or program.losses[0].weight != 1:
-        return ""
-    ops = {op.name: op for op in region_ops(program.regions)}
-    mean = ops[program.losses[0].value]
-    if mean.kind != "average" or len(mean.inputs) != 1:
-        return ""
-    each = ops[mean.inputs[0]]
-    return "" if each.attrs.get("smoothing") else each.kind
 
 
 def validate(
@@ -152,6 +142,7 @@ class _Counts:
         """By loss node: Σ mean · count, and Σ count, [2] float64. Means of unlike counts cannot be averaged."""
         self.correct: Tensor | None = None
         self.stretches = self._stretches()
+        self.label_errors = LabelErrors(self.program)
 
     def add(self, losses: Losses, batch: Batch, index: int) -> None:
         for node, mean in losses.parts.items():
@@ -162,6 +153,7 @@ class _Counts:
         if losses.correct is not None:
             self.correct = losses.correct if self.correct is None else self.correct + losses.correct
         self.places += losses.places
+        self.label_errors.add(losses, batch)
         for name, (loss, stretch) in self.stretches.items():
             self._fill(stretch, meant(losses.predictions[loss.node], loss), batch.fields[name], batch, index)
 
@@ -171,13 +163,15 @@ class _Counts:
         means = [n.weight * (sums[n.node][0] / sums[n.node][1] if sums[n.node][1] else math.nan) for n in losses]
         loss = sum(means) if means else math.nan
         single = len(losses) == 1 and losses[0].weight == 1
-        plain = single and comparable_with(self.program) == "cross_entropy"
+        each = measured(self.program)
+        plain = each is not None and each.kind == "cross_entropy"
         return Score(
             loss=loss,
             places=self.places,
             perplexity=math.exp(min(loss, 700.0)) if plain and math.isfinite(loss) else None,
             accuracy=float(self.correct) / max(self.places, 1) if self.correct is not None and single else None,
             forecasts={name: stretch for name, (_, stretch) in self.stretches.items() if stretch.filled},
+            label_error_rate=self.label_errors.rate,
         )
 
     def _stretches(self) -> dict[str, tuple[Loss, Stretch]]:

@@ -113,7 +113,9 @@ def attending_text() -> Design:
     s.add("readout", "Linear", at=(3, 0), params={"units": TOKENS}, input="looks.h")
     s.add("next", "TokenTarget", at=(3, 1))
     s.add("loss", "CrossEntropy", at=(4, 0), prediction="readout", target="next")
-    return design(s, "text", "next")
+    drawn = design(s, "text", "next")
+    assert drawn.data is not None
+    return drawn.replace(data=drawn.data.replace(long=True))
 
 
 def stacked() -> Design:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rnnstudio import data
 from rnnstudio.data.batches import Batch, Batches
+from rnnstudio.data.plans import expected_padding, padding_in_words
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe
 
@@ -244,3 +245,37 @@ def test_what_cannot_be_batched_is_refused_with_its_numbers(tmp_path: Path) -> N
         Batches(dataset, "valid")  # type: ignore[arg-type]
     with pytest.raises(IndexError):
         Batches(dataset, "train", 4, 10).batch(0, 99)
+
+
+@given(
+    lengths=st.lists(st.integers(2, 60), min_size=25, max_size=40),
+    batch_size=st.integers(1, 9),
+    chunk=st.sampled_from([0, 7, 30]),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_padding_that_is_told_is_that_of_the_batches(tmp_path_factory, lengths, batch_size, chunk) -> None:
+    dataset = series_dataset(tmp_path_factory.mktemp("padding"), lengths)
+    batches = Batches(dataset, "train", batch_size, chunk, stride=chunk)
+    sizes = [batch.lengths["time"] for batch in batches]
+    held = sum(int(own.max()) * len(own) for own in sizes)
+    lost = held - sum(int(own.sum()) for own in sizes)
+    assert batches.padding == ({"time": lost / held} if lost else {})
+    expected = expected_padding(dataset, batch_size, chunk)
+    if lost and chunk == 0:  # windows of another stride are other windows
+        assert expected["time"][0] == lost / held
+
+
+def test_like_lengths_go_together_and_the_words_say_what_that_saves(tmp_path: Path) -> None:
+    pick = np.random.default_rng(1)
+    dataset = series_dataset(tmp_path, pick.integers(2, 60, 400).tolist())
+    like, any_of = expected_padding(dataset, 8, 0)["time"]
+    assert like < 0.1 < any_of
+    told = padding_in_words({"time": (like, any_of)}, 8)
+    assert told == f"padding in batches of 8: {like:.1%} along time, {any_of:.1%} if lengths were mixed"
+    assert padding_in_words({}, 8) == ""
+
+
+def test_one_long_text_is_not_padded(tmp_path: Path) -> None:
+    dataset = text_dataset(tmp_path, 5000)
+    assert expected_padding(dataset, 8, 100) == {}
+    assert Batches(dataset, "train", 8, 100, carry=True).padding == {}

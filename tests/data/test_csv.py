@@ -145,7 +145,7 @@ def test_groups_become_sequences_in_order_of_appearance(tmp_path: Path) -> None:
     assert dataset.names == ("x", "y", "z")
     assert dataset.offsets.tolist() == [0, 8, 16, 24]
     assert raw(dataset)[8:16, 0].tolist() == [1, 11, 21, 31, 41, 51, 61, 71]
-    assert dataset.recipe.options["split_by"] == "time"
+    assert dataset.divided.startswith("each sequence cut along time")
     assert dataset.split("test").name(1) == "y"
     assert dataset.split("test").labels(2) == ("6", "7")
 
@@ -153,7 +153,7 @@ def test_groups_become_sequences_in_order_of_appearance(tmp_path: Path) -> None:
 def test_thousands_of_groups_are_dealt_out_whole(tmp_path: Path) -> None:
     content = "g,v\n" + "".join(f"g{row // 3},{row % 7}\n" for row in range(9000))
     dataset = opened(tmp_path, content, (0.8, 0.1, 0.1), group="g")
-    assert dataset.recipe.options["split_by"] == "sequence"
+    assert dataset.divided == "whole examples at random, 80/10/10 %"
     parts = [set(dataset.split(part).spans.sequence.tolist()) for part in data.PARTS]
     assert [len(part) for part in parts] == [2400, 300, 300]
     assert set.union(*parts) == set(range(3000))
@@ -330,7 +330,6 @@ def test_a_wrong_encoding(tmp_path: Path) -> None:
         ({"group": "a", "inputs": ["a"]}, "the group column 'a' is also an input or a target"),
         ({"group": "a", "order": "a"}, "cannot be both group and order"),
         ({"mode": "row_is_sequence", "group": "a"}, "no meaning when each row is a sequence"),
-        ({"mode": "row_is_sequence", "targets": ["b"], "split_by": "time"}, "cannot be cut along time"),
         ({"header": 1}, "1 is not a text (option header)"),
         ({"windows": 3}, "there is no data option 'windows'"),
     ],

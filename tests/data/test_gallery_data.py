@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from rnnstudio import data
-from rnnstudio.data.baselines import series_baselines, text_baselines
+from rnnstudio.data.baselines import series_baselines
+from rnnstudio.data.ngrams import text_baselines
 from rnnstudio.design.recipe import DataRecipe
 
 GALLERY = Path(__file__).parents[2] / "resources" / "gallery"

@@ -80,7 +80,7 @@ def test_repeated_dates_propose_the_column_that_tells_the_series_apart() -> None
 def test_doubled_times_and_gaps_are_told_with_their_lines_and_can_be_changed() -> None:
     kept = read("gap-and-doubles.csv")
     assert "same time, 2 times: line 13, 15" in told(kept)
-    assert "gap in the times of 201 steps" in told(kept)
+    assert "gap in the times: 200 days are missing, once" in told(kept)
     assert "line 44" in told(kept)
     rows = kept.rows
     assert read("gap-and-doubles.csv", doubled="average").rows == rows - 2
@@ -178,3 +178,71 @@ def test_weekends_are_no_gaps_in_a_table_of_working_days(tmp_path: Path) -> None
 
 def test_an_offset_that_no_clock_has_is_no_date() -> None:
     assert dates.read(["01.02.2023 10:00+25:00", "02.02.2023 10:00+25:00"], "dmy").seconds is None
+
+
+def test_a_column_with_nothing_in_its_first_thousands_of_rows_is_told_where_it_begins(tmp_path: Path) -> None:
+    rows = "".join(f"{n},{n % 7},{n / 2 if n >= 9000 else ''},\n" for n in range(9100))
+    recipe = data.guess(written(tmp_path, "t,a,late,never\n" + rows))
+    assert recipe.options["inputs"] == ["a"]
+    dataset = data.open(recipe)
+    found = [problem for problem in dataset.problems if problem.severity == "warning"]
+    assert [(problem.line, problem.column) for problem in found] == [(9002, "'late'")]
+    assert "here it has '4500.0'" in found[0].what
+    chosen = {"inputs": ["a", "late"], "targets": ["a", "late"], "kinds": {"late": "number"}, "missing": "drop"}
+    assert column(data.open(data.choose(recipe, chosen)), "late") == [n / 2 for n in range(9000, 9100)]
+
+
+def test_a_date_that_contradicts_its_column_is_named_with_its_line(tmp_path: Path) -> None:
+    days = [f"{day:02}/02/2023" for day in range(1, 28)]
+    days[20] = "02/13/2023"
+    recipe = data.guess(written(tmp_path, "date,v\n" + "".join(f"{day},{n}\n" for n, day in enumerate(days))))
+    with pytest.raises(StudioError) as caught:
+        data.open(recipe)
+    assert "'02/13/2023' is no date in the order day, month, year" in caught.value.what
+    assert "line 22, column 'date'" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("times", "lacking"),
+    [
+        ([f"2024-01-0{1 + n // 24} {n % 24:02}:00" for n in range(96) if not 30 <= n < 40], "10 hours are missing"),
+        ([f"2024-01-01 10:{n:02}" for n in range(60) if not 30 <= n < 40], "10 minutes are missing"),
+        ([str(n) for n in range(60) if not 30 <= n < 40], "10 steps are missing"),
+    ],
+)
+def test_a_gap_is_told_in_the_unit_of_its_times(times: list[str], lacking: str, tmp_path: Path) -> None:
+    path = written(tmp_path, "time,v\n" + "".join(f"{time},{n % 5}\n" for n, time in enumerate(times)))
+    assert f"gap in the times: {lacking}, once" in told(data.open(data.guess(path)))
+
+
+def test_a_last_column_that_is_called_like_a_target_is_one() -> None:
+    options = data.guess(HERE / "rare-event.csv").options
+    assert (options["inputs"], options["targets"], options["horizon"]) == (["minute", "alarm", "load"], ["fault"], 0)
+    options = data.guess(HERE / "label-at-the-end.csv").options
+    assert options["mode"] == "row_is_sequence"
+    assert (options["inputs"], options["targets"]) == (["t0", "t1", "t2", "t3", "t4", "t5"], ["label"])
+
+
+def test_a_number_in_the_order_of_time_that_is_called_a_target_is_forecast(tmp_path: Path) -> None:
+    rows = "".join(f"2024-01-{day:02},{day % 3},{day * 2}\n" for day in range(1, 29))
+    options = data.guess(written(tmp_path, "ds,promotion,y\n" + rows)).options
+    assert (options["inputs"], options["targets"], options["horizon"]) == (["promotion", "y"], ["y"], 1)
+
+
+def test_a_class_at_the_end_of_each_step_is_told_from_the_numbers_beside_it(tmp_path: Path) -> None:
+    rows = "".join(f"{n},{n % 9},{'walk' if n % 9 > 4 else 'rest'}\n" for n in range(200))
+    dataset = data.open(data.guess(written(tmp_path, "time,speed,label\n" + rows)))
+    assert [(spec.name, spec.role, spec.axis) for spec in dataset.fields] == [
+        ("inputs", "input", "time"),
+        ("label", "target", "time"),
+    ]
+    assert dataset.tracks["label"].shift == 0
+
+
+def test_a_column_called_like_yes_is_chosen_by_its_name(tmp_path: Path) -> None:
+    path = written(tmp_path, "t,on,2001\n" + "".join(f"{n},{n % 5},{n % 7}\n" for n in range(60)))
+    for name in ("on", "2001"):
+        typed = {"inputs": name, "targets": name, "horizon": "2", "header": "yes", "window": "8"}
+        recipe = data.choose(data.guess(path), typed)
+        assert (recipe.options["horizon"], recipe.options["header"], recipe.options["window"]) == (2, True, 8)
+        assert data.open(recipe).recipe.field("inputs").columns == (name,)

@@ -137,4 +137,4 @@ def test_what_forecasts_no_numbers_is_told(tmp_path: Path, capsys: pytest.Captur
     assert main(["evaluate", str(tmp_path / "run"), "--windows", "3"]) == BAD_INPUT
     assert "forecasts no series of numbers" in capsys.readouterr().err
     assert main(["evaluate", str(tmp_path / "run"), "--horizon", "3"]) == BAD_INPUT
-    assert "are for --windows" in capsys.readouterr().err
+    assert "horizon is for --windows" in capsys.readouterr().err

@@ -217,6 +217,7 @@ NUMBERS = {
     ("train", "char-lm"): ("--epochs", "--steps", "--seed"),
 }
 SETTINGS = ("hidden", "learning_rate", "batch_size", "chunk", "seed", "steps", "temperature", "lstm.units")
+OPTIONS = ("data.min_count", "data.size", "data.lowercase")
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "1e400", "9" * 40, "9" * 5000, "", "x"])
@@ -225,7 +226,7 @@ def test_no_number_of_the_command_line_ends_in_a_traceback(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     commands = [(*command, f"{name}={value}") for command, names in NUMBERS.items() for name in names]
-    commands += [("train", "char-lm", "--set", f"{name}={value}") for name in SETTINGS]
+    commands += [("train", "char-lm", "--set", f"{name}={value}") for name in (*SETTINGS, *OPTIONS)]
     for command in commands:
         assert main(command) == 2, command
         told = capsys.readouterr()

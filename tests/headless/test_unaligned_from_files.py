@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 import rnnstudio
+from rnnstudio.cli import main
 from rnnstudio.design.design import Var
+from rnnstudio.design.storage import load
 from rnnstudio.training.label_errors import edits
+from rnnstudio.training.runs import Run
 from tests.data.vector_files import morse_arrays, morse_lines, morse_rows, moves
 from tests.headless.test_trees_from_files import trained_and_scored
 
@@ -32,6 +35,25 @@ def test_row_17_morse_is_read_without_an_alignment(
 ) -> None:
     scored = trained_and_scored(listener(write(tmp_path)), 250, tmp_path, capsys)
     assert scored["label_error_rate"] < 0.1
+    told = [event.label_error_rate for event in Run.open(scored["run"]).validations()]
+    assert told[-1] == scored["label_error_rate"]
+
+
+def test_a_net_for_unaligned_labels_is_drawn_trains_and_tells_its_label_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = morse_lines(tmp_path)
+    assert main(["new", "--data", str(path), str(tmp_path / "mine")]) == 0
+    assert "a net that hears labels which nobody aligned" in capsys.readouterr().out.lower()
+    design = load(tmp_path / "mine.rnn")
+    assert {node.kind for node in design.graph.nodes.values()} >= {"Ctc", "FeatureInput", "TokenTarget"}
+    assert main(["check", str(tmp_path / "mine.rnn")]) == 0
+    run = str(tmp_path / "run")
+    assert main(["train", str(tmp_path / "mine.rnn"), "--run", run, "--steps", "40", "--set", "threads=1"]) == 0
+    told = capsys.readouterr().err
+    assert "label error rate" in told
+    losses = Run.open(run).steps().loss
+    assert losses[-5:].mean() < 0.9 * losses[0]
 
 
 @pytest.mark.parametrize(

@@ -240,10 +240,6 @@ def test_a_binary_loss_takes_its_target_as_it_is_in_the_file(
 ) -> None:
     rows = "".join(f"{n % 7},{int(n % 9 == 0)}\n" for n in range(80))
     look(qtbot, panel, write(tmp_path / "faults.csv", "load,fault\n" + rows))
-    with qtbot.waitSignal(panel.looked):
-        panel.table_form.columns.topLevelItem(0).setCheckState(2, Qt.CheckState.Unchecked)
-    with qtbot.waitSignal(panel.looked):
-        panel.table_form.columns.topLevelItem(1).setCheckState(1, Qt.CheckState.Unchecked)
     panel.use()
     for key, kind in (("y", "FeatureTarget"), ("loss", "BinaryCrossEntropy")):
         session.do(AddNode(Node(key, kind)))

@@ -16,7 +16,7 @@ from rnnstudio.studio.panels.forms import Combo, Entry
 from rnnstudio.studio.panels.training import TrainingPanel
 from rnnstudio.studio.plots.curves import Curves
 from rnnstudio.studio.session import Session
-from rnnstudio.training.events import LossGrew
+from rnnstudio.training.events import LossGrew, Started, StepDone, Validated
 from rnnstudio.training.settings import TrainingSettings
 from tests.conformance.drawings import attending_text
 
@@ -232,3 +232,16 @@ def test_a_setting_that_means_nothing_beside_the_others_is_not_shown(panel: Trai
     assert not seen("temperature")
     session.do(SetTraining({"learning_rate": "fast"}))  # as a damaged file has it
     assert all(seen(name) for name in ("learning_rate", "momentum", "washout"))
+
+
+def test_label_errors_and_the_unit_of_the_speed_are_shown(panel: TrainingPanel) -> None:
+    curves = Curves("run")
+    started = Started(0, 0.0, "run", "cpu", 1, 10, 5, {}, (), unit="examples")
+    curves.take(started)
+    for step in (1, 2, 3):
+        curves.take(StepDone(step, step * 0.5, 1, 1.0, 0.1, 1.0, False, 8, 16.0))
+    curves.take(Validated(3, 1.5, "validation", 1, 0.5, None, None, True, 0.125))
+    panel.live.curves = curves
+    panel._show_progress()
+    assert panel.readings.text("Label errors") == "12.5%"
+    assert panel.readings.text("Speed").startswith("16 examples/s")

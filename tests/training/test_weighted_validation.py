@@ -16,8 +16,8 @@ from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.data import open_dataset
 from rnnstudio.design.design import Design
 from rnnstudio.design.recipe import DataRecipe
-from rnnstudio.headless.train import baselines
 from rnnstudio.runtime import Network
+from rnnstudio.training.comparing import baselines
 from rnnstudio.training.evaluate import evaluate
 from rnnstudio.training.events import StepDone, Validated
 from rnnstudio.training.validation import Score, evaluation_batches, validate

@@ -64,7 +64,4 @@ def _is_carried(run: Run, axis: str) -> bool:
     if own.kind != "sequence" or own.carry is not None:
         return own.kind == "sequence" and bool(own.carry)
     data = run.design.data
-    if data is None or not run.design.training.get("carry", CARRY):
-        return False
-    several = data.options.get("group") or data.options.get("mode") == "row_is_sequence"
-    return data.reader in ("text", "csv", "task:mackey-glass") and not several
+    return data is not None and data.long and bool(run.design.training.get("carry", CARRY))

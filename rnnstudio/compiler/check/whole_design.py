@@ -11,6 +11,7 @@ from ...design.design import MAIN, Node
 from ..copies import DifferentSteps, Renaming, roots
 from ..leaks import leaks
 from ..loops import ImpossibleLoop
+from ..missing import readers_of_gaps
 from ..reach import reached
 from ..sharing import Clash
 from ..units import Bound, bounds
@@ -57,6 +58,13 @@ def whole_design(run: Run) -> None:
             run.report("UnreachableLoss", "warning", text, MAIN, (key,))
     for bound in bounds(run.design, run.catalog):
         _values_mean_something(run, bound)
+    for reader, target, field in readers_of_gaps(run.design, run.catalog):
+        label = graph.nodes[reader].label
+        text = (
+            f"“{field}” has missing values, which only losses can leave out, and {label} reads it: fill them in the "
+            "data (empty cells: repeat the value before), or leave these rows out"
+        )
+        run.report("TargetHasGaps", "error", text, MAIN, (reader, target))
     for leak in leaks(graph, run.design, run.catalog, run.main, run.signals):
         names = [graph.nodes[key].label for key in leak.path]
         if len(names) > LONGEST_WAY:
@@ -68,6 +76,13 @@ def whole_design(run: Run) -> None:
                 "not where what comes next should be predicted"
             )
             run.report("ReadsItsTarget", "hint", text, MAIN, (leak.loss, *leak.path))
+            continue
+        if leak.ahead:
+            text = (
+                f"what is predicted is to be told from what stands before it, but later steps of “{leak.field}” are "
+                f"read, by {way}: use cells that read one way"
+            )
+            run.report("ReadsAhead", "warning", text, MAIN, (leak.loss, *leak.path))
             continue
         meant = "" if leak.later else "; ignore this in an autoencoder that reproduces each step from itself"
         text = f"the prediction reads what it should predict, “{leak.field}”, by {way}: use Feedback or a Delay{meant}"

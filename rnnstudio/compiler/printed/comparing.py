@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ...catalog.primitives import Op
 from .writer import Form, Writer, one
@@ -19,13 +19,34 @@ def _average(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
         yield f"if {valid} is not None:"
         yield f"    {mask} = {mask} & {valid}.reshape({shape})"
     count = f"{a[1]}.masked_fill(~{mask}, 0.0)" if len(a) == 2 else mask
-    yield f"{name} = {x}.masked_fill(~{mask}, 0.0).sum() / {count}.sum()"
+    total = f"({count}.sum() or 1)" if op.attrs.get("partial") else f"{count}.sum()"
+    yield f"{name} = {x}.masked_fill(~{mask}, 0.0).sum() / {total}"
+
+
+def _known(w: Writer, op: Op, a: list[str]) -> str:
+    if op.attrs["tokens"]:
+        return f"({a[0]} >= 0)[..., None].to({w.dtype()})"
+    return f"(~{a[0]}.isnan()).sum(-1, keepdim=True).to({w.dtype()})"
+
+
+def _over_width(measure: Callable[[Op, list[str]], str]) -> Form:
+    """A loss of features: the mean over the width, or the sum over those of it that are known."""
+
+    def write(w: Writer, op: Op, a: list[str]) -> str:
+        if not op.attrs.get("partial"):
+            return f"{measure(op, a)}.mean(-1, keepdim=True)"
+        known = [*a[:-1], f"{a[-1]}.nan_to_num(0.0)"]
+        return f"torch.where({a[-1]}.isnan(), 0.0, {measure(op, known)}).sum(-1, keepdim=True)"
+
+    return one(write)
 
 
 def _cross_entropy(w: Writer, op: Op, a: list[str]) -> str:
     options = ""
     if op.attrs["class_weights"]:
         options += f", weight={a[0]}.new_tensor({list(op.attrs['class_weights'])})"
+    if op.attrs.get("partial"):
+        options += ", ignore_index=-1"
     if op.attrs["smoothing"]:
         options += f", label_smoothing={op.attrs['smoothing']!r}"
     flat = f'F.cross_entropy({a[0]}.flatten(0, -2), {a[1]}.flatten(), reduction="none"{options})'
@@ -34,13 +55,24 @@ def _cross_entropy(w: Writer, op: Op, a: list[str]) -> str:
 
 def _class_weight(w: Writer, op: Op, a: list[str]) -> str:
     table = f"torch.tensor({list(op.attrs['class_weights'])}, device={a[0]}.device, dtype={w.dtype()})"
+    if op.attrs.get("partial"):
+        return f"({table}[{a[0]}.clamp(min=0)] * ({a[0]} >= 0))[..., None]"
     return f"{table}[{a[0]}][..., None]"
 
 
-def _gaussian(w: Writer, op: Op, a: list[str]) -> str:
+def _gaussian(op: Op, a: list[str]) -> str:
     mean, spread, target = a
-    each = f"1.8378770664093453 + {spread} + ({target} - {mean}).square() * torch.exp(-{spread})"
-    return f"0.5 * ({each}).mean(-1, keepdim=True)"
+    return f"(0.5 * (1.8378770664093453 + {spread} + ({target} - {mean}).square() * torch.exp(-{spread})))"
+
+
+def _binary(op: Op, a: list[str]) -> str:
+    weight = op.attrs.get("positive_weight")
+    yes = "" if weight is None else f", pos_weight={a[0]}.new_tensor({weight!r})"
+    return f'F.binary_cross_entropy_with_logits({a[0]}, {a[1]}, reduction="none"{yes})'
+
+
+def _huber(op: Op, a: list[str]) -> str:
+    return f'F.huber_loss({a[0]}, {a[1]}, reduction="none", delta={op.attrs["delta"]!r})'
 
 
 def _ctc(w: Writer, op: Op, name: str, a: list[str]) -> Iterator[str]:
@@ -58,16 +90,11 @@ PRINTED: dict[str, Form] = {
     "average": _average,
     "cross_entropy": one(_cross_entropy),
     "class_weight": one(_class_weight),
-    "squared_error": one(lambda w, op, a: f"({a[0]} - {a[1]}).square().mean(-1, keepdim=True)"),
-    "absolute_error": one(lambda w, op, a: f"({a[0]} - {a[1]}).abs().mean(-1, keepdim=True)"),
-    "binary_cross_entropy": one(
-        lambda w, op, a: f'F.binary_cross_entropy_with_logits({a[0]}, {a[1]}, reduction="none").mean(-1, keepdim=True)'
-    ),
-    "huber": one(
-        lambda w, op, a: (
-            f'F.huber_loss({a[0]}, {a[1]}, reduction="none", delta={op.attrs["delta"]!r}).mean(-1, keepdim=True)'
-        )
-    ),
-    "gaussian_likelihood": one(_gaussian),
+    "known": one(_known),
+    "squared_error": _over_width(lambda op, a: f"({a[0]} - {a[1]}).square()"),
+    "absolute_error": _over_width(lambda op, a: f"({a[0]} - {a[1]}).abs()"),
+    "binary_cross_entropy": _over_width(_binary),
+    "huber": _over_width(_huber),
+    "gaussian_likelihood": _over_width(_gaussian),
     "ctc": _ctc,
 }

@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
+import numpy as np
+
 from rnnstudio.data.examples import CLASSES, Examples, Found, NumberField, Scaling, TokenField, later, numbered
 from rnnstudio.data.formats import dates
 from rnnstudio.data.formats.columns import NUMERIC
+from rnnstudio.data.formats.labelled import LABEL_NAMES
 from rnnstudio.data.formats.numerals import is_missing, number
-from rnnstudio.data.formats.series import STEP_COLUMN, Series, read_series
+from rnnstudio.data.formats.series import STEP_COLUMN, Series, read_series, repeat_previous
 from rnnstudio.data.formats.sniff import (
     Layout,
     find_delimiter,
@@ -20,10 +23,11 @@ from rnnstudio.data.formats.sniff import (
     find_preamble,
     sample_rows,
 )
+from rnnstudio.data.formats.table import Floats
 from rnnstudio.data.options import CsvOptions, parse
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
-from rnnstudio.data.source import Sample, Source
+from rnnstudio.data.source import GROUP_NAMES, Sample, Source
 from rnnstudio.design.recipe import JSON, Role
 
 WINDOW = 32
@@ -34,7 +38,7 @@ _ORDER_NAMES = (
     *("year", "ds", "date", "datetime", "timestamp", "time", "month", "week", "day", "hour"),
     *("step", "t", "index"),
 )
-_GROUP_NAMES = ("group", "series", "sequence", "id", "series_id", "unique_id", "subject", "store", "sensor", "symbol")
+_TARGET_NAMES = (*LABEL_NAMES, "labels", "classes", "fault", "failure", "anomaly", "outcome")
 
 
 class CsvReader(Reader):
@@ -66,8 +70,6 @@ class CsvReader(Reader):
             options |= {role: "" for role in ("group", "order") if role not in chosen}
             if "targets" not in chosen and _texts(options.get("targets")) == _texts(options.get("inputs")):
                 options["targets"] = []
-        if sequences and {"mode", "targets"} & set(chosen) and "split_by" not in chosen:
-            options["split_by"] = "auto"  # what is settled for steps, or without labels, may not do for these
         same_step = sequences or options.get("horizon", 1) == 0
         taken = {name for role in ("group", "order") for name in _texts(options.get(role))}
         for role in ("targets", "inputs"):
@@ -91,14 +93,14 @@ class CsvReader(Reader):
         return options
 
     def read(self, source: Source, options: CsvOptions, problems: Problems) -> Examples:
-        return examples_of(read_series(source.path, source.shown, options, problems))
+        return examples_of(read_series(source, options, problems), source)
 
 
 def _texts(value: JSON) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else [str(value)] if value else []
 
 
-def examples_of(series: Series) -> Examples:
+def examples_of(series: Series, source: Source) -> Examples:
     """The fields of a table: numbers together as `inputs` and `targets`, each column of classes by itself."""
     options = series.options
     rows = options.mode == "row_is_sequence"
@@ -106,12 +108,14 @@ def examples_of(series: Series) -> Examples:
     names = (STEP_COLUMN,) if rows else tuple(name for name in series.inputs if name not in classes)
     wanted = tuple(name for name in series.targets if name not in classes)
     ahead = rows and not series.targets  # each sequence is its own target
-    fields: list[Found] = [_numbers("inputs", series, names, 0)] if names else []
+    fields: list[Found] = [_filled(_numbers("inputs", series, names, 0))] if names else []
     if series.static is not None:
         chosen = tuple(_scaling(options, name) for name in wanted)
         fields.append(NumberField("targets", series.static, wanted, None, None, "", chosen))
     elif names and (ahead or wanted == names):
-        fields.append(later("targets", "inputs", options.horizon))
+        gaps = not rows and bool(np.isnan(series.values).any())
+        later_on = later("targets", "inputs", options.horizon)
+        fields.append(replace(later_on, values=_values(series, names)) if gaps else later_on)
     elif wanted:
         fields.append(_numbers("targets", series, wanted, options.horizon))
     taken = {item.name for item in fields}
@@ -132,15 +136,29 @@ def examples_of(series: Series) -> Examples:
         raw=series.values,
         columns=series.columns,
         options=replace(options, inputs=series.inputs, targets=series.targets),
-        split_by=options.split_by,  # type: ignore[arg-type]
         facts=series.facts,
+        keys=series.keys if rows else {},
+        row_keys={} if rows else series.keys,
     )
 
 
+def _values(series: Series, columns: Sequence[str]) -> Floats:
+    return series.values[:, [series.columns.index(column) for column in columns]]
+
+
+def _filled(field: NumberField) -> NumberField:
+    """What is missing is the value before in its sequence, as far as there is one."""
+    if field.offsets is None or not np.isnan(field.values).any():
+        return field
+    values = field.values.copy()
+    for start, stop in itertools.pairwise(field.offsets.tolist()):
+        repeat_previous(values[start:stop])
+    return replace(field, values=values)
+
+
 def _numbers(name: str, series: Series, columns: Sequence[str], shift: int) -> NumberField:
-    places = [series.columns.index(column) for column in columns]
     scaling = tuple(_scaling(series.options, column) for column in columns)
-    return NumberField(name, series.values[:, places], tuple(columns), "time", series.offsets, "", scaling, shift)
+    return NumberField(name, _values(series, columns), tuple(columns), "time", series.offsets, "", scaling, shift)
 
 
 def _scaling(options: CsvOptions, column: str) -> Scaling:
@@ -149,9 +167,16 @@ def _scaling(options: CsvOptions, column: str) -> Scaling:
 
 def _classes(name: str, series: Series, column: str, role: Role, shift: int) -> TokenField:
     whole = series.options.mode == "row_is_sequence"
-    numbers, entries = numbered(series.classes[column])
+    cells = series.classes[column]
+    missing = np.array([is_missing(cell) for cell in cells], bool)
+    some = bool(missing.any()) and not missing.all()
+    if some:  # any class stands there: nothing is told by it, and nothing counts it
+        known = next(cell for cell in cells if not is_missing(cell))
+        cells = [known if is_missing(cell) else cell for cell in cells]
+    numbers, entries = numbered(cells)
     axis, offsets = (None, None) if whole else ("time", series.offsets)
-    return TokenField(name, numbers, entries, axis, offsets, role, CLASSES, shift)
+    own = missing if some else None
+    return TokenField(name, numbers, entries, axis, offsets, role, CLASSES, shift, missing=own)
 
 
 def _field_name(column: str, taken: set[str]) -> str:
@@ -191,7 +216,36 @@ def _proposed(sample: Sample) -> CsvOptions:
     steps = max(sample.count - int(layout.header) - layout.skip, 1)
     # A window of half the training part at most, so that there are several.
     window = 0 if group else max(2, min(WINDOW, int(steps * CsvReader.parts[0]) // 4))
-    return replace(options, order=order, group=group, inputs=numeric, targets=numeric, window=window)
+    options = replace(options, order=order, group=group, inputs=numeric, targets=numeric, window=window)
+    return _with_target(options, layout)
+
+
+def _with_target(options: CsvOptions, layout: Layout) -> CsvOptions:
+    """With a last column that is called like a target as the target, and the other columns of numbers as inputs.
+
+    Where the others count on, as t0 t1 t2 do, each row is a sequence. A number in the order of time is to be forecast;
+    else the last column is the label of its row.
+    """
+    last = layout.names[-1] if layout.names else ""
+    inputs = tuple(name for name in options.inputs if name != last)
+    roles = (options.order, options.group)
+    if not layout.header or last.lower() not in _TARGET_NAMES or last in roles or layout.names.count(last) > 1:
+        return options
+    if not inputs or layout.kind(last) not in (*NUMERIC, "label"):
+        return options
+    if not any(roles) and _count_on(inputs):
+        return replace(options, mode="row_is_sequence", inputs=inputs, targets=(last,), window=0)
+    if layout.kind(last) == "number" and options.order:
+        return replace(options, targets=(last,))
+    return replace(options, inputs=inputs, targets=(last,), horizon=0)
+
+
+def _count_on(names: Sequence[str]) -> bool:
+    """Whether columns are called alike but for a number that counts on: steps of one sequence."""
+    found = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
+    parts = [(match.group(1), int(match.group(2))) for match in found if match is not None]
+    counted = all(one[0] == other[0] and one[1] + 1 == other[1] for one, other in itertools.pairwise(parts))
+    return len(parts) == len(names) >= 3 and counted
 
 
 def _cells(rows: Sequence[Sequence[str]], place: int) -> list[str]:
@@ -232,7 +286,7 @@ def _group_column(layout: Layout, rows: Sequence[Sequence[str]], order: str) -> 
         if name == order:
             continue
         cells = _cells(rows, place)
-        named = name.lower() in _GROUP_NAMES
+        named = name.lower() in GROUP_NAMES
         different = len(set(cells))
         if different * 3 <= len(cells) and (named or (not layout.numeric[place] and different > 1)) and all(cells):
             others = sum(layout.numeric) - bool(layout.numeric[place])

@@ -57,6 +57,21 @@ def read(cells: Sequence[str], order: str = "auto") -> Read:
     return Read(None, tuple(found))
 
 
+def contradiction(cells: Sequence[str], order: str = "auto") -> tuple[int, str] | None:
+    """Of a column most of whose cells are dates of one order: the first cell that is none in it, and that order.
+
+    None where no order fits most cells.
+    """
+    best: tuple[int, str, npt.NDArray[np.bool_]] | None = None
+    for one in ORDERS if order == "auto" else (order,):
+        fits = np.array([_moment(cell, one) is not None for cell in cells], bool)
+        if best is None or int(fits.sum()) > best[0]:
+            best = int(fits.sum()), one, fits
+    if best is None or best[0] == len(cells) or best[0] * 2 < len(cells):
+        return None
+    return int(np.argmin(best[2])), best[1]
+
+
 def _runs(seconds: Seconds) -> bool:
     """Whether a column goes one way all the time, as logs and prices do."""
     steps = np.diff(seconds)

@@ -160,6 +160,7 @@ def _of_table(source: Source, options: LabelledOptions, problems: Problems) -> _
         )
     at = _place(names, options.text, 0, "text", source.shown), _place(names, options.label, -1, "label", source.shown)
     texts, classes, lines = [], [], []
+    keep = source.keeper(names)
     sample: list[str] = []
     for line, row in rows[1 if options.header else 0 :]:
         if len(row) != len(names):
@@ -172,11 +173,12 @@ def _of_table(source: Source, options: LabelledOptions, problems: Problems) -> _
         if not _take(row[at[0]], row[at[1]], line, problems):
             continue
         sample = sample or row
+        keep(row)
         texts.append(row[at[0]])
         classes.append(row[at[1]])
         lines.append(line)
     for place, name in enumerate(names):
-        if place not in at and sample:
+        if place not in at and sample and name != source.column:
             problems.ignore(f"the column {name!r}", sample[place])
     return texts, classes, lines, []
 
@@ -200,6 +202,8 @@ def _place(names: Sequence[str], wanted: str, default: int, what: str, shown: st
 
 def _of_lines(source: Source, options: LabelledOptions, problems: Problems) -> _Read:
     texts, classes, lines = [], [], []
+    names: list[str] = []
+    keep = source.keeper(names)
     ignored: dict[str, str] = {}
     for place, line in enumerate(source.lines(options.encoding), 1):
         if not line.strip():
@@ -223,7 +227,10 @@ def _of_lines(source: Source, options: LabelledOptions, problems: Problems) -> _
             texts.append(text)
             classes.append(label)
             lines.append(place)
-            ignored |= {key: str(found[key]) for key in keys if key not in wanted and key not in ignored}
+            if len(lines) == 1:
+                names, keep = keys, source.keeper(keys)
+            keep([str(found.get(key, "")) for key in names])
+            ignored |= {key: str(found[key]) for key in keys if key not in (*wanted, *ignored, source.column)}
     for key, cell in ignored.items():
         problems.ignore(f"the key {key!r}", cell)
     return texts, classes, lines, []

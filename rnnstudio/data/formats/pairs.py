@@ -120,6 +120,8 @@ def _sides(source: Source, options: PairOptions, problems: Problems) -> tuple[li
     else:
         rows = [line.split("\t") for line in here]
         places = (options.source_column - 1, options.target_column - 1)
+    widest = max((len(row) for row in rows), default=0)
+    keep = source.keeper([f"column {place + 1}" for place in range(widest)])
     for number, row in enumerate(rows, 1):
         cells = [cell.strip() for cell in row]
         if not any(cells):
@@ -138,8 +140,9 @@ def _sides(source: Source, options: PairOptions, problems: Problems) -> tuple[li
         first.append(one)
         second.append(other)
         lines.append(number)
-    widest = max((len(row) for row in rows), default=0)
-    unused = [place for place in range(widest) if place not in places] if not options.target_file else []
+        keep(cells)
+    others = [place for place in range(widest) if f"column {place + 1}" != source.column]
+    unused = [place for place in others if place not in places] if not options.target_file else []
     for place in unused:
         problems.ignore(f"column {place + 1}", next((row[place] for row in rows if place < len(row)), ""))
     return first, second, lines

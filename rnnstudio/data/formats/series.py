@@ -14,8 +14,8 @@ from rnnstudio.data.formats import dates
 from rnnstudio.data.formats.numerals import is_missing
 from rnnstudio.data.formats.table import MISSING_REMEDY, MISSING_VALUE, Floats, Table, find_columns, read_table
 from rnnstudio.data.options import CsvOptions
-from rnnstudio.data.packed import Entry
 from rnnstudio.data.problems import Problems, quoted
+from rnnstudio.data.source import Source
 from rnnstudio.design.errors import StudioError
 
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -46,11 +46,14 @@ class Series:
     options: CsvOptions
     facts: FileFacts
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Cells of columns that a split may go by, as many as of the classes."""
 
 
-def read_series(path: Entry, shown: str, options: CsvOptions, problems: Problems) -> Series:
+def read_series(source: Source, options: CsvOptions, problems: Problems) -> Series:
     """Reads the file. Bad cells go to `problems`; raises StudioError when there is nothing to make sequences of."""
-    table, settled, facts = read_table(path, shown, options, problems)
+    shown = source.shown
+    table, settled, facts = read_table(source.path, shown, options, problems, source.wants, source.column)
     if len(table.numbers) == 0:
         header = "only a header line" if table.layout.header else "no row of data"
         problems.raise_first()  # what was found in the rows explains best why none is left
@@ -63,7 +66,8 @@ def read_series(path: Entry, shown: str, options: CsvOptions, problems: Problems
         )
     inputs, targets = find_columns(table.layout, settled, shown)
     if not problems.errors:
-        _report_missing_classes(table, [n for n in (*inputs, *targets) if table.layout.kind(n) == "label"], problems)
+        wanted = inputs if settled.missing == "mask" else (*inputs, *targets)
+        _report_missing_classes(table, [n for n in wanted if table.layout.kind(n) == "label"], problems)
     if settled.mode == "row_is_sequence":
         return _rows_as_sequences(table, inputs, targets, settled, facts, problems)
     return _rows_as_steps(table, inputs, targets, settled, facts, problems)
@@ -86,12 +90,13 @@ def _rows_as_steps(
         order, lines = order[first], lines[first]
     labels = table.labels.get(options.order, [])
     steps = tuple(labels[row] for row in order.tolist()) if labels else ()
-    classes = {n: [table.labels[n][row] for row in order.tolist()] for n in _labels(table, (*inputs, *targets))}
-    if options.missing != "error" and np.isnan(values).any():
+    wanted = dict.fromkeys((*_labels(table, (*inputs, *targets)), *table.keys))
+    cells = {name: [table.labels[name][row] for row in order.tolist()] for name in wanted}
+    if options.missing in ("previous", "drop") and np.isnan(values).any():
         kept = np.ones(len(values), bool)
         for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
             if options.missing == "previous":
-                _repeat_previous(values[start:stop])
+                repeat_previous(values[start:stop])
             kept[start:stop] = ~np.isnan(values[start:stop]).any(axis=1)
         dropped = int((~kept).sum())
         if dropped:
@@ -100,8 +105,11 @@ def _rows_as_steps(
             offsets = counted[offsets]
             values, lines = values[kept], lines[kept]
             steps = tuple(step for step, keep in zip(steps, kept.tolist(), strict=True) if keep) if steps else ()
-            classes = {name: _kept(found, kept) for name, found in classes.items()}
-    return Series(values, offsets, table.columns, inputs, targets, None, names, steps, lines, options, facts, classes)
+            cells = {name: _kept(found, kept) for name, found in cells.items()}
+    classes = {name: cells[name] for name in _labels(table, (*inputs, *targets))}
+    keys = {name: cells[name] for name in table.keys}
+    roles = (table.columns, inputs, targets)
+    return Series(values, offsets, *roles, None, names, steps, lines, options, facts, classes, keys)
 
 
 def _averaged(values: Floats, moments: Ints) -> Floats:
@@ -142,7 +150,7 @@ def _arranged(
     row whether the next one has the same time."""
     rows = len(table.numbers)
     order = np.arange(rows)
-    keys = _sortable(table, options, problems) if options.order else None
+    keys, dated = _sortable(table, options, problems) if options.order else (None, False)
     if keys is not None:
         order = np.argsort(keys, kind="stable")
         if not options.group and (np.diff(order) < 0).any():
@@ -158,7 +166,7 @@ def _arranged(
     if keys is None:
         return order, offsets, names, np.zeros(rows, bool)
     before = offsets
-    order, offsets, doubled = _in_time(table, keys, order, offsets, options, problems)
+    order, offsets, doubled = _in_time(table, keys, order, offsets, options, problems, dated)
     if len(offsets) != len(before):
         owner = np.searchsorted(before, offsets[:-1], side="right") - 1
         parts = [sum(owner[:place] == own) + 1 for place, own in enumerate(owner.tolist())]
@@ -166,8 +174,8 @@ def _arranged(
     return order, offsets, names, doubled
 
 
-def _sortable(table: Table, options: CsvOptions, problems: Problems) -> Floats | None:
-    """The order column as numbers, or its dates as seconds; None when it is neither, which is told."""
+def _sortable(table: Table, options: CsvOptions, problems: Problems) -> tuple[Floats | None, bool]:
+    """The order column as numbers, or its dates as seconds (True); None when it is neither, which is told."""
     labels, name = table.labels[options.order], options.order
     try:
         numbers = np.array(list(map(float, labels)))
@@ -176,7 +184,7 @@ def _sortable(table: Table, options: CsvOptions, problems: Problems) -> Floats |
     if numbers is not None:
         endless = np.flatnonzero(~np.isfinite(numbers))
         if not len(endless):
-            return numbers
+            return numbers, False
         at = int(endless[0])
         problems.error(
             f"{quoted(labels[at])} is no place in an order",
@@ -184,7 +192,7 @@ def _sortable(table: Table, options: CsvOptions, problems: Problems) -> Floats |
             column=repr(name),
             remedy="Correct the cell, or leave the order column out.",
         )
-        return None
+        return None, False
     found = dates.read(labels, options.dates)
     if len(found.orders) > 1:
         listed = " or ".join(_ORDERS[order] for order in found.orders)
@@ -194,22 +202,33 @@ def _sortable(table: Table, options: CsvOptions, problems: Problems) -> Floats |
             column=repr(name),
             remedy=f"Set the dates option to {' or '.join(found.orders)}.",
         )
+    elif found.seconds is None and (against := dates.contradiction(labels, options.dates)) is not None:
+        at, order = against
+        said = "" if options.dates != "auto" else ", as most cells of the column say"
+        problems.error(
+            f"{quoted(labels[at])} is no date in the order {_ORDERS[order]}{said}",
+            line=int(table.lines[at]),
+            column=repr(name),
+            remedy="Correct the cell, set the dates option, or leave the order column out.",
+        )
     elif found.seconds is None:
         problems.warn(f"the order column {name!r} has neither numbers nor dates: rows stay in the file's order")
     elif found.mixed:
         problems.warn(f"some times of {name!r} have an offset and some none: those without are taken as UTC")
     elif found.orders != ("ymd",) and options.dates == "auto":
         problems.warn(f"the dates of {name!r} are read as {_ORDERS[found.orders[0]]}")
-    return found.seconds
+    return found.seconds, found.seconds is not None
 
 
 _ORDERS = {"ymd": "year, month, day", "dmy": "day, month, year", "mdy": "month, day, year"}
 
 
 def _in_time(
-    table: Table, keys: Floats, order: Ints, offsets: Ints, options: CsvOptions, problems: Problems
+    table: Table, keys: Floats, order: Ints, offsets: Ints, options: CsvOptions, problems: Problems, dated: bool
 ) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
     """Doubled times and gaps of each sequence, told with their lines; and what the options say of them.
+
+    keys: of each row, in seconds where `dated`.
 
     Returns the rows' order, the sequences' offsets, and for each row whether the next one is at the same time.
     """
@@ -232,18 +251,30 @@ def _in_time(
             lines = [int(table.lines[order[place + 1]]) for place in places[:5].tolist()]
             listed = ", ".join(map(str, lines)) + (", …" if len(places) > 5 else "")
             times = f"{len(places)} times" if len(places) > 1 else "once"
-            size = f" of {steps[places].max() / most:,.0f} steps" if found is gaps else ""
+            lacking = _lacking(float(steps[places].max()), most, dated) if found is gaps else ""
+            most_of = "at most " if len(places) > 1 and lacking else ""
+            size = f": {most_of}{lacking}" if lacking else ""
             problems.warn(f"{what}{size}, {times}: line {listed}", line=lines[0], remedy=f"To change that, {choice}.")
     if options.gaps == "cut" and gaps.any():
         offsets = np.unique(np.concatenate((offsets, np.flatnonzero(gaps) + 1))).astype(np.int64)
     return order, offsets, np.concatenate((doubled, [False])) if len(order) else doubled
 
 
+def _lacking(step: float, usual: float, dated: bool) -> str:
+    """What is not there between two rows, for people: in days or hours where times are dates, else in steps."""
+    if not dated:
+        return f"{step / usual - 1:,.0f} steps are missing"
+    for seconds, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if step - usual >= 2 * seconds and usual >= seconds:
+            return f"{(step - usual) / seconds:,.4g} {unit} are missing"
+    return f"{step - usual:,.4g} seconds are missing"
+
+
 _GAP, _EVEN = 3.0, 0.8
 """A step of so many usual ones is a gap, in times of which so many parts are even."""
 
 
-def _repeat_previous(values: Floats) -> None:
+def repeat_previous(values: Floats) -> None:
     """Fills each NaN, in place, with the value above it; those at the top stay."""
     rows = np.arange(len(values))[:, None]
     last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
@@ -278,16 +309,17 @@ def _rows_as_sequences(
     # Cells that are missing at the right end of a row are not missing: the sequence ends there.
     lengths = np.where(missing.all(axis=1), 0, missing.shape[1] - np.argmin(missing[:, ::-1], axis=1))
     inside = np.arange(cells.shape[1]) < lengths[:, None]
-    if options.missing == "previous":
+    if options.missing in ("previous", "mask"):
         filled = cells.T.copy()
-        _repeat_previous(filled)
+        repeat_previous(filled)
         cells = filled.T
-    used = inside & ~np.isnan(cells)
+    # What is missing at a beginning has no value before it: where it is not left out, its column's mean stands for it.
+    used = inside if options.missing == "mask" else inside & ~np.isnan(cells)
     static = None
     kept = used.any(axis=1)
     if numbers:
         static = table.numbers[:, [table.columns.index(name) for name in numbers]]
-        if options.missing != "error":
+        if options.missing in ("previous", "drop"):
             kept &= ~np.isnan(static).any(axis=1)
     if options.missing == "error" and not problems.errors:
         _report_missing(table, inside & missing, inputs, problems)
@@ -310,4 +342,5 @@ def _rows_as_sequences(
         options=options,
         facts=facts,
         classes={name: _kept(table.labels[name], np.asarray(kept)) for name in _labels(table, targets)},
+        keys={name: _kept(table.labels[name], np.asarray(kept)) for name in table.keys},
     )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeAlias
 
@@ -28,7 +28,9 @@ from rnnstudio.design.errors import StudioError
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 MISSING_VALUE = "a value is missing in a column of numbers"
-MISSING_REMEDY = 'Fill it in, or set the missing option to "previous" (repeat the value before) or "drop".'
+MISSING_REMEDY = (
+    'Fill it in, or set the missing option to "mask" (a missing target counts for nothing), "previous" or "drop".'
+)
 _BLOCK_ROWS = 1 << 10
 """Rows held as Python lists at a time: with 32 times as many, the garbage collector doubles the reading time."""
 
@@ -38,7 +40,7 @@ class Table:
     """The columns a recipe needs.
 
     numbers: [rows, len(columns)], NaN = missing. lines: [rows], the line of the file each row ends on.
-    labels: the text of the group and order columns.
+    labels: the text of the group and order columns, of classes, and of the columns `keys`, which a split may go by.
     """
 
     layout: Layout
@@ -46,6 +48,7 @@ class Table:
     numbers: Floats
     lines: npt.NDArray[np.int64]
     labels: dict[str, list[str]]
+    keys: tuple[str, ...] = ()
 
 
 def read_sample(path: Entry, shown: str, encoding: str) -> list[str]:
@@ -124,8 +127,17 @@ def _spoken(delimiter: str) -> str:
     return {"\t": "tab", " ": "space"}.get(delimiter, repr(delimiter))
 
 
-def read_table(path: Entry, shown: str, options: CsvOptions, problems: Problems) -> tuple[Table, CsvOptions, FileFacts]:
+def read_table(
+    path: Entry,
+    shown: str,
+    options: CsvOptions,
+    problems: Problems,
+    wants: Callable[[str], bool] = lambda name: False,
+    column: str = "",
+) -> tuple[Table, CsvOptions, FileFacts]:
     """The table, the options with everything settled, and the file's facts.
+
+    wants: columns whose cells are kept, too; column: the one of them that is used thereby.
 
     Bad cells and rows go to `problems` (a bad cell is NaN, a ragged row is left out); what makes the whole file
     unreadable is raised as StudioError.
@@ -134,16 +146,21 @@ def read_table(path: Entry, shown: str, options: CsvOptions, problems: Problems)
     layout = find_layout(read_sample(path, shown, options.encoding), options)
     settled = layout.options(options)
     inputs, targets = find_columns(layout, settled, shown)
+    keys = tuple(name for name in layout.names if wants(name) or name == options.group)
     used = tuple(dict.fromkeys((*inputs, *targets)))
     columns = tuple(name for name in used if layout.kind(name) != "label")
     labels = tuple(name for name in (options.group, options.order) if name)
     labels += tuple(name for name in used if layout.kind(name) == "label")
+    roles = (*used, *labels)
+    labels = tuple(dict.fromkeys((*labels, *keys)))
     for place, name in enumerate(layout.names):
-        if name not in (*used, *labels):
+        if name not in roles and name != column:
             cell = layout.example[place] if place < len(layout.example) else ""
             problems.ignore(f"the column {name!r} ({layout.kinds[place]})", cell)
     reader = _Reader(path, shown, settled, layout, columns, labels, problems)
-    table = reader.read()
+    left = (name for name in layout.names if name not in (*used, *labels) and name not in options.kinds)
+    reader.unseen = {layout.names.index(name) for name in left if layout.kind(name) == "ignored"}
+    table = replace(reader.read(), keys=keys)
     return table, settled, facts
 
 
@@ -170,6 +187,8 @@ class _Reader:
         self.width = len(layout.names)
         self.may_be_short = options.mode == "row_is_sequence"
         self.empty_rows = 0
+        self.unseen: set[int] = set()
+        """Places of columns that nothing was seen in as far as the sample goes, and that are not read therefore."""
 
     def read(self) -> Table:
         numbers: list[Floats] = []
@@ -179,6 +198,8 @@ class _Reader:
         while block := list(islice(rows, _BLOCK_ROWS)):
             kept = [row for _, row in block]
             places = [line for line, _ in block]
+            if self.unseen:
+                self._tell_late(kept, places)
             numbers.append(self._numbers(kept, places))
             lines.append(np.array(places, np.int64))
             for name in self.labels:
@@ -193,6 +214,21 @@ class _Reader:
             np.concatenate(lines) if lines else np.zeros(0, np.int64),
             labels,
         )
+
+    def _tell_late(self, rows: Sequence[list[str]], lines: Sequence[int]) -> None:
+        """Say of a column that was left out as empty where it has something after all."""
+        for place in sorted(self.unseen):
+            row = next((at for at, row in enumerate(rows) if not is_missing(row[place])), None)
+            if row is not None:
+                self.unseen.discard(place)
+                name = self.layout.names[place]
+                self.problems.warn(
+                    f"the column {quoted(name)} is not used, as the first rows have nothing in it, "
+                    f"but here it has {quoted(rows[row][place].strip())}",
+                    line=lines[row],
+                    column=repr(name),
+                    remedy=f"To read it, set kinds to {name}: number, and put it among the inputs or targets.",
+                )
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """Each data row with its line, exactly as wide as the header; ragged ones are reported and left out."""

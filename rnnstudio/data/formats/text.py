@@ -15,16 +15,15 @@ from typing import Any
 import numpy as np
 
 from rnnstudio.data.bytepair import SIGNS, BytePairs, SingleBytes, learn
+from rnnstudio.data.dividing import TrainingPart
 from rnnstudio.data.examples import Examples, Learning, TokenField, later
 from rnnstudio.data.files import entries_of, is_folder, size_of
-from rnnstudio.data.making import MANY_SEQUENCES
 from rnnstudio.data.mapped import MAPPED_BYTES, gathered
 from rnnstudio.data.options import TextOptions
 from rnnstudio.data.packed import Entry, Inside
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
-from rnnstudio.data.split import by_sequence
 from rnnstudio.data.vocabulary import IntArray, Vocabulary, codepoints, compact, words_of
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import FieldSpec
@@ -51,16 +50,13 @@ class TextReader(Reader):
             return None
         return Guess(0.2, TextOptions(encoding=sample.encoding), why="it is text")
 
-    def learn(self, source: Source, options: TextOptions, split: tuple[float, float, float]) -> TextOptions:
+    def learn(self, source: Source, options: TextOptions, training: TrainingPart) -> TextOptions:
         """The byte pairs of the training part: of the files in it, or of the first characters of each."""
         if options.level != "byte-pair":
             return replace(options, merges=()) if options.merges else options
         files = _files(source)
-        if len(files) >= MANY_SEQUENCES:
-            whole = by_sequence(np.arange(len(files) + 1, dtype=np.int64) * 2, 1, split).examples["train"]
-            texts = (piece for place in whole.tolist() for piece in _folded(files[place], options))
-        else:
-            texts = (piece for file in files for piece in _beginning(file, options, split[0]))
+        chosen = training.of(len(files))
+        texts = (piece for place, share in chosen for piece in _beginning(files[place], options, share))
         return replace(options, merges=learn(texts, options.size))
 
     def read(self, source: Source, options: TextOptions, problems: Problems) -> Examples:
@@ -151,6 +147,9 @@ def _folded(file: Source, options: TextOptions) -> Iterator[str]:
 
 def _beginning(file: Source, options: TextOptions, share: float) -> Iterator[str]:
     """The first `share` of a file's bytes, about, as text."""
+    if share >= 1:
+        yield from _folded(file, options)
+        return
     left = _length(file.path) * share
     for piece in _folded(file, options):
         size = len(piece.encode(options.encoding, "replace"))

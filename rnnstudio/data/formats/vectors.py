@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -125,7 +125,8 @@ class VectorReader(Reader):
                 where = f"{source.shown}, option {'labels' if name in told else 'ignored'}"
                 listed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
                 raise StudioError(f"there is no column {name!r}", where=where, remedy=f"Columns: {listed}.")
-        inputs = [place for place, name in enumerate(names) if name not in told and name not in options.ignored]
+        left = {*told, *options.ignored, source.column}
+        inputs = [place for place, name in enumerate(names) if name not in left]
         if not inputs:
             raise StudioError("no column of numbers is left to be read", where=source.shown)
         if options.steps and len(inputs) % options.steps:
@@ -138,7 +139,8 @@ class VectorReader(Reader):
         if options.decimal == "auto":
             cells = [[row[place] for place in inputs if place < len(row)] for _, row in rows]
             options = replace(options, decimal=find_decimal(cells))
-        values, classes, lines = _values(rows[options.header :], names, inputs, places, options, problems)
+        keep = source.keeper(names)
+        values, classes, lines = _values(rows[options.header :], names, inputs, places, options, problems, keep)
         if not len(values):
             problems.raise_first()
             raise StudioError("no row has numbers and a class", where=source.shown, remedy="Choose another file.")
@@ -181,6 +183,7 @@ def _values(
     told: Sequence[int],
     options: VectorOptions,
     problems: Problems,
+    keep: Callable[[Sequence[str]], None],
 ) -> tuple[npt.NDArray[np.float64], list[list[str]], list[int]]:
     """[examples, columns], the classes of each, its line. What is wrong is told with line and column."""
     values, classes, lines, dropped = [], [], [], []
@@ -209,6 +212,7 @@ def _values(
         values.append(here)
         classes.append([row[place] for place in told])
         lines.append(line)
+        keep(row)
     if dropped:
         problems.warn(f"{len(dropped):,} rows with missing values were left out", line=dropped[0])
     return np.array(values, np.float64).reshape(len(values), len(inputs)), classes, lines

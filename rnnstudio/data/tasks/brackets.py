@@ -56,7 +56,10 @@ class Brackets(Task):
         words = [_word(int(n), options, pick) for n in pick.integers(1, options.pairs + 1, options.examples)]
         answer = _partners if options.answer == "partner" else _depths
         asked = [list(map(str, answer(word))) for word in words]
-        return Examples((tokens("inputs", words, learning=CLASSES), tags("targets", asked)), split_by="sequence")
+        return Examples(
+            (tokens("inputs", words, learning=CLASSES), tags("targets", asked, causal=options.answer != "partner")),
+            split_by="sequence",
+        )
 
     def vocabulary(self, spec: FieldSpec, options: BracketOptions) -> Vocabulary:
         return super().vocabulary(spec, options) if spec.role == "target" else vocabulary_at(spec, "characters", False)

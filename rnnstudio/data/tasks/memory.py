@@ -90,7 +90,9 @@ class Copy(Task):
         return Examples(
             (
                 TokenField("inputs", inputs.ravel(), (*names, BLANK, GO), "time", offsets, learning=CLASSES),
-                TokenField("targets", targets.ravel(), (*names, BLANK), "time", offsets, "target", CLASSES),
+                TokenField(
+                    "targets", targets.ravel(), (*names, BLANK), "time", offsets, "target", CLASSES, causal=True
+                ),
             ),
             split_by="sequence",
         )
@@ -127,4 +129,4 @@ class Parity(Task):
         inputs = tokens("inputs", [list(map(str, sequence.tolist())) for sequence in bits], learning=CLASSES)
         if options.answer == "end":
             return Examples((inputs, labels("targets", [answers[-1] for answers in odd])))
-        return Examples((inputs, tags("targets", odd)), split_by="sequence")
+        return Examples((inputs, tags("targets", odd, causal=True)), split_by="sequence")

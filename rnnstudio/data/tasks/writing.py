@@ -150,7 +150,7 @@ class Autocomplete(Task):
         return Examples(
             (
                 tokens("inputs", [list(word) for word in words], learning=_IN_ORDER),
-                tags("targets", [[word] * len(word) for word in words]),
+                tags("targets", [[word] * len(word) for word in words], causal=True),
             ),
             split_by="sequence",
         )

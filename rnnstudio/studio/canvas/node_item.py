@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsRectItem, QStyleOptionGraphicsItem, QWidget
 
-from ...compiler.missing import MISSING
+from ...compiler.lacking import MISSING
 from .. import theme
 from ..theme import RADIUS, Theme
 from . import muted

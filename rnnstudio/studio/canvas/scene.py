@@ -16,7 +16,7 @@ from ...catalog.catalog import CELL
 from ...compiler.check import Checked
 from ...compiler.contents import Contents
 from ...compiler.diagnostics import Diagnostic
-from ...compiler.missing import MISSING
+from ...compiler.lacking import MISSING
 from ...design.design import Frame, Graph, Node, Pin, Wire
 from ...design.history import Change, difference
 from ...design.signals import Signal

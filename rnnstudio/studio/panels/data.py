@@ -50,13 +50,16 @@ from ..background import Background
 from ..proposing import drawn_for
 from ..session import Session
 from ..theme import SPACE, current, monospace
+from .class_weights import ClassWeights
 from .counts import CountsPicture
 from .examples import ExamplePicture
 from .field_list import FieldList
 from .forms import Combo, Spin, align_labels, form_of, note, sentence
 from .packed_form import PackedForm
-from .reader_forms import ReaderForm, RecordForm, SplitForm, TableForm
+from .parts import PartsPicture
+from .reader_forms import ReaderForm, RecordForm, TableForm
 from .row_table import RowTable
+from .split_form import DividingForm, SplitForm
 
 PREVIEW_ROWS = 20
 LOOK_AFTER_MS = 120
@@ -126,7 +129,8 @@ class DataPanel(QWidget):
         self.split_form = SplitForm()
         self.packed_form = PackedForm()
         self.packed_form.memberChosen.connect(self._member_chosen)
-        forms = (*self.reader_forms.values(), self.packed_form)
+        self.dividing_form = DividingForm()
+        forms = (*self.reader_forms.values(), self.packed_form, self.dividing_form)
         for changed in (*(form.changed for form in forms), self.split_form.changed):
             changed.connect(self._changed)
         self.summary = note("")
@@ -146,6 +150,8 @@ class DataPanel(QWidget):
         self.excerpt.setFixedHeight(6 * QFontMetrics(self.excerpt.font()).lineSpacing() + 12)
         self.fields = FieldList(self._in_use)
         self.examples = ExamplePicture()
+        self.parts = PartsPicture()
+        self.class_weights = ClassWeights(session)
         self.counts = CountsPicture()
         self.table = RowTable()
         self.table.columnMenuWanted.connect(self._column_menu)
@@ -177,21 +183,21 @@ class DataPanel(QWidget):
         form.addRow("Read as", self.reader)
         split = QWidget()
         split_rows = form_of(split)
-        split_rows.addRow("Split", self.split_form)
+        split_rows.addRow("Shares", self.split_form)
         split_rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # the widest of all rows
-        align_labels(
-            form,
-            split_rows,
-            *self.packed_form.forms,
-            *(rows for own in self.reader_forms.values() for rows in own.forms),
-        )
+        forms = (*self.reader_forms.values(), self.dividing_form)
+        labelled = (rows for own in forms for rows in own.forms)
+        align_labels(form, split_rows, *self.packed_form.forms, *labelled)
         inner = QVBoxLayout(self.details)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(SPACE)
         # What the guess leads to comes first; how to change it below.
         for widget in (reader, self.summary, self.fields, self.examples, note("How it is read", "section")):
             inner.addWidget(widget)
-        for widget in (self.packed_form, *self.reader_forms.values(), split):
+        forms_of_file = (self.packed_form, *self.reader_forms.values())
+        for widget in (*forms_of_file, note("How it is divided", "section"), split):
+            inner.addWidget(widget)
+        for widget in (self.dividing_form, self.parts, self.class_weights):
             inner.addWidget(widget)
         self.rows_title, self.counts_title = note("Rows", "section"), note("How often", "section")
         for widget in (self.counts_title, self.counts, self.rows_title, self.excerpt):
@@ -239,8 +245,8 @@ class DataPanel(QWidget):
         self._of_design = False
         self._timer.stop()
         self._wait(f"Reading {path.name} …")
-        bind = self._binding()
-        self._background.ask(lambda: _look(_relative(data.guess(path), base), base, bind))
+        bind, sizes = self._binding(), self._sizes()
+        self._background.ask(lambda: _look(_relative(data.guess(path), base), base, bind, sizes))
 
     def _tasks(self) -> QMenu:
         menu = QMenu(self)
@@ -301,20 +307,20 @@ class DataPanel(QWidget):
         file = self._file()
         self._of_design = False
         self._wait("Reading …")
-        bind = self._binding()
+        bind, sizes = self._binding(), self._sizes()
         chosen = self.packed_form.options()
         self._background.ask(
-            lambda: _look(data.guess_with(reader, file, old.path, chosen).replace(path=old.path), base, bind)
+            lambda: _look(data.guess_with(reader, file, old.path, chosen).replace(path=old.path), base, bind, sizes)
         )
 
     def _member_chosen(self, member: str) -> None:
         """Another file of the archive: it may be of another kind."""
         assert self._recipe is not None
-        file, base, bind = self._file(), self.session.base_folder, self._binding()
+        file, base, bind, sizes = self._file(), self.session.base_folder, self._binding(), self._sizes()
         chosen = self.packed_form.options()
         self._of_design = False
         self._wait("Reading …")
-        self._background.ask(lambda: _look(_relative(data.guess(file, chosen), base), base, bind))
+        self._background.ask(lambda: _look(_relative(data.guess(file, chosen), base), base, bind, sizes))
 
     def _look_again(self) -> None:
         if self._recipe is None:
@@ -328,7 +334,8 @@ class DataPanel(QWidget):
                 options, self._named_in = named, options["encoding"]
         options = {k: v for k, v in options.items() if k not in FILE_OPTIONS} | self.packed_form.options()
         try:
-            recipe = DataRecipe(reader, self._recipe.path, options, self.split_form.split())
+            divided = self.dividing_form.dividing()
+            recipe = DataRecipe(reader, self._recipe.path, options, self.split_form.split(), dividing=divided)
         except StudioError as error:
             self._show_failure(error)
             return
@@ -337,13 +344,18 @@ class DataPanel(QWidget):
     def _ask(self, recipe: DataRecipe) -> None:
         base = self.session.base_folder
         self._wait("Reading …")
-        bind = self._binding()
-        self._background.ask(lambda: _look(recipe, base, bind))
+        bind, sizes = self._binding(), self._sizes()
+        self._background.ask(lambda: _look(recipe, base, bind, sizes))
 
     def _binding(self) -> Callable[[data.Dataset], data.Dataset]:
         """What the design as it is now makes of data: the targets of losses of probabilities are not scaled."""
         design, catalog = self.session.design, self.session.catalog
         return lambda dataset: dataset.as_in_file(unscaled(design.replace(data=dataset.recipe), catalog))
+
+    def _sizes(self) -> tuple[int, int]:
+        """Batch size and chunk of the design's training."""
+        settings = TrainingSettings(**self.session.design.training)
+        return settings.batch_size, settings.chunk
 
     def _wait(self, text: str) -> None:
         self.state.setText(text)
@@ -373,6 +385,7 @@ class DataPanel(QWidget):
         self.packed_form.put(recipe.options, look.members or ())
         self.packed_form.setVisible(look.members is not None)
         self.split_form.put(recipe.split)
+        self.dividing_form.put_recipe(recipe.dividing, self.session.base_folder)
         self.summary.setText(_statistics(preview))
         self.summary.setVisible(bool(preview.summary))
         self._show_problems(preview)
@@ -380,6 +393,8 @@ class DataPanel(QWidget):
         self.fields.setVisible(bool(recipe.fields))
         self.examples.put(preview.examples, self._window())
         self.examples.setVisible(bool(preview.examples))
+        self.parts.put(preview.statistics)
+        self.class_weights.put(preview.statistics.yes_or_no if preview.statistics is not None else {})
         self.counts.put(preview.statistics)
         for widget in (self.counts, self.counts_title):
             widget.setVisible(bool(self.counts.told))
@@ -606,7 +621,9 @@ class _Elided(QLabel):
         self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, self.width()))
 
 
-def _look(recipe: DataRecipe, base: Path, bind: Callable[[data.Dataset], data.Dataset]) -> _Look:
+def _look(
+    recipe: DataRecipe, base: Path, bind: Callable[[data.Dataset], data.Dataset], sizes: tuple[int, int]
+) -> _Look:
     """Runs in a thread. Raises StudioError for a file that cannot be read at all."""
     file = place_of(recipe, base)
     columns: dict[str, str] = {}
@@ -618,7 +635,7 @@ def _look(recipe: DataRecipe, base: Path, bind: Callable[[data.Dataset], data.Da
     members = None
     if isinstance(file, Inside):
         members = () if file.archive is None else tuple(map(str, file.archive.data_files()))
-    return _Look(data.inspect(recipe, base, PREVIEW_ROWS, bind), columns, members)
+    return _Look(data.inspect(recipe, base, PREVIEW_ROWS, bind, *sizes), columns, members)
 
 
 def _relative(recipe: DataRecipe, base: Path) -> DataRecipe:
@@ -632,7 +649,7 @@ def _relative(recipe: DataRecipe, base: Path) -> DataRecipe:
 
 def _reads_the_same(one: DataRecipe, other: DataRecipe) -> bool:
     """Whether what was read just now is what a design notes; one that was saved earlier may know no extremes."""
-    if len(one.fields) != len(other.fields) or one.split != other.split:
+    if len(one.fields) != len(other.fields) or (one.split, one.dividing) != (other.split, other.dividing):
         return False
     pairs = zip(one.fields, other.fields, strict=True)
     noted = [spec if known.low else replace(spec, low=(), high=()) for spec, known in pairs]

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from ...compiler.check import Checked
 from ...compiler.diagnostics import Diagnostic
-from ...compiler.missing import MISSING
+from ...compiler.lacking import MISSING
 from ...design.design import MAIN, Design
 from .. import theme
 from ..background import Background

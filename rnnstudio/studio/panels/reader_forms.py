@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QComboBox,
+    QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QMenu,
     QTreeWidget,
@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from rnnstudio.data.options import COLUMN_KINDS, SCALINGS, CsvOptions, Option, describe
 from rnnstudio.design.recipe import JSON
 
+from ..icons import icon
 from .forms import Combo, Fold, Spin, form_of, sentence
 
 ENCODINGS = (
@@ -103,7 +104,7 @@ class RecordForm(ReaderForm):
             spin = Spin(least, LARGEST, zero=zero)
             spin.valueChanged.connect(self.changed)
             return spin
-        line = QLineEdit()
+        line = FileLine() if item.file else QLineEdit()
         line.editingFinished.connect(self._entered)
         return line
 
@@ -119,7 +120,7 @@ class RecordForm(ReaderForm):
         for name, item in self._known.items():
             other, _, wanted = item.when.partition("=")
             if other in self._known:
-                self._form.setRowVisible(self.rows[name], str(self._value(self._known[other])) == wanted)
+                self._form.setRowVisible(self.rows[name], str(self._value(self._known[other])) in wanted.split("|"))
 
     def put(self, options: Mapping[str, JSON], columns: Sequence[str] = ()) -> None:
         self._keep = dict(options)
@@ -158,6 +159,36 @@ class RecordForm(ReaderForm):
         return float(text) if isinstance(item.default, float) and _is_number(text) else text
 
 
+class FileLine(QLineEdit):
+    """The path of a file, typed or chosen. base: where a choice begins; what lies in it is named relative to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base = Path()
+        self.setPlaceholderText("none")
+        self.setClearButtonEnabled(True)
+        self.choose = self.addAction(icon("open"), QLineEdit.ActionPosition.TrailingPosition)
+        self.choose.setText("Choose a file")
+        self.choose.triggered.connect(self._choose)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "choose"):
+            self.choose.setIcon(icon("open"))  # of another theme
+
+    def _choose(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "A file of its own", str(self.base))
+        if chosen:
+            self.put_chosen(Path(chosen))
+
+    def put_chosen(self, path: Path) -> None:
+        """As when it is typed."""
+        inside = path.is_relative_to(self.base.absolute())
+        self.setText(path.relative_to(self.base.absolute()).as_posix() if inside else str(path))
+        self.setModified(True)
+        self.editingFinished.emit()
+
+
 def _as_json(value: object) -> JSON:
     if isinstance(value, tuple):
         return [str(item) for item in value]
@@ -180,7 +211,7 @@ def _is_number(text: str) -> bool:
 
 BY_HAND = (
     *("mode", "inputs", "targets", "order", "group", "horizon", "missing", "kinds", "scaling"),
-    *("window", "split_by", "delimiter", "decimal", "header", "encoding"),
+    *("window", "delimiter", "decimal", "header", "encoding"),
 )
 """Options of tables that the form below has its own fields for; all others get a row by themselves."""
 TITLES = {"number": "Number", "yes/no": "Yes or no", "label": "Class label", "text": "Text", "ignored": "Ignored"}
@@ -225,6 +256,7 @@ class TableForm(ReaderForm):
             ("are errors", "error"),
             ("repeat the value before", "previous"),
             ("leave out the row", "drop"),
+            ("count for nothing", "mask"),
             tip="What to do with a cell that holds no value",
         )
         top = QWidget()
@@ -238,12 +270,6 @@ class TableForm(ReaderForm):
         self._form.addRow("Empty cells", self.missing)
         self.window_length = Spin(
             0, LARGEST, tip="Steps of one training window, where the sequence is longer", zero="chunk"
-        )
-        self.split_by = Combo(
-            ("automatic", "auto"),
-            ("along time", "time"),
-            ("whole sequences", "sequence"),
-            tip="Cut every sequence in three, or deal out whole sequences",
         )
         self.delimiter = Combo(
             ("automatic", "auto"),
@@ -266,7 +292,6 @@ class TableForm(ReaderForm):
             ("Header", self.header),
             ("Encoding", self.encoding),
             ("Window", self.window_length),
-            ("Split", self.split_by),
         ):
             self.how.form.addRow(title, field)
         self.rest = RecordForm(CsvOptions, BY_HAND)
@@ -279,7 +304,7 @@ class TableForm(ReaderForm):
         for widget in (top, self.columns, below, self.how):
             layout.addWidget(widget)
         self.mode.activated.connect(self._mode_chosen)
-        combos = (self.order, self.group, self.missing, self.split_by)
+        combos = (self.order, self.group, self.missing)
         for combo in (*combos, self.delimiter, self.decimal, self.header, self.encoding):
             combo.activated.connect(self._tell)
         for spin in (self.horizon, self.window_length):
@@ -315,7 +340,6 @@ class TableForm(ReaderForm):
         self.window_length.put(int(str(options.get("window", 0))))
         for combo, key, default in (
             (self.missing, "missing", "error"),
-            (self.split_by, "split_by", "auto"),
             (self.delimiter, "delimiter", "auto"),
             (self.decimal, "decimal", "auto"),
             (self.header, "header", "auto"),
@@ -407,7 +431,6 @@ class TableForm(ReaderForm):
             "horizon": self.horizon.value(),
             "window": self.window_length.value(),
             "missing": self.missing.currentData(),
-            "split_by": self.split_by.currentData(),
             "delimiter": self.delimiter.currentData(),
             "decimal": self.decimal.currentData(),
             "header": self.header.currentData(),
@@ -417,8 +440,6 @@ class TableForm(ReaderForm):
     def _ticked(self, item: QTreeWidgetItem, place: int) -> None:
         """What is predicted of a sequence, or at the same step, is no input: the last tick counts."""
         sequences = self.mode.currentData() == "row_is_sequence"
-        if sequences and place == 2:
-            self.split_by.put("auto")  # labelled sequences are dealt out whole
         same_step = sequences or self.horizon.value() == 0
         if same_step and place in (1, 2) and item.checkState(place) == Qt.CheckState.Checked:
             self._untick((item,), 3 - place)
@@ -429,7 +450,6 @@ class TableForm(ReaderForm):
         items = [item for row in range(self.columns.topLevelItemCount()) if (item := self.columns.topLevelItem(row))]
         if self.mode.currentData() == "row_is_sequence" and all(i.checkState(1) == i.checkState(2) for i in items):
             self._untick(items, 2)
-        self.split_by.put("auto")
         self._tell()
 
     def _untick(self, items: Sequence[QTreeWidgetItem], place: int) -> None:
@@ -444,51 +464,6 @@ class TableForm(ReaderForm):
             self._form.setRowVisible(field, steps)
 
     def _tell(self) -> None:
-        self._suit()
-        self.changed.emit()
-
-
-class SplitForm(QWidget):
-    """Training and validation in per cent; the test part is the rest."""
-
-    changed = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.train = Spin(1, 100, tip="What the network learns from", suffix=" %")
-        self.validation = Spin(0, 99, tip="What its progress is measured on", suffix=" %")
-        self.rest = QLabel()
-        self.rest.setProperty("role", "muted")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.train)
-        row.addWidget(self.validation)
-        row.addWidget(self.rest, 1)
-        self._exact: tuple[float, float, float] = (0.9, 0.05, 0.05)
-        for spin in (self.train, self.validation):
-            spin.valueChanged.connect(self._tell)
-
-    def put(self, split: tuple[float, float, float]) -> None:
-        self._exact = split
-        self.train.put(round(split[0] * 100))
-        self.validation.setMaximum(100 - self.train.value())
-        self.validation.put(round(split[1] * 100))
-        self._suit()
-
-    def split(self) -> tuple[float, float, float]:
-        """The fractions; exactly those that were put, until a person changes one."""
-        return self._exact
-
-    def _suit(self) -> None:
-        test = 100 - self.train.value() - self.validation.value()
-        self.rest.setText(f"test {test} %")
-
-    def _tell(self) -> None:
-        self.validation.blockSignals(True)
-        self.validation.setMaximum(100 - self.train.value())
-        self.validation.blockSignals(False)
-        train, validation = self.train.value() / 100, self.validation.value() / 100
-        self._exact = (train, validation, round(max(1 - train - validation, 0.0), 4))
         self._suit()
         self.changed.emit()
 

@@ -195,16 +195,26 @@ class TrainingPanel(QWidget):
             accuracy = float(curves.validation_accuracy[-1])
             if np.isfinite(accuracy):
                 self.readings.put("Accuracy", f"{accuracy:.1%}")
+            errors = float(curves.validation_label_errors[-1])
+            if np.isfinite(errors):
+                self.readings.put("Label errors", f"{errors:.1%}")
             best = curves.best_validation
             if best is not None:
                 at = int(curves.validation_step[int(np.nanargmin(losses))])
                 self.readings.put("Best", f"{number(best)} (step {at:,})")
+        if curves.baselines is not None and curves.baselines.values:
+            values = curves.baselines.values
+            name = min(values, key=lambda one: values[one])
+            told = "\n".join(f"{one}: {number(value)}" for one, value in values.items())
+            self.readings.put("To beat", f"{number(values[name])} ({name})", told)
         self.readings.put("Gradient", f"{number(float(curves.gradient_norm[-1]))}")
         self.readings.put("Learning rate", number(float(curves.learning_rate[-1])))
         speed = curves.steps_per_second()
         if speed:
             tokens = float(np.median(curves.tokens_per_second[-50:]))
-            self.readings.put("Speed", f"{_compact(tokens)} tokens/s · {_compact(speed)} steps/s")
+            unit = started.unit if (started := curves.started) is not None else "tokens"
+            # Where examples have several steps, "steps" alone would be those of the training.
+            self.readings.put("Speed", f"{_compact(tokens)} {unit}/s · {_compact(speed)} updates/s")
 
     def _finished(self, event: Finished) -> None:
         self.status.setText(ENDINGS.get(event.reason, event.reason))
@@ -228,7 +238,9 @@ class _Readings(QWidget):
         "Perplexity",
         "Validation",
         "Accuracy",
+        "Label errors",
         "Best",
+        "To beat",
         "Gradient",
         "Learning rate",
         "Speed",
@@ -255,10 +267,10 @@ class _Readings(QWidget):
             self._values[name] = (caption, value)
         self.clear()
 
-    def put(self, name: str, text: str) -> None:
+    def put(self, name: str, text: str, tip: str = "") -> None:
         caption, value = self._values[name]
         value.setText(text)
-        value.setToolTip(text)
+        value.setToolTip(tip or text)
         if caption.isHidden():
             caption.show()
             value.show()

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from rnnstudio.training.events import (
     Answered,
+    Baselines,
     Event,
     Failed,
     Finished,
@@ -91,10 +92,11 @@ class Curves:
         self.ended: Finished | Failed | None = None
         self.grew: LossGrew | None = None
         self._steps = Growing(8)
-        self._validations = Growing(4)
+        self._validations = Growing(5)
         self._norms: dict[str, Growing] = {}
         self._smooth = 0.0
         self._smoothed_steps = 0
+        self.baselines: Baselines | None = None
         self.probes: deque[Probed] = deque(maxlen=PROBES_KEPT)
         self.samples: deque[Sampled] = deque(maxlen=SAMPLES_KEPT)
         self.forecasts: deque[Forecast] = deque(maxlen=SAMPLES_KEPT)
@@ -151,6 +153,7 @@ class Curves:
                 event.loss,
                 nothing if event.perplexity is None else event.perplexity,
                 nothing if event.accuracy is None else event.accuracy,
+                nothing if event.label_error_rate is None else event.label_error_rate,
             )
         elif isinstance(event, ParameterNorms):
             for path, gradient in event.gradient.items():
@@ -160,6 +163,8 @@ class Curves:
             self.probes.append(event)
         elif isinstance(event, Sampled):
             self.samples.append(event)
+        elif isinstance(event, Baselines):
+            self.baselines = event
         elif isinstance(event, Forecast):
             self.forecasts.append(event)
         elif isinstance(event, Answered):
@@ -244,6 +249,11 @@ class Curves:
     @property
     def validation_accuracy(self) -> Floats:
         return self._validations.column(3)
+
+    @property
+    def validation_label_errors(self) -> Floats:
+        """NaN where no loss is CTC."""
+        return self._validations.column(4)
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from ..live import Live
+from .baseline_lines import BaselineLines
 from .chart import Chart, Facts, LivePlot, number, set_pen
 from .curves import Curves
 from .look import Look, mixed
@@ -48,6 +49,7 @@ class LossPlot(LivePlot):
         self._cursor_line = pg.InfiniteLine(angle=90, movable=False)
         self._cursor_line.hide()
         self.chart.addItem(self._cursor_line, ignoreBounds=True)
+        self.baselines = BaselineLines(self.chart)
         self._runs: list[_RunLines] = []
         self._cursor: float | None = None
         self.chart.follow_look(self._set_look)
@@ -67,6 +69,8 @@ class LossPlot(LivePlot):
             self._rebuild(runs)
         for lines in self._runs:
             lines.update()
+        told = runs[0].baselines if runs else None
+        self.baselines.put(told.values if told is not None else {})
         unit = "nats" if any(curves.gives_perplexity for curves in runs) else ""
         title = f"loss ({unit})" if unit else "loss"
         if self.chart._titles["left"] != title:
@@ -81,6 +85,7 @@ class LossPlot(LivePlot):
 
     def _set_log(self, on: bool) -> None:
         self.chart.setLogMode(y=on)
+        self.baselines.set_log(on)
         self.chart.show_all()
 
     def _show_rates(self, on: bool) -> None:
@@ -91,6 +96,7 @@ class LossPlot(LivePlot):
 
     def _set_look(self, look: Look) -> None:
         self._cursor_line.setPen(pg.mkPen(look.faint, width=1, style=Qt.PenStyle.DashLine))
+        self.baselines.set_look(look)
         for lines in self._runs:
             lines.set_look(look)
 

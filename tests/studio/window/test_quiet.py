@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, QSettings, QSize, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from rnnstudio.compiler.missing import MISSING
+from rnnstudio.compiler.lacking import MISSING
 from rnnstudio.design.design import Design, Pin, Wire
 from rnnstudio.design.edits import Connect, SetParam
 from rnnstudio.studio.window import MainWindow
