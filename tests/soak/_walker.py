@@ -28,7 +28,7 @@ MANY = 45
 """From so many nodes of a graph on, more is deleted than added."""
 NOT_KEYS = {"theme", "shortcuts", "copy_picture", "minimap", "reset_layout"}
 """Commands that open what would lie before the canvas, or change nothing of it."""
-NOT_ENTRIES = {"picture", "copy_picture", "help", "shortcuts"}
+NOT_ENTRIES = {"picture", "copy_picture", "help", "shortcuts", "own_cells"}
 WORDS = (
     "lstm",
     "gru",
@@ -377,7 +377,11 @@ def key(w: Walker) -> None:
 
 def command(w: Walker) -> None:
     """One without a key, from the menu bar."""
-    names = [n for n, c in COMMANDS.items() if c.group in (EDIT, CELL) and not c.keys and w.window.acts[n].isEnabled()]
+    names = [
+        n
+        for n, c in COMMANDS.items()
+        if c.group in (EDIT, CELL) and not c.keys and n not in NOT_ENTRIES and w.window.acts[n].isEnabled()
+    ]
     if names:
         w.told = w.chance.choice(names)
         w.window.acts[w.told].trigger()

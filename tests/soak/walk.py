@@ -134,6 +134,8 @@ def _a_window() -> Iterator[tuple[Walker, list[str], Callable[[], str]]]:
         window = MainWindow()
         window.ask_unsaved, window.ask_training = lambda: DISCARD, lambda closing: STOP
         window.ask_file = lambda saving: None
+        cells = window.view.commands.cells
+        cells.ask_over, cells.ask_which = lambda name: True, lambda name, used: None
         window.resize(1200, 760)
         window.show()
         window.open(path)

@@ -1,4 +1,4 @@
-"""Every drawing that the studio brings along: cells of the library, examples, and what is proposed for data."""
+"""Every drawing that the studio brings along: library cells, examples, patterns, and what is proposed for data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from rnnstudio.design.design import MAIN, Design, Graph, Node, Pin, Wire, frozen
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 from rnnstudio.design.signals import Axis
 from rnnstudio.design.storage import load
+from rnnstudio.gallery import draw_pattern
 from rnnstudio.proposals import Amount, propose
+from rnnstudio.proposals.patterns import PATTERNS
+from rnnstudio.proposals.style import USUAL, Style
 from rnnstudio.studio.places import gallery
 
 WORD = FieldSpec("word", "tokens", 3, "time", ("a", "b", "c"), role="input", counts=(1, 1, 1))
@@ -27,6 +30,7 @@ MIXTURES = (
     *((WORD, TAG), (WORD, KIND), (WORD, SERIES, TAG, KIND), (SERIES, LATER), (FRAMES, WRITTEN), (WHOLE, KIND)),
     *((WHOLE, WRITTEN), (WORD, WHOLE, KIND), (WORD, FRAMES, TAG), (PARENTS, LEAVES, KIND), (PARENTS, LEAVES, WRITTEN)),
 )
+STYLES = (USUAL, Style(depth=3, both_ways=True))
 
 
 def with_inputs(name: str) -> Design:
@@ -57,6 +61,11 @@ def all_drawings() -> Iterator[tuple[str, Design, str]]:
         design = load(path)
         for graph in (MAIN, *design.cells):
             yield f"example {path.parent.name} {graph}".strip(), design, graph
+    for pattern in PATTERNS:
+        yield f"pattern {pattern.name}", draw_pattern(pattern, standard()), MAIN
     for fields in MIXTURES:
-        design = propose(DataRecipe("text", "some.txt", fields=fields), Amount(100, 5_000), standard())
-        yield f"proposal {'+'.join(spec.name for spec in fields)}", design, MAIN
+        for style in STYLES:
+            recipe = DataRecipe("text", "some.txt", fields=fields)
+            design = propose(recipe, Amount(100, 5_000), standard(), style=style)
+            title = "+".join(spec.name for spec in fields)
+            yield f"proposal {title}{'' if style is USUAL else f', {style.depth} deep'}", design, MAIN

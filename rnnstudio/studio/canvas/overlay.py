@@ -131,7 +131,7 @@ class EmptyState(QWidget):
         text.setProperty("role", "muted")
         text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.start_button = QPushButton("Begin with a pattern or an example…")
-        self.start_button.setToolTip("Every pattern of the field, and what ships with the studio (Ctrl+N)")
+        self.start_button.setToolTip("Every pattern of the field, and what ships with the studio")
         self.start_button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.start_button.clicked.connect(self.startWanted)
         box = QVBoxLayout(self)

@@ -10,13 +10,13 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QLineEdit
 
 if TYPE_CHECKING:
-    from .view import CanvasView
+    from .naming import Naming
 
 
 class RenameField(QLineEdit):
     """Enter takes the name, Esc leaves it; so does a click elsewhere take it, as a click on a form would."""
 
-    def __init__(self, view: CanvasView, text: str, over: QRectF, take: Callable[[str], object]) -> None:
+    def __init__(self, view: Naming, text: str, over: QRectF, take: Callable[[str], object]) -> None:
         """over: the line of text it stands in the place of, in scene units. take: is given the new name."""
         super().__init__(view.viewport())
         self.view = view

@@ -10,7 +10,7 @@ from PySide6.QtGui import QPainter, QPixmap, QTransform
 from .. import theme
 
 if TYPE_CHECKING:
-    from .view import CanvasView
+    from .looking import Looking
 
 REST_MS = 110
 """How long after the last change of zoom the drawing is painted as it is."""
@@ -21,7 +21,7 @@ LARGEST = 2400.0
 class Stretch(QObject):
     """Two pictures: what the view showed before the zoom changed, and under it the whole drawing, less sharp."""
 
-    def __init__(self, view: CanvasView) -> None:
+    def __init__(self, view: Looking) -> None:
         super().__init__(view)
         self.view = view
         self._near: tuple[QPixmap, QTransform] | None = None

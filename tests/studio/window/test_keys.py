@@ -103,8 +103,8 @@ def test_a_key_is_changed_kept_and_reset(hands, dialog):
     choose(dialog, "group")
     dialog.new_key.setFocus()
     QTest.keyClick(dialog.new_key, Qt.Key.Key_J, CTRL)
-    assert hands.window.group_action.shortcut().toString() == "Ctrl+J"
-    assert "Ctrl+J" in hands.window.group_action.toolTip()
+    assert hands.window.acts["group"].shortcut().toString() == "Ctrl+J"
+    assert "Ctrl+J" in hands.window.acts["group"].toolTip()
     back(hands)
     hands.session.focus.select(("embedding", "lstm"))
     hands.key(Qt.Key.Key_G, CTRL)
@@ -114,7 +114,7 @@ def test_a_key_is_changed_kept_and_reset(hands, dialog):
     assert Keymap().keys("group") == ("Ctrl+J",), "the next start finds it"
     assert json.loads(str(QSettings().value("keys/own"))) == {"group": ["Ctrl+J"]}
     dialog.reset_button.click()
-    assert hands.window.group_action.shortcut().toString() == "Ctrl+G"
+    assert hands.window.acts["group"].shortcut().toString() == "Ctrl+G"
     assert json.loads(str(QSettings().value("keys/own"))) == {}
 
 

@@ -163,6 +163,7 @@ def test_what_is_copied_in_one_window_is_pasted_in_another(hands, another):
     hands.session.focus.select(("embedding", "lstm"))
     hands.key(Qt.Key.Key_C, CTRL)
     second = another()
+    second.start.hide()
     QTest.keyClick(second.view, Qt.Key.Key_V, CTRL)
     design = second.session.design
     assert set(design.graph.nodes) == {"embedding", "lstm"}
