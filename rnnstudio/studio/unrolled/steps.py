@@ -26,8 +26,8 @@ POOLS = ("Mean", "Max", "Sum", "Last", "First")
 class Part:
     """What stands at every step of `axis` ("" for what has no steps).
 
-    path: of the node, through the cells it lies in ("lstm.forget"); graph: the drawing it belongs to; block: the path of
-    the opened cell around it, "" in the design's own drawing. shared: its weights are those of every step.
+    path: of the node, through the cells it lies in ("lstm.forget"); graph: the drawing it belongs to; block: the path
+    of the opened cell around it, "" in the design's own drawing. shared: its weights are those of every step.
     """
 
     path: str
@@ -364,7 +364,7 @@ class _Unroller:
                     self.links.append(Link("", ONCE, "", part.path, t, "", "start", k, told))
 
     def _states(self, place: _Place) -> Iterator[tuple[str, int, str]]:
-        """(kind, steps, name) of what a cell and those inside it remember; a state is called as the output that it is."""
+        """(kind, steps, name) of what a cell and those inside it remember; a state that is an output has its name."""
         for node in place.graph.nodes.values():
             if node.kind == "Delay":
                 yield "state", int(self._params(place, node)["k"]), self._called(place, node)
