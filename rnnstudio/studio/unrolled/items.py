@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsPathItem, QGraphicsRectItem, QStyleOptionGraphicsItem, QWidget
 
 from .. import theme
@@ -41,6 +41,10 @@ class BoxItem(QGraphicsRectItem):
         self.now = False
         """Whether the cursor is at its step."""
         self.severity = ""
+        self.strip: QImage | None = None
+        """The value of this step, one pixel a unit."""
+        self.text = ""
+        """What is read, predicted or lost here."""
         self.setPen(QPen(Qt.PenStyle.NoPen))
         self.setRect(QRectF(-box.width / 2 - 6, -box.height / 2 - 6, box.width + 12, box.height + 12))
         self.setPos(box.x, box.y)
@@ -78,6 +82,11 @@ class BoxItem(QGraphicsRectItem):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(tint)
         painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), radius - 1, radius - 1)
+        if self.strip is not None:
+            small = rect.width() < 60
+            place = rect.adjusted(6, rect.height() - (10 if small else 12), -6, -4)
+            painter.drawImage(place, self.strip)
+            rect = rect.adjusted(0, 1, 0, -9)
         if painter.worldTransform().m11() < 0.28:
             return
         painter.setPen(t.color("text"))
@@ -87,7 +96,17 @@ class BoxItem(QGraphicsRectItem):
             return
         painter.setFont(font(TITLE_SIZE, True))
         title = elided(self.look.title, TITLE_SIZE, True, rect.width() - 14)
-        painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, title)
+        if not self.text:
+            painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, title)
+            return
+        upper = rect.adjusted(0, 2, 0, -rect.height() / 2)
+        painter.setFont(font(LABEL_SIZE))
+        painter.setPen(t.color("muted"))
+        painter.drawText(upper, Qt.AlignmentFlag.AlignCenter, title)
+        painter.setFont(font(TITLE_SIZE, True))
+        painter.setPen(t.color("text"))
+        lower = rect.adjusted(0, rect.height() / 2 - 3, 0, -2)
+        painter.drawText(lower, Qt.AlignmentFlag.AlignCenter, elided(self.text, TITLE_SIZE, True, rect.width() - 8))
 
 
 class LinkItem(QGraphicsPathItem):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import (
@@ -12,6 +16,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QSpinBox,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -20,13 +25,20 @@ from ...compiler.check import Checked
 from .. import theme
 from ..canvas.look import look
 from ..icons import icon
+from ..looking import Looks, Seen
 from ..session import Session
+from .colours import scale_of, strip
 from .items import BlockItem, BoxItem, LinkItem, StepItem
-from .places import BOX, Places, place, visible
-from .steps import ONCE, Link, Unrolled, unroll
+from .places import BOX, GAP_X, Places, place, visible
+from .steps import ONCE, Link, Part, Unrolled, unroll
+from .values import ValuesBar, checkpoint_stamp
 
 SMALLEST, LARGEST = 0.08, 3.0
+READABLE = 0.8
+"""The zoom at which an unrolled drawing is read with ease."""
 PLAY_MS = 450
+AGAIN_MS = 3000
+"""How often it is seen whether a run has a new checkpoint."""
 
 
 class UnrolledPane(QGraphicsView):
@@ -62,6 +74,17 @@ class UnrolledPane(QGraphicsView):
         self._held: QPoint | None = None
         self._moved = False
         self._stale = True
+        self.run: Path | None = None
+        self.seen: Seen | None = None
+        self.parents: dict[str, tuple[int, ...]] = {}
+        self._stamp: object = None
+        self._predictions: dict[str, set[str]] = {}
+        """Loss → the parts that it takes as its prediction."""
+        self.looks = Looks(self)
+        self.looks.seen.connect(self._take)
+        self.looks.failed.connect(lambda text: self.values.tell(text))
+        self._again = QTimer(self, interval=AGAIN_MS)
+        self._again.timeout.connect(self._look_again)
         self._play = QTimer(self, interval=PLAY_MS)
         self._play.timeout.connect(self._next)
         self._strip()
@@ -76,9 +99,13 @@ class UnrolledPane(QGraphicsView):
         """What can be chosen, above the drawing."""
         self.strip = QFrame(self)
         self.strip.setObjectName("unrolled-strip")
-        row = QHBoxLayout(self.strip)
-        row.setContentsMargins(10, 5, 8, 5)
+        self.strip.setAutoFillBackground(True)
+        rows = QVBoxLayout(self.strip)
+        rows.setContentsMargins(10, 5, 8, 5)
+        rows.setSpacing(4)
+        row = QHBoxLayout()
         row.setSpacing(8)
+        rows.addLayout(row)
         title = QLabel("Unrolled")
         title.setProperty("role", "strong")
         self.axis_name = QLabel()
@@ -100,6 +127,91 @@ class UnrolledPane(QGraphicsView):
         close.clicked.connect(lambda: self.turn(False))
         for widget in (title, self.axis_name, self.length, self.open_button, self.play_button, self.where, close):
             row.addWidget(widget)
+        self.values = ValuesBar(self)
+        self.values.changed.connect(self.ask)
+        self.values.kindChanged.connect(self._colour)
+        rows.addWidget(self.values)
+        self.values.hide()
+
+    # Values of a run
+
+    def set_run(self, run: Path | None) -> None:
+        """The run whose values are shown; None: none."""
+        if run != self.run:
+            self.run, self.seen = run, None
+            self._colour()
+            if self.isVisible():
+                self.ask()
+
+    def ask(self) -> None:
+        """Ask for the values of the example that is chosen."""
+        self.values.setVisible(self.run is not None)
+        self._fit()
+        if self.run is None:
+            return
+        self._stamp = checkpoint_stamp(self.run)
+        if self._stamp is None:
+            self.values.tell("No checkpoint yet")
+            return
+        self.values.tell("looking …")
+        self.looks.ask(self.run, **self.values.question())
+
+    def _look_again(self) -> None:
+        """While a run trains, follow its checkpoints."""
+        idle = self.isVisible() and self.run is not None and not self.looks.waiting
+        if idle and self.run is not None and checkpoint_stamp(self.run) != self._stamp:
+            self.ask()
+
+    def _take(self, seen: Seen) -> None:
+        self.seen = seen
+        self.values.take(seen)
+        if self.main_axis:
+            sizes = {
+                axis: size
+                for path, axes in seen.axes.items()
+                for axis, size in zip(axes, seen.values[path].shape, strict=False)
+            }
+            self.steps.update(sizes)
+            self.parents = dict(seen.parents)
+            self.refresh()
+            self.frame_all()
+        self._colour()
+
+    def _colour(self) -> None:
+        """Put the values of every step into the boxes, as far as there are any."""
+        seen, unrolled = self.seen, self.unrolled
+        if unrolled is None:
+            return
+        parts = {part.path: part for part in unrolled.parts}
+        table = self.values.table(seen)
+        shown = [table[part.value] for part in parts.values() if part.value in table and part.value not in _gates(seen)]
+        scale = scale_of(shown)
+        colour = theme.current().color("node")
+        middle = (colour.red(), colour.green(), colour.blue())
+        for (path, step), item in self.boxes.items():
+            part = parts[path]
+            value = table.get(part.value)
+            at = _at(value, step) if value is not None else None
+            gate = self.values.kind == "value" and part.value in _gates(seen)
+            item.strip = strip(at, scale, gate, middle) if at is not None and at.dtype.kind == "f" else None
+            item.text = self._text(part, step)
+            item.update()
+
+    def _text(self, part: Part, step: int) -> str:
+        """What stands on a box besides its name: the token that is read, what is predicted, the loss."""
+        if self.seen is None:
+            return ""
+        words = self.seen.tokens.get(str(part.node.params.get("field", "")))
+        if words is not None:
+            place = step if step != ONCE else 0
+            return _visible(words[place]) if place < len(words) else ""
+        each = self.seen.losses.get(part.path)
+        if each is not None and each.ndim == 1 and 0 <= step < len(each):
+            return f"{each[step]:.3g}"
+        for loss, predicted in self.seen.predicted.items():
+            if part.path in self._predictions.get(loss, ()) and 0 <= step < len(predicted):
+                return _visible(predicted[step])
+        return ""
 
     def _button(self, text: str, tip: str, slot: object) -> QToolButton:
         button = QToolButton(autoRaise=True)
@@ -121,7 +233,10 @@ class UnrolledPane(QGraphicsView):
             self.raise_()
             self.setFocus()
             self.frame_all()
+            self._again.start()
+            self.ask()
         else:
+            self._again.stop()
             self._play.stop()
             self.hide()
             self.canvas.setFocus()
@@ -148,6 +263,8 @@ class UnrolledPane(QGraphicsView):
     def _begin_anew(self) -> None:
         self.opened.clear()
         self.steps.clear()
+        self.parents.clear()
+        self.seen = None
         self.cursor_step = 0
         self._stale = True
 
@@ -161,8 +278,12 @@ class UnrolledPane(QGraphicsView):
     def refresh(self) -> None:
         """Unroll the drawing as it is now."""
         checked = self.session.checked
-        self.unrolled = unroll(checked, self.session.catalog, self.steps, self.opened)
-        self.places = place(self.unrolled, self.cursor_step)
+        self.unrolled = unroll(checked, self.session.catalog, self.steps, self.opened, self.parents)
+        self._predictions = {}
+        for link in self.unrolled.links:
+            if link.target_port == "prediction":
+                self._predictions.setdefault(link.target, set()).add(link.source)
+        self.places = place(self.unrolled, self.cursor_step, self._room())
         self._stale = False
         self._draw()
         axis = self.main_axis
@@ -175,6 +296,13 @@ class UnrolledPane(QGraphicsView):
         self.open_button.setText("Close the cells" if self.opened else "Open the cells")
         self._move_cursor()
         self._fit()
+
+    def _room(self) -> int:
+        """How many steps fit at a size at which one reads them."""
+        assert self.unrolled is not None
+        width = place(self.unrolled, 0, 3).width + GAP_X
+        axes = max(len([axis for axis in self.unrolled.order if axis not in self.unrolled.parents]), 1)
+        return max(int(self.width() / READABLE / width / axes) - 1, 4)
 
     @property
     def main_axis(self) -> str:
@@ -213,6 +341,7 @@ class UnrolledPane(QGraphicsView):
         for _, x, count in self.places.more:
             middle = (self.places.top + self.places.bottom) / 2
             scene.addItem(StepItem(x, middle, f"… {count} more", "", BOX[0]))
+        self._colour()
         self._mark()
 
     def _line(self, link: Link) -> LinkItem:
@@ -402,3 +531,19 @@ class UnrolledPane(QGraphicsView):
 
     def drawBackground(self, painter: QPainter, rect: QRectF) -> None:  # type: ignore[override]
         painter.fillRect(rect, theme.current().color("canvas"))
+
+
+def _at(value: npt.NDArray[np.float32], step: int) -> npt.NDArray[np.float32] | None:
+    """The value at a step: a vector; None where it has none there, or tokens."""
+    if step == ONCE:
+        return value.ravel() if value.ndim == 1 else None
+    return value[step].ravel() if value.ndim >= 2 and step < len(value) else None
+
+
+def _gates(seen: Seen | None) -> frozenset[str]:
+    return seen.gates if seen is not None else frozenset()
+
+
+def _visible(token: str) -> str:
+    """A token as one can see it: a space and a line end have signs."""
+    return token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from ...catalog.catalog import CELL
 from .steps import ONCE, Link, Part, Unrolled
 
-BOX = (112.0, 34.0)
-SMALL = (40.0, 30.0)
+BOX = (116.0, 48.0)
+SMALL = (42.0, 36.0)
 """Width and height of a part, and of one inside an opened cell that has a symbol."""
 GAP_X, GAP_Y = 56.0, 30.0
 """Between columns, and between rows."""
@@ -57,6 +57,8 @@ class Places:
     """
 
     boxes: dict[Key, Box] = field(default_factory=dict)
+    width: float = BOX[0]
+    """Of the widest column."""
     blocks: list[Block] = field(default_factory=list)
     more: list[tuple[str, float, int]] = field(default_factory=list)
     columns: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
@@ -65,12 +67,13 @@ class Places:
 
 
 def shown_steps(size: int, cursor: int = 0, most: int = MOST) -> tuple[int, ...]:
-    """The steps of an axis that are shown: all, or the first ones, those about the cursor, and the last."""
+    """The steps of an axis that are shown: all, or those about the cursor, and the last where there is room."""
     if size <= most:
         return tuple(range(size))
-    wide = most - 3
+    wide = most - 1 if most >= 8 else most
     begin = min(max(cursor - wide // 2, 0), size - wide)
-    return tuple(sorted({0, *range(begin, begin + wide), size - 1}))
+    shown = range(begin, begin + wide)
+    return (*shown, size - 1) if most >= 8 and shown[-1] < size - 2 else tuple(shown)
 
 
 def place(unrolled: Unrolled, cursor: int = 0, most: int = MOST) -> Places:
@@ -94,6 +97,7 @@ class _Placer:
 
     def run(self) -> Places:
         sizes = {unit: self._size(parts) for unit, parts in self.units.items()}
+        self.found.width = max((width for width, _ in sizes.values()), default=BOX[0])
         rows = self._rows()
         heights = [max(sizes[unit][1] for unit in row) for row in rows]
         middles: dict[str, float] = {}
@@ -215,12 +219,15 @@ class _Placer:
         for step in shown_steps(size, self.cursor, self.most):
             if step > last + 1:
                 self.found.more.append((axis, x + GAP_X / 2, step - last - 1))
-                x += 2 * GAP_X
+                x += 2.2 * GAP_X
             for unit in units:
                 self._put(unit, step, x + width / 2, middles[unit])
             columns.append((step, x + width / 2))
             x += width + GAP_X
             last = step
+        if last < size - 1:
+            self.found.more.append((axis, x + GAP_X / 2, size - 1 - last))
+            x += 2 * GAP_X
         return x + GAP_X
 
     def _tree(

@@ -14,7 +14,7 @@ from typing import Any
 from ...catalog.catalog import CELL, REROUTE, Catalog
 from ...catalog.renaming import RenameAxis
 from ...compiler.check import Checked
-from ...compiler.resolve import cell_params, resolve, variables_of
+from ...compiler.resolve import cell_params, cell_ports, resolve, variables_of
 from ...design.design import MAIN, Design, Graph, Node, Wire
 
 ONCE = -1
@@ -36,6 +36,8 @@ class Part:
     axis: str
     block: str = ""
     shared: bool = False
+    value: str = ""
+    """The path of the node whose value it shows: of a closed cell the one that makes its first output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +183,36 @@ class _Unroller:
             kind = self.catalog.of(node)
             shared = node.kind == CELL or (kind is not None and kind.family == "Layers" and kind.name not in _PLAIN)
             axis = self._axis_of(place, node)
-            self.parts[path] = Part(path, place.name, node, axis, place.prefix.rstrip("."), shared)
+            value = self._value_of(place, node)
+            self.parts[path] = Part(path, place.name, node, axis, place.prefix.rstrip("."), shared, value)
             self.places[path] = place
+
+    def _value_of(self, place: _Place, node: Node) -> str:
+        if node.kind != CELL:
+            return place.prefix + node.id
+        inner = place.inner[node.id]
+        outputs = cell_ports(self.design.cells[str(node.params["cell"])])[1]
+        return self._made(inner, outputs[0].name, "input") if outputs else ""
+
+    def _made(self, place: _Place, node: str, port: str) -> str:
+        """The path of the primitive node that feeds an input, into cells that are not opened, too; "" for none."""
+        wire = place.feeds.get((node, port))
+        if wire is None:
+            return ""
+        source = place.graph.nodes[wire.source.node]
+        if source.kind == REROUTE:
+            return self._made(place, source.id, "input")
+        if source.kind == CELL:
+            cell = self.design.cells.get(str(source.params.get("cell", "")))
+            if cell is None:
+                return ""
+            inner = self._place(cell.name, cell.graph, f"{place.prefix}{source.id}.", place.variables, place, source)
+            return self._made(inner, wire.source.port, "input")
+        if source.kind == "CellInput":
+            if place.outer is None or place.node is None:
+                return ""
+            return self._made(place.outer, place.node.id, source.id)
+        return place.prefix + source.id
 
     def _is_a_link(self, node: Node) -> bool:
         kind = self.catalog.of(node)
