@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..compiler.program import parents_field
 from ..data.batches import Batches
 from ..data.split import Part
 from ..data.vocabulary import vocabulary_of
@@ -28,6 +29,69 @@ class Seen:
     tokens: Mapping[str, tuple[str, ...]]
     examples: int
     """How many examples the part has; 0 for a text that was typed."""
+    predicted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a loss whose scores tell a token: its node → what is likeliest at each place, with its probability."""
+    parents: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of trees: axis → the parent of each node, −1 at the root."""
+
+
+class Looker:
+    """Looks at a run again and again. It keeps the network of one checkpoint, and the data, until they change."""
+
+    def __init__(self) -> None:
+        self._trained: tuple[object, Trained] | None = None
+        self._batches: tuple[object, Batches] | None = None
+
+    def look(
+        self,
+        run: Run | Path | str,
+        example: int = 0,
+        *,
+        part: Part = "validation",
+        text: str = "",
+        which: Which = "best",
+        double: bool = False,
+        gradients: bool = True,
+        of: Asked | None = None,
+        holds: Sequence[Hold] = (),
+    ) -> Seen:
+        """See `look_at`."""
+        run = run if isinstance(run, Run) else Run.open(run)
+        trained = self._network(run, which, double)
+        count = 0
+        if text:
+            fields, lengths = _typed(trained, text)
+        else:
+            batches = self._data(run, part)
+            count = len(batches)
+            if not 0 <= example < count:
+                raise StudioError(f"The {part} part has the examples 0 to {count - 1}, and no example {example}")
+            batch = batches.batch(0, example)
+            fields, lengths = dict(batch.fields), dict(batch.lengths)
+        if double:
+            fields = {name: x.double() if x.is_floating_point() else x for name, x in fields.items()}
+        own = trained.network.own_lengths(lengths)
+        seen = look(trained.network, fields, own, gradients=gradients, of=of, holds=holds)
+        words, parents = _words(trained, fields, lengths), _parents(trained, fields, lengths)
+        return Seen(seen, words, count, _predicted(trained, seen), parents)
+
+    def _network(self, run: Run, which: Which, double: bool) -> Trained:
+        path = run.checkpoint(which)
+        stands = path.stat()
+        key = (path, stands.st_mtime_ns, stands.st_size, stands.st_ino, double)
+        if self._trained is None or self._trained[0] != key:
+            trained = load_trained(run, which)
+            if double:
+                trained.network.double()
+            self._trained = (key, trained)
+        return self._trained[1]
+
+    def _data(self, run: Run, part: Part) -> Batches:
+        key = (run.folder.resolve(), part)
+        if self._batches is None or self._batches[0] != key:
+            chunk = run.settings().chunk
+            self._batches = (key, Batches(open_data(run), part, 1, chunk, False, context=0, shuffle=False))
+        return self._batches[1]
 
 
 def look_at(
@@ -47,26 +111,47 @@ def look_at(
     A long text's examples are its chunks, each from a state of nothing. double: in float64. Raises StudioError for an
     example, a path, a unit or a step that is not there, and for a text where the network reads more than one text.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
-    trained = load_trained(run, which)
-    count = 0
-    if text:
-        fields, lengths = _typed(trained, text)
-    else:
-        settings = run.settings()
-        batches = Batches(open_data(run), part, 1, settings.chunk, False, context=0, shuffle=False)
-        count = len(batches)
-        if not 0 <= example < count:
-            raise StudioError(f"The {part} part has the examples 0 to {count - 1}, and no example {example}")
-        batch = batches.batch(0, example)
-        fields, lengths = dict(batch.fields), dict(batch.lengths)
-    network = trained.network
-    if double:
-        network = network.double()
-        fields = {name: x.double() if x.is_floating_point() else x for name, x in fields.items()}
-    own = network.own_lengths(lengths)
-    seen = look(network, fields, own, gradients=gradients, of=of, holds=holds)
-    return Seen(seen, _words(trained, fields, lengths), count)
+    return Looker().look(
+        run,
+        example,
+        part=part,
+        text=text,
+        which=which,
+        double=double,
+        gradients=gradients,
+        of=of,
+        holds=holds,
+    )
+
+
+def _predicted(trained: Trained, seen: Look) -> dict[str, tuple[str, ...]]:
+    """The likeliest token at each place of a loss over classes, and its probability."""
+    found: dict[str, tuple[str, ...]] = {}
+    targets = {item.name: item.field for item in trained.program.inputs if item.target}
+    specs = {spec.name: spec for spec in trained.recipe.fields}
+    for loss in trained.program.losses:
+        spec = specs.get(targets.get(loss.target, ""))
+        if not loss.classes or spec is None or not spec.vocabulary:
+            continue
+        chance = torch.softmax(seen.predictions[loss.node].double(), -1)
+        best, which = chance.reshape(-1, chance.shape[-1]).max(-1)
+        found[loss.node] = tuple(
+            f"{spec.vocabulary[token]} {share:.0%}" for token, share in zip(which.tolist(), best.tolist(), strict=True)
+        )
+    return found
+
+
+def _parents(
+    trained: Trained, fields: Mapping[str, Tensor], lengths: Mapping[str, Tensor]
+) -> dict[str, tuple[int, ...]]:
+    """Tree axis of the drawing → the parent of each node of the example."""
+    found: dict[str, tuple[int, ...]] = {}
+    for axis in trained.program.trees:
+        own = trained.program.axes[axis]
+        if (table := fields.get(parents_field(own))) is not None:
+            length = int(lengths[own][0]) if own in lengths else table.shape[1]
+            found[axis] = tuple(table[0, :length].tolist())
+    return found
 
 
 def _typed(trained: Trained, text: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
