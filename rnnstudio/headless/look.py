@@ -93,7 +93,7 @@ def _hold(text: str) -> Hold:
         return Hold(path, float(value), unit, step)
     except ValueError:
         raise StudioError(
-            f"“{text}” is no value to hold", where="--hold", remedy="Write lstm.forget=0, lstm.forget[3]@5=1 …"
+            f"“{text}” is no value to hold", where="--hold", remedy="Write lstm.f=0, lstm.f[3]@5=1 …"
         ) from None
 
 

@@ -30,7 +30,7 @@ CELL = (
     *("restore_cell", LINE, "save_own_cell", "own_cells"),
 )
 VIEW = (
-    *("fit", "frame_selection", "zoom_in", "zoom_out", "real_size", LINE, "minimap", "theme", LINE),
+    *("fit", "frame_selection", "zoom_in", "zoom_out", "real_size", LINE, "unroll", "minimap", "theme", LINE),
     *("panels>", "go>", "walk>", "reset_layout"),
 )
 TRAIN = ("train", "pause", "stop")

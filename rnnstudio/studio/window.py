@@ -70,6 +70,7 @@ from .session import Session
 from .start.over import Start
 from .status import StatusParts
 from .switch_actions import SwitchActions
+from .unrolling import Unrolling
 from .windows import windows
 
 if TYPE_CHECKING:
@@ -343,6 +344,7 @@ class MainWindow(QMainWindow):
         self.theme_action = act("theme", self.toggle_theme, theme.current().dark)
         self.minimap_action = act("minimap", self._turn_minimap, bool(QSettings().value("minimap", True, bool)))
         self.minimap.turn(self.minimap_action.isChecked())
+        self.unrolling = Unrolling(self)
         self.reset_action = act("reset_layout", self.reset_layout)
         self.train_action = act("train", self.live.train)
         self.pause_action = act("pause", self.live.pause_or_resume)
@@ -886,6 +888,7 @@ class MainWindow(QMainWindow):
         QSettings().setValue("layoutFor", self._arrangement())
         self.view.cancel()
         self.status.shut()
+        self.unrolling.close()
         self.live.close()
         self.autosave.close()
         self.session.close()

@@ -35,7 +35,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> Any:
 
 
 def cell_of(run: Path) -> str:
-    return next(op.split(".")[0] for op in load_trained(run).network.weights if "forget" in op)
+    return next(op.split(".")[0] for op in load_trained(run).network.weights if ".W_f." in op)
 
 
 def test_the_arrays_are_the_values_of_the_example(
@@ -44,11 +44,11 @@ def test_the_arrays_are_the_values_of_the_example(
     cell = cell_of(run)
     out = tmp_path / "look.npz"
     found = told(
-        capsys, "look", run, "--example", 1, "--gradients", "--values", f"{cell}.forget", "--out", out, "--json"
+        capsys, "look", run, "--example", 1, "--gradients", "--values", f"{cell}.f", "--out", out, "--json"
     )
     with np.load(out) as arrays:
-        forget = arrays[f"value/{cell}.forget"]
-        total, direct = arrays[f"total/{cell}.forget"], arrays[f"direct/{cell}.forget"]
+        forget = arrays[f"value/{cell}.f"]
+        total, direct = arrays[f"total/{cell}.f"], arrays[f"direct/{cell}.f"]
         tokens = arrays["tokens/text"].tolist()
     (row,) = found["values"]
     assert row["shape"] == list(forget.shape) == list(total.shape) == list(direct.shape)
@@ -74,7 +74,7 @@ def test_in_python_it_is_the_same(run: Path, capsys: pytest.CaptureFixture[str])
 def test_a_held_gate_changes_the_loss_and_not_the_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cell = cell_of(run)
     free = told(capsys, "look", run, "--text", "the cat", "--json")
-    held = told(capsys, "look", run, "--text", "the cat", "--hold", f"{cell}.forget@2=0", "--json")
+    held = told(capsys, "look", run, "--text", "the cat", "--hold", f"{cell}.f@2=0", "--json")
     assert held["loss"] != free["loss"]
     assert told(capsys, "look", run, "--text", "the cat", "--json")["loss"] == free["loss"]
 

@@ -52,18 +52,18 @@ def test_an_lstm_is_torchs_value_for_value_and_gradient_for_gradient() -> None:
     weights = {path: w.detach().clone().requires_grad_() for path, w in network.weights.items()}
     x = fields[next(item.field for item in network.program.inputs if not item.target)][0, :5]
     truth = fields[next(item.field for item in network.program.inputs if item.target)][0, :5]
-    (cell,) = {path.split(".")[0] for path in weights if "forget_sum" in path}
+    (cell,) = {path.split(".")[0] for path in weights if ".W_f." in path}
 
     def gate(name: str, x: Tensor, h: Tensor) -> Tensor:
-        w = {part: weights[f"{cell}.{name}_sum.{part}"] for part in ("weight", "weight2", "bias")}
+        w = {part: weights[f"{cell}.W_{name}.{part}"] for part in ("weight", "weight2", "bias")}
         return x @ w["weight"].T + h @ w["weight2"].T + w["bias"]
 
-    h = torch.zeros(weights[f"{cell}.forget_sum.weight2"].shape[1], dtype=torch.float64)
+    h = torch.zeros(weights[f"{cell}.W_f.weight2"].shape[1], dtype=torch.float64)
     c = h
-    made: dict[str, list[Tensor]] = {name: [] for name in ("forget", "input", "candidate", "output", "memory", "state")}
+    made: dict[str, list[Tensor]] = {name: [] for name in ("f", "i", "g", "o", "memory", "state")}
     for step in x:
-        f, i, o = (torch.sigmoid(gate(name, step, h)) for name in ("forget", "input", "output"))
-        g = torch.tanh(gate("candidate", step, h))
+        f, i, o = (torch.sigmoid(gate(name, step, h)) for name in "fio")
+        g = torch.tanh(gate("g", step, h))
         c = f * c + i * g
         h = o * torch.tanh(c)
         for name, value in zip(made, (f, i, g, o, c, h), strict=True):
@@ -80,7 +80,7 @@ def test_an_lstm_is_torchs_value_for_value_and_gradient_for_gradient() -> None:
         total = torch.stack([step.grad for step in steps if step.grad is not None])
         torch.testing.assert_close(seen.total[path], total, rtol=1e-10, atol=1e-14)
         assert seen.axes[path] == ("time",)
-    assert set(seen.gates) == {f"{cell}.{name}" for name in ("forget", "input", "output")}
+    assert set(seen.gates) == {f"{cell}.{name}" for name in "fio"}
     before = torch.cat([torch.zeros_like(h)[None], torch.stack(made["state"])[:-1]]).detach()
     torch.testing.assert_close(seen.values[f"{cell}.h_before"], before, rtol=1e-12, atol=1e-14)
 
@@ -149,7 +149,7 @@ def test_a_held_gate_changes_what_comes_after_it_and_nothing_of_the_network() ->
     before = {path: w.clone() for path, w in network.weights.items()}
     random = torch.random.get_rng_state()
     free = look(network, fields, lengths)
-    held = look(network, fields, lengths, holds=[Hold("rec.forget", 0.0, step=2)])
+    held = look(network, fields, lengths, holds=[Hold("rec.f", 0.0, step=2)])
     kept = held.values["rec.kept"]
     assert kept[2].abs().sum() == 0
     assert kept[3].abs().sum() > 0
@@ -173,7 +173,7 @@ def test_a_look_is_of_the_example_alone_whatever_stands_beside_it() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "told"),
-    [(Hold("nowhere", 0.0), "no value “nowhere”"), (Hold("rec.forget", 0.0, unit=99), "no unit 99")],
+    [(Hold("nowhere", 0.0), "no value “nowhere”"), (Hold("rec.f", 0.0, unit=99), "no unit 99")],
 )
 def test_what_is_not_there_is_told(asked: Hold, told: str) -> None:
     network, fields, lengths = chain("LSTM")

@@ -122,6 +122,7 @@ _ON_CANVAS = {
         _c("disconnect", "&Break its wires", "All wires between the selection and others", "Ctrl+Shift+X"),
         _c("frame", "F&rame the selection", "A frame with a title around it", "Ctrl+Shift+F"),
         _c("mute", "&Mute", "What comes in goes out, as if it were not there", "M"),
+        _c("unroll", "&Unrolled", "The drawing once for every step, with the values of a run", "U"),
         _c("collapse", "C&ollapse", "Fold to the title, or unfold", "H"),
         _c("hide_wires", "&Hide wires", "Draw wires by their ends alone, or whole", "Shift+H"),
         _c("show_wires", "&Show all wires", "No wire is hidden any more"),

@@ -260,6 +260,12 @@ class UnrolledPane(QGraphicsView):
         if self.isVisible():
             self.refresh()
 
+    def close_looks(self) -> None:
+        """End the process that looks into runs."""
+        self._again.stop()
+        self._play.stop()
+        self.looks.close()
+
     def _begin_anew(self) -> None:
         self.opened.clear()
         self.steps.clear()

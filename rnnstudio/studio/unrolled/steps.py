@@ -26,7 +26,7 @@ POOLS = ("Mean", "Max", "Sum", "Last", "First")
 class Part:
     """What stands at every step of `axis` ("" for what has no steps).
 
-    path: of the node, through the cells it lies in ("lstm.forget"); graph: the drawing it belongs to; block: the path
+    path: of the node, through the cells it lies in ("lstm.f"); graph: the drawing it belongs to; block: the path
     of the opened cell around it, "" in the design's own drawing. shared: its weights are those of every step.
     """
 
