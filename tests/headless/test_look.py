@@ -43,9 +43,7 @@ def test_the_arrays_are_the_values_of_the_example(
 ) -> None:
     cell = cell_of(run)
     out = tmp_path / "look.npz"
-    found = told(
-        capsys, "look", run, "--example", 1, "--gradients", "--values", f"{cell}.f", "--out", out, "--json"
-    )
+    found = told(capsys, "look", run, "--example", 1, "--gradients", "--values", f"{cell}.f", "--out", out, "--json")
     with np.load(out) as arrays:
         forget = arrays[f"value/{cell}.f"]
         total, direct = arrays[f"total/{cell}.f"], arrays[f"direct/{cell}.f"]

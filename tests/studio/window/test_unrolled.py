@@ -10,9 +10,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from rnnstudio.catalog.catalog import standard
+from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.cli import main
 from rnnstudio.compiler.check import check
-from rnnstudio.gallery import examples
+from rnnstudio.design.design import Design, frozen
 from rnnstudio.studio.looking import Looks
 from rnnstudio.studio.unrolled.places import place, shown_steps, visible
 from rnnstudio.studio.unrolled.steps import ONCE, unroll
@@ -106,8 +107,14 @@ def test_of_many_steps_those_about_the_cursor_are_shown() -> None:
 
 @pytest.fixture
 def example(hands: Hands) -> Hands:
-    path = next(e.path for e in examples() if e.name == "char-lm")
-    hands.session.open_example(path)
+    """An LSTM on numbers, without data."""
+    s = Sketch()
+    s.add("x", "FeatureInput", at=(0, 0), params={"size": 3})
+    s.add("lstm", "cell", at=(1, 0), params={"cell": "LSTM", "units": 4}, x="x")
+    s.add("readout", "Linear", at=(2, 0), params={"units": 2}, input="lstm.h")
+    s.add("y", "FeatureTarget", at=(2, 1), params={"size": 2})
+    s.add("loss", "MeanSquaredError", at=(3, 0), prediction="readout", target="y")
+    hands.session.new(Design(graph=s.graph(), cells=frozen(standard().definitions_for("LSTM"))))
     QApplication.processEvents()
     return hands
 
