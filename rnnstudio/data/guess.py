@@ -11,7 +11,7 @@ from rnnstudio.data import options as data_options
 from rnnstudio.data import readers
 from rnnstudio.data.files import check_encoding
 from rnnstudio.data.opening import unpacked
-from rnnstudio.data.options import FILE_OPTIONS
+from rnnstudio.data.options import FILE_OPTIONS, FileOptions, as_meant
 from rnnstudio.data.packed import Inside
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample
@@ -97,7 +97,7 @@ def _why(made: Guess, sample: Sample) -> str:
 
 def _sample(path: Path, shown: str, chosen: Mapping[str, JSON]) -> tuple[Sample, dict[str, JSON]]:
     """What a guess looks at, and the options of the file: those that were given, and which of an archive is read."""
-    of_file = {name: value for name, value in chosen.items() if name in FILE_OPTIONS}
+    of_file = as_meant(FileOptions, {name: value for name, value in chosen.items() if name in FILE_OPTIONS})
     encoding = chosen.get("encoding")
     given = check_encoding(encoding) if isinstance(encoding, str) else ""
     place = unpacked(path, shown, of_file)

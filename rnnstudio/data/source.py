@@ -156,6 +156,24 @@ def _lines(text: str) -> list[str]:
     return [*ended, pieces[-1]] if pieces[-1] else ended
 
 
+LONGEST_LINE = 1 << 24
+"""Characters of a line that is taken apart: what it is in pieces needs some thirty times as much memory."""
+
+
+def lines_of(text: str, shown: str) -> list[str]:
+    """The lines of a text, the last one behind the last line feed. Raises StudioError for one that is too long."""
+    lines = text.split("\n")
+    if len(text) > LONGEST_LINE:
+        long = next((number for number, line in enumerate(lines, 1) if len(line) > LONGEST_LINE), None)
+        if long is not None:
+            raise StudioError(
+                f"the line has {len(lines[long - 1]):,} characters, more than {LONGEST_LINE:,}",
+                where=f"{shown}, line {long}",
+                remedy="Break it into lines, or read the file as text.",
+            )
+    return lines
+
+
 @dataclass
 class Source:
     """A file that is being read. Owner: one call of a reader's `read`. Remembers what was read, for the fingerprint.
@@ -182,8 +200,8 @@ class Source:
         return "".join(self.reading(encoding))
 
     def lines(self, encoding: str = "utf-8") -> list[str]:
-        """The lines of the text, without their ends."""
-        lines = self.text(encoding).split("\n")
+        """The lines of the text, without their ends. Raises StudioError for one that is too long to be taken apart."""
+        lines = lines_of(self.text(encoding), self.shown)
         return lines[:-1] if lines and not lines[-1] else lines
 
     def wants(self, name: str) -> bool:

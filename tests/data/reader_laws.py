@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import SAMPLE_BYTES, Sample
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import DataRecipe
+from tests.data.packed_files import STREAMS, encrypted, lying, zipped
 
 
 def _told(ask: Callable[[], object]) -> StudioError | None:
@@ -117,11 +120,92 @@ def hostile(good: bytes) -> Iterator[bytes]:
         b"\t" * 400,
         b",\n" * 99,
     )
+    yield from misshapen(good)
     for _ in range(40):
         changed = bytearray(good[:4000])
         for _ in range(pick.randint(1, 30)):
             changed[pick.randrange(len(changed))] = pick.choice(b'\x00\n\t,"();:-.#1a\xff ')
         yield bytes(changed)
+
+
+def misshapen(good: bytes) -> Iterator[bytes]:
+    """Files of the right kind and the wrong shape: a header alone, rows of other widths, other delimiters, 100,000
+    columns, no numbers at all, other alphabets, brackets the wrong way round, heads in a circle."""
+    lines = good[:4000].split(b"\n")[:-1] or [b"a"]
+    yield lines[0] + b"\n"
+    yield b"\n".join(line + b",1\t2" * (place % 3) for place, line in enumerate(lines))
+    for mark, other in ((b",", b";"), (b"\t", b","), (b",", b"\t"), (b" ", b"|"), (b";", b" ")):
+        yield good[:4000].replace(mark, other)
+    for mark in (b",", b"\t"):
+        yield mark.join(b"c%d" % place for place in range(100_000)) + b"\n" + (mark.join([b"1"] * 100_000) + b"\n") * 3
+    yield lines[0] + b"\n" + b"NaN,NaN,nan\n" * 200
+    yield b"\n".join(lines[:1] + [b"inf,1e999,-1e999,1e-999"] * 50)
+    yield good[:4000] + "\nдата\tзнач,ещё;одно\n".encode("cp1251") * 20
+    yield good[:4000].translate(bytes.maketrans(b"()[]{}", b")(][}{"))
+    yield good[:4000].replace(b")", b"").replace(b"]", b"")
+    yield good[:4000].replace(b'"', b"").replace(b"\n", b'"\n', 3)
+    circle = b"".join(b"%d\tw\tw\tN\t_\t_\t%d\tx\t_\t_\n" % (word, word % 3 + 1) for word in (1, 2, 3))
+    yield (circle + b"\n") * 30
+
+
+MOST_MEGABYTES = 2
+"""What a packed file may unpack to in these trials."""
+
+
+def packed_badly(good: bytes) -> Iterator[tuple[str, bytes]]:
+    """What a packed file should not be, by suffix: cut, damaged, a bomb, empty, packed twice, names that leave it."""
+    pack = {**STREAMS, ".zip": lambda content: zipped({"a": content})}
+    for suffix, packing in pack.items():
+        whole = packing(good)
+        middle = len(whole) // 2
+        yield suffix, whole[:middle]
+        yield suffix, whole[: len(whole) - 5]
+        yield suffix, whole[:middle] + bytes(40) + whole[middle + 40 :]
+        yield suffix, packing(b"")
+        yield suffix, packing(whole)
+        yield suffix, packing(good + bytes((MOST_MEGABYTES + 1) * 1_000_000))
+        yield suffix, packing(b"\x00" * 5000)
+    yield ".zip", zipped({"../a": good})
+    yield ".zip", zipped({"/a": good})
+    yield ".zip", zipped({"a": good, "b": good})
+    yield ".zip", encrypted({"a": good})
+    yield ".zip", lying({"a": good}, 4_000_000_000)
+
+
+def a_badly_packed_file_gives_one_clear_error(reader: Reader, recipe: DataRecipe, path: Path) -> None:
+    """As for files that are not packed; and no more of it is unpacked than is allowed."""
+    chosen = {"unpacked_megabytes": MOST_MEGABYTES}
+    options = {**recipe.options, **chosen}
+    for suffix, content in packed_badly(path.read_bytes()):
+        bad = path.with_name(f"bad{path.suffix}{suffix}")
+        bad.write_bytes(content)
+        for ask in (
+            lambda bad=bad: data.guess(bad, chosen),
+            lambda bad=bad: data.open(recipe.replace(path=str(bad), options=options)),
+        ):
+            error = _told(ask)
+            assert error is None or "\n" not in str(error), str(error)
+            assert error is None or "failed: " not in error.what, str(error)
+        bad.unlink()
+
+
+def what_is_no_file_is_told(reader: Reader, recipe: DataRecipe, folder: Path) -> None:
+    """A pipe, a socket, a device, a folder of nothing, a link to nothing: told at once, none of them waited for."""
+    pipe, nothing, loop = folder / "pipe", folder / "nothing", folder / "loop"
+    os.mkfifo(pipe)
+    nothing.mkdir()
+    loop.symlink_to(loop)
+    with socket.socket(socket.AF_UNIX) as ear:
+        ear.bind(str(folder / "s"))
+        for place in (pipe, nothing, loop, folder / "s", Path("/dev/zero"), Path("/dev/null"), Path("/dev/tty")):
+            for ask in (
+                lambda place=place: data.guess(place),
+                lambda place=place: data.open(recipe.replace(path=str(place))),
+            ):
+                error = _told(ask)
+                assert error is not None, f"{place} was read"
+                assert "\n" not in str(error)
+                assert error.remedy
 
 
 def a_bad_file_gives_one_clear_error(reader: Reader, recipe: DataRecipe, path: Path) -> None:

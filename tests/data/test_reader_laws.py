@@ -59,6 +59,22 @@ def test_a_bad_file_gives_one_clear_error(name: str, write: Write, tmp_path: Pat
         laws.a_bad_file_gives_one_clear_error(readers.find(name), recipe, path)
 
 
+@of_each
+def test_a_badly_packed_file_gives_one_clear_error(name: str, write: Write, tmp_path: Path) -> None:
+    path = write(tmp_path)
+    recipe = laws.it_proposes_its_own_file(readers.find(name), path)
+    if path.is_file():
+        laws.a_badly_packed_file_gives_one_clear_error(readers.find(name), recipe, path)
+
+
+@of_each
+def test_what_is_no_file_is_told(name: str, write: Write, tmp_path: Path) -> None:
+    path = write(tmp_path)
+    recipe = laws.it_proposes_its_own_file(readers.find(name), path)
+    if not recipe.made:
+        laws.what_is_no_file_is_told(readers.find(name), recipe, tmp_path)
+
+
 def test_the_reader_of_the_tour_does_what_is_said_of_it(tmp_path: Path) -> None:
     tour = (readers.__doc__ or "").split("CLASS:\n")[-1].partition("TAB class")[2]
     code = textwrap.dedent("\n".join(line for line in tour.split("\n") if line.startswith("    ") or not line))

@@ -38,7 +38,8 @@ def opening(lines: Sequence[str], comment: str = "") -> str:
     """Which brackets a file is written in: "[" where the first one is, else "("."""
     for line in lines:
         if line.strip() and not (comment and line.startswith(comment)):
-            return "[" if _VALUE_FIRST.sub("", line).lstrip().startswith("[") else "("
+            value = _VALUE_FIRST.match(line)
+            return "[" if line[value.end() if value else 0 :].lstrip().startswith("[") else "("
     return "("
 
 

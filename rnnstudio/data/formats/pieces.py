@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from rnnstudio.data.examples import Learning
 from rnnstudio.data.options import LEVELS, option
+from rnnstudio.data.source import lines_of
 from rnnstudio.data.vocabulary import Vocabulary, words_of
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import FieldSpec
@@ -56,9 +56,9 @@ def cells_of(text: str, delimiter: str, shown: str) -> list[tuple[int, list[str]
     is never closed.
     """
     if delimiter == "\t":
-        lines = enumerate(text.split("\n"), 1)
+        lines = enumerate(lines_of(text, shown), 1)
         return [(number, [cell.strip() for cell in line.split("\t")]) for number, line in lines if line.strip()]
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    reader = csv.reader((f"{line}\n" for line in text.split("\n")), delimiter=delimiter, strict=True)
     before = csv.field_size_limit(LARGEST_CELL)
     found: list[tuple[int, list[str]]] = []
     start = 1
@@ -69,6 +69,8 @@ def cells_of(text: str, delimiter: str, shown: str) -> list[tuple[int, list[str]
                 found.append((reader.line_num, [cell.strip() for cell in row]))
     except csv.Error as error:
         what = "a quote is opened and never closed" if "unexpected end" in str(error) else str(error)
+        if "field limit" in what:
+            what = f"a cell has more than {LARGEST_CELL:,} characters: a quote may be open, or it is no table"
         remedy = 'Close the quote, or write a quote inside a cell as "".'
         raise StudioError(what, where=f"{shown}, line {start}", remedy=remedy) from error
     finally:
