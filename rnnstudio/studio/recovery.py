@@ -76,6 +76,8 @@ class Autosave(QObject):
         self.file = folder() / f"{os.getpid()}-{time.time_ns():x}.rnn"
         self._timer = QTimer(self, singleShot=True, interval=EVERY_MS)
         self._timer.timeout.connect(self._write_beside)
+        self._copied: Design | None = None
+        """What the last copy holds."""
         self._writing: threading.Thread | None = None
         self._told = _Told()
         self._told.written.connect(self._written, Qt.ConnectionType.QueuedConnection)
@@ -113,6 +115,7 @@ class Autosave(QObject):
     def _copy(self) -> Callable[[], str]:
         """Writes the design as it is now. It returns why it could not; "" when it could."""
         session, design, file = self.session, self.session.design, self.file
+        self._copied = design
         note = {
             "path": str(session.path or ""),
             "base": str(session.base_folder),
@@ -135,7 +138,8 @@ class Autosave(QObject):
         if problem:
             self.session.message.emit(f"No recovery copy could be written: {problem}")
             return False
-        self.kept.emit()
+        if self.session.design is self._copied:  # else the next copy is due, which holds what came since
+            self.kept.emit()
         return True
 
     def take_over(self, left: Left) -> None:

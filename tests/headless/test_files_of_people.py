@@ -53,7 +53,9 @@ def packed_text(folder: Path) -> Path:
 
 def test_data_says_what_of_an_archive_is_read_and_what_it_may_unpack_to(told: Told, tmp_path: Path) -> None:
     path = tmp_path / "two.zip"
-    path.write_bytes(zipped({"a.csv": table("one;two").encode(), "in/b.csv": (table("one;three") + "7;8\n" * 90).encode()}))
+    path.write_bytes(
+        zipped({"a.csv": table("one;two").encode(), "in/b.csv": (table("one;three") + "7;8\n" * 90).encode()})
+    )
     out = told("data", path)
     assert "member = in/b.csv" in out
     assert "hint: the archive holds other files, too: a.csv. The option member chooses one" in out

@@ -349,7 +349,7 @@ def test_shapes_are_written_and_errors_are_marked(hands):
     assert canvas.nodes["loss"].severity == ""
     hands.drag(hands.port("readout.input", True), nothing(hands))
     canvas.take(hands.session.checked)
-    assert canvas.nodes["readout"].severity == "error"
+    assert canvas.nodes["readout"].severity == "missing"
     hands.window.undo_action.trigger()
     canvas.take(hands.session.checked)
     assert canvas.nodes["readout"].severity == ""

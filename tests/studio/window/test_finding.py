@@ -36,7 +36,7 @@ def test_f1_on_a_cell_gives_its_source(hands, qapp):
     hands.window.help_action.trigger()
     text = told(hands)
     assert "Hochreiter" in text
-    assert "<b>units</b></td><td>hidden</td>" in text
+    assert "<b>Units</b></td><td>hidden</td>" in text
 
 
 def test_f1_on_nothing_gives_the_keys(hands):

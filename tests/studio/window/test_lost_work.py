@@ -203,7 +203,7 @@ def test_from_the_comparison_theirs_is_taken_or_mine_kept(hands, saved, qtbot):
 
 
 def test_cells_that_differ_are_compared_inside(hands, saved, qtbot):
-    hands.session.do(SetParam("forget_sum", "bias", False, "LSTM"))
+    hands.session.do(SetParam("W_f", "bias", False, "LSTM"))
     by_another(saved)
     come_back(hands.window)
     press(hands.window.elsewhere_strip, "Compare")
@@ -212,7 +212,7 @@ def test_cells_that_differ_are_compared_inside(hands, saved, qtbot):
     dialog.drawings.setFocus()
     QTest.keyClick(dialog.drawings, Qt.Key.Key_Down)
     assert dialog.drawings.currentData() == "LSTM"
-    assert set(dialog.marks) == {"forget_sum"}
+    assert set(dialog.marks) == {"W_f"}
     dialog.reject()
 
 
