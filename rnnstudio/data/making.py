@@ -12,6 +12,7 @@ from rnnstudio.data import options as data_options
 from rnnstudio.data.dataset import Array, Dataset, Track, scaled
 from rnnstudio.data.examples import Examples, LaterField, NumberField, Scaling, TokenField, TreeField
 from rnnstudio.data.files import FileFacts
+from rnnstudio.data.inherited import Inherited
 from rnnstudio.data.learning import counts_of_runs, learn, mask_of, renumber, statistics
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.split import Division, Ints, by_sequence, by_time, require_steps
@@ -25,9 +26,17 @@ MANY_SEQUENCES = 20
 EXCERPT = 2000
 
 
-def dataset_of(recipe: DataRecipe, found: Examples, facts: FileFacts, problems: Problems, fit: bool) -> Dataset:
+def dataset_of(
+    recipe: DataRecipe,
+    found: Examples,
+    facts: FileFacts,
+    problems: Problems,
+    fit: bool,
+    inherited: Inherited | None = None,
+) -> Dataset:
     """Divide the examples, learn from the training part (fit) or take what the recipe learned, and number and scale.
 
+    inherited: what is taken over from a trained model when something is learned.
     Raises StudioError where there is too little to train on, or what the recipe learned does not fit.
     """
     axes = found.axes()
@@ -46,7 +55,7 @@ def dataset_of(recipe: DataRecipe, found: Examples, facts: FileFacts, problems: 
         whole = by == "sequence"
         unit = ("examples" if main is None else f"sequences ({int(offsets[-1]):,} steps)") if whole else found.unit
         require_steps(division, recipe.split, number if whole else int(offsets[-1]), unit, shift, recipe.path)
-    maker = _Maker(recipe, found, axes, division, problems, fit)
+    maker = _Maker(recipe, found, axes, division, problems, fit, inherited)
     specs, tracks = maker.make()
     options = found.options
     if options is not None and hasattr(options, "split_by"):
@@ -165,7 +174,9 @@ class _Maker:
         division: Division,
         problems: Problems,
         fit: bool,
+        inherited: Inherited | None = None,
     ) -> None:
+        self.inherited = inherited
         self.recipe = recipe
         self.found = found
         self.axes = axes
@@ -230,7 +241,10 @@ class _Maker:
                 size = len(field.entries)
                 np.add.at(train, own, counts_of_runs(field.numbers, size, self._training_rows(field.axis)))
                 np.add.at(everywhere, own, counts_of_runs(field.numbers, size, _all_rows(field.numbers)))
-            self.vocabularies[_key(item)] = learn(entries, train, everywhere, item.learning)
+            learned = learn(entries, train, everywhere, item.learning)
+            if self.inherited is not None:
+                learned = self.inherited.vocabulary(learned, self.recipe, [field.name for field in group])
+            self.vocabularies[_key(item)] = learned
         return self.vocabularies[_key(item)]
 
     def _warn_of_classes(self, spec: FieldSpec, item: TokenField) -> None:
@@ -249,6 +263,8 @@ class _Maker:
             inside = mask_of(self._training_rows(item.axis), len(item.values))
             scaling: tuple[Scaling, ...] = item.scaling or tuple("standard" for _ in item.columns)
             mean, std = statistics(item.values[inside], item.columns, scaling, self.problems)
+            if self.inherited is not None:
+                mean, std = self.inherited.scales((mean, std), item.columns, self.recipe)
             good = item.values[~np.isnan(item.values).any(axis=1)]
             spec = FieldSpec(
                 item.name,

@@ -15,6 +15,7 @@ from ..compiler.resolve import cell_params
 from ..compiler.units import unscaled
 from ..data import readers
 from ..data.dataset import Dataset
+from ..data.inherited import Inherited
 from ..data.source import Sample
 from ..design.design import MAIN, Design, Node
 from ..design.edits import SetParam, SetVariable
@@ -44,8 +45,15 @@ def read_design(name: str) -> DesignFile:
     return DesignFile(load(path), path.resolve().parent)
 
 
-def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | None = None) -> Dataset:
-    """The design's data, or another file read in the design's way. chosen: reader options. Raises StudioError."""
+def open_data(
+    file: DesignFile,
+    path: Path | None,
+    chosen: Mapping[str, JSON] | None = None,
+    inherited: Inherited | None = None,
+) -> Dataset:
+    """The design's data, or another file read in the design's way. chosen: reader options; inherited: what is taken
+    over from a run. Raises StudioError.
+    """
     recipe = file.design.data
     if path is None:
         if recipe is None:
@@ -53,7 +61,8 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
                 f"The design “{file.design.name}” has no data",
                 remedy="Give a file with --data, or load one in the studio.",
             )
-        return _bound(data.open(data.choose(recipe, chosen or {}), file.folder), file.design)
+        recipe = data.choose(recipe, chosen or {})
+        return _bound(data.open(recipe, file.folder, inherited=inherited), file.design)
     guessed = data.guess(path, chosen or {})
     if recipe is not None:
         found = data.guesses(path)
@@ -71,7 +80,8 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
         if own is not None:
             guessed = recipe if own.made else _like(own, recipe, Sample.of(path, str(path)))
     guessed = guessed if guessed.made else guessed.replace(path=str(path.resolve()))
-    return _bound(data.open(data.choose(guessed, chosen or {}), path.resolve().parent), file.design)
+    recipe = data.choose(guessed, chosen or {})
+    return _bound(data.open(recipe, path.resolve().parent, inherited=inherited), file.design)
 
 
 def _bound(dataset: Dataset, design: Design) -> Dataset:
