@@ -165,7 +165,7 @@ def test_characters_are_no_words_of_one_letter(tmp_path: Path) -> None:
 
 def test_a_tokeniser_that_was_learned_stays_the_runs(tmp_path: Path) -> None:
     pytest.importorskip("tokenizers", reason="the extra bpe is not installed")
-    options = {"level": "byte-pair", "size": 280}
+    options: dict[str, Any] = {"level": "byte-pair", "size": 280}
     first = ran(speller(written(tmp_path, "a.txt", CATS), **options), tmp_path / "one")
     design = speller(written(tmp_path, "b.txt", FOXES), **options)
     trainer = begun(design, tmp_path / "two", WarmStart(str(tmp_path / "one")))
