@@ -44,7 +44,8 @@ class BeginningLine(QWidget):
         self.details.setReadOnly(True)
         self.details.setFont(monospace())
         self.details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.widened = QCheckBox("Weights of another size keep the part that both have")
+        self.widened = QCheckBox("Resized weights keep their part")
+        self.widened.setToolTip("A weight that has become larger or smaller keeps the part that both sizes have")
         self.widened.clicked.connect(lambda on: self.beginning.take_as(widened=on))
         self.words = Combo(
             ("Keep words that no longer occur", "keep"),
@@ -98,7 +99,9 @@ class BeginningLine(QWidget):
         fits = found is None or found.fits
         self.other_button.setText("Start afresh" if keeps else "Keep weights")
         self.other_button.setToolTip(
-            "Begin with new weights" if keeps else f"Begin with the weights of {name}, where path and shape fit"
+            "Begin with new weights"
+            if keeps
+            else f"Begin with the weights of {name}: {found.summary() if found is not None else 'those that fit'}"
         )
         self.other_button.setEnabled(fits)
         self.details_button.setVisible(found is not None)
@@ -107,7 +110,7 @@ class BeginningLine(QWidget):
         self.fold.setVisible(is_open)
         if found is None or not is_open:
             return
-        lines = found.lines()
+        lines = [f"{start.which} checkpoint, step {found.step:,}", *found.lines()[1:]]
         self.details.setPlainText("\n".join(lines))
         height = QFontMetrics(self.details.font()).lineSpacing()
         self.details.setFixedHeight(height * min(len(lines) + 1, LINES) + 2 * SPACE)
