@@ -178,6 +178,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--data", type=_file, help="another data file in place of the design's")
     sub.add_argument("--run", type=_file, help="folder of the run (a new one beside the design by default)")
     sub.add_argument("--resume", action="store_true", help="go on with the run in --run")
+    _warm_start(sub)
     length = sub.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=_whole(1, MANY), help="passes over the training data")
     length.add_argument("--steps", type=_whole(0, MANY), help="optimiser steps")
@@ -262,6 +263,27 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--checkpoint", choices=("best", "last"), default="best")
     _json(sub)
     return parser
+
+
+def _warm_start(parser: argparse.ArgumentParser) -> None:
+    """Options of `train` that take up another run's weights."""
+    group = parser.add_argument_group("fine-tuning")
+    group.add_argument(
+        "--from", dest="start_from", type=_file, metavar="RUN", help="begin with this run's weights, where they fit"
+    )
+    group.add_argument("--checkpoint", choices=("best", "last"), help="with --from: which of the run's (best)")
+    group.add_argument(
+        "--words",
+        choices=("keep", "drop", "refuse"),
+        help="with --from: words of the run that the data lacks are kept (so by default) or dropped, and new ones "
+        "added; or data with new words is refused",
+    )
+    group.add_argument(
+        "--scaling", choices=("run", "data"), help="with --from: columns are scaled as the run's were, or by this data"
+    )
+    group.add_argument(
+        "--widened", action="store_true", help="with --from: a weight of another size keeps the part that both have"
+    )
 
 
 def _warn_of_plugins() -> None:

@@ -15,6 +15,7 @@ from rnnstudio.data.dividing import divide, kept, wanted
 from rnnstudio.data.examples import Examples, LaterField, NumberField, Scaling, TokenField, TreeField
 from rnnstudio.data.files import FileFacts
 from rnnstudio.data.filling import filled, means
+from rnnstudio.data.inherited import Inherited
 from rnnstudio.data.leaks import Leaks
 from rnnstudio.data.learning import counts_of_runs, learn, mask_of, renumber, statistics
 from rnnstudio.data.problems import Problems
@@ -26,9 +27,17 @@ from rnnstudio.design.recipe import JSON, TARGET_NAMES, DataRecipe, FieldSpec
 EXCERPT = 2000
 
 
-def dataset_of(recipe: DataRecipe, found: Examples, facts: FileFacts, problems: Problems, fit: bool) -> Dataset:
+def dataset_of(
+    recipe: DataRecipe,
+    found: Examples,
+    facts: FileFacts,
+    problems: Problems,
+    fit: bool,
+    inherited: Inherited | None = None,
+) -> Dataset:
     """Divide the examples, learn from the training part (fit) or take what the recipe learned, and number and scale.
 
+    inherited: what is taken over from a trained model when something is learned.
     Raises StudioError where there is too little to train on, or what the recipe learned does not fit.
     """
     axes = found.axes()
@@ -48,7 +57,7 @@ def dataset_of(recipe: DataRecipe, found: Examples, facts: FileFacts, problems: 
         amount = number if whole else int(offsets[-1])
         require_steps(division, wanted(recipe), amount, unit, shift, recipe.path)
     Leaks(found, offsets, division, dividing, names, problems, recipe.made).tell()
-    maker = _Maker(recipe, found, axes, division, problems, fit)
+    maker = _Maker(recipe, found, axes, division, problems, fit, inherited)
     specs, tracks = maker.make()
     options = found.options
     lines = found.row_lines
@@ -155,7 +164,9 @@ class _Maker:
         division: Division,
         problems: Problems,
         fit: bool,
+        inherited: Inherited | None = None,
     ) -> None:
+        self.inherited = inherited
         self.recipe = recipe
         self.found = found
         self.axes = axes
@@ -236,7 +247,10 @@ class _Maker:
                 size = len(field.entries)
                 np.add.at(train, own, self._counts(field, field.numbers, size, train=True))
                 np.add.at(everywhere, own, self._counts(field, field.numbers, size, train=False))
-            self.vocabularies[_key(item)] = learn(entries, train, everywhere, item.learning)
+            learned = learn(entries, train, everywhere, item.learning)
+            if self.inherited is not None:
+                learned = self.inherited.vocabulary(learned, self.recipe, [field.name for field in group])
+            self.vocabularies[_key(item)] = learned
         return self.vocabularies[_key(item)]
 
     def _counts(self, item: TokenField, numbers: IntArray, size: int, *, train: bool) -> Ints:
@@ -268,6 +282,8 @@ class _Maker:
             inside = mask_of(self._training_rows(item.axis), len(item.values))
             scaling: tuple[Scaling, ...] = item.scaling or tuple("standard" for _ in item.columns)
             mean, std = statistics(item.values[inside], item.columns, scaling, self.problems)
+            if self.inherited is not None:
+                mean, std = self.inherited.scales((mean, std), item.columns, self.recipe)
             low, high = _extremes(item.values, missing)
             spec = FieldSpec(
                 item.name,

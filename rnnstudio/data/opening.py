@@ -12,6 +12,7 @@ from rnnstudio.data.dataset import Dataset
 from rnnstudio.data.dividing import dividing_of
 from rnnstudio.data.examples import Examples
 from rnnstudio.data.files import resolve, size_of
+from rnnstudio.data.inherited import Inherited
 from rnnstudio.data.joining import PartFile, joined
 from rnnstudio.data.making import dataset_of
 from rnnstudio.data.options import FILE_OPTIONS, file_options
@@ -22,16 +23,18 @@ from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import JSON, DataRecipe
 
 
-def open_dataset(recipe: DataRecipe, base: Path | str = ".", *, fit: bool = True) -> Dataset:
+def open_dataset(
+    recipe: DataRecipe, base: Path | str = ".", *, fit: bool = True, inherited: Inherited | None = None
+) -> Dataset:
     """Reads the recipe's file and returns it as a dataset whose `recipe` is complete.
 
     base: the folder that a relative path starts from.
     fit: learn vocabulary and scaling from this file's training part; False keeps those of the recipe (evaluating a
-    trained model on another file).
+    trained model on another file). inherited: what is taken over from a trained model when it is learned.
     Raises StudioError with file, line, column and remedy for anything wrong with the file or the options.
     """
     problems = Problems(recipe.path)
-    dataset = build(recipe, Path(base), problems, fit)
+    dataset = build(recipe, Path(base), problems, fit, inherited)
     problems.raise_first()
     return replace(dataset, problems=tuple(problems.found))
 
@@ -63,7 +66,9 @@ def _others(recipe: DataRecipe, base: Path, first: Examples, problems: Problems)
     return found
 
 
-def build(recipe: DataRecipe, base: Path, problems: Problems, fit: bool = True) -> Dataset:
+def build(
+    recipe: DataRecipe, base: Path, problems: Problems, fit: bool = True, inherited: Inherited | None = None
+) -> Dataset:
     """As open_dataset, but bad cells only go to `problems`: with errors there, the dataset serves a preview only."""
     if not recipe.path:
         raise StudioError("no data file is chosen", where="data recipe", remedy="Choose a text or CSV file.")
@@ -73,14 +78,15 @@ def build(recipe: DataRecipe, base: Path, problems: Problems, fit: bool = True) 
         problems.hint(
             f"the archive holds other files, too: {listed(path.others())}", remedy="The option member chooses one."
         )
+    taught = inherited.options(recipe) if inherited is not None and fit else None
     try:
-        found, source = readers.read_with(reader, recipe, path, problems, fit)
+        found, source = readers.read_with(reader, taught or recipe, path, problems, fit and taught is None)
         facts = found.facts or source.facts()
         if dividing_of(recipe).files():
             found, facts = joined(
                 [PartFile("train", recipe.path, found, facts), *_others(recipe, base, found, problems)]
             )
-        return dataset_of(recipe, found, facts, problems, fit)
+        return dataset_of(taught or recipe, found, facts, problems, fit, inherited)
     except MemoryError as error:
         much = "so many examples do" if recipe.made else f"the file of {size_of(path) / 1e6:,.0f} MB does"
         raise StudioError(f"{much} not fit into memory", where=recipe.path, remedy="Use a part of it.") from error

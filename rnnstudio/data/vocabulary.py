@@ -69,13 +69,14 @@ class Tokeniser(Protocol):
 class Vocabulary:
     """entries: token number -> text. level: "characters", "words", or "tokens", which `tokeniser` splits and joins.
 
-    lowercase: capitals are folded first.
+    lowercase: capitals are folded first. line_end: the entry of a line end, where there is one: what begins a text.
     """
 
     entries: tuple[str, ...]
     level: str = "characters"
     lowercase: bool = False
     tokeniser: Tokeniser | None = None
+    line_end: str = "\n"
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -11,12 +11,13 @@ from typing import Any
 
 from ..compiler.program import Loss, Program
 from ..compiler.prune import needs
-from ..data.readers import Reader
-from ..data.vocabulary import NO_SPACE_AFTER, NO_SPACE_BEFORE, UNKNOWN, WORD, Vocabulary, vocabulary_of
+from ..data.bytepair import BytePairs
+from ..data.vocabulary import UNKNOWN, Vocabulary, vocabulary_of
 from ..design.errors import StudioError
 from ..design.recipe import DataRecipe, FieldSpec
 from ..runtime.generate import why_not
 from ..runtime.stepper import Plan, plan
+from .spelling import Spelling, spelling_of
 
 LOAD = '''
 
@@ -40,10 +41,9 @@ def load(weights=None):
 
 _ENCODE = '''
 
-def pieces(text):
+def pieces({given}):
     """A text in the pieces that the vocabulary numbers."""
-    return {pieces}
-
+{pieces}
 
 def join(pieces):
     """Pieces as text."""
@@ -53,9 +53,9 @@ def encode(text, data):
     """[1, n] token numbers of a text. What the vocabulary lacks is its unknown token, or raises ValueError."""
     vocabulary = data["fields"]["{field}"]["vocabulary"]
     numbers = {{token: i for i, token in enumerate(vocabulary)}}
-    found = [numbers.get(piece, numbers.get("{unknown}")) for piece in pieces(text)]
+    found = [numbers.get(piece, numbers.get("{unknown}")) for piece in pieces({given})]
     if None in found:
-        missing = sorted({{piece for piece in pieces(text) if piece not in numbers}})
+        missing = sorted({{piece for piece in pieces({given}) if piece not in numbers}})
         raise ValueError(f"the vocabulary of {{len(vocabulary)}} {level} has no {{', '.join(map(repr, missing))}}")
     return torch.tensor([found], dtype=torch.int64)
 
@@ -94,7 +94,7 @@ def write(prompt, length=300, temperature=0.8, seed=0, weights=None):
     tokens = encode(prompt, data)
     if tokens.shape[1] == 0:
         vocabulary = data["fields"]["{field}"]["vocabulary"]
-        tokens = torch.tensor([[vocabulary.index("\\n") if "\\n" in vocabulary else 0]])
+        tokens = torch.tensor([[vocabulary.index({line_end}) if {line_end} in vocabulary else 0]])
     return prompt + following(prompt, generate(model, tokens, length, temperature, seed), data)
 
 
@@ -116,15 +116,9 @@ if __name__ == "__main__":
     main()
 '''
 
-_JOIN_WORDS = f"""    written, glued = "", True
-    for piece in pieces:
-        written += ("" if glued or piece in {tuple(sorted(NO_SPACE_BEFORE))!r} else " ") + piece
-        glued = piece in {tuple(sorted(NO_SPACE_AFTER))!r}
-    return written
-"""
-_BEHIND_WORDS = """    if not prompt or prompt[-1].isspace():
+_BEHIND = """    if not prompt or prompt[-1].isspace():
         return join(written)
-    before = pieces(prompt)[-1:]
+    before = {pieces}[-1:]
     return join(before + written).removeprefix(join(before))
 """
 
@@ -194,23 +188,32 @@ class Texts:
     looks_back: bool
     names = ("load", "forward", "pieces", "join", "encode", "following", "generate", "write", "main")
 
+    @property
+    def spelling(self) -> Spelling:
+        found = spelling_of(self.vocabulary, self.field)
+        assert found is not None
+        return found
+
+    @property
+    def by_merges(self) -> bool:
+        """Whether `pieces` needs the data's description, too: the merges stand there."""
+        return isinstance(self.vocabulary.tokeniser, BytePairs)
+
     def source(self) -> str:
-        folded = "text.lower()" if self.vocabulary.lowercase else "text"
-        words = self.vocabulary.level == "words"
-        spaces = self.vocabulary.tokeniser is not None
-        ways = _ALL_AGAIN if self.looks_back else _STEP_BY_STEP
-        pieces = f"{folded}.split()" if spaces else f"_WORD.findall({folded})" if words else f"list({folded})"
-        join = _JOIN_WORDS if words else f"    return {' ' if spaces else ''!r}.join(pieces)\n"
+        spelling = self.spelling
+        behind = _BEHIND.format(pieces=f"pieces({spelling.given.replace('text', 'prompt', 1)})")
         text = _ENCODE.format(
-            pieces=pieces,
-            join=join,
-            following=_BEHIND_WORDS if words or spaces else "    return join(written)\n",
+            given=spelling.given,
+            pieces=spelling.pieces,
+            join=spelling.join,
+            following=behind if spelling.spaces else "    return join(written)\n",
             field=self.field,
             unknown=UNKNOWN,
+            line_end=repr(self.vocabulary.line_end),
             level=self.vocabulary.level,
-            **ways,
+            **(_ALL_AGAIN if self.looks_back else _STEP_BY_STEP),
         )
-        return f"\n\n_WORD = re.compile({WORD.pattern!r})\n{text}" if words else text
+        return f"\n\n{spelling.head}{text}" if spelling.head else text
 
 
 @dataclass(frozen=True)
@@ -256,7 +259,7 @@ def offered(program: Program, recipe: DataRecipe | None) -> Texts | Numbers | No
         if way is None or way.fed is None or way.loss.prediction != output or not spec.vocabulary:
             return None
         vocabulary = vocabulary_of(recipe, spec.name)
-        return Texts(spec.name, vocabulary, way.looks_back) if _splits_alike(vocabulary) else None
+        return Texts(spec.name, vocabulary, way.looks_back) if spelling_of(vocabulary, spec.name) else None
     if spec.content != "real" or spec.axis is None:
         return None
     for loss in program.losses:
@@ -275,16 +278,10 @@ def _plan(program: Program) -> Plan | None:
         return None  # it does not go on with what it predicts
 
 
-def _splits_alike(vocabulary: Vocabulary) -> bool:
-    """Whether the file can split texts as the reader does: a reader's own way is code that is not in the file."""
-    kind = type(vocabulary.tokeniser)
-    return vocabulary.tokeniser is None or (
-        getattr(kind, "split", None) is Reader.split and getattr(kind, "join", None) is Reader.join
-    )
-
-
-def described(program: Program, recipe: DataRecipe | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """For each field that a program uses: what a user of the model must know of it."""
+def described(
+    program: Program, recipe: DataRecipe | None, offer: Texts | Numbers | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """For each field that a program uses: what a user of the model, and what is offered, must know of it."""
     used = {item.field for item in program.inputs}
     for spec in recipe.fields if recipe is not None else ():
         if spec.name not in used:
@@ -292,6 +289,8 @@ def described(program: Program, recipe: DataRecipe | None) -> Iterator[tuple[str
         facts: dict[str, Any] = {"content": spec.content, "size": spec.size}
         if spec.content == "tokens":
             facts["vocabulary"] = list(spec.vocabulary)
+            if isinstance(offer, Texts) and isinstance(offer.vocabulary.tokeniser, BytePairs):
+                facts["merges"] = list(offer.vocabulary.tokeniser.merges)
         else:
             facts["columns"] = list(spec.columns)
             facts["mean"] = list(spec.mean) or [0.0] * spec.size

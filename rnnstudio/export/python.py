@@ -36,7 +36,7 @@ def export_python(network: Network, recipe: DataRecipe | None, out: Path) -> Cer
     target = _target(out, program)
     offer = offered(program, recipe)
     text, mark = _module(program, offer)
-    facts = {**describe(program, recipe), "source": mark}
+    facts = {**describe(program, recipe, offer), "source": mark}
     names = parameter_names(program)
     weights = {names[path]: t.detach().cpu().contiguous().clone() for path, t in network.weights.items()}
     with placed(target) as folder:
@@ -57,9 +57,9 @@ def export_python(network: Network, recipe: DataRecipe | None, out: Path) -> Cer
     return certificate
 
 
-def describe(program: Program, recipe: DataRecipe | None) -> dict[str, Any]:
+def describe(program: Program, recipe: DataRecipe | None, offer: Texts | Numbers | None = None) -> dict[str, Any]:
     """What a user of the model must know of its data: vocabulary, columns and scaling of each field."""
-    fields = dict(described(program, recipe))
+    fields = dict(described(program, recipe, offer))
     return {"design": program.name, "studio": __version__, "fields": fields, "outputs": list(program.outputs)}
 
 
@@ -67,7 +67,7 @@ def _module(program: Program, offer: Texts | Numbers | None) -> tuple[str, str]:
     """The code, and the mark by which it knows weights that were exported with it: a killed export may leave others."""
     text = source(program)
     head, _, body = text.partition("import torch\n")
-    needed = ["json", *(["re"] if isinstance(offer, Texts) and offer.vocabulary.level == "words" else [])]
+    needed = ["json", *(offer.spelling.imports if isinstance(offer, Texts) else ())]
     imports = "".join(f"import {name}\n" for name in needed)
     text = f"{head}{imports}from pathlib import Path\n\nimport torch\n{body}"
     text = text.replace("from torch import nn\n", "from safetensors import safe_open\nfrom torch import nn\n", 1)

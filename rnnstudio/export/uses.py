@@ -139,7 +139,9 @@ def _texts(alone: Alone, network: Network, offer: Texts) -> Iterator[Comparison]
         what = f"prompt {prompt if len(prompt) <= 24 else prompt[:24] + '…'!r}"
         pieces = vocabulary.tokens(prompt)
         joined = vocabulary.glue(pieces)
-        yield _same("pieces", alone.call("pieces", [prompt]), pieces, what, len(pieces))
+        yield _same(
+            "pieces", alone.call("pieces", [prompt, DATA] if offer.by_merges else [prompt]), pieces, what, len(pieces)
+        )
         yield _same("join", alone.call("join", [pieces]), joined, what, len(pieces))
         try:
             start = beginning(vocabulary, prompt)

@@ -17,6 +17,7 @@ from ..compiler.resolve import cell_params
 from ..compiler.units import unscaled
 from ..data import readers
 from ..data.dataset import Dataset
+from ..data.inherited import Inherited
 from ..data.options import NO, YES
 from ..data.statistics import yes_or_no_of
 from ..design.design import MAIN, Design, Node
@@ -47,8 +48,15 @@ def read_design(name: str) -> DesignFile:
     return DesignFile(load(path), path.resolve().parent)
 
 
-def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | None = None) -> Dataset:
-    """The design's data, or another file read in the design's way. chosen: reader options. Raises StudioError."""
+def open_data(
+    file: DesignFile,
+    path: Path | None,
+    chosen: Mapping[str, JSON] | None = None,
+    inherited: Inherited | None = None,
+) -> Dataset:
+    """The design's data, or another file read in the design's way. chosen: reader options; inherited: what is taken
+    over from a run. Raises StudioError.
+    """
     recipe = file.design.data
     if path is None:
         if recipe is None:
@@ -56,7 +64,8 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
                 f"The design “{file.design.name}” has no data",
                 remedy="Give a file with --data, or load one in the studio.",
             )
-        return _bound(data.open(data.choose(recipe, chosen or {}), file.folder), file.design)
+        recipe = data.choose(recipe, chosen or {})
+        return _bound(data.open(recipe, file.folder, inherited=inherited), file.design)
     guessed = data.guess(path, chosen or {})
     if recipe is not None:
         found = data.guesses(path, chosen)
@@ -74,7 +83,8 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
         if own is not None:
             guessed = recipe if own.made else data.like(recipe, own, chosen or {})
     guessed = guessed if guessed.made else guessed.replace(path=str(path.resolve()))
-    return _bound(data.open(data.choose(guessed, chosen or {}), path.resolve().parent), file.design)
+    recipe = data.choose(guessed, chosen or {})
+    return _bound(data.open(recipe, path.resolve().parent, inherited=inherited), file.design)
 
 
 def _bound(dataset: Dataset, design: Design) -> Dataset:

@@ -18,6 +18,7 @@ from ..training import events as ev
 from ..training.requests import interrupt_stops
 from ..training.runs import Run
 from ..training.settings import settings_from
+from ..training.warm_start import WarmStart
 from .design_file import DesignFile, apply_values, balance, balanced_of, bound_to, open_data, read_design
 from .progress import Progress
 
@@ -48,7 +49,10 @@ def train(options: argparse.Namespace) -> int:
     if options.epochs is not None:
         values["steps"] = 0
     settings = settings_from(values)
-    dataset = open_data(DesignFile(design, file.folder), options.data, reading)
+    warm = _warm_start(options)
+    dataset = open_data(
+        DesignFile(design, file.folder), options.data, reading, None if warm is None else warm.inherited()
+    )
     design, told = bound_to(design, dataset.recipe)
     for line in told:
         console.print(line, markup=False)
@@ -71,6 +75,7 @@ def train(options: argparse.Namespace) -> int:
         resume=options.resume,
         base_folder=options.data.resolve().parent if options.data else file.folder,
         command=sys.argv,
+        warm=warm,
     )
     console.print(f"{design.name}: {dataset.summary()}", markup=False)
     console.print(f"Parts: {dataset.divided}", markup=False)
@@ -80,12 +85,32 @@ def train(options: argparse.Namespace) -> int:
         console.print(f"Padding: {shares}, with examples of like lengths together", markup=False)
     for problem in dataset.problems:
         console.print(f"{problem.severity}: {problem}", style="dim" if problem.severity == "hint" else "", markup=False)
+    for line in trainer.transfer.lines() if trainer.transfer is not None else ():
+        console.print(line, markup=False)
     result = follow(trainer, console)
     summary = _summary(result, dataset, trainer.network.program, folder)
+    if trainer.transfer is not None:
+        summary["from"] = trainer.transfer.to_json()
     _say(console, summary)
     if options.json:
         print_json(summary)
     return DONE if isinstance(result, ev.Finished) else FAILED
+
+
+def _warm_start(options: argparse.Namespace) -> WarmStart | None:
+    """What the options ask for. Raises StudioError where they do not go together."""
+    named = {"checkpoint": "which", "words": "words", "scaling": "scaling", "widened": "widened"}
+    chosen = {field: getattr(options, name) for name, field in named.items() if getattr(options, name)}
+    if options.start_from is None:
+        if chosen:
+            names = ", ".join(f"--{name}" for name, field in named.items() if field in chosen)
+            raise StudioError(f"{names} is for a run that weights are taken from", remedy="Give it with --from RUN.")
+        return None
+    if options.resume:
+        raise StudioError(
+            "A run that is resumed has weights of its own", where="--from", remedy="Leave out --resume or --from."
+        )
+    return WarmStart(str(options.start_from), **chosen)
 
 
 def follow(trainer: Trainer, console: Console) -> ev.Finished | ev.Failed:

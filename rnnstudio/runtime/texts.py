@@ -18,6 +18,9 @@ class Words(Protocol):
     @property
     def numbers(self) -> Mapping[str, int]: ...
 
+    @property
+    def line_end(self) -> str: ...
+
     def encode(self, text: str) -> Any: ...
 
     def following(self, prompt: str, numbers: Sequence[int]) -> str: ...
@@ -28,7 +31,7 @@ def beginning(vocabulary: Words, prompt: str) -> list[int]:
 
     Raises StudioError when the prompt has something that the vocabulary neither has nor can call unknown.
     """
-    return [int(number) for number in vocabulary.encode(prompt)] or [vocabulary.numbers.get("\n", 0)]
+    return [int(number) for number in vocabulary.encode(prompt)] or [vocabulary.numbers.get(vocabulary.line_end, 0)]
 
 
 def write_text(

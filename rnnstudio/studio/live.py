@@ -14,7 +14,7 @@ from pathlib import Path
 import platformdirs
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from rnnstudio.design.design import Design, Graph
+from rnnstudio.design.design import Design
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.history import Change
 from rnnstudio.training.client import TrainingClient
@@ -41,8 +41,10 @@ from rnnstudio.training.events import (
 from rnnstudio.training.requests import LIVE_SETTINGS
 from rnnstudio.training.runs import Run
 from rnnstudio.training.settings import TrainingSettings, settings_from
+from rnnstudio.training.warm_start import WarmStart
 
 from .background import Background
+from .beginning import Beginning, same_network
 from .collecting import Collector
 from .plots.curves import Curves
 from .session import Session
@@ -98,6 +100,7 @@ class Live(QObject):
         self.run_folder: Path | None = None
         self.state = "idle"
         self.compiling = ""
+        self.beginning = Beginning(session, self)
         self._client = TrainingClient()
         self._timer = QTimer(self, interval=DRAIN_MILLISECONDS)
         self._timer.timeout.connect(self._drain)
@@ -134,11 +137,12 @@ class Live(QObject):
             return False
         try:
             design, settings = self._checked_design()
+            warm = self.beginning.settle()
         except StudioError as error:
             self.session.failed.emit(error)
             return False
         folder = new_run_folder(self.session.path, design.name)
-        self._begin(Curves(folder.name, folder), design, self.session.base_folder, settings, resume=False)
+        self._begin(Curves(folder.name, folder), design, self.session.base_folder, settings, resume=False, warm=warm)
         return True
 
     def go_on(self, folder: Path) -> bool:
@@ -195,13 +199,22 @@ class Live(QObject):
             )
         return design, settings_from(design.training)
 
-    def _begin(self, curves: Curves, design: Design, base: Path, settings: TrainingSettings, *, resume: bool) -> None:
+    def _begin(
+        self,
+        curves: Curves,
+        design: Design,
+        base: Path,
+        settings: TrainingSettings,
+        *,
+        resume: bool,
+        warm: WarmStart | None = None,
+    ) -> None:
         assert curves.folder is not None
         self.compared.pop(curves.folder, None)
         self.curves = curves
         self._left = False
         self.run_folder = curves.folder
-        self._client.start(design, base, settings, curves.folder, resume=resume)
+        self._client.start(design, base, settings, curves.folder, resume=resume, warm=warm)
         self._become("starting")
         self._timer.start()
         self.curvesReplaced.emit()
@@ -270,6 +283,9 @@ class Live(QObject):
         gone = self.compared.pop(folder, None) is not None
         if not self.alive and self.curves.folder == folder:
             self.curves, gone = Curves(), True
+        start = self.beginning.start
+        if start is not None and Path(start.run) == folder:
+            self.beginning.offer(None)
         if gone:
             self.curvesReplaced.emit()
 
@@ -352,6 +368,7 @@ class Live(QObject):
                 self._become("running")
         elif isinstance(event, Finished):
             self._end()
+            self.beginning.offer(None if self._left else self.run_folder)
             self.finished.emit(event)
             if self._left:
                 self._leave_run()
@@ -375,21 +392,6 @@ class Live(QObject):
         if state != self.state:
             self.state = state
             self.stateChanged.emit(state)
-
-
-def same_network(one: Design, other: Design) -> bool:
-    """Whether two designs say the same to the compiler, wherever their nodes are drawn and whatever they are called."""
-
-    def graph(found: Graph) -> tuple[object, ...]:
-        nodes = {key: (node.kind, node.params, node.shared) for key, node in found.nodes.items()}
-        return nodes, set(found.wires)
-
-    def whole(design: Design) -> tuple[object, ...]:
-        cells = {name: (graph(cell.graph), cell.params) for name, cell in design.cells.items()}
-        split = design.data.split if design.data is not None else None
-        return graph(design.graph), cells, design.variables, design.axes, split
-
-    return whole(one) == whole(other)
 
 
 def _stored(folder: Path) -> tuple[Run, Curves, Design, TrainingSettings]:

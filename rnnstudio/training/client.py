@@ -29,6 +29,7 @@ from .outbox import Outbox
 from .requests import Request, Requests
 from .runs import Run, mark_interrupted
 from .settings import TrainingSettings
+from .warm_start import WarmStart
 from .worker import Job, Message
 
 State: TypeAlias = Literal["idle", "starting", "running", "paused", "stopping", "finished", "failed"]
@@ -85,8 +86,10 @@ class TrainingClient:
         *,
         window: bool = True,
         command: Sequence[str] = (),
+        warm: WarmStart | None = None,
     ) -> None:
-        """Begin a run, or go on with the one in `run_folder`. base_folder: where relative data paths start.
+        """Begin a run, or go on with the one in `run_folder`. base_folder: where relative data paths start. warm: the
+        run whose weights it begins with.
 
         Raises StudioError while another run goes on. Anything wrong with the design or the data arrives as Failed.
         """
@@ -98,7 +101,8 @@ class TrainingClient:
         text = storage.dumps(design)
         folder = str(Path(run_folder).resolve())
         base = str(Path(base_folder).resolve())
-        job = Job(text, base, settings.model_dump(), folder, resume, window, tuple(command))
+        taken = dataclasses.asdict(warm) if warm is not None else None
+        job = Job(text, base, settings.model_dump(), folder, resume, window, tuple(command), taken)
         self._drive().train(job)
 
     def pause(self) -> None:

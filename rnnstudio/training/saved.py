@@ -28,8 +28,11 @@ class Damaged(StudioError):  # noqa: N818 (it is what happened to a file)
     """A checkpoint is not what was written."""
 
 
-def header_of(path: Path, *, helped: bool = True) -> dict[str, Any]:
-    """The header of a checkpoint, checked byte by byte. Raises StudioError when it is missing, damaged or newer."""
+def header_of(path: Path, *, helped: bool = True, digested: bool = True) -> dict[str, Any]:
+    """The header of a checkpoint, checked byte by byte. Raises StudioError when it is missing, damaged or newer.
+
+    digested: hold the whole file against its digest; without, the header alone is read.
+    """
     try:
         with plain(path).open("rb") as file:
             head = file.read(8)
@@ -43,7 +46,7 @@ def header_of(path: Path, *, helped: bool = True) -> dict[str, Any]:
             if len(header) > MOST_TENSORS:
                 raise ValueError(f"it lists {len(header) - 1:,} tensors")
             given = header["__metadata__"].get(DIGEST)
-            if given is not None:  # None: made by a version that wrote none
+            if given is not None and digested:  # None: made by a version that wrote none
                 found = hashlib.blake2b(head, digest_size=16)
                 found.update(text.replace(str(given).encode(), BLANK.encode(), 1))
                 while chunk := file.read(1 << 20):

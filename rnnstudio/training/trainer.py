@@ -42,6 +42,8 @@ from .settings import TrainingSettings, along_axes, settings_from
 from .showing import Writer, forecast
 from .timing import Budget, Stopwatch
 from .validation import State, evaluation_batches, validate
+from .warm_start import Transfer, WarmStart
+from .warming import begin_with
 from .watching import Watcher
 
 SHARE_OF_SAMPLES = 0.05
@@ -59,6 +61,7 @@ class Trainer:
 
     resume: go on from the folder's last checkpoint, bit for bit on the same machine with the same number of threads.
     window: leave one processor core to the window. base_folder, command: noted in run.json.
+    warm: begin with another run's weights; the dataset has taken over from it what it is to.
     Raises StudioError when design, data, settings or folder do not fit.
     """
 
@@ -75,6 +78,7 @@ class Trainer:
         base_folder: Path | str = ".",
         command: Sequence[str] = (),
         requests: Requests | None = None,
+        warm: WarmStart | None = None,
     ) -> None:
         catalog = catalog or standard()
         dataset = dataset.as_in_file(unscaled(design.replace(data=dataset.recipe), catalog))
@@ -89,6 +93,10 @@ class Trainer:
         self.threads = set_threads(settings.threads, window)
         seed_everything(settings.seed)
         self.network = Network(program, settings.seed).to(self.device)
+        self.transfer: Transfer | None = None
+        """What was taken of another run's weights."""
+        if warm is not None:
+            self.transfer = begin_with(self.network, warm, self.design, dataset, catalog)
         self.network.loops.experimental_gpu = settings.experimental_gpu
         self.trained = {path: w for path, w in self.network.weights.items() if isinstance(w, torch.nn.Parameter)}
         if not self.trained:
@@ -118,6 +126,7 @@ class Trainer:
             "device": device_name(self.device),
             "threads": self.threads,
             "data_digest": dataset.recipe.digest,
+            **({} if self.transfer is None else {"warm_start": self.transfer.to_json()}),
         }
         folder = Path(run_folder)
         self.run = RunFolder.reopen(folder, info) if resume else RunFolder.create(folder, self.design, settings, info)
@@ -191,6 +200,10 @@ class Trainer:
         yield self._started()
         if self._restored:
             yield ev.Log(*self._now(), self._restored)
+        if self.transfer is not None:
+            yield ev.Log(*self._now(), self.transfer.lines()[0])
+            if self.validation is not None:  # where it comes from, and what it must not fall behind
+                yield from self._validate()
         if self.keeper.due(self.place, self.settings, validated=False):  # the beginning: what a resume needs at least
             yield from self._save()
         try:

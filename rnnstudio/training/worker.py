@@ -34,7 +34,7 @@ SECONDS_TO_END = 5.0
 class Job:
     """A training as plain values: nothing of it is code, and nothing is unpickled into one.
 
-    design: text of a design file. settings: see TrainingSettings. window: leave a core to it.
+    design: text of a design file. settings: see TrainingSettings. window: leave a core to it. warm: see WarmStart.
     """
 
     design: str
@@ -44,6 +44,7 @@ class Job:
     resume: bool = False
     window: bool = True
     command: tuple[str, ...] = field(default=())
+    warm: dict[str, Any] | None = None
 
 
 Message: TypeAlias = tuple[str, Any]
@@ -55,6 +56,7 @@ def perform(job: Job, emit: Callable[[Event], None], requests: Requests) -> None
     from ..data import open_dataset
     from ..loading import load_plugins
     from .trainer import Trainer
+    from .warm_start import WarmStart
 
     last = (0, 0.0)
     try:
@@ -62,7 +64,9 @@ def perform(job: Job, emit: Callable[[Event], None], requests: Requests) -> None
         design = storage.loads(job.design, "design")
         if design.data is None:
             raise StudioError("There is no data to train on", remedy="Choose a file in the data panel.")
-        dataset = open_dataset(design.data, Path(job.base_folder), fit=not job.resume)
+        warm = WarmStart(**job.warm) if job.warm is not None else None
+        inherited = warm.inherited() if warm is not None else None
+        dataset = open_dataset(design.data, Path(job.base_folder), fit=not job.resume, inherited=inherited)
         trainer = Trainer(
             design,
             dataset,
@@ -74,6 +78,7 @@ def perform(job: Job, emit: Callable[[Event], None], requests: Requests) -> None
             base_folder=job.base_folder,
             command=job.command,
             requests=requests,
+            warm=warm,
         )
         trainer.tell = emit
         for event in trainer.events():

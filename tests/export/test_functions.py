@@ -221,13 +221,22 @@ def two_columns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Netw
         yield network, recipe, alone
 
 
-@pytest.fixture(scope="module", params=["characters", "words", "words, folded"])
+@pytest.fixture(
+    scope="module", params=["characters", "words", "words, folded", "bytes", "byte-pair", "byte-pair, folded"]
+)
 def writing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Writer, Alone]]:
     folder = tmp_path_factory.mktemp("texts")
     (folder / "text.txt").write_bytes((CASES / "capitals-and-commas.txt").read_bytes())
     level, _, folded = request.param.partition(", ")
+    if level == "byte-pair":
+        pytest.importorskip("tokenizers", reason="the extra bpe is not installed")
     design = speller()
-    design.read(data.guess(folder / "text.txt"), level=level, lowercase=bool(folded))
+    design.read(
+        data.guess(folder / "text.txt"),
+        level=level,
+        lowercase=bool(folded),
+        **({"size": 300} if level == "byte-pair" else {}),
+    )
     with exported(trained(design, folder), folder) as (network, recipe, _, alone):
         yield Writer(network, recipe), alone
 

@@ -106,9 +106,11 @@ class TextReader(Reader):
 
     def vocabulary(self, spec: FieldSpec, options: TextOptions) -> Vocabulary:
         if options.level == "bytes":
-            return Vocabulary(spec.vocabulary, "bytes", options.lowercase, SingleBytes())
+            return Vocabulary(spec.vocabulary, "bytes", options.lowercase, SingleBytes(), SIGNS[ord("\n")])
         if options.level == "byte-pair":
-            return Vocabulary(spec.vocabulary, "byte pairs", options.lowercase, BytePairs(options.merges))
+            return Vocabulary(
+                spec.vocabulary, "byte pairs", options.lowercase, BytePairs(options.merges), SIGNS[ord("\n")]
+            )
         return Vocabulary(spec.vocabulary, options.level, options.lowercase)
 
 

@@ -284,12 +284,22 @@ class RunsPanel(QWidget):
             action = menu.addAction(button.text())
             action.setEnabled(button.isEnabled())
             action.triggered.connect(button.click)
+        row = self._row()
+        menu.addSeparator()
+        begin = menu.addAction("Begin the next training with its weights")
+        begin.setEnabled(row is not None and row.has_model and not self.live.alive)
+        begin.triggered.connect(self.begin_with)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(self.table.viewport().mapToGlobal(place))
 
     def go_on(self) -> None:
         if self.selected is not None:
             self.live.go_on(self.selected)
+
+    def begin_with(self) -> None:
+        """The next training begins with this run's weights, where they fit; the training panel says what is kept."""
+        if self.selected is not None:
+            self.live.beginning.offer(self.selected, chosen=True)
 
     def _export(self) -> None:
         if self.selected is not None:

@@ -24,6 +24,7 @@ from ..plots.chart import number
 from ..plots.curves import duration
 from ..session import Session
 from ..theme import SPACE
+from .beginning import BeginningLine
 from .forms import PlayerButton, note, set_role
 from .settings import SettingsForm
 
@@ -60,6 +61,7 @@ class TrainingPanel(QWidget):
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             buttons.addWidget(button)
 
+        self.begins = BeginningLine(live)
         self.status = note(STATES["idle"], "heading")
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
@@ -77,6 +79,7 @@ class TrainingPanel(QWidget):
         column.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
         column.setSpacing(SPACE)
         column.addLayout(buttons)
+        column.addWidget(self.begins)
         column.addWidget(self.status)
         column.addWidget(self.progress)
         column.addWidget(self.place)
