@@ -25,7 +25,9 @@ __all__ = ["with_plugins"]
 
 SUFFIXES = (*STREAMS, ".zip")
 of_files = pytest.mark.parametrize(
-    ("name", "write"), [s for s in SAMPLES if not readers.known(s[0]) or not readers.find(s[0]).made], ids=str
+    ("name", "write"),
+    [s for s in SAMPLES if not readers.known(s[0]) or not readers.find(s[0]).made],
+    ids=lambda given: getattr(given, "__name__", str(given)),
 )
 
 
