@@ -39,6 +39,16 @@ def labels_on_nodes(scene: CanvasScene) -> Found:
     ]
 
 
+def labels_on_titles(scene: CanvasScene) -> Found:
+    """Labels that lie on the title of a frame."""
+    return [
+        (str(item.wire), key)
+        for item in _labelled(scene)
+        for key, frame in scene.frames.items()
+        if _box(item).intersects(frame.title_box())
+    ]
+
+
 def labels_on_wires(scene: CanvasScene) -> Found:
     """Labels that lie on a wire, their own too: it would be cut in two."""
     return [

@@ -15,10 +15,16 @@ from rnnstudio.studio.canvas.scene import CanvasScene
 from rnnstudio.studio.pictures import as_bytes, picture, scene_of
 from rnnstudio.studio.session import Session
 from tests.studio.drawings import all_drawings
-from tests.studio.layout_laws import labels_on_labels, labels_on_nodes, labels_on_wires, wires_behind_nodes
+from tests.studio.layout_laws import (
+    labels_on_labels,
+    labels_on_nodes,
+    labels_on_titles,
+    labels_on_wires,
+    wires_behind_nodes,
+)
 
 ALL = {title: (design, graph) for title, design, graph in all_drawings()}
-LAWS = (wires_behind_nodes, labels_on_labels, labels_on_nodes, labels_on_wires)
+LAWS = (wires_behind_nodes, labels_on_labels, labels_on_nodes, labels_on_titles, labels_on_wires)
 
 
 @contextmanager

@@ -128,6 +128,9 @@ class Finishing(QObject):
         for key, item in scene.nodes.items():
             rect = item.body().adjusted(-PORT_ROOM, -2, PORT_ROOM, 2)
             bodies.add(key, (rect.left(), rect.top(), rect.right(), rect.bottom()))
+        for key, frame in scene.frames.items():
+            title = frame.title_box()
+            bodies.add(f"title of {key}", (title.left(), title.top(), title.right(), title.bottom()))
         for number, box in enumerate(box for line in scene.wires.values() for box in line.stubs()):
             bodies.add(f"stub {number}", (box.left(), box.top(), box.right(), box.bottom()))
         lines = Lines()

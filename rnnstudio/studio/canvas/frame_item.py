@@ -12,7 +12,7 @@ from ...design.design import Frame
 from .. import theme
 from ..theme import RADIUS
 from .node_item import NO_TEXT_BELOW
-from .shape import LABEL_SIZE, TITLE_SIZE, fitted, font
+from .shape import LABEL_SIZE, TITLE_SIZE, fitted, font, words_width
 from .words import draw_words
 
 TITLE_HEIGHT = 24.0
@@ -36,6 +36,12 @@ class FrameItem(QGraphicsItem):
     def rect(self) -> QRectF:
         """Where the document has it, in scene units."""
         return QRectF(self.frame.x, self.frame.y, self.frame.width, self.frame.height)
+
+    def title_box(self) -> QRectF:
+        """Where the title is written."""
+        rect = self.rect()
+        wide = min(words_width(self.frame.title, TITLE_SIZE, True), rect.width() - 24)
+        return QRectF(rect.left() + 12, rect.top() + 4, max(wide, 0.0), TITLE_HEIGHT - 8)
 
     def mark(self, **values: Any) -> None:
         for name, value in values.items():

@@ -219,7 +219,7 @@ class NodeItem(QGraphicsRectItem):
         """From afar the name fills the node, as large as can be read."""
         if zoom < FAR_NAME_FROM:
             return
-        size = round(FAR_SIZE / zoom)
+        size = round(min(FAR_SIZE / zoom, 0.9 * self.shape_.rect.height()))
         rect = self.shape_.rect.adjusted(4, 0, -4, 0)
         name = elided(self.shape_.title, size, True, rect.width())
         painter.setFont(font(size, True))
