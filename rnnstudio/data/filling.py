@@ -10,6 +10,17 @@ import numpy.typing as npt
 
 from rnnstudio.data.problems import Problems
 
+_BLOCK = 1 << 20
+
+
+def missing_in(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """[rows, columns]: which are NaN; where none is, an array that takes no memory."""
+    rows = max(1, _BLOCK // max(values.shape[1], 1))
+    starts = range(0, len(values), rows) if values.dtype.kind == "f" else ()
+    some = any(np.isnan(values[start : start + rows]).any() for start in starts)
+    found: npt.NDArray[np.bool_] = np.isnan(values) if some else np.broadcast_to(np.False_, values.shape)
+    return found
+
 
 def means(values: npt.NDArray[Any], training: npt.NDArray[np.bool_]) -> tuple[float, ...]:
     """Of each column, of the rows that are `training` and what is there in them; 0 where nothing is.

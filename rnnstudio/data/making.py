@@ -14,7 +14,7 @@ from rnnstudio.data.dataset import Array, Dataset, Track, scaled
 from rnnstudio.data.dividing import divide, kept, wanted
 from rnnstudio.data.examples import Examples, LaterField, NumberField, Scaling, TokenField, TreeField
 from rnnstudio.data.files import FileFacts
-from rnnstudio.data.filling import filled, means
+from rnnstudio.data.filling import filled, means, missing_in
 from rnnstudio.data.inherited import Inherited
 from rnnstudio.data.leaks import Leaks
 from rnnstudio.data.learning import counts_of_runs, learn, mask_of, renumber, statistics
@@ -277,7 +277,7 @@ class _Maker:
             training = mask_of(self._training_rows(item.axis), len(item.values))
             fill = means(item.values, training) if self.fit else self.recipe.field(item.name).fill
             item = replace(item, values=filled(item.values, fill, self.problems))
-        missing = np.isnan(item.values)
+        missing = missing_in(item.values)
         if self.fit:
             inside = mask_of(self._training_rows(item.axis), len(item.values))
             scaling: tuple[Scaling, ...] = item.scaling or tuple("standard" for _ in item.columns)

@@ -26,7 +26,8 @@ TARGETS = ("targets", "target", "labels", "label", "y", "Y", "y_train", "classes
 LENGTHS = ("lengths", "input_lengths", "x_lengths", "frame_lengths", "frames_lengths")
 LABEL_LENGTHS = ("label_lengths", "target_lengths", "y_lengths", "labels_lengths")
 ROWS = ("steps", "examples")
-_BLOCK = 1 << 16
+_BLOCK = 1 << 20
+"""Numbers that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -217,8 +218,9 @@ def _first_not_finite(rows: Array) -> int | None:
     """The first row that holds NaN or infinity, sought in blocks."""
     if rows.dtype.kind != "f":
         return None
-    for start in range(0, len(rows), _BLOCK):
-        bad = ~np.isfinite(rows[start : start + _BLOCK]).all(axis=1)
+    block = max(1, _BLOCK // max(rows[0].size, 1))
+    for start in range(0, len(rows), block):
+        bad = ~np.isfinite(rows[start : start + block]).reshape(-1, rows[0].size).all(axis=1)
         if bad.any():
             return start + int(np.argmax(bad))
     return None

@@ -39,7 +39,7 @@ class PackedForm(ReaderForm):
             field.setAccessibleName(sentence(known[name].help))
             field.valueChanged.connect(self.changed)
             self.fold.form.addRow(title, field)
-        self.top, self.forms = top, (form,)
+        self.top, self.forms = top, (form, self.fold.form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(top)
