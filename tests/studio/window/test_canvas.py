@@ -349,7 +349,9 @@ def test_shapes_are_written_and_errors_are_marked(hands):
     assert canvas.nodes["loss"].severity == ""
     hands.drag(hands.port("readout.input", True), nothing(hands))
     canvas.take(hands.session.checked)
-    assert canvas.nodes["readout"].severity == "missing"
+    assert canvas.nodes["readout"].severity == "missing", "a quiet mark before one asks to train"
+    hands.window.train_action.trigger()
+    assert canvas.nodes["readout"].severity == "error"
     hands.window.undo_action.trigger()
     canvas.take(hands.session.checked)
     assert canvas.nodes["readout"].severity == ""
