@@ -315,14 +315,13 @@ class CanvasScene(QGraphicsScene):
             self.finishing.ask_labels()
 
     def _worst_inside(self, checked: Checked) -> dict[str, str]:
-        """Cell → "error" or "warning" when its drawing, or that of a cell in it, has one."""
+        """Cell → "error", "warning" or "missing" when its drawing, or that of a cell in it, has one."""
         worst: dict[str, str] = {}
         quiet = self.session.quiet(checked)
         for d in checked.diagnostics:
-            if d in quiet:
-                continue
-            if d.graph and d.severity != "hint" and _RANK.get(d.severity, 1) > _RANK[worst.get(d.graph, "")]:
-                worst[d.graph] = d.severity
+            severity = self.session.severity(d, quiet)
+            if d.graph and severity != "hint" and _RANK.get(severity, 1) > _RANK[worst.get(d.graph, "")]:
+                worst[d.graph] = severity
         grown = bool(worst)
         while grown:
             grown = False

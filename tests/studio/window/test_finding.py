@@ -65,6 +65,8 @@ def test_a_cell_with_an_error_inside_is_marked_where_it_is_used(hands, qtbot):
     assert item.severity == ""
     wire = next(w for w in session.design.cells["LSTM"].graph.wires if w.target.node == "f")
     session.do(Disconnect((wire,), "LSTM"))
+    qtbot.waitUntil(lambda: item.severity == "missing")
+    hands.window.train_action.trigger()
     qtbot.waitUntil(lambda: item.severity == "error")
     session.undo()
     qtbot.waitUntil(lambda: item.severity == "")
