@@ -302,8 +302,7 @@ class _Maker:
         else:
             spec = self.recipe.field(item.name)
         values = item.values
-        # Nothing is known of it, not even before: the mean. With errors it is only shown, as it stands in the file.
-        if missing.any() and not _is_target(item) and not self.problems.errors:
+        if missing.any() and not _is_target(item):  # nothing is known of it, not even before: the mean
             if self.fit:
                 spec = replace(spec, fill=means(values, mask_of(self._training_rows(item.axis), len(values))))
             values = np.where(missing, np.array(spec.fill or (0.0,) * spec.size), values)
