@@ -61,7 +61,7 @@ def folder() -> Path:
 class _Told(QObject):
     """Carries what a thread says to the window's."""
 
-    written = Signal(str)
+    written = Signal(object, str)
 
 
 class Autosave(QObject):
@@ -76,8 +76,6 @@ class Autosave(QObject):
         self.file = folder() / f"{os.getpid()}-{time.time_ns():x}.rnn"
         self._timer = QTimer(self, singleShot=True, interval=EVERY_MS)
         self._timer.timeout.connect(self._write_beside)
-        self._copied: Design | None = None
-        """What the last copy holds."""
         self._writing: threading.Thread | None = None
         self._told = _Told()
         self._told.written.connect(self._written, Qt.ConnectionType.QueuedConnection)
@@ -95,7 +93,8 @@ class Autosave(QObject):
         if not self.session.dirty:
             self.file.unlink(missing_ok=True)
             return True
-        return self._written(self._copy()())
+        design = self.session.design
+        return self._written(design, self._copy()())
 
     def _write_beside(self) -> None:
         """The same beside the window's thread: a large design takes a while to become text."""
@@ -103,8 +102,8 @@ class Autosave(QObject):
         if not self.session.dirty:
             self.file.unlink(missing_ok=True)
             return
-        copy, told = self._copy(), self._told
-        self._writing = threading.Thread(target=lambda: told.written.emit(copy()), name="rnnstudio-recovery")
+        copy, told, design = self._copy(), self._told, self.session.design
+        self._writing = threading.Thread(target=lambda: told.written.emit(design, copy()), name="rnnstudio-recovery")
         self._writing.start()
 
     def _wait(self) -> None:
@@ -115,7 +114,6 @@ class Autosave(QObject):
     def _copy(self) -> Callable[[], str]:
         """Writes the design as it is now. It returns why it could not; "" when it could."""
         session, design, file = self.session, self.session.design, self.file
-        self._copied = design
         note = {
             "path": str(session.path or ""),
             "base": str(session.base_folder),
@@ -134,11 +132,11 @@ class Autosave(QObject):
 
         return write
 
-    def _written(self, problem: str) -> bool:
+    def _written(self, design: Design, problem: str) -> bool:
         if problem:
             self.session.message.emit(f"No recovery copy could be written: {problem}")
             return False
-        if self.session.design is self._copied:  # else the next copy is due, which holds what came since
+        if self.session.design is design:  # else the next copy is due, which holds what came since
             self.kept.emit()
         return True
 

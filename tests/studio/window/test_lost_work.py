@@ -203,7 +203,7 @@ def test_from_the_comparison_theirs_is_taken_or_mine_kept(hands, saved, qtbot):
 
 
 def test_cells_that_differ_are_compared_inside(hands, saved, qtbot):
-    hands.session.do(SetParam("W_f", "bias", False, "LSTM"))
+    hands.session.document.do(SetParam("W_f", "bias", False, "LSTM"))  # as an older file may have it
     by_another(saved)
     come_back(hands.window)
     press(hands.window.elsewhere_strip, "Compare")
