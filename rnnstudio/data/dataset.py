@@ -16,7 +16,7 @@ examples may be cut into windows (`cuttable`). Along further axes examples stay 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.files import FileFacts
+from rnnstudio.data.in_blocks import blocks_of
 from rnnstudio.data.problems import Problem
 from rnnstudio.data.split import PARTS, TITLES, Division, Ints, Part, Spans
 from rnnstudio.data.vocabulary import Vocabulary, vocabulary_of
@@ -64,7 +65,7 @@ class Dataset:
     tracks: Mapping[str, Track]
     axes: Mapping[str, Ints]
     names: tuple[str, ...]
-    steps: tuple[str, ...]
+    steps: Sequence[str]
     lines: Ints
     raw: npt.NDArray[np.float64] | None
     columns: tuple[str, ...]
@@ -260,7 +261,7 @@ class Split:
             return ()
         shift = max(track.shift for track in self.dataset.tracks.values())
         first, end = int(self.spans.first[index]), int(self.spans.end[index])
-        return self.dataset.steps[first + shift : end + shift]
+        return tuple(self.dataset.steps[first + shift : end + shift])
 
     def name(self, index: int) -> str:
         """The name of the example of one run: its group, or its line of the file."""
@@ -272,14 +273,18 @@ def scaled(values: npt.NDArray[np.float64], spec: FieldSpec) -> npt.NDArray[np.f
 
     Raises StudioError, with the column, for a number that float32 does not hold.
     """
-    exact = (values - np.array(spec.mean)) / np.array(spec.std)
-    beyond = np.abs(exact) > np.finfo(np.float32).max
-    if beyond.any():
-        place = np.argwhere(beyond)[0]
-        column = f", column {spec.columns[place[-1]]!r}" if spec.columns else ""
-        raise StudioError(
-            f"the number {values[tuple(place)]:g} is larger than single precision holds (about 3e38)",
-            where=f"field {spec.name!r}{column}, row {place[0] + 1:,} of its values",
-            remedy="Correct it, or choose a scaling for the inputs.",
-        )
-    return np.ascontiguousarray(exact, dtype=np.float32)
+    mean, std = np.array(spec.mean), np.array(spec.std)
+    found = np.empty(values.shape, np.float32)
+    for block in blocks_of(values) if values.ndim > 1 else (slice(None),):
+        exact = (values[block] - mean) / std
+        beyond = np.abs(exact) > np.finfo(np.float32).max
+        if beyond.any():
+            place = np.argwhere(beyond)[0]
+            column = f", column {spec.columns[place[-1]]!r}" if spec.columns else ""
+            raise StudioError(
+                f"the number {values[block][tuple(place)]:g} is larger than single precision holds (about 3e38)",
+                where=f"field {spec.name!r}{column}, row {(block.start or 0) + place[0] + 1:,} of its values",
+                remedy="Correct it, or choose a scaling for the inputs.",
+            )
+        found[block] = exact
+    return found

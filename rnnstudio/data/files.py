@@ -234,6 +234,11 @@ class Reading:
         self._column = 1
         self._characters = 0
 
+    @property
+    def done(self) -> int:
+        """Bytes read so far."""
+        return self._size
+
     def facts(self) -> FileFacts:
         """The facts of the part read so far."""
         lines = self._line - 1 + (self._column > 1)

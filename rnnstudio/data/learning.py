@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.examples import Learning, Scaling
+from rnnstudio.data.in_blocks import extremes, moments
 from rnnstudio.data.mapped import like
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.split import Ints
@@ -108,31 +110,43 @@ def _looked_up(table: IntArray, numbers: IntArray) -> IntArray:
 
 
 def statistics(
-    train: npt.NDArray[np.float64], names: Sequence[str], scaling: Sequence[Scaling], problems: Problems
+    values: npt.NDArray[Any],
+    training: npt.NDArray[np.bool_],
+    names: Sequence[str],
+    scaling: Sequence[Scaling],
+    problems: Problems,
 ) -> Statistics:
-    """Of each column of the training rows, by the scaling chosen for it. A constant column keeps its unit (1).
+    """Of each column of the rows that are `training`, by the scaling chosen for it. A constant column keeps its unit.
 
     standard: mean and standard deviation; min-max: 0 to 1; robust: median and the distance of the quartiles; none.
     """
     width = len(names)
-    good = ~np.isnan(train).any(axis=1)
-    if not good.any():
+    if not training.any():
         return (0.0,) * width, (1.0,) * width
-    rows = train[good]
-    middle, spread = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
+    middle, spread = moments(values, training)
     # Rounding leaves a constant column of large numbers with a tiny deviation; it is a constant all the same.
     constant = spread <= 1e-12 * np.maximum(np.abs(middle), 1e-300)
+    if "min-max" in scaling:
+        low, high = map(np.array, extremes(values, training))
     for place, how in enumerate(scaling):
         if how == "min-max":
-            middle[place], spread[place] = rows[:, place].min(), np.ptp(rows[:, place])
+            middle[place], spread[place] = low[place], high[place] - low[place]
         elif how == "robust":
-            low, median, high = np.percentile(rows[:, place], (25, 50, 75))
-            middle[place], spread[place] = median, high - low or spread[place]
+            first, median, last = np.percentile(values[training, place], (25, 50, 75))
+            middle[place], spread[place] = median, last - first or spread[place]
         elif how == "none":
             middle[place], spread[place] = 0.0, 1.0
-    for name in (name for name, still in zip(names, constant.tolist(), strict=True) if still):
-        told = f"the column {name!r} never changes in the training part: it tells the model nothing"
-        if told not in (problem.what for problem in problems.found):
-            problems.warn(told)
+    told = {problem.what for problem in problems.found}
+    still = [name for name, never in zip(names, constant.tolist(), strict=True) if never]
+    warnings = [f"the column {name!r} never changes in the training part" for name in still[:NAMED]]
+    if len(still) > NAMED:
+        warnings.append(f"{len(still) - NAMED:,} more columns never change in the training part")
+    for warning in (f"{one}: it tells the model nothing" for one in warnings):
+        if warning not in told:
+            problems.warn(warning)
     spread[constant] = 1.0
     return tuple(middle.tolist()), tuple(spread.tolist())
+
+
+NAMED = 20
+"""Columns that a warning is made for, each; of many more, one."""

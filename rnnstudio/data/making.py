@@ -13,6 +13,7 @@ from rnnstudio.data.dataset import Array, Dataset, Track, scaled
 from rnnstudio.data.examples import Examples, LaterField, NumberField, Scaling, TokenField, TreeField
 from rnnstudio.data.files import FileFacts
 from rnnstudio.data.filling import filled, means
+from rnnstudio.data.in_blocks import extremes, good_rows
 from rnnstudio.data.learning import counts_of_runs, learn, mask_of, renumber, statistics
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.split import Division, Ints, by_sequence, by_time, require_steps
@@ -259,8 +260,9 @@ class _Maker:
         if self.fit:
             inside = mask_of(self._training_rows(item.axis), len(item.values))
             scaling: tuple[Scaling, ...] = item.scaling or tuple("standard" for _ in item.columns)
-            mean, std = statistics(item.values[inside], item.columns, scaling, self.problems)
-            good = item.values[~np.isnan(item.values).any(axis=1)]
+            good = good_rows(item.values)
+            mean, std = statistics(item.values, inside & good, item.columns, scaling, self.problems)
+            low, high = extremes(item.values, good)
             spec = FieldSpec(
                 item.name,
                 "real",
@@ -270,8 +272,8 @@ class _Maker:
                 mean=mean,
                 std=std,
                 fill=fill,
-                low=tuple(good.min(0).tolist()) if len(good) else (),
-                high=tuple(good.max(0).tolist()) if len(good) else (),
+                low=tuple(low),
+                high=tuple(high),
                 shift=item.shift,
                 role=item.role,
             )

@@ -12,7 +12,7 @@ from rnnstudio.data.examples import CLASSES, Examples, Found, NumberField, Scali
 from rnnstudio.data.formats import dates
 from rnnstudio.data.formats.columns import NUMERIC
 from rnnstudio.data.formats.numerals import is_missing, number
-from rnnstudio.data.formats.series import STEP_COLUMN, Series, read_series
+from rnnstudio.data.formats.series import STEP_COLUMN, Series, series_of
 from rnnstudio.data.formats.sniff import (
     Layout,
     find_delimiter,
@@ -20,6 +20,7 @@ from rnnstudio.data.formats.sniff import (
     find_preamble,
     sample_rows,
 )
+from rnnstudio.data.formats.table import read_table
 from rnnstudio.data.options import CsvOptions, parse
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
@@ -91,7 +92,8 @@ class CsvReader(Reader):
         return options
 
     def read(self, source: Source, options: CsvOptions, problems: Problems) -> Examples:
-        return examples_of(read_series(source.path, source.shown, options, problems))
+        table, settled, facts = read_table(source, options, problems)
+        return examples_of(series_of(table, settled, facts, source.shown, problems))
 
 
 def _texts(value: JSON) -> list[str]:
@@ -138,9 +140,13 @@ def examples_of(series: Series) -> Examples:
 
 
 def _numbers(name: str, series: Series, columns: Sequence[str], shift: int) -> NumberField:
-    places = [series.columns.index(column) for column in columns]
+    known = {column: place for place, column in enumerate(series.columns)}
+    places = [known[column] for column in columns]
     scaling = tuple(_scaling(series.options, column) for column in columns)
-    return NumberField(name, series.values[:, places], tuple(columns), "time", series.offsets, "", scaling, shift)
+    # Columns that lie side by side are looked at where they are: a large table is not copied.
+    side_by_side = places == list(range(places[0], places[0] + len(places)))
+    values = series.values[:, slice(places[0], places[-1] + 1) if side_by_side else places]
+    return NumberField(name, values, tuple(columns), "time", series.offsets, "", scaling, shift)
 
 
 def _scaling(options: CsvOptions, column: str) -> Scaling:

@@ -1,21 +1,23 @@
-"""The CSV reader: a table of numbers becomes sequences laid end to end, with their labels."""
+"""A table becomes sequences laid end to end, with their labels: its rows in time, or each row a sequence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.files import FileFacts
 from rnnstudio.data.formats import dates
+from rnnstudio.data.formats.csv_rows import MISSING_REMEDY, MISSING_VALUE
 from rnnstudio.data.formats.numerals import is_missing
-from rnnstudio.data.formats.table import MISSING_REMEDY, MISSING_VALUE, Floats, Table, find_columns, read_table
+from rnnstudio.data.formats.table import Floats, Table, find_columns
+from rnnstudio.data.in_blocks import any_missing, is_counting
 from rnnstudio.data.options import CsvOptions
-from rnnstudio.data.packed import Entry
 from rnnstudio.data.problems import Problems, quoted
+from rnnstudio.data.texts import taken
 from rnnstudio.design.errors import StudioError
 
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -41,16 +43,18 @@ class Series:
     targets: tuple[str, ...]
     static: Floats | None
     names: tuple[str, ...]
-    steps: tuple[str, ...]
+    steps: Sequence[str]
     lines: Ints
     options: CsvOptions
     facts: FileFacts
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def read_series(path: Entry, shown: str, options: CsvOptions, problems: Problems) -> Series:
-    """Reads the file. Bad cells go to `problems`; raises StudioError when there is nothing to make sequences of."""
-    table, settled, facts = read_table(path, shown, options, problems)
+def series_of(table: Table, settled: CsvOptions, facts: FileFacts, shown: str, problems: Problems) -> Series:
+    """Bad cells go to `problems`; raises StudioError when there is nothing to make sequences of.
+
+    The table's numbers become the series', without a copy where their rows are in order as they are.
+    """
     if len(table.numbers) == 0:
         header = "only a header line" if table.layout.header else "no row of data"
         problems.raise_first()  # what was found in the rows explains best why none is left
@@ -78,16 +82,19 @@ def _rows_as_steps(
     problems: Problems,
 ) -> Series:
     order, offsets, names, doubled = _arranged(table, options, problems)
-    values, lines = table.numbers[order], table.lines[order]
+    ordered = is_counting(order)
+    values, lines = (table.numbers, table.lines) if ordered else (table.numbers[order], table.lines[order])
     if options.doubled == "average" and doubled.any():
         first = np.concatenate(([True], ~doubled[:-1]))  # the first row of each moment
         values = _averaged(values, np.cumsum(first) - 1)
         offsets = np.concatenate(([0], np.cumsum(first)))[offsets].astype(np.int64)
         order, lines = order[first], lines[first]
-    labels = table.labels.get(options.order, [])
-    steps = tuple(labels[row] for row in order.tolist()) if labels else ()
-    classes = {n: [table.labels[n][row] for row in order.tolist()] for n in _labels(table, (*inputs, *targets))}
-    if options.missing != "error" and np.isnan(values).any():
+        ordered = False
+    labels = table.labels.get(options.order, ())
+    steps = labels if ordered or not labels else taken(labels, order)
+    named = _labels(table, (*inputs, *targets))
+    classes = {n: table.labels[n] if ordered else taken(table.labels[n], order) for n in named}
+    if options.missing != "error" and any_missing(values):
         kept = np.ones(len(values), bool)
         for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
             if options.missing == "previous":
@@ -99,8 +106,8 @@ def _rows_as_steps(
             counted = np.concatenate(([0], np.cumsum(kept)))
             offsets = counted[offsets]
             values, lines = values[kept], lines[kept]
-            steps = tuple(step for step, keep in zip(steps, kept.tolist(), strict=True) if keep) if steps else ()
-            classes = {name: _kept(found, kept) for name, found in classes.items()}
+            steps = taken(steps, np.flatnonzero(kept)) if steps else ()
+            classes = {name: taken(found, np.flatnonzero(kept)) for name, found in classes.items()}
     return Series(values, offsets, table.columns, inputs, targets, None, names, steps, lines, options, facts, classes)
 
 
@@ -117,10 +124,6 @@ def _averaged(values: Floats, moments: Ints) -> Floats:
 def _labels(table: Table, names: Sequence[str]) -> list[str]:
     """Those of the columns that hold classes."""
     return [name for name in dict.fromkeys(names) if table.layout.kind(name) == "label"]
-
-
-def _kept(cells: Sequence[str], kept: npt.NDArray[Any]) -> list[str]:
-    return [cell for cell, keep in zip(cells, kept.tolist(), strict=True) if keep]
 
 
 def _report_missing_classes(table: Table, names: Sequence[str], problems: Problems) -> None:
@@ -309,5 +312,5 @@ def _rows_as_sequences(
         lines=np.repeat(table.lines[kept], counts),
         options=options,
         facts=facts,
-        classes={name: _kept(table.labels[name], np.asarray(kept)) for name in _labels(table, targets)},
+        classes={name: taken(table.labels[name], np.flatnonzero(kept)) for name in _labels(table, targets)},
     )

@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 from rnnstudio.data.formats.columns import guess_kind
@@ -37,9 +38,17 @@ class Layout:
     below: int = 0
     """Rows below the header that are no data, such as units."""
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in reversed(tuple(enumerate(self.names)))}
+
+    def place(self, name: str) -> int:
+        """Which column is called so; the first, where several are."""
+        return self._places[name]
+
     def kind(self, name: str) -> str:
         """Of the column of that name."""
-        return self.kinds[self.names.index(name)]
+        return self.kinds[self.place(name)]
 
     def options(self, options: CsvOptions) -> CsvOptions:
         """The options with everything that was "auto" settled."""

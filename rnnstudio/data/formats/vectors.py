@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.examples import Examples, Found, labels, numbers, tokens
+from rnnstudio.data.formats.csv_rows import MISSING_VALUE
 from rnnstudio.data.formats.labelled import LABEL_NAMES
 from rnnstudio.data.formats.numerals import find_decimal, is_missing, is_number, number
 from rnnstudio.data.formats.pieces import END, cells_of, learning_of
-from rnnstudio.data.formats.table import MISSING_VALUE
 from rnnstudio.data.options import NOTHING, SCALINGS, encoding_option, option
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
