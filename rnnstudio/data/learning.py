@@ -138,10 +138,13 @@ def statistics(
             middle[place], spread[place] = 0.0, 1.0
     told = {problem.what for problem in problems.found}
     still = [name for name, never in zip(names, constant.tolist(), strict=True) if never]
-    warnings = [f"the column {name!r} never changes in the training part" for name in still[:NAMED]]
+    warnings = [
+        f"the column {name!r} never changes in the training part: it tells the model nothing" for name in still[:NAMED]
+    ]
     if len(still) > NAMED:
-        warnings.append(f"{len(still) - NAMED:,} more columns never change in the training part")
-    for warning in (f"{one}: it tells the model nothing" for one in warnings):
+        more = f"{len(still) - NAMED:,} more columns"
+        warnings.append(f"{more} never change in the training part: they tell the model nothing")
+    for warning in warnings:
         if warning not in told:
             problems.warn(warning)
     spread[constant] = 1.0

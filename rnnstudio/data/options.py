@@ -239,10 +239,11 @@ class CsvOptions:
                 remedy='Use "auto", "whitespace", or one character such as "," ";" or a tab.',
             )
         for name in ("inputs", "targets"):
-            columns = getattr(self, name)
-            for column in columns:
-                if columns.count(column) > 1:
+            seen: set[str] = set()
+            for column in getattr(self, name):
+                if column in seen:
                     raise StudioError(f"the column {column!r} is listed twice", where=f"option {name}")
+                seen.add(column)
         if self.mode == "row_is_sequence" and (self.group or self.order):
             raise StudioError(
                 "group and order columns have no meaning when each row is a sequence",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +20,10 @@ _VISIBLE = {"\n": "⏎", "\t": "⇥", " ": "␣", "\u00a0": "⍽"}
 _MAX_CELLS = 24
 _MAX_STEPS = 400
 """Steps of an example that are shown, however long it is."""
+MAX_COLUMNS = 40
+"""Columns that are shown of a field, and of the file, however wide it is."""
+_SPREAD_ROWS = 10_000
+"""From so many rows it is told how many digits the numbers of a column need."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,8 @@ def example_view(dataset: Dataset, index: int) -> ExampleView:
             values = track.values[begin : begin + min(length, _MAX_STEPS)]
         else:
             length, values = 1, track.values[where : where + 1]
-        pieces = tuple(", ".join(_cells(spec, value)) for value in values)
+        more = f", … {spec.size - MAX_COLUMNS:,} more" if _is_wide(spec) else ""
+        pieces = tuple(", ".join(_cells(spec, value)) + more for value in values)
         views.append(FieldView(spec, pieces, values if spec.axis is not None else values[0], length))
     return ExampleView(dataset.names[index], _line(dataset, index), tuple(views))
 
@@ -141,19 +146,24 @@ def _spreads(values: Array) -> list[float]:
     return [float(column.std()) if len(column) else 0.0 for column in good]
 
 
+def _is_wide(spec: FieldSpec) -> bool:
+    """Whether not all numbers of a step are shown."""
+    return spec.content == "real" and spec.size > MAX_COLUMNS
+
+
 def _cells(spec: FieldSpec, value: Array) -> list[str]:
-    """One row of a field: a token by name, or its numbers."""
+    """One row of a field: a token by name, or its numbers, the first of them where they are many."""
     if spec.content == "tokens":
         number = int(value)
         return [visible(spec.vocabulary[number]) if number < len(spec.vocabulary) else str(number)]
-    return [str(int(value))] if spec.content == "parents" else [_cell(item) for item in value.tolist()]
+    return [str(int(value))] if spec.content == "parents" else [_cell(item) for item in value[:MAX_COLUMNS].tolist()]
 
 
-def _chosen(known: Sequence[int], rows: int, lines: Collection[int]) -> list[int]:
+def _chosen(known: Array, rows: int, lines: Collection[int]) -> list[int]:
     """The first rows, and as many further ones at most that stand on these lines. known: the line of each row."""
     first = range(min(rows, len(known)))
-    wanted = np.flatnonzero(np.isin(np.asarray(known), list(lines))) if lines else np.zeros(0, int)
-    return [*first, *[row for row in wanted.tolist() if row >= len(first)][:rows]]
+    wanted = np.flatnonzero(np.isin(known, list(lines))) if lines else np.zeros(0, int)
+    return [*first, *wanted[wanted >= len(first)][:rows].tolist()]
 
 
 def _step_rows(
@@ -163,24 +173,28 @@ def _step_rows(
     many, lines = dataset.sequences > 1, len(dataset.lines) == dataset.rows
     options = dataset.recipe.options
     columns = ["line"] * lines + [str(options.get("group") or "sequence")] * many
-    columns += [str(options.get("order") or "step"), *dataset.columns]
+    columns += [str(options.get("order") or "step"), *dataset.columns[:MAX_COLUMNS]]
+    more = len(dataset.columns) - MAX_COLUMNS
+    columns += [f"… {more:,} more"] * (more > 0)
     for spec in dataset.fields:
         columns += _titles(dataset, spec)
     table = []
-    spreads = [] if dataset.raw is None else _spreads(dataset.raw)
+    spreads = [] if dataset.raw is None else _spreads(dataset.raw[:_SPREAD_ROWS, :MAX_COLUMNS])
     whole = dataset.rows - (0 if lines else _most_ahead(dataset))
-    for row in _chosen(dataset.lines.tolist(), rows, wanted) if lines else range(min(rows, whole)):
+    for row in _chosen(dataset.lines, rows, wanted) if lines else range(min(rows, whole)):
         place = int(np.searchsorted(dataset.offsets, row, side="right")) - 1
         cells = [str(int(dataset.lines[row]))] if lines else []
         cells += [dataset.names[place]] * many
         cells.append(dataset.steps[row] if dataset.steps else str(row - int(dataset.offsets[place])))
-        numbers = [] if dataset.raw is None else dataset.raw[row].tolist()
+        numbers = [] if dataset.raw is None else dataset.raw[row, :MAX_COLUMNS].tolist()
         cells += [_cell(value, spread) for value, spread in zip(numbers, spreads, strict=True)]
+        cells += ["…"] * (more > 0)
         for spec in dataset.fields:
             track = dataset.tracks[spec.name]
             at = place if track.axis is None else row + track.shift
             inside = track.axis is None or at < int(dataset.offsets[place + 1])
-            found = _cells(spec, track.values[at]) if inside else ["–"] * max(len(spec.columns), 1)
+            shown = min(max(len(spec.columns), 1), MAX_COLUMNS)
+            found = (_cells(spec, track.values[at]) if inside else ["–"] * shown) + ["…"] * _is_wide(spec)
             if spec.content == "tokens":
                 found += [str(int(track.values[at])) if inside else "–"]
             cells += found
@@ -198,7 +212,13 @@ def _titles(dataset: Dataset, spec: FieldSpec) -> list[str]:
         return [spec.name, f"{spec.name} (number)"]
     shift = dataset.tracks[spec.name].shift
     ahead = f", {shift} ahead" if shift else ""
-    return [f"{spec.name}: {column}{ahead}" for column in spec.columns] or [spec.name]
+    return _named(spec, ahead) or [spec.name]
+
+
+def _named(spec: FieldSpec, ahead: str = "") -> list[str]:
+    """A title for each number of a step that is shown, and one for all others."""
+    titles = [f"{spec.name}: {column}{ahead}" for column in spec.columns[:MAX_COLUMNS]]
+    return [*titles, f"{spec.name}: … {spec.size - MAX_COLUMNS:,} more"] if _is_wide(spec) and titles else titles
 
 
 def _example_rows(
@@ -214,9 +234,9 @@ def _example_rows(
             columns += [f"{spec.name}, step {step}" for step in range(spread[spec.name])]
         else:
             one = spec.axis is None and spec.content == "real"
-            columns += [f"{spec.name}: {column}" for column in spec.columns] if one else [spec.name]
+            columns += _named(spec) if one else [spec.name]
     table = []
-    begins = dataset.lines[dataset.offsets[:-1]].tolist() if lines else [0] * dataset.sequences
+    begins = dataset.lines[dataset.offsets[:-1]] if lines else np.zeros(dataset.sequences, np.int64)
     for index in _chosen(begins, rows, wanted if lines else ()):
         view = example_view(dataset, index)
         cells = [str(view.line) if lines else view.name]
@@ -240,7 +260,7 @@ def _example_cells(view: FieldView, spread: int) -> list[str]:
         shown = list(view.pieces[:spread])
         return shown + ["–"] * (spread - len(shown))
     if spec.axis is None:
-        return _cells(spec, view.values)
+        return _cells(spec, view.values) + ["…"] * _is_wide(spec)
     short = all(len(piece) == 1 for piece in view.pieces)
     between = "" if short and spec.content == "tokens" else " " if spec.content == "tokens" else "; "
     return [between.join(view.pieces) + (" …" if view.length > len(view.pieces) else "")]

@@ -70,10 +70,10 @@ def from_error(error: StudioError) -> Problem:
     return Problem(f"{error.what} ({error.where})" if error.where else error.what, remedy=error.remedy)
 
 
-def listed(names: Iterable[str], most: int = 12) -> str:
+def listed(names: Iterable[str], most: int = 12, between: str = ", ") -> str:
     """Names for a sentence: so many at most, each of 40 characters at most, however a file has them."""
     names = list(names)
-    shown = ", ".join(name if len(name) <= 40 else f"{name[:40]}…" for name in names[:most])
+    shown = between.join(name if len(name) <= 40 else f"{name[:40]}…" for name in names[:most])
     return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown or "none"
 
 

@@ -30,6 +30,9 @@ SAMPLE_BYTES = 1 << 19
 
 LINES = 2000
 
+LONG_ROWS, _FEW_LINES = 1 << 23, 8
+"""Of a table whose rows are so long that the sample holds few of them, so many bytes are looked at, or lines."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -55,6 +58,8 @@ class Sample:
             return cls(path, shown, b"", 0, tuple(entries_of(path, shown)[:LINES]), given=encoding)
         head = head_of(path, shown, SAMPLE_BYTES)
         size = len(head) if len(head) < SAMPLE_BYTES else size_of(path)
+        if len(head) == SAMPLE_BYTES and head.count(b"\n") < _FEW_LINES and _like_rows(head):
+            head = _lines_of(head_of(path, shown, LONG_ROWS))
         return cls(path, shown, head, size, given=encoding)
 
     @property
@@ -102,7 +107,7 @@ class Sample:
     def lines(self) -> tuple[str, ...]:
         """The first lines with their line ends: none cut off at the sample's end, unless it is the only one."""
         lines = _lines(self.text)
-        if not self.whole and len(lines) > 1:
+        if not self.whole and len(lines) > 1 and not lines[-1].endswith("\n"):
             lines = lines[:-1]
         return tuple(lines[:LINES])
 
@@ -137,6 +142,23 @@ def _encoding_of_folder(entries: tuple[Entry, ...], shown: str) -> str:
         if guessed(head, False) != "utf-8":
             heads.append(head)
     return guessed(b"\n".join(heads), False) if heads else "utf-8"
+
+
+def _like_rows(head: bytes) -> bool:
+    """Whether bytes look like cells between delimiters, or numbers between spaces."""
+    marks = max(map(head.count, (b",", b"\t", b";", b"|")))
+    digits = len(head) - len(head.translate(None, b"0123456789"))
+    return marks * 64 > len(head) or (digits * 3 > len(head) and head.count(b" ") * 64 > len(head))
+
+
+def _lines_of(head: bytes) -> bytes:
+    """The first lines, as many as are enough to guess from."""
+    end = 0
+    for _ in range(_FEW_LINES):
+        end = head.find(b"\n", end) + 1
+        if not end:
+            return head
+    return head[:end]
 
 
 def _lines(text: str) -> list[str]:

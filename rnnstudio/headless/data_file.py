@@ -13,11 +13,14 @@ from ..data import readers
 from ..data.options import FileOptions, describe
 from ..data.packed import is_packed
 from ..data.preview import ExampleView, FieldView, Preview
+from ..data.problems import listed
 from ..design.recipe import DataRecipe, FieldSpec
 from .design_file import options_of
 
 SHOWN = 60
 """Characters of a field of an example."""
+LISTED = 40
+"""Names of columns that an option is printed with."""
 
 
 def show_data(options: argparse.Namespace) -> int:
@@ -88,7 +91,7 @@ def _short(field: FieldView) -> str:
 
 def _option(value: object) -> str:
     if isinstance(value, list | tuple):
-        return ",".join(map(str, value)) or "(none)"
+        return listed(map(str, value), LISTED, ",") if value else "(none)"
     return (
         "(none)" if value in ("", None) else repr(value) if isinstance(value, str) and not value.strip() else str(value)
     )

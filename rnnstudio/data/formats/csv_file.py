@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
@@ -74,7 +75,8 @@ class CsvReader(Reader):
         for role in ("targets", "inputs"):
             if role not in chosen:
                 other = set(_texts(options.get("targets"))) if role == "inputs" and same_step else set()
-                options[role] = [name for name in _texts(options.get(role)) if name not in taken | other]
+                left = taken | other
+                options[role] = [name for name in _texts(options.get(role)) if name not in left]
         return options
 
     def like(self, sample: Sample, guessed: Mapping[str, JSON], own: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -189,10 +191,11 @@ def _proposed(sample: Sample) -> CsvOptions:
     rows = sample_rows(lines[layout.skip :], layout.delimiter)[1 if layout.header else 0 :]
     order = _order_column(layout, rows)
     group = _group_column(layout, rows, order)
+    seen = Counter(layout.names)
     numeric = tuple(
         name
         for name, kind in zip(layout.names, layout.kinds, strict=True)
-        if kind in NUMERIC and name not in (order, group) and layout.names.count(name) == 1
+        if kind in NUMERIC and name not in (order, group) and seen[name] == 1
     )
     steps = max(sample.count - int(layout.header) - layout.skip, 1)
     # A window of half the training part at most, so that there are several.

@@ -35,6 +35,8 @@ TEXT_NAMES = ("text", "sentence", "review", "content", "comment", "message", "ti
 LABEL_NAMES = ("label", "class", "category", "sentiment", "target", "y", "intent", "topic", "language", "stars")
 _TEXT_FILES = (".txt", ".md", "")
 _MOST_FILES = 200_000
+_MOST_COLUMNS = 1000
+"""Of a table that is taken for texts with a class."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class LabelledReader(Reader):
             except StudioError:
                 continue  # the sample's end may cut a quoted cell; another delimiter may do
             widths = {len(row) for row in rows}
-            if len(rows) < 4 or len(widths) != 1 or widths == {1}:
+            if len(rows) < 4 or len(widths) != 1 or not 1 < len(rows[0]) <= _MOST_COLUMNS:
                 continue
             body = rows[1:]
             names = [name.lower() for name in rows[0]]
