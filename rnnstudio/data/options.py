@@ -152,28 +152,14 @@ class TextOptions:
 
 
 @dataclass(frozen=True)
-class CsvOptions:
-    """A table of numbers as sequences."""
+class TableOptions:
+    """A table as sequences, however it is written."""
 
     mode: str = option(
         "row_is_step",
         "whether a row is one time step, or holds one sequence, a column a step",
         title="each row",
         choices=("row_is_step", "row_is_sequence"),
-    )
-    encoding: str = encoding_option()
-    skip_lines: int | None = option(None, "lines above the table, such as titles", minimum=0, automatic=True)
-    delimiter: str = option(
-        "auto", "what separates the columns", choices=("auto", ",", ";", "\t", "|", "whitespace"), free=True
-    )
-    decimal: str = option("auto", "the decimal mark", choices=("auto", ".", ","))
-    header: bool | str = option("auto", "whether the first row holds names", choices=("auto", True, False))
-    skip_below: int | None = option(
-        None,
-        "rows below the header that are no data, such as units",
-        title="rows below the header",
-        minimum=0,
-        automatic=True,
     )
     group: str = option("", "the column whose values tell the sequences apart", columns=True)
     order: str = option("", "the column that labels the steps; rows are put in its order", columns=True)
@@ -232,12 +218,6 @@ class CsvOptions:
                     where=f"option {name}",
                     remedy=f"Use one of: {', '.join(known)}.",
                 )
-        if self.delimiter not in ("auto", "whitespace") and (len(self.delimiter) != 1 or self.delimiter in '\r\n"'):
-            raise StudioError(
-                f"the delimiter {self.delimiter!r} is not one character",
-                where="option delimiter",
-                remedy='Use "auto", "whitespace", or one character such as "," ";" or a tab.',
-            )
         for name in ("inputs", "targets"):
             seen: set[str] = set()
             for column in getattr(self, name):
@@ -260,6 +240,35 @@ class CsvOptions:
                     where=f"option {name}",
                     remedy="Take it out of one of the two.",
                 )
+
+
+@dataclass(frozen=True)
+class CsvOptions(TableOptions):
+    """A table that is written as text."""
+
+    encoding: str = encoding_option()
+    skip_lines: int | None = option(None, "lines above the table, such as titles", minimum=0, automatic=True)
+    delimiter: str = option(
+        "auto", "what separates the columns", choices=("auto", ",", ";", "\t", "|", "whitespace"), free=True
+    )
+    decimal: str = option("auto", "the decimal mark", choices=("auto", ".", ","))
+    header: bool | str = option("auto", "whether the first row holds names", choices=("auto", True, False))
+    skip_below: int | None = option(
+        None,
+        "rows below the header that are no data, such as units",
+        title="rows below the header",
+        minimum=0,
+        automatic=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.delimiter not in ("auto", "whitespace") and (len(self.delimiter) != 1 or self.delimiter in '\r\n"'):
+            raise StudioError(
+                f"the delimiter {self.delimiter!r} is not one character",
+                where="option delimiter",
+                remedy='Use "auto", "whitespace", or one character such as "," ";" or a tab.',
+            )
 
 
 Options = TypeVar("Options")

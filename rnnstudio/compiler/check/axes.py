@@ -67,4 +67,4 @@ def _is_carried(run: Run, axis: str) -> bool:
     if data is None or not run.design.training.get("carry", CARRY):
         return False
     several = data.options.get("group") or data.options.get("mode") == "row_is_sequence"
-    return data.reader in ("text", "csv", "task:mackey-glass") and not several
+    return data.reader in ("text", "csv", "parquet", "task:mackey-glass") and not several

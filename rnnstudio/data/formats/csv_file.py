@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import TypeVar, cast
 
 from rnnstudio.data.examples import CLASSES, Examples, Found, NumberField, Scaling, TokenField, later, numbered
 from rnnstudio.data.formats import dates
@@ -22,7 +22,7 @@ from rnnstudio.data.formats.sniff import (
     sample_rows,
 )
 from rnnstudio.data.formats.table import read_table
-from rnnstudio.data.options import CsvOptions, parse
+from rnnstudio.data.options import CsvOptions, TableOptions, parse
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
@@ -39,25 +39,25 @@ _ORDER_NAMES = (
 _GROUP_NAMES = ("group", "series", "sequence", "id", "series_id", "unique_id", "subject", "store", "sensor", "symbol")
 
 
-class CsvReader(Reader):
-    """Fields `inputs`, and `targets`, some steps ahead, or one for each sequence."""
+class TableReader(Reader):
+    """Of tables, however they are written. Fields `inputs`, and `targets`, some steps ahead, or one for each sequence;
+    columns of classes are fields of their own."""
 
-    name = "csv"
-    title = "table of numbers (CSV)"
-    what = "a table"
-    suffixes = _TABLES
-    Options = CsvOptions
+    Options = TableOptions
     parts = (0.8, 0.1, 0.1)
     portable = ("horizon", "window", "stride", "missing")
 
-    def guess(self, sample: Sample) -> Guess | None:
-        if sample.why_not is not None or not sample.text.strip():
-            return None
-        named = sample.suffix in self.suffixes
-        if not named and not _is_table(sample.lines, sure=sample.suffix in _TEXTS):
-            return None
-        why = f"the suffix {sample.suffix}" if named else "most cells are numbers"
-        return Guess(0.5, _proposed(sample), self.parts, why)
+    def columns(self, sample: Sample, options: Mapping[str, JSON]) -> dict[str, str]:
+        """The kind of every column, as these options say or the file does; not of inputs and targets alone.
+
+        Raises StudioError for options that do not fit, or a file that is no table.
+        """
+        layout = self.layout(sample, parse(self.Options, {**options, "inputs": [], "targets": []}))
+        return dict(zip(layout.names, layout.kinds, strict=True))
+
+    def layout(self, sample: Sample, options: TableOptions) -> Layout:
+        """What the first rows show, where the options leave it open."""
+        raise NotImplementedError
 
     def choose(self, options: Mapping[str, JSON], chosen: Mapping[str, JSON]) -> dict[str, JSON]:
         """Columns that `chosen` gives a role leave those roles that the recipe's own options gave them and that go not
@@ -82,8 +82,7 @@ class CsvReader(Reader):
     def like(self, sample: Sample, guessed: Mapping[str, JSON], own: Mapping[str, JSON]) -> dict[str, JSON]:
         """The design's roles stay where the file has their columns."""
         options = super().like(sample, guessed, own)
-        written = parse(CsvOptions, {k: v for k, v in guessed.items() if k in ("encoding", "skip_lines", "delimiter")})
-        names = set(find_layout(sample.lines, written).names)
+        names = self.columns(sample, guessed).keys()
         roles = {name: own[name] for name in ("mode", "group", "order", "inputs", "targets") if name in own}
         wanted = [*_texts(roles.get("group")), *_texts(roles.get("order"))]
         wanted += [*_texts(roles.get("inputs")), *_texts(roles.get("targets"))]
@@ -92,6 +91,28 @@ class CsvReader(Reader):
         elif not options.get("horizon"):  # what stands beside those columns in the same row is not here
             options["horizon"] = guessed["horizon"]
         return options
+
+
+class CsvReader(TableReader):
+    """Text in rows and columns."""
+
+    name = "csv"
+    title = "table of numbers (CSV)"
+    what = "a table"
+    suffixes = _TABLES
+    Options = CsvOptions
+
+    def guess(self, sample: Sample) -> Guess | None:
+        if sample.why_not is not None or not sample.text.strip():
+            return None
+        named = sample.suffix in self.suffixes
+        if not named and not _is_table(sample.lines, sure=sample.suffix in _TEXTS):
+            return None
+        why = f"the suffix {sample.suffix}" if named else "most cells are numbers"
+        return Guess(0.5, _proposed(sample), self.parts, why)
+
+    def layout(self, sample: Sample, options: CsvOptions) -> Layout:  # type: ignore[override]
+        return find_layout(sample.lines, options)
 
     def read(self, source: Source, options: CsvOptions, problems: Problems) -> Examples:
         table, settled, facts = read_table(source, options, problems)
@@ -151,7 +172,7 @@ def _numbers(name: str, series: Series, columns: Sequence[str], shift: int) -> N
     return NumberField(name, values, tuple(columns), "time", series.offsets, "", scaling, shift)
 
 
-def _scaling(options: CsvOptions, column: str) -> Scaling:
+def _scaling(options: TableOptions, column: str) -> Scaling:
     return cast(Scaling, options.scaling.get(column, "standard"))
 
 
@@ -184,11 +205,18 @@ def _is_table(lines: Sequence[str], sure: bool) -> bool:
 
 def _proposed(sample: Sample) -> CsvOptions:
     """All options settled, from the first lines."""
-    lines = sample.lines
     options = CsvOptions(encoding=sample.encoding)
-    layout = find_layout(lines, options)
-    options = layout.options(options)
-    rows = sample_rows(lines[layout.skip :], layout.delimiter)[1 if layout.header else 0 :]
+    layout = find_layout(sample.lines, options)
+    rows = sample_rows(sample.lines[layout.skip :], layout.delimiter)[1 if layout.header else 0 :]
+    steps = max(sample.count - int(layout.header) - layout.skip, 1)
+    return with_roles(layout.options(options), layout, rows, steps)
+
+
+Chosen = TypeVar("Chosen", bound=TableOptions)
+
+
+def with_roles(options: Chosen, layout: Layout, rows: Sequence[Sequence[str]], steps: int) -> Chosen:
+    """With what every column is proposed to be for. rows: the first ones; steps: how many the file has, about."""
     order = _order_column(layout, rows)
     group = _group_column(layout, rows, order)
     seen = Counter(layout.names)
@@ -197,9 +225,8 @@ def _proposed(sample: Sample) -> CsvOptions:
         for name, kind in zip(layout.names, layout.kinds, strict=True)
         if kind in NUMERIC and name not in (order, group) and seen[name] == 1
     )
-    steps = max(sample.count - int(layout.header) - layout.skip, 1)
     # A window of half the training part at most, so that there are several.
-    window = 0 if group else max(2, min(WINDOW, int(steps * CsvReader.parts[0]) // 4))
+    window = 0 if group else max(2, min(WINDOW, int(steps * TableReader.parts[0]) // 4))
     return replace(options, order=order, group=group, inputs=numeric, targets=numeric, window=window)
 
 

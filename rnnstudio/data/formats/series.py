@@ -15,7 +15,7 @@ from rnnstudio.data.formats.csv_rows import MISSING_REMEDY, MISSING_VALUE
 from rnnstudio.data.formats.numerals import is_missing
 from rnnstudio.data.formats.table import Floats, Table, find_columns
 from rnnstudio.data.in_blocks import any_missing, is_counting
-from rnnstudio.data.options import CsvOptions
+from rnnstudio.data.options import TableOptions
 from rnnstudio.data.problems import Problems, quoted
 from rnnstudio.data.texts import taken
 from rnnstudio.design.errors import StudioError
@@ -45,12 +45,12 @@ class Series:
     names: tuple[str, ...]
     steps: Sequence[str]
     lines: Ints
-    options: CsvOptions
+    options: TableOptions
     facts: FileFacts
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def series_of(table: Table, settled: CsvOptions, facts: FileFacts, shown: str, problems: Problems) -> Series:
+def series_of(table: Table, settled: TableOptions, facts: FileFacts, shown: str, problems: Problems) -> Series:
     """Bad cells go to `problems`; raises StudioError when there is nothing to make sequences of.
 
     The table's numbers become the series', without a copy where their rows are in order as they are.
@@ -62,7 +62,7 @@ def series_of(table: Table, settled: CsvOptions, facts: FileFacts, shown: str, p
     if len(table.numbers) == 1 and settled.mode == "row_is_step" and not problems.errors:
         raise StudioError(
             "the file has one row of numbers, and one step is no sequence",
-            where=f"{shown}, line {int(table.lines[0])}",
+            where=f"{shown}, {problems.counted} {int(table.lines[0])}",
             remedy='Add rows, or set the mode option to "row_is_sequence".',
         )
     inputs, targets = find_columns(table.layout, settled, shown)
@@ -77,7 +77,7 @@ def _rows_as_steps(
     table: Table,
     inputs: tuple[str, ...],
     targets: tuple[str, ...],
-    options: CsvOptions,
+    options: TableOptions,
     facts: FileFacts,
     problems: Problems,
 ) -> Series:
@@ -139,7 +139,7 @@ def _report_missing_classes(table: Table, names: Sequence[str], problems: Proble
 
 
 def _arranged(
-    table: Table, options: CsvOptions, problems: Problems
+    table: Table, options: TableOptions, problems: Problems
 ) -> tuple[Ints, Ints, tuple[str, ...], npt.NDArray[np.bool_]]:
     """Which row comes where, the first row of each sequence, the sequences' names in order of appearance, and for each
     row whether the next one has the same time."""
@@ -169,11 +169,11 @@ def _arranged(
     return order, offsets, names, doubled
 
 
-def _sortable(table: Table, options: CsvOptions, problems: Problems) -> Floats | None:
+def _sortable(table: Table, options: TableOptions, problems: Problems) -> Floats | None:
     """The order column as numbers, or its dates as seconds; None when it is neither, which is told."""
     labels, name = table.labels[options.order], options.order
     try:
-        numbers = np.array(list(map(float, labels)))
+        numbers = table.keys[name] if name in table.keys else np.fromiter(map(float, labels), np.float64, len(labels))
     except ValueError:
         numbers = None
     if numbers is not None:
@@ -210,7 +210,7 @@ _ORDERS = {"ymd": "year, month, day", "dmy": "day, month, year", "mdy": "month, 
 
 
 def _in_time(
-    table: Table, keys: Floats, order: Ints, offsets: Ints, options: CsvOptions, problems: Problems
+    table: Table, keys: Floats, order: Ints, offsets: Ints, options: TableOptions, problems: Problems
 ) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
     """Doubled times and gaps of each sequence, told with their lines; and what the options say of them.
 
@@ -233,10 +233,14 @@ def _in_time(
         if found.any():
             places = np.flatnonzero(found)
             lines = [int(table.lines[order[place + 1]]) for place in places[:5].tolist()]
-            listed = ", ".join(map(str, lines)) + (", …" if len(places) > 5 else "")
+            listed = f"{problems.counted} {', '.join(map(str, lines))}" + (", …" if len(places) > 5 else "")
             times = f"{len(places)} times" if len(places) > 1 else "once"
             size = f" of {steps[places].max() / most:,.0f} steps" if found is gaps else ""
-            problems.warn(f"{what}{size}, {times}: line {listed}", line=lines[0], remedy=f"To change that, {choice}.")
+            problems.warn(
+                f"{what}{size}, {times}: {listed}",
+                line=lines[0],
+                remedy=f"To change that, {choice}.",
+            )
     if options.gaps == "cut" and gaps.any():
         offsets = np.unique(np.concatenate((offsets, np.flatnonzero(gaps) + 1))).astype(np.int64)
     return order, offsets, np.concatenate((doubled, [False])) if len(order) else doubled
@@ -263,7 +267,7 @@ def _rows_as_sequences(
     table: Table,
     inputs: tuple[str, ...],
     targets: tuple[str, ...],
-    options: CsvOptions,
+    options: TableOptions,
     facts: FileFacts,
     problems: Problems,
 ) -> Series:
@@ -307,7 +311,7 @@ def _rows_as_sequences(
         inputs=inputs,
         targets=targets,
         static=None if static is None else static[kept],
-        names=tuple(f"line {line}" for line in table.lines[kept].tolist()),
+        names=tuple(f"{problems.counted} {line}" for line in table.lines[kept].tolist()),
         steps=(),
         lines=np.repeat(table.lines[kept], counts),
         options=options,

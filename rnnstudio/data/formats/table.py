@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -14,7 +14,7 @@ from rnnstudio.data.files import FileFacts, size_of, survey
 from rnnstudio.data.formats.columns import NUMERIC
 from rnnstudio.data.formats.csv_rows import CsvRows, spoken
 from rnnstudio.data.formats.sniff import Layout, find_layout
-from rnnstudio.data.options import CsvOptions
+from rnnstudio.data.options import CsvOptions, TableOptions
 from rnnstudio.data.packed import Entry
 from rnnstudio.data.problems import Problems, listed, quoted
 from rnnstudio.data.source import Sample, Source
@@ -39,6 +39,8 @@ class Table:
     numbers: Floats
     lines: npt.NDArray[np.int64]
     labels: dict[str, Sequence[str]]
+    keys: Mapping[str, Floats] = field(default_factory=dict)
+    """Of columns that can be an order, what rows are put in order by, where the file itself says it."""
 
 
 def read_sample(path: Entry, shown: str, encoding: str) -> list[str]:
@@ -49,15 +51,17 @@ def read_sample(path: Entry, shown: str, encoding: str) -> list[str]:
     return lines
 
 
-def find_columns(layout: Layout, options: CsvOptions, shown: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def find_columns(layout: Layout, options: TableOptions, shown: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The input and target columns the options mean. Raises StudioError for names the file does not have."""
     seen = Counter(layout.names)
+    written = bool(layout.delimiter)  # else names are no line of the file
+    head = f"{shown}, line {layout.skip + 1}" if written else shown
     for place, name in enumerate(layout.names if len(seen) < len(layout.names) else ()):
         if seen[name] > 1:
             where = layout.names.index(name) + 1
             raise StudioError(
                 f"two columns are called {name!r}: columns {where} and {layout.names.index(name, place + 1) + 1}",
-                where=f"{shown}, line {layout.skip + 1}",
+                where=head,
                 remedy="Rename one of them in the file.",
             )
     for role, wanted in (
@@ -72,7 +76,7 @@ def find_columns(layout: Layout, options: CsvOptions, shown: str) -> tuple[tuple
             if name not in seen:
                 raise StudioError(
                     f"there is no column {name!r}",
-                    where=f"{shown}, line {layout.skip + 1}, option {role}",
+                    where=f"{head}, option {role}",
                     remedy=f"Columns: {listed(layout.names)}.",
                 )
     taken = {options.group, options.order}
@@ -86,8 +90,11 @@ def find_columns(layout: Layout, options: CsvOptions, shown: str) -> tuple[tuple
         cells += " …" if len(layout.example) > 4 else ""
         raise StudioError(
             "no column holds numbers" + (f": the first row is {cells}" if cells else ""),
-            where=f"{shown}, delimiter {spoken(layout.delimiter)}, decimal mark {layout.decimal!r}",
-            remedy="Set the delimiter or decimal option, or read the file as text.",
+            where=shown
+            + (f", delimiter {spoken(layout.delimiter)}, decimal mark {layout.decimal!r}" if written else ""),
+            remedy="Set the delimiter or decimal option, or read the file as text."
+            if written
+            else "Say with the kinds option which column of texts holds numbers, or choose another file.",
         )
     targets = options.targets or (inputs if options.mode == "row_is_step" else ())
     if same_step:
