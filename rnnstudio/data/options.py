@@ -35,6 +35,9 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 """The default of an option that is a mapping."""
 
 COLUMN_KINDS = ("number", "yes/no", "label", "text", "ignored")
+STEP_BY_STEP, FEATURE_BY_FEATURE = "step by step", "feature by feature"
+ARRANGEMENTS = (STEP_BY_STEP, FEATURE_BY_FEATURE)
+"""How the columns of rows that are sequences stand: a_0 b_0 a_1 b_1, or a_0 a_1 b_0 b_1."""
 SCALINGS = ("standard", "min-max", "robust", "none")
 
 _META = "rnnstudio"
@@ -157,9 +160,23 @@ class TableOptions:
 
     mode: str = option(
         "row_is_step",
-        "whether a row is one time step, or holds one sequence, a column a step",
+        "whether a row is one time step, or holds one sequence, whose steps are columns",
         title="each row",
         choices=("row_is_step", "row_is_sequence"),
+    )
+    features: int = option(
+        1,
+        "how many columns make one step, where each row holds a sequence",
+        title="columns a step",
+        minimum=1,
+        when="mode=row_is_sequence",
+    )
+    arrangement: str = option(
+        STEP_BY_STEP,
+        "whether the columns of one step stand side by side, or all steps of one feature",
+        title="they stand",
+        choices=ARRANGEMENTS,
+        when="mode=row_is_sequence",
     )
     group: str = option("", "the column whose values tell the sequences apart", columns=True)
     order: str = option("", "the column that labels the steps; rows are put in its order", columns=True)

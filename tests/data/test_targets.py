@@ -242,6 +242,9 @@ def test_numbers_of_any_reader_at_the_same_step_are_held_to_the_same() -> None:
 def test_a_chosen_role_takes_a_column_out_of_the_roles_that_were_proposed(
     chosen: dict[str, object], inputs: list[str], targets: object
 ) -> None:
-    recipe = data.choose(data.guess(LABELS), chosen)
+    guessed = data.guess(LABELS)
+    names = ["t0", "t1", "t2", "t3", "t4", "t5", "label"]
+    all_of_them = {**guessed.options, "mode": "row_is_step", "inputs": names, "targets": names}
+    recipe = data.choose(guessed.replace(options=all_of_them), chosen)
     assert recipe.options["inputs"] == inputs
     assert recipe.options["targets"] == targets

@@ -13,7 +13,7 @@ from rnnstudio.data.examples import CLASSES, Examples, Found, NumberField, Scali
 from rnnstudio.data.formats import dates
 from rnnstudio.data.formats.columns import NUMERIC
 from rnnstudio.data.formats.numerals import is_missing, number
-from rnnstudio.data.formats.series import STEP_COLUMN, Series, series_of
+from rnnstudio.data.formats.series import Series
 from rnnstudio.data.formats.sniff import (
     Layout,
     find_delimiter,
@@ -21,7 +21,9 @@ from rnnstudio.data.formats.sniff import (
     find_preamble,
     sample_rows,
 )
+from rnnstudio.data.formats.steps_in_names import Steps, feature_names, first_columns, steps_of
 from rnnstudio.data.formats.table import read_table
+from rnnstudio.data.formats.table_series import series_of
 from rnnstudio.data.options import CsvOptions, TableOptions, parse
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
@@ -108,8 +110,11 @@ class CsvReader(TableReader):
         named = sample.suffix in self.suffixes
         if not named and not _is_table(sample.lines, sure=sample.suffix in _TEXTS):
             return None
+        made = _proposed(sample)
+        if made.mode == "row_is_sequence":
+            return Guess(0.7, made, self.parts, "the names of columns count steps: each row is a sequence")
         why = f"the suffix {sample.suffix}" if named else "most cells are numbers"
-        return Guess(0.5, _proposed(sample), self.parts, why)
+        return Guess(0.5, made, self.parts, why)
 
     def layout(self, sample: Sample, options: CsvOptions) -> Layout:  # type: ignore[override]
         return find_layout(sample.lines, options)
@@ -128,7 +133,7 @@ def examples_of(series: Series) -> Examples:
     options = series.options
     rows = options.mode == "row_is_sequence"
     classes = series.classes
-    names = (STEP_COLUMN,) if rows else tuple(name for name in series.inputs if name not in classes)
+    names = series.columns if rows else tuple(name for name in series.inputs if name not in classes)
     wanted = tuple(name for name in series.targets if name not in classes)
     ahead = rows and not series.targets  # each sequence is its own target
     fields: list[Found] = [_numbers("inputs", series, names, 0)] if names else []
@@ -173,7 +178,13 @@ def _numbers(name: str, series: Series, columns: Sequence[str], shift: int) -> N
 
 
 def _scaling(options: TableOptions, column: str) -> Scaling:
-    return cast(Scaling, options.scaling.get(column, "standard"))
+    """A column's; a feature's that stands in many columns is what is said of the first of them."""
+    own = options.scaling.get(column)
+    if own is None and options.mode == "row_is_sequence" and options.scaling:
+        named = feature_names(options.inputs, options.features, options.arrangement)
+        first = first_columns(options.inputs, options.features, options.arrangement)
+        own = options.scaling.get(dict(zip(named, first, strict=True)).get(column, ""))
+    return cast(Scaling, own or "standard")
 
 
 def _classes(name: str, series: Series, column: str, role: Role, shift: int) -> TokenField:
@@ -217,9 +228,11 @@ Chosen = TypeVar("Chosen", bound=TableOptions)
 
 def with_roles(options: Chosen, layout: Layout, rows: Sequence[Sequence[str]], steps: int) -> Chosen:
     """With what every column is proposed to be for. rows: the first ones; steps: how many the file has, about."""
+    seen = Counter(layout.names)
+    if len(seen) == len(layout.names) and (sequences := _as_sequences(options, layout, rows)) is not None:
+        return sequences
     order = _order_column(layout, rows)
     group = _group_column(layout, rows, order)
-    seen = Counter(layout.names)
     numeric = tuple(
         name
         for name, kind in zip(layout.names, layout.kinds, strict=True)
@@ -228,6 +241,50 @@ def with_roles(options: Chosen, layout: Layout, rows: Sequence[Sequence[str]], s
     # A window of half the training part at most, so that there are several.
     window = 0 if group else max(2, min(WINDOW, int(steps * TableReader.parts[0]) // 4))
     return replace(options, order=order, group=group, inputs=numeric, targets=numeric, window=window)
+
+
+def _as_sequences(options: Chosen, layout: Layout, rows: Sequence[Sequence[str]]) -> Chosen | None:
+    """With each row as a sequence, where the names of its columns say that they are steps; all others are its labels.
+
+    One feature that is called x0, x1, x2 may be a vector: only where rows end early it is a sequence for sure.
+    """
+    steps = steps_of(layout.names)
+    if steps is None or any(layout.kind(name) not in (*NUMERIC, "ignored") for name in steps.columns):
+        return None
+    known = {name: _cells(rows, layout.place(name)) for name in steps.columns}
+    if not (steps.clocked or len(steps.features) > 1 or _ends_early(known, steps)):
+        return None
+    chosen = set(steps.columns)
+    others = [name for name in layout.names if name not in chosen]
+    if any(name.lower() in _ORDER_NAMES or layout.kind(name) == "time" for name in others):
+        return None
+    labels = tuple(name for name in others if _is_label(name, layout, rows))
+    return replace(
+        options,
+        mode="row_is_sequence",
+        inputs=steps.columns,
+        targets=labels,
+        features=len(steps.features),
+        arrangement=steps.arrangement,
+        window=0,
+    )
+
+
+def _ends_early(known: Mapping[str, Sequence[str]], steps: Steps) -> bool:
+    """Whether some rows have nothing in their last steps."""
+    last = known[steps.columns[-1]]
+    first = known[steps.columns[0]]
+    return len(last) < len(first) or any(map(is_missing, last))
+
+
+def _is_label(name: str, layout: Layout, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a column beside the steps says something of them: not what the row is called, and not its number."""
+    cells = _cells(rows, layout.place(name))
+    if layout.kind(name) in ("label", "yes/no"):
+        return name.lower() not in _GROUP_NAMES
+    called = name.lower() in (*_GROUP_NAMES, "name", "row", "no", "number", "") or name.lower().endswith("_id")
+    counts_on = all(cell == str(int(cells[0]) + at) for at, cell in enumerate(cells)) if cells[0].isdigit() else False
+    return layout.kind(name) == "number" and not called and not counts_on
 
 
 def _cells(rows: Sequence[Sequence[str]], place: int) -> list[str]:

@@ -21,9 +21,9 @@ from rnnstudio.data.formats.columns import YES_NO, guess_kind
 from rnnstudio.data.formats.csv_file import TableReader, examples_of, with_roles
 from rnnstudio.data.formats.csv_rows import MISSING_REMEDY, MISSING_VALUE
 from rnnstudio.data.formats.numerals import is_missing, number
-from rnnstudio.data.formats.series import series_of
 from rnnstudio.data.formats.sniff import Layout
 from rnnstudio.data.formats.table import Table, find_columns, tell_unused
+from rnnstudio.data.formats.table_series import series_of
 from rnnstudio.data.in_blocks import VALUES
 from rnnstudio.data.options import TableOptions
 from rnnstudio.data.packed import Entry

@@ -1,4 +1,4 @@
-"""A table becomes sequences laid end to end, with their labels: its rows in time, or each row a sequence."""
+"""The rows of a table as steps: in the order of time, group by group, laid end to end."""
 
 from __future__ import annotations
 
@@ -11,19 +11,13 @@ import numpy.typing as npt
 
 from rnnstudio.data.files import FileFacts
 from rnnstudio.data.formats import dates
-from rnnstudio.data.formats.csv_rows import MISSING_REMEDY, MISSING_VALUE
-from rnnstudio.data.formats.numerals import is_missing
-from rnnstudio.data.formats.table import Floats, Table, find_columns
+from rnnstudio.data.formats.table import Floats, Table
 from rnnstudio.data.in_blocks import any_missing, is_counting
 from rnnstudio.data.options import TableOptions
 from rnnstudio.data.problems import Problems, quoted
 from rnnstudio.data.texts import taken
-from rnnstudio.design.errors import StudioError
 
 Ints: TypeAlias = npt.NDArray[np.int64]
-
-STEP_COLUMN = "value"
-"""What the one feature of a sequence is called when each row is a sequence and each column a step."""
 
 
 @dataclass(frozen=True)
@@ -50,30 +44,7 @@ class Series:
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def series_of(table: Table, settled: TableOptions, facts: FileFacts, shown: str, problems: Problems) -> Series:
-    """Bad cells go to `problems`; raises StudioError when there is nothing to make sequences of.
-
-    The table's numbers become the series', without a copy where their rows are in order as they are.
-    """
-    if len(table.numbers) == 0:
-        header = "only a header line" if table.layout.header else "no row of data"
-        problems.raise_first()  # what was found in the rows explains best why none is left
-        raise StudioError(f"the file has {header}", where=shown, remedy="Add rows of numbers below it.")
-    if len(table.numbers) == 1 and settled.mode == "row_is_step" and not problems.errors:
-        raise StudioError(
-            "the file has one row of numbers, and one step is no sequence",
-            where=f"{shown}, {problems.counted} {int(table.lines[0])}",
-            remedy='Add rows, or set the mode option to "row_is_sequence".',
-        )
-    inputs, targets = find_columns(table.layout, settled, shown)
-    if not problems.errors:
-        _report_missing_classes(table, [n for n in (*inputs, *targets) if table.layout.kind(n) == "label"], problems)
-    if settled.mode == "row_is_sequence":
-        return _rows_as_sequences(table, inputs, targets, settled, facts, problems)
-    return _rows_as_steps(table, inputs, targets, settled, facts, problems)
-
-
-def _rows_as_steps(
+def rows_as_steps(
     table: Table,
     inputs: tuple[str, ...],
     targets: tuple[str, ...],
@@ -92,13 +63,13 @@ def _rows_as_steps(
         ordered = False
     labels = table.labels.get(options.order, ())
     steps = labels if ordered or not labels else taken(labels, order)
-    named = _labels(table, (*inputs, *targets))
+    named = labels_of(table, (*inputs, *targets))
     classes = {n: table.labels[n] if ordered else taken(table.labels[n], order) for n in named}
     if options.missing != "error" and any_missing(values):
         kept = np.ones(len(values), bool)
         for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
             if options.missing == "previous":
-                _repeat_previous(values[start:stop])
+                repeat_previous(values[start:stop])
             kept[start:stop] = ~np.isnan(values[start:stop]).any(axis=1)
         dropped = int((~kept).sum())
         if dropped:
@@ -121,21 +92,9 @@ def _averaged(values: Floats, moments: Ints) -> Floats:
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
-def _labels(table: Table, names: Sequence[str]) -> list[str]:
+def labels_of(table: Table, names: Sequence[str]) -> list[str]:
     """Those of the columns that hold classes."""
     return [name for name in dict.fromkeys(names) if table.layout.kind(name) == "label"]
-
-
-def _report_missing_classes(table: Table, names: Sequence[str], problems: Problems) -> None:
-    for name in dict.fromkeys(names):
-        for row, cell in enumerate(table.labels[name]):
-            if is_missing(cell):
-                problems.error(
-                    f"a class is missing: {cell!r}",
-                    line=int(table.lines[row]),
-                    column=repr(name),
-                    remedy="Fill it in, or leave the column out of inputs and targets.",
-                )
 
 
 def _arranged(
@@ -250,71 +209,9 @@ _GAP, _EVEN = 3.0, 0.8
 """A step of so many usual ones is a gap, in times of which so many parts are even."""
 
 
-def _repeat_previous(values: Floats) -> None:
+def repeat_previous(values: Floats) -> None:
     """Fills each NaN, in place, with the value above it; those at the top stay."""
     rows = np.arange(len(values))[:, None]
     last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
     filled = np.take_along_axis(values, np.maximum(last, 0), axis=0)
     values[:] = np.where(last < 0, np.nan, filled)
-
-
-def _report_missing(table: Table, missing: npt.NDArray[np.bool_], names: tuple[str, ...], problems: Problems) -> None:
-    for row, column in np.argwhere(missing).tolist():
-        problems.error(MISSING_VALUE, line=int(table.lines[row]), column=repr(names[column]), remedy=MISSING_REMEDY)
-
-
-def _rows_as_sequences(
-    table: Table,
-    inputs: tuple[str, ...],
-    targets: tuple[str, ...],
-    options: TableOptions,
-    facts: FileFacts,
-    problems: Problems,
-) -> Series:
-    wrong = _labels(table, inputs)
-    if wrong:
-        raise StudioError(
-            f"the column {wrong[0]!r} holds classes, and the steps of a sequence are numbers here",
-            where="option inputs",
-            remedy=f"Take it out of inputs, or set its kind to number: kinds.{wrong[0]}=number.",
-        )
-    numbers = [name for name in targets if table.layout.kind(name) != "label"]
-    places = [table.columns.index(name) for name in inputs]
-    cells = table.numbers[:, places]
-    missing = np.isnan(cells)
-    # Cells that are missing at the right end of a row are not missing: the sequence ends there.
-    lengths = np.where(missing.all(axis=1), 0, missing.shape[1] - np.argmin(missing[:, ::-1], axis=1))
-    inside = np.arange(cells.shape[1]) < lengths[:, None]
-    if options.missing == "previous":
-        filled = cells.T.copy()
-        _repeat_previous(filled)
-        cells = filled.T
-    used = inside & ~np.isnan(cells)
-    static = None
-    kept = used.any(axis=1)
-    if numbers:
-        static = table.numbers[:, [table.columns.index(name) for name in numbers]]
-        if options.missing != "error":
-            kept &= ~np.isnan(static).any(axis=1)
-    if options.missing == "error" and not problems.errors:
-        _report_missing(table, inside & missing, inputs, problems)
-        if static is not None:
-            _report_missing(table, np.isnan(static), tuple(numbers), problems)
-    if not kept.all():
-        problems.warn(f"{int((~kept).sum())} rows without values were left out", line=int(table.lines[~kept][0]))
-    used, cells = used[kept], cells[kept]
-    counts = used.sum(axis=1)
-    return Series(
-        values=cells[used][:, None],
-        offsets=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-        columns=(STEP_COLUMN,),
-        inputs=inputs,
-        targets=targets,
-        static=None if static is None else static[kept],
-        names=tuple(f"{problems.counted} {line}" for line in table.lines[kept].tolist()),
-        steps=(),
-        lines=np.repeat(table.lines[kept], counts),
-        options=options,
-        facts=facts,
-        classes={name: taken(table.labels[name], np.flatnonzero(kept)) for name in _labels(table, targets)},
-    )
