@@ -59,6 +59,7 @@ class Dataset:
     steps: a label per row of the main axis (a year, a date), () without an order column.
     raw: unscaled columns for people, [rows, columns] float64, or None. columns: their names.
     problems: warnings (errors never leave a dataset behind).
+    cut: it is of a file's beginning, for a first look.
     """
 
     recipe: DataRecipe
@@ -73,6 +74,7 @@ class Dataset:
     facts: FileFacts
     excerpt: str
     problems: tuple[Problem, ...] = ()
+    cut: bool = False
 
     @property
     def fields(self) -> tuple[FieldSpec, ...]:

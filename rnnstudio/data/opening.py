@@ -13,6 +13,7 @@ from rnnstudio.data.making import dataset_of
 from rnnstudio.data.options import file_options
 from rnnstudio.data.packed import Bounds, Entry, Inside, located
 from rnnstudio.data.problems import Problems, listed
+from rnnstudio.data.progress import step
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import JSON, DataRecipe
 
@@ -31,8 +32,12 @@ def open_dataset(recipe: DataRecipe, base: Path | str = ".", *, fit: bool = True
     return replace(dataset, problems=tuple(problems.found))
 
 
-def build(recipe: DataRecipe, base: Path, problems: Problems, fit: bool = True) -> Dataset:
-    """As open_dataset, but bad cells only go to `problems`: with errors there, the dataset serves a preview only."""
+def build(recipe: DataRecipe, base: Path, problems: Problems, fit: bool = True, most: int = 0) -> Dataset:
+    """As open_dataset, but bad cells only go to `problems`: with errors there, the dataset serves a preview only.
+
+    most: bytes of the file that are read, where its reader can do with its beginning; 0 = all. A dataset of a part has
+    no digest.
+    """
     if not recipe.path:
         raise StudioError("no data file is chosen", where="data recipe", remedy="Choose a text or CSV file.")
     reader = readers.find(recipe.reader)
@@ -42,8 +47,10 @@ def build(recipe: DataRecipe, base: Path, problems: Problems, fit: bool = True) 
             f"the archive holds other files, too: {listed(path.others())}", remedy="The option member chooses one."
         )
     try:
-        found, source = readers.read_with(reader, recipe, path, problems, fit)
-        return dataset_of(recipe, found, found.facts or source.facts(), problems, fit)
+        found, source = readers.read_with(reader, recipe, path, problems, fit, most)
+        step("preparing")
+        dataset = dataset_of(recipe, found, found.facts or source.facts(), problems, fit)
+        return replace(dataset, recipe=dataset.recipe.replace(digest=""), cut=True) if source.cut else dataset
     except MemoryError as error:
         much = "so many examples do" if recipe.made else f"the file of {size_of(path) / 1e6:,.0f} MB does"
         raise StudioError(f"{much} not fit into memory", where=recipe.path, remedy="Use a part of it.") from error

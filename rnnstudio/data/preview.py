@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from rnnstudio.data.dataset import Array, Dataset
-from rnnstudio.data.opening import build
+from rnnstudio.data.files import size_of
+from rnnstudio.data.opening import build, place_of
 from rnnstudio.data.problems import Problem, Problems, from_error
 from rnnstudio.data.statistics import Statistics, statistics_of
 from rnnstudio.design.errors import StudioError
@@ -18,6 +19,8 @@ from rnnstudio.design.recipe import DataRecipe, FieldSpec, with_digits
 
 _VISIBLE = {"\n": "⏎", "\t": "⇥", " ": "␣", "\u00a0": "⍽"}
 _MAX_CELLS = 24
+LARGE, LOOKED = 1 << 22, 1 << 21
+"""Of a file of more bytes a first look reads so many, where its reader can do with a beginning."""
 _MAX_STEPS = 400
 """Steps of an example that are shown, however long it is."""
 MAX_COLUMNS = 40
@@ -56,6 +59,7 @@ class Preview:
 
     examples: the first ones, for a picture of them. summary: one line about the whole file; excerpt: the beginning of a
     text, as it is. recipe: completed, or as given when the file could not be read. statistics: None then.
+    whole: whether all of the file was read; else the recipe has no digest, and learned from the file's beginning.
     """
 
     columns: tuple[str, ...]
@@ -66,6 +70,7 @@ class Preview:
     recipe: DataRecipe
     examples: tuple[ExampleView, ...] = ()
     statistics: Statistics | None = None
+    whole: bool = True
 
     @property
     def usable(self) -> bool:
@@ -78,22 +83,43 @@ def inspect(
     base: Path | str = ".",
     rows: int = 20,
     bind: Callable[[Dataset], Dataset] = lambda dataset: dataset,
+    most: int = 0,
+    fit: bool = True,
 ) -> Preview:
     """Reads the file and shows what is there. Never raises StudioError: whatever is wrong is in `problems`.
 
-    bind: makes of what was read what a design would take (see Dataset.as_in_file).
+    bind: makes of what was read what a design would take (see Dataset.as_in_file). most: bytes of the file that are
+    read, where its reader can do with its beginning; 0 = all (see bytes_of_a_look). fit: see open_dataset.
     """
     problems = Problems(recipe.path)
     try:
-        dataset = bind(build(recipe, Path(base), problems))
+        dataset = bind(build(recipe, Path(base), problems, fit, most))
     except StudioError as error:
         shown_problems = problems.found if problems.errors else [*problems.found, from_error(error)]
         return Preview((), (), tuple(shown_problems), "", "", recipe)
     if problems.errors > sum(problem.severity == "error" for problem in problems.found):
         problems.warn(f"{problems.errors:,} errors in all; the first are listed")
+    whole = not dataset.cut
     shown = preview_of(dataset, rows, {problem.line for problem in problems.found if problem.line})
     found = tuple(sorted(problems.found, key=lambda problem: problem.line or sys.maxsize))
+    if not whole:
+        shown = replace(shown, summary=_of_the_beginning(dataset, size_of(place_of(recipe, Path(base)))), whole=False)
     return replace(shown, problems=found)
+
+
+def bytes_of_a_look(recipe: DataRecipe, base: Path | str = ".") -> int:
+    """How many bytes of a file a first look reads: 0, all of it, unless it is large. Never raises StudioError."""
+    try:
+        return LOOKED if not recipe.made and size_of(place_of(recipe, Path(base))) > LARGE else 0
+    except StudioError:
+        return 0
+
+
+def _of_the_beginning(dataset: Dataset, size: int) -> str:
+    read = dataset.facts.size
+    much = f"{dataset.rows:,} {'examples' if dataset.axis is None else 'steps'}"
+    much += f" in {dataset.sequences:,} sequences" if dataset.sequences > 1 and dataset.axis is not None else ""
+    return f"the first {read / 1e6:,.1f} of {size / 1e6:,.0f} MB: {much}"
 
 
 def preview_of(dataset: Dataset, rows: int = 20, lines: Collection[int] = ()) -> Preview:

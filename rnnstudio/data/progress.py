@@ -6,13 +6,14 @@ function to function, so that a plugin's reader is watched like our own: `Readin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 
 class Cancelled(BaseException):
@@ -55,6 +56,17 @@ def check() -> None:
     watch = _watch.get()
     if watch is not None and watch.cancelled:
         raise Cancelled
+
+
+_AT_ONCE = 256
+
+
+def going(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items. Raises Cancelled between two of them as `check` does, looking every so often."""
+    for place, item in enumerate(items):
+        if place % _AT_ONCE == 0:
+            check()
+        yield item
 
 
 def step(what: str, done: int = 0, total: int = 0) -> None:

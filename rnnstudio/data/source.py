@@ -173,16 +173,20 @@ class Source:
     """A file that is being read. Owner: one call of a reader's `read`. Remembers what was read, for the fingerprint.
 
     path: the file or folder, unpacked: asked like a path where it lies in an archive; shown: as the person knows it.
+    most: bytes of a text that are read, 0 = all; what is read then ends with a line. shortened: set by a reader that
+    leaves a part out in a way of its own.
     """
 
     path: Entry
     shown: str
+    most: int = 0
+    shortened: bool = field(default=False, kw_only=True)
     _readings: list[Reading] = field(default_factory=list)
     _others: list[Entry] = field(default_factory=list)
 
     def reading(self, encoding: str = "utf-8") -> Reading:
         """The text in pieces of some megabytes, every line end as "\\n"; see Reading for errors."""
-        made = Reading(self.path, self.shown, encoding)
+        made = Reading(self.path, self.shown, encoding, self.most)
         self._readings.append(made)
         return made
 
@@ -202,7 +206,7 @@ class Source:
 
     def inner(self, entry: Entry, shown: str) -> Source:
         """A file of this folder, as `entries_of` lists it: it counts for the fingerprint, too."""
-        other = Source(entry, shown, self._readings)
+        other = Source(entry, shown, self.most, self._readings)
         self._others.append(entry)
         return other
 
@@ -210,6 +214,11 @@ class Source:
         """All of the file, unpacked."""
         with opened(self.path, self.shown) as stream:
             return stream.read()
+
+    @property
+    def cut(self) -> bool:
+        """Whether a part of the file was left out, as `most` says."""
+        return self.shortened or any(reading.cut for reading in self._readings)
 
     def facts(self) -> FileFacts:
         """Size, fingerprint, lines and characters of all that was read."""

@@ -63,6 +63,8 @@ class Statistics:
     cuttable: bool
     lengths: Mapping[str, Lengths]
     tokens: Mapping[str, Occurrences]
+    beginning: bool = False
+    """All of it is counted in the beginning of a file alone."""
 
     @property
     def longest(self) -> int:
@@ -82,6 +84,7 @@ def statistics_of(dataset: Dataset) -> Statistics:
             for spec in dataset.fields
             if spec.content == "tokens" and not spec.shift_of
         },
+        dataset.cut,
     )
 
 

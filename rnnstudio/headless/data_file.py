@@ -16,6 +16,7 @@ from ..data.preview import ExampleView, FieldView, Preview
 from ..data.problems import listed
 from ..design.recipe import DataRecipe, FieldSpec
 from .design_file import options_of
+from .waiting import read_with_a_bar
 
 SHOWN = 60
 """Characters of a field of an example."""
@@ -32,7 +33,8 @@ def show_data(options: argparse.Namespace) -> int:
         recipe = data.guess_with(readers.find(options.reader), options.file, str(options.file), chosen)
         why = "as you say"
     recipe = data.choose(recipe, chosen)
-    preview = data.inspect(recipe, rows=options.examples)
+    most = 0 if options.whole else data.bytes_of_a_look(recipe)
+    preview = read_with_a_bar(lambda: data.inspect(recipe, rows=options.examples, most=most))
     if options.json:
         others = [{"reader": other.reader, "confidence": sure, "why": seen} for sure, other, seen in found]
         print_json({"why": why, "guesses": others, **_as_json(preview)})
@@ -48,7 +50,7 @@ def _print(preview: Preview, why: str, found: list[DataRecipe]) -> None:
     if others:
         print("It could also be read as " + ", ".join(f"{other.title} (--reader {other.name})" for other in others))
     if preview.summary:
-        print(preview.summary)
+        print(preview.summary + ("" if preview.whole else "; --whole reads it to its end"))
     for spec in recipe.fields:
         print(f"  {_spec_line(spec)}")
     if preview.examples:
@@ -106,6 +108,7 @@ def _as_json(preview: Preview) -> dict[str, Any]:
         "split": list(recipe.split),
         "usable": preview.usable,
         "summary": preview.summary,
+        "whole": preview.whole,
         "fields": [
             {
                 "name": spec.name,

@@ -23,6 +23,7 @@ from ..design.storage import load
 from ..gallery import example
 from ..loading import load_plugins
 from ..training.settings import TrainingSettings
+from .waiting import read_with_a_bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
                 f"The design “{file.design.name}” has no data",
                 remedy="Give a file with --data, or load one in the studio.",
             )
-        return _bound(data.open(data.choose(recipe, chosen or {}), file.folder), file.design)
+        its_own = data.choose(recipe, chosen or {})
+        return _bound(read_with_a_bar(lambda: data.open(its_own, file.folder)), file.design)
     guessed = data.guess(path, chosen or {})
     if recipe is not None:
         found = data.guesses(path, chosen)
@@ -70,7 +72,8 @@ def open_data(file: DesignFile, path: Path | None, chosen: Mapping[str, JSON] | 
         if own is not None:
             guessed = recipe if own.made else data.like(recipe, own, chosen or {})
     guessed = guessed if guessed.made else guessed.replace(path=str(path.resolve()))
-    return _bound(data.open(data.choose(guessed, chosen or {}), path.resolve().parent), file.design)
+    chosen_recipe = data.choose(guessed, chosen or {})
+    return _bound(read_with_a_bar(lambda: data.open(chosen_recipe, path.resolve().parent)), file.design)
 
 
 def _bound(dataset: Dataset, design: Design) -> Dataset:

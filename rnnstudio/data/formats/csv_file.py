@@ -47,6 +47,7 @@ class TableReader(Reader):
 
     Options = TableOptions
     parts = (0.8, 0.1, 0.1)
+    beginnings = True
     portable = ("horizon", "window", "stride", "missing")
 
     def columns(self, sample: Sample, options: Mapping[str, JSON]) -> dict[str, str]:

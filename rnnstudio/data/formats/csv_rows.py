@@ -165,6 +165,8 @@ class CsvRows:
             try:
                 row = next(reader, None)
             except csv.Error as error:
+                if self.reading.cut and "unexpected end" in str(error):
+                    return  # a beginning of a file may end within a row
                 raise self._unreadable(error, start) from error
             if row is None:
                 return

@@ -24,6 +24,7 @@ from rnnstudio.data.formats.pieces import (
 from rnnstudio.data.options import encoding_option, option
 from rnnstudio.data.packed import Entry, beside
 from rnnstudio.data.problems import Problems, listed, quoted
+from rnnstudio.data.progress import going
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
 from rnnstudio.data.vocabulary import Vocabulary
@@ -64,6 +65,7 @@ class LabelledReader(Reader):
     suffixes = (".jsonl", ".ndjson")
     Options = LabelledOptions
     parts = (0.8, 0.1, 0.1)
+    beginnings = True
     portable = ("level", "lowercase", "min_count", "longest")
 
     def guess(self, sample: Sample) -> Guess | None:
@@ -121,7 +123,7 @@ class LabelledReader(Reader):
         if not texts:
             problems.raise_first()
             raise StudioError("no text with a class was found", where=source.shown, remedy="Choose another file.")
-        pieces = [pieces_of(text, options.level, options.lowercase) for text in texts]
+        pieces = [pieces_of(text, options.level, options.lowercase) for text in going(texts)]
         if options.longest:
             cut = sum(len(piece) > options.longest for piece in pieces)
             pieces = [piece[: options.longest] for piece in pieces]
@@ -149,7 +151,7 @@ _Read = tuple[list[str], list[str], list[int], list[str]]
 
 
 def _of_table(source: Source, options: LabelledOptions, problems: Problems) -> _Read:
-    rows = cells_of(source.text(options.encoding), options.delimiter, source.shown)
+    rows = cells_of(source.text(options.encoding), options.delimiter, source.shown, source.cut)
     if not rows:
         raise StudioError("the file has only blank lines", where=source.shown, remedy="Choose a file with data in it.")
     first = rows[0]
@@ -203,7 +205,7 @@ def _place(names: Sequence[str], wanted: str, default: int, what: str, shown: st
 def _of_lines(source: Source, options: LabelledOptions, problems: Problems) -> _Read:
     texts, classes, lines = [], [], []
     ignored: dict[str, str] = {}
-    for place, line in enumerate(source.lines(options.encoding), 1):
+    for place, line in enumerate(going(source.lines(options.encoding)), 1):
         if not line.strip():
             continue
         try:

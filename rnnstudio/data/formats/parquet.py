@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.examples import Examples
+from rnnstudio.data.files import FileFacts, size_of
 from rnnstudio.data.formats.columns import YES_NO, guess_kind
 from rnnstudio.data.formats.csv_file import TableReader, examples_of, with_roles
 from rnnstudio.data.formats.csv_rows import MISSING_REMEDY, MISSING_VALUE
@@ -54,6 +55,7 @@ class ParquetReader(TableReader):
     what = "a Parquet table"
     suffixes = (".parquet", ".pq", ".parq")
     Options = ParquetOptions
+    beginnings = True
 
     def guess(self, sample: Sample) -> Guess | None:
         if not sample.head.startswith(_MAGIC):
@@ -72,6 +74,11 @@ class ParquetReader(TableReader):
     def read(self, source: Source, options: ParquetOptions, problems: Problems) -> Examples:
         problems.counted = "row"
         file = _File(source.path, source.shown)
+        size = size_of(source.path)
+        if source.most and source.most < size:
+            file.keep(max(file.rows * source.most // size, min(file.rows, _SAMPLE_ROWS)))
+            source.shortened = True
+        facts = FileFacts(source.most, "", 0, 0) if source.shortened else source.facts()
         layout, _ = file.layout(options)
         inputs, targets = find_columns(layout, options, source.shown)
         used = dict.fromkeys((*inputs, *targets))
@@ -91,7 +98,7 @@ class ParquetReader(TableReader):
             {name: file.texts(name, name == options.order) for name in labels},
             keys,
         )
-        return examples_of(series_of(table, options, source.facts(), source.shown, problems))
+        return examples_of(series_of(table, options, facts, source.shown, problems))
 
 
 def library() -> Any:
@@ -134,6 +141,10 @@ class _File:
 
     def _taken(self, names: Sequence[Any]) -> Any:
         return self._asked(lambda: self._frame.select(names).collect())
+
+    def keep(self, rows: int) -> None:
+        """Look at the first rows alone from now on."""
+        self._frame, self.rows = self._frame.head(rows), rows
 
     # --- what columns hold
 
