@@ -47,6 +47,11 @@ def is_counting(places: npt.NDArray[np.int64]) -> bool:
     )
 
 
+def is_rising(keys: Floats) -> bool:
+    """Whether none is below the one before it."""
+    return all(bool((np.diff(keys[block.start : block.stop + 1]) >= 0).all()) for block in blocks_of(keys))
+
+
 def extremes(values: npt.NDArray[Any], rows: npt.NDArray[np.bool_]) -> tuple[list[float], list[float]]:
     """The least and the greatest value of each column in the chosen rows; empty where there are none."""
     low, high = np.full(values.shape[1], np.inf), np.full(values.shape[1], -np.inf)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rnnstudio.data.progress import check
 
-_WIDEST = 64
+WIDEST = 64
 """Bytes of a text; where one is longer, all stay objects."""
 _AT_ONCE = 1 << 16
 
@@ -34,8 +34,12 @@ class Texts(Sequence[str]):
     @overload
     def __getitem__(self, place: slice) -> tuple[str, ...]: ...
     def __getitem__(self, place: int | slice) -> str | tuple[str, ...]:
-        found = self.values[place]
-        return tuple(map(_text, found.tolist())) if isinstance(place, slice) else _text(found)
+        if isinstance(place, slice):
+            return tuple(self.texts(self.values[place]))
+        if not -len(self) <= place < len(self):
+            raise IndexError(place)
+        place %= len(self)
+        return self.texts(self.values[place : place + 1])[0]
 
     def __iter__(self) -> Iterator[str]:
         for start in range(0, len(self), _AT_ONCE):
@@ -43,11 +47,15 @@ class Texts(Sequence[str]):
             yield from self[start : start + _AT_ONCE]
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Texts):
+        if type(other) is type(self):
             return np.array_equal(self.values, other.values)
         return isinstance(other, Sequence) and len(other) == len(self) and all(map(str.__eq__, self, other))
 
     __hash__ = None  # type: ignore[assignment]
+
+    def texts(self, values: npt.NDArray[Any]) -> list[str]:
+        """Some of the values as texts."""
+        return [value.decode("utf-8", "surrogatepass") for value in values.tolist()]
 
     def take(self, places: npt.NDArray[np.int64]) -> Texts:
         """Those at some places."""
@@ -57,7 +65,7 @@ class Texts(Sequence[str]):
 def packed(texts: Sequence[str]) -> npt.NDArray[Any]:
     """Some texts as an array that Texts can hold."""
     written = [text.encode("utf-8", "surrogatepass") for text in texts]
-    if max(map(len, written), default=0) > _WIDEST or any(text.endswith(b"\x00") for text in written):
+    if max(map(len, written), default=0) > WIDEST or any(text.endswith(b"\x00") for text in written):
         return np.array(written, object)
     return np.array(written or [b""], np.bytes_)[: len(written)]
 
@@ -65,7 +73,3 @@ def packed(texts: Sequence[str]) -> npt.NDArray[Any]:
 def taken(texts: Sequence[str], places: npt.NDArray[np.int64]) -> Sequence[str]:
     """Those at some places, in that order, of the same kind of sequence."""
     return texts.take(places) if isinstance(texts, Texts) else [texts[place] for place in places.tolist()]
-
-
-def _text(value: Any) -> str:
-    return bytes(value).decode("utf-8", "surrogatepass")

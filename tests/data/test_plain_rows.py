@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import math
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as some
 
 from rnnstudio import data
 from rnnstudio.data.formats import plain_rows
+from rnnstudio.data.iso_times import IsoTimes
 from rnnstudio.data.line_blocks import BLOCK, line_blocks
 from rnnstudio.design.recipe import DataRecipe
 
@@ -112,6 +114,37 @@ def test_pieces_of_a_large_table_are_read_as_one(tmp_path: Path) -> None:
     lines = np.arange(2, 60_002)
     lines[20_001:] += 1  # the blank line
     assert np.array_equal(dataset.lines, lines)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S"])
+def test_times_stay_the_texts_they_were_and_rows_are_in_their_order(form: str, tmp_path: Path) -> None:
+    times = [datetime.datetime(1969, 12, 1) + n * datetime.timedelta(days=1, minutes=61) for n in range(90)]
+    written = [time.strftime(form) for time in times]
+    path = tmp_path / "a.csv"
+    body = [f"{text},{n}\n" for n, text in enumerate(written)]
+    path.write_text("day,a\n" + "".join(body[::-1]))
+    dataset = data.open(data.guess(path))
+    assert isinstance(dataset.steps, IsoTimes)
+    assert dataset.steps == written
+    assert (dataset.steps[0], dataset.steps[-1], list(dataset.steps)[3:5]) == (written[0], written[-1], written[3:5])
+    assert dataset.split("test").labels(0) == tuple(written[-9:])
+    with pytest.raises(IndexError):
+        dataset.steps[90]
+
+
+@pytest.mark.parametrize("odd", ["2024-02-31", "2024-2-1", "2024-01-01T00:00", "later"])
+def test_a_time_of_another_form_makes_all_of_them_texts_again(odd: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    days = [(datetime.date(1800, 1, 1) + datetime.timedelta(days=n)).isoformat() for n in range(50_000)]
+    days[49_000] = odd  # in another piece of the file than the first
+    path.write_text("day,a\n" + "".join(f"{day},{n}\n" for n, day in enumerate(days)))
+    recipe = DataRecipe("csv", str(path), {"order": "day"})
+    if odd in ("2024-02-31", "later"):
+        assert any("day" in problem.what or "day" in problem.column for problem in data.inspect(recipe).problems)
+        return
+    dataset = data.open(recipe)
+    assert not isinstance(dataset.steps, IsoTimes)
+    assert dataset.steps == [*days[:49_000], *days[49_001:], odd]  # the last of all by the calendar
 
 
 def test_a_cell_that_goes_over_many_lines_does_not_end_with_a_piece(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from rnnstudio.data.formats.numerals import is_missing, number
 from rnnstudio.data.formats.plain_rows import PlainRows, cut, numbers
 from rnnstudio.data.formats.sniff import Layout, rows_of
 from rnnstudio.data.growing import Growing
+from rnnstudio.data.iso_times import Form, joined, parsed, written
 from rnnstudio.data.line_blocks import line_blocks
 from rnnstudio.data.options import CsvOptions
 from rnnstudio.data.problems import KEPT, Problems
@@ -66,13 +67,13 @@ class CsvRows:
         self._places = [layout.place(name) for name in columns]
         self._yes_no = [layout.kind(name) == "yes/no" for name in columns]
         self._numbers = Growing((len(columns),), np.float64, self._expected)
-        self._lines = Growing((), np.int64, self._expected)
+        self._lines = Growing((), np.int32, self._expected)
         self._labels: dict[str, _Labels] = {
             name: _Labels(layout.place(name), different=name == options.order) for name in labels
         }
 
-    def read(self) -> tuple[Floats, npt.NDArray[np.int64], dict[str, Sequence[str]]]:
-        """[rows, columns] numbers, NaN = missing; [rows] the line each row ends on; the texts of the labels."""
+    def read(self) -> tuple[Floats, npt.NDArray[Any], dict[str, Sequence[str]]]:
+        """[rows, columns] numbers, NaN = missing; [rows] the line each row ends on, in 32 bits; the labels' texts."""
         lines = _Lines(line_blocks(self.reading), self.reading.shown)
         for _ in islice(lines, self.layout.skip):
             pass
@@ -134,7 +135,11 @@ class CsvRows:
         self._numbers.append(values)
         self._lines.append(lines)
         for own in self._labels.values():
-            own.add(rows.texts(own.place))
+            packed_cells = rows.packed(own.place) if own.different else None
+            if packed_cells is not None:
+                own.add_packed(packed_cells)
+            else:
+                own.add(rows.texts(own.place))
 
     def _mend(self, values: Floats, odd: npt.NDArray[np.bool_], rows: PlainRows, lines: npt.NDArray[np.int64]) -> None:
         """The numbers of the cells that are no plain decimals, put in their place."""
@@ -214,7 +219,7 @@ class CsvRows:
         for column, place in enumerate(self._places):
             found[:, column] = self._column([row[place] for row in rows], column, lines)
         self._numbers.append(found)
-        self._lines.append(np.array(lines, np.int64))
+        self._lines.append(np.array(lines, np.int32))
         for own in self._labels.values():
             own.add([row[own.place] for row in rows])
 
@@ -271,21 +276,36 @@ class _Labels:
 
     def __init__(self, place: int, different: bool) -> None:
         self.place = place
-        self._different = different
+        self.different = different
         self._known: dict[str, str] = {}
         self._all: list[str] = []
         self._packed: list[npt.NDArray[Any]] = []
+        self._form: Form | None = None
+        """Where all so far are times of one form, and `_packed` holds them as such."""
 
     def add(self, cells: Sequence[str]) -> None:
         stripped = map(str.strip, cells)
-        if self._different:
-            self._packed.append(packed(list(stripped)))
+        if self.different:
+            self.add_packed(packed(list(stripped)))
         else:
             known = self._known
             self._all.extend(known.setdefault(cell, cell) for cell in stripped)
 
+    def add_packed(self, cells: npt.NDArray[Any]) -> None:
+        times = parsed(cells) if self._form is not None or not self._packed else None
+        if times is not None and self._form in (None, times[1]):
+            values, self._form = times
+            self._packed.append(values)
+            return
+        if self._form is not None:  # others are none: all become texts again
+            form, self._form = self._form, None
+            self._packed = [packed(written(values, form)) for values in self._packed]
+        self._packed.append(cells)
+
     def finished(self) -> Sequence[str]:
-        return Texts.joined(self._packed) if self._different else self._all
+        if not self.different:
+            return self._all
+        return Texts.joined(self._packed) if self._form is None else joined(self._packed, self._form)
 
 
 class _Lines:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from rnnstudio.data.texts import WIDEST
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -51,6 +53,22 @@ class PlainRows:
         raw = self.raw
         pairs = zip(self.starts[rows, column].tolist(), self.ends[rows, column].tolist(), strict=True)
         return [raw[start:end].decode("utf-8", "surrogatepass") for start, end in pairs]
+
+    def packed(self, column: int) -> npt.NDArray[Any] | None:
+        """The cells of a column as an array of bytes, as Texts holds them; None where texts() alone says them: spaces
+        around them, or long ones."""
+        starts, ends = self.starts[:, column], self.ends[:, column]
+        width = int((ends - starts).max(initial=1))
+        buffer = np.frombuffer(self.raw, np.uint8)
+        spaces = b" " in self.raw and any(
+            (np.take(buffer, at, mode="wrap") == _SPACE).any() for at in (starts, ends - 1)
+        )
+        if width > WIDEST or spaces or b"\t" in self.raw:
+            return None
+        at = starts[:, None] + np.arange(width)
+        signs = np.take(buffer, at, mode="clip")
+        signs[at >= ends[:, None]] = 0
+        return signs.view(f"S{width}").reshape(-1)
 
     def empty(self) -> npt.NDArray[np.bool_]:
         """[rows]: nothing stands in any cell."""

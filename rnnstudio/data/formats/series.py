@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rnnstudio.data.files import FileFacts
 from rnnstudio.data.formats import dates
 from rnnstudio.data.formats.table import Floats, Table
-from rnnstudio.data.in_blocks import any_missing, is_counting
+from rnnstudio.data.in_blocks import any_missing, is_counting, is_rising
 from rnnstudio.data.options import TableOptions
 from rnnstudio.data.problems import Problems, quoted
 from rnnstudio.data.texts import taken
@@ -105,7 +105,7 @@ def _arranged(
     rows = len(table.numbers)
     order = np.arange(rows)
     keys = _sortable(table, options, problems) if options.order else None
-    if keys is not None:
+    if keys is not None and not is_rising(keys):
         order = np.argsort(keys, kind="stable")
         if not options.group and (np.diff(order) < 0).any():
             problems.warn(f"rows were put in the order of the column {options.order!r}")
@@ -175,11 +175,12 @@ def _in_time(
 
     Returns the rows' order, the sequences' offsets, and for each row whether the next one is at the same time.
     """
-    steps = np.diff(keys[order])
+    steps = np.diff(keys if is_counting(order) else keys[order])
     borders = np.zeros(max(len(order) - 1, 0), bool)
     borders[offsets[1:-1] - 1] = True
     doubled = (steps == 0) & ~borders
-    usual = steps[(steps > 0) & ~borders]
+    some = slice(None, None, max(1, len(steps) // _STEPS))
+    usual = steps[some][(steps[some] > 0) & ~borders[some]]
     most = float(np.median(usual)) if len(usual) > 4 else 0.0
     gaps = (steps > _GAP * most) & ~borders if most else np.zeros(len(steps), bool)
     # Where times are uneven anyway, as in a log of events, a long step is none of the ordinary.
@@ -205,6 +206,8 @@ def _in_time(
     return order, offsets, np.concatenate((doubled, [False])) if len(order) else doubled
 
 
+_STEPS = 1_000_000
+"""From about so many steps it is told what is usual."""
 _GAP, _EVEN = 3.0, 0.8
 """A step of so many usual ones is a gap, in times of which so many parts are even."""
 
