@@ -84,8 +84,8 @@ def test_what_is_no_drawing_is_told_too() -> None:
 
 
 def test_cells_are_compared_inside_and_as_a_whole() -> None:
-    changed = after(SetParam("forget_sum", "bias", False, "LSTM"))
-    assert compare(BEFORE, changed).drawings["LSTM"].changed == {"forget_sum": ("bias = False",)}
+    changed = after(SetParam("W_f", "bias", False, "LSTM"))
+    assert compare(BEFORE, changed).drawings["LSTM"].changed == {"W_f": ("bias = False",)}
     without = BEFORE.replace(cells=frozen({}))
     assert compare(BEFORE, without).cells_removed == ("LSTM",)
     assert compare(without, BEFORE).cells_added == ("LSTM",)

@@ -72,6 +72,8 @@ WITHOUT: Mapping[str, str] = {
     "CellsTooDeep": "which of the cells should go is the person's to say",
     "TooManyNodes": "which of the cells should go is the person's to say",
     "TooLarge": "what should be smaller is the person's to say",
+    "ReadsAhead": "what should be read up to its own step alone is the person's to say",
+    "TargetHasGaps": "whether gaps are filled or the drawing is changed is the person's to say",
     "PluginFailed": "the plugin's file must be repaired",
 }
 """Codes without a fix, and why."""

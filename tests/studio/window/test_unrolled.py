@@ -167,7 +167,7 @@ def test_values_of_a_run_come_from_a_process_and_stand_in_the_boxes(hands: Hands
     pane.set_run(run)
     pane.values.text.setText("the cat")
     pane.ask()
-    qtbot.waitUntil(lambda: pane.seen is not None and pane.seen.examples == 0, timeout=120_000)
+    qtbot.waitUntil(lambda: pane.seen is not None and pane.seen.examples == 0)
     assert pane.unrolled is not None
     assert pane.unrolled.sizes["time"] == 6
     read = [pane.boxes["text", step].text for step in range(4)]
@@ -189,7 +189,7 @@ def test_a_run_without_a_checkpoint_is_told(hands: Hands, tmp_path: Path) -> Non
 
 def test_what_cannot_be_looked_at_is_told_and_the_next_question_is_answered(tmp_path: Path, qtbot) -> None:
     looks = Looks()
-    with qtbot.waitSignal(looks.failed, timeout=120_000) as told:
+    with qtbot.waitSignal(looks.failed) as told:
         looks.ask(tmp_path / "nowhere")
     assert "no such run" in told.args[0]
     looks.close()
