@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from rnnstudio.data.dividing import dividing_of
 from rnnstudio.data.files import FileFacts
+from rnnstudio.data.in_blocks import blocks_of
 from rnnstudio.data.problems import Problem
 from rnnstudio.data.split import PARTS, TITLES, Division, Ints, Part, Spans
 from rnnstudio.data.vocabulary import Vocabulary, vocabulary_of
@@ -279,19 +280,23 @@ class Split:
         return self.dataset.names[int(self.spans.sequence[index])]
 
 
-def scaled(values: npt.NDArray[np.float64], spec: FieldSpec) -> npt.NDArray[np.float32]:
+def scaled(values: npt.NDArray[Any], spec: FieldSpec) -> npt.NDArray[np.float32]:
     """(values - mean) / std, in float64 and then stored as float32: large offsets cost no digits.
 
     Raises StudioError, with the column, for a number that float32 does not hold.
     """
-    exact = (values - np.array(spec.mean)) / np.array(spec.std)
-    beyond = np.abs(exact) > np.finfo(np.float32).max
-    if beyond.any():
-        place = np.argwhere(beyond)[0]
-        column = f", column {spec.columns[place[-1]]!r}" if spec.columns else ""
-        raise StudioError(
-            f"the number {values[tuple(place)]:g} is larger than single precision holds (about 3e38)",
-            where=f"field {spec.name!r}{column}, row {place[0] + 1:,} of its values",
-            remedy="Correct it, or choose a scaling for the inputs.",
-        )
-    return np.ascontiguousarray(exact, dtype=np.float32)
+    mean, std = np.array(spec.mean), np.array(spec.std)
+    found = np.empty(values.shape, np.float32)
+    for block in blocks_of(values) if values.ndim > 1 else (slice(None),):
+        exact = (values[block] - mean) / std
+        beyond = np.abs(exact) > np.finfo(np.float32).max
+        if beyond.any():
+            place = np.argwhere(beyond)[0]
+            column = f", column {spec.columns[place[-1]]!r}" if spec.columns else ""
+            raise StudioError(
+                f"the number {values[block][tuple(place)]:g} is larger than single precision holds (about 3e38)",
+                where=f"field {spec.name!r}{column}, row {(block.start or 0) + place[0] + 1:,} of its values",
+                remedy="Correct it, or choose a scaling for the inputs.",
+            )
+        found[block] = exact
+    return found

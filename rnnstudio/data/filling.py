@@ -8,16 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rnnstudio.data.in_blocks import any_missing
 from rnnstudio.data.problems import Problems
-
-_BLOCK = 1 << 20
 
 
 def missing_in(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """[rows, columns]: which are NaN; where none is, an array that takes no memory."""
-    rows = max(1, _BLOCK // max(values.shape[1], 1))
-    starts = range(0, len(values), rows) if values.dtype.kind == "f" else ()
-    some = any(np.isnan(values[start : start + rows]).any() for start in starts)
+    some = any_missing(values)
     found: npt.NDArray[np.bool_] = np.isnan(values) if some else np.broadcast_to(np.False_, values.shape)
     return found
 

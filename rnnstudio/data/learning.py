@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.examples import Learning, Scaling
+from rnnstudio.data.in_blocks import extremes, good_rows, moments
 from rnnstudio.data.mapped import like
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.split import Ints
@@ -108,29 +110,34 @@ def looked_up(table: IntArray, numbers: IntArray) -> IntArray:
 
 
 def statistics(
-    train: npt.NDArray[np.float64], names: Sequence[str], scaling: Sequence[Scaling], problems: Problems
+    values: npt.NDArray[Any],
+    training: npt.NDArray[np.bool_],
+    names: Sequence[str],
+    scaling: Sequence[Scaling],
+    problems: Problems,
 ) -> Statistics:
-    """Of each column of the training rows, by the scaling chosen for it. A constant column keeps its unit (1).
+    """Of each column of the rows that are `training`, by the scaling chosen for it. A constant column keeps its unit.
 
     standard: mean and standard deviation; min-max: 0 to 1; robust: median and the distance of the quartiles; none.
     """
     width = len(names)
-    if width > 1 and np.isnan(train).any():  # of each column what is known of it
-        each = [statistics(train[:, [n]], names[n : n + 1], scaling[n : n + 1], problems) for n in range(width)]
+    good = training & good_rows(values)
+    if width > 1 and bool((good != training).any()):  # of each column what is known of it
+        columns = ((values[:, [n]], names[n : n + 1], scaling[n : n + 1]) for n in range(width))
+        each = [statistics(column, training, name, how, problems) for column, name, how in columns]
         return tuple(mean[0] for mean, _ in each), tuple(std[0] for _, std in each)
-    good = ~np.isnan(train).any(axis=1)
     if not good.any():
         return (0.0,) * width, (1.0,) * width
-    rows = train[good]
-    middle, spread = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
+    middle, spread = moments(values, good)
     # Rounding leaves a constant column of large numbers with a tiny deviation; it is a constant all the same.
     constant = spread <= 1e-12 * np.maximum(np.abs(middle), 1e-300)
+    low, high = extremes(values, good) if "min-max" in scaling else (middle, middle)
     for place, how in enumerate(scaling):
         if how == "min-max":
-            middle[place], spread[place] = rows[:, place].min(), np.ptp(rows[:, place])
+            middle[place], spread[place] = low[place], high[place] - low[place]
         elif how == "robust":
-            low, median, high = np.percentile(rows[:, place], (25, 50, 75))
-            middle[place], spread[place] = median, high - low or spread[place]
+            first, median, last = np.percentile(values[good, place], (25, 50, 75))
+            middle[place], spread[place] = median, last - first or spread[place]
         elif how == "none":
             middle[place], spread[place] = 0.0, 1.0
     for name in (name for name, still in zip(names, constant.tolist(), strict=True) if still):

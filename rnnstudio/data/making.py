@@ -281,7 +281,7 @@ class _Maker:
         if self.fit:
             inside = mask_of(self._training_rows(item.axis), len(item.values))
             scaling: tuple[Scaling, ...] = item.scaling or tuple("standard" for _ in item.columns)
-            mean, std = statistics(item.values[inside], item.columns, scaling, self.problems)
+            mean, std = statistics(item.values, inside, item.columns, scaling, self.problems)
             if self.inherited is not None:
                 mean, std = self.inherited.scales((mean, std), item.columns, self.recipe)
             low, high = _extremes(item.values, missing)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 READ = """
@@ -60,3 +61,16 @@ def test_one_line_of_many_megabytes_is_read_or_told_in_bounded_memory(
     assert int(told["text"]) == len(content)
     for name in ("tagged", "pairs", "trees", "signals", "ts"):
         assert told[name] == f"told the line has {len(content):,} characters, more than 16,777,216"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a limit of memory")
+@pytest.mark.parametrize("shape", [(150_000, 100), (1500, 100, 100)], ids=["series", "sequences"])
+def test_an_array_takes_no_more_than_twice_its_size(
+    pytestconfig: pytest.Config, tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    """Its own numbers, and what the network reads: 60 MB each, and some blocks on the way."""
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).normal(size=shape).astype(np.float32))
+    read = READ.replace("readers.every()", "(readers.find('arrays'),)")
+    done = python(pytestconfig, "-c", read, str(tmp_path / "a.npy"), "190")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == ["arrays", "150000"]
