@@ -63,8 +63,10 @@ def test_ctrl_f_goes_to_a_node_in_a_cell(hands, qapp):
 def test_a_cell_with_an_error_inside_is_marked_where_it_is_used(hands, qtbot):
     session, item = hands.session, hands.view.canvas.nodes["lstm"]
     assert item.severity == ""
-    wire = next(w for w in session.design.cells["LSTM"].graph.wires if w.target.node == "f")
-    session.do(Disconnect((wire,), "LSTM"))
+    own = hands.view.commands.cells.copy_of("LSTM")
+    wire = next(w for w in session.design.cells[own].graph.wires if w.target.node == "f")
+    assert session.do(Disconnect((wire,), own))
+    item = hands.view.canvas.nodes["lstm"]
     qtbot.waitUntil(lambda: item.severity == "missing")
     hands.window.train_action.trigger()
     qtbot.waitUntil(lambda: item.severity == "error")
@@ -164,7 +166,7 @@ def test_what_is_selected_on_the_canvas_is_shown_in_the_inspector(hands):
         ("units 16", ("", "embedding")),
         ("size 27", ("", "target")),
         ("hidden", ("", "lstm")),
-        ("forget_sum", ("LSTM", "forget_sum")),
+        ("W_f", ("LSTM", "W_f")),
     ],
 )
 def test_ctrl_f_finds_by_name_kind_and_parameter(hands, typed, found):
