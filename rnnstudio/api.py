@@ -374,10 +374,10 @@ def build(design: Drawing | Design, seed: int = 0) -> Network:
 
 
 def look(run: str | os.PathLike[str], example: int = 0, **how: Any) -> Seen:
-    """What is inside a trained run for one example of its data: `rnnstudio.training.looking.look_at`."""
-    from .training.looking import look_at
+    """What is inside a trained run for one example of its data: `rnnstudio.training.looking.Looker.look`."""
+    from .training.looking import Looker
 
-    return look_at(Path(run), example, **how)
+    return Looker().look(Path(run), example, **how)
 
 
 def _compiled(design: Design, catalog: Catalog) -> Program:

@@ -12,7 +12,7 @@ from ..cli import DONE, print_json
 from ..design.errors import StudioError
 from ..design.storage import write_atomically
 from ..runtime.looking import Asked, Hold, Look
-from ..training.looking import arrays, look_at
+from ..training.looking import Looker, arrays
 
 LOW, HIGH = 0.1, 0.9
 """A gate below the one is shut, above the other open."""
@@ -22,7 +22,7 @@ def look_into(options: argparse.Namespace) -> int:
     """Look, print a line for each value that was asked for (all of them otherwise), write the arrays."""
     if options.text and options.example is not None:
         raise StudioError("A text and an example are two looks", remedy="Give --text or --example.")
-    seen = look_at(
+    seen = Looker().look(
         options.run,
         options.example or 0,
         part=options.split,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 
 from ..design.errors import StudioError
 from . import theme
+from .background import all_ended
 from .places import gallery, user_data
 from .window import MainWindow
 from .windows import windows
@@ -81,6 +83,10 @@ def open_window(design: str | Path | None = None) -> MainWindow:
     return window
 
 
+SECONDS_TO_END = 2.0
+"""How long a file that is being read may take to come to its end when the last window has closed."""
+
+
 def main(argv: Sequence[str] = ()) -> int:
     """Run the studio until its last window is closed; each of `argv` names a design or an example, for a window of its
     own. Returns the exit code.
@@ -93,7 +99,13 @@ def main(argv: Sequence[str] = ()) -> int:
     QTimer.singleShot(0, window, window.offer_recovery)
     QTimer.singleShot(WARM_UP_MS, window, window.warm_up)
     del window  # it goes when it is closed, others stay
-    return app.exec()
+    code = app.exec()
+    if not all_ended(SECONDS_TO_END):
+        # Python would end such a thread in the middle of foreign code, which aborts the process. All is saved by now.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _unforeseen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 
 from rnnstudio.design.errors import StudioError
+
+NAME = "rnnstudio-background"
+"""Of its threads."""
+
+
+def all_ended(seconds: float) -> bool:
+    """Wait that long for the threads of every Background, and say whether none is left.
+
+    A file that is read, or a plugin at work, cannot be stopped from outside.
+    """
+    until = time.monotonic() + seconds
+    left = [thread for thread in threading.enumerate() if thread.name == NAME]
+    for thread in left:
+        thread.join(max(until - time.monotonic(), 0.0))
+    return not any(thread.is_alive() for thread in left)
 
 
 class _Messenger(QObject):
@@ -51,7 +67,7 @@ class Background(QObject):
                 answer = _Raised(error)
             messenger.arrived.emit(generation, answer)
 
-        threading.Thread(target=run, name="rnnstudio-background", daemon=True).start()
+        threading.Thread(target=run, name=NAME, daemon=True).start()
 
     def forget(self) -> None:
         """Drop the answer that is being waited for."""

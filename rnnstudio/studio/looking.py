@@ -1,6 +1,6 @@
 """Looks into a run for the window: asks a process of its own, and drops answers that come late.
 
-No torch here: the process maps its numbers into a file, and the window maps that file.
+No torch here: the process writes its numbers into a file, and the window reads that file.
 """
 
 from __future__ import annotations
@@ -93,10 +93,12 @@ class Looks(QObject):
                 if "error" in answer:
                     self.failed.emit(answer["error"])
                 else:
-                    self.seen.emit(_mapped(answer))
+                    self.seen.emit(_read_from(answer))
 
     def _ended(self, code: int) -> None:
         """It ended by itself: the next question starts another one."""
+        if self._process is not None:
+            self._process.deleteLater()
         self._process, self._rest, self._waiting = None, b"", None
         if self._asked:
             self._asked = False
@@ -118,7 +120,7 @@ class Looks(QObject):
             self._folder = None
 
 
-def _mapped(answer: dict[str, Any]) -> Seen:
+def _read_from(answer: dict[str, Any]) -> Seen:
     numbers = np.fromfile(answer["file"], dtype=np.float32)
     tables: dict[str, dict[str, Floats]] = {kind: {} for kind in ("value", "total", "direct", "loss", "prediction")}
     for name, (offset, shape) in answer["arrays"].items():

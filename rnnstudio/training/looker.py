@@ -2,8 +2,7 @@
 
 A request is a JSON object: number, run (a folder), out (a file to write), and what `Looker.look` is asked with. The
 answer has the request's number and either error, or what is in the file: float32 numbers one after the other, and where
-each array begins ("arrays": name → [offset, shape]); they are mapped into memory by who reads them. Run by
-`python -m rnnstudio.training.looker`.
+each array begins ("arrays": name → [offset, shape]). Run by `python -m rnnstudio.training.looker`.
 """
 
 from __future__ import annotations
@@ -70,11 +69,11 @@ def _written(seen: Seen, out: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Answer until the window closes the pipe."""
-    looker = Looker()
+    looker, answers = Looker(), sys.stdout
+    sys.stdout = sys.stderr  # what a plugin prints is no answer
     for line in sys.stdin:
-        reply = answer(looker, json.loads(line))
-        sys.stdout.write(json.dumps(reply) + "\n")
-        sys.stdout.flush()
+        answers.write(json.dumps(answer(looker, json.loads(line))) + "\n")
+        answers.flush()
 
 
 if __name__ == "__main__":

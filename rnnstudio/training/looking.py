@@ -55,7 +55,11 @@ class Looker:
         of: Asked | None = None,
         holds: Sequence[Hold] = (),
     ) -> Seen:
-        """See `look_at`."""
+        """Look at an example of the run's data, by its number in the order of the file, or at a text.
+
+        A long text's examples are its chunks, each from a state of nothing. double: in float64. Raises StudioError for
+        an example, a path, a unit or a step that is not there, and for a text where the network reads more than one.
+        """
         run = run if isinstance(run, Run) else Run.open(run)
         trained = self._network(run, which, double)
         count = 0
@@ -92,36 +96,6 @@ class Looker:
             chunk = run.settings().chunk
             self._batches = (key, Batches(open_data(run), part, 1, chunk, False, context=0, shuffle=False))
         return self._batches[1]
-
-
-def look_at(
-    run: Run | Path | str,
-    example: int = 0,
-    *,
-    part: Part = "validation",
-    text: str = "",
-    which: Which = "best",
-    double: bool = False,
-    gradients: bool = True,
-    of: Asked | None = None,
-    holds: Sequence[Hold] = (),
-) -> Seen:
-    """Look at an example of the run's data, by its number in the order of the file, or at a text.
-
-    A long text's examples are its chunks, each from a state of nothing. double: in float64. Raises StudioError for an
-    example, a path, a unit or a step that is not there, and for a text where the network reads more than one text.
-    """
-    return Looker().look(
-        run,
-        example,
-        part=part,
-        text=text,
-        which=which,
-        double=double,
-        gradients=gradients,
-        of=of,
-        holds=holds,
-    )
 
 
 def _predicted(trained: Trained, seen: Look) -> dict[str, tuple[str, ...]]:

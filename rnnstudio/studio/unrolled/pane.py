@@ -73,7 +73,6 @@ class UnrolledPane(QGraphicsView):
         self.step_names: dict[tuple[str, int], StepItem] = {}
         self._held: QPoint | None = None
         self._moved = False
-        self._stale = True
         self.run: Path | None = None
         self.seen: Seen | None = None
         self.parents: dict[str, tuple[int, ...]] = {}
@@ -165,17 +164,18 @@ class UnrolledPane(QGraphicsView):
     def _take(self, seen: Seen) -> None:
         self.seen = seen
         self.values.take(seen)
-        if self.main_axis:
-            sizes = {
-                axis: size
-                for path, axes in seen.axes.items()
-                for axis, size in zip(axes, seen.values[path].shape, strict=False)
-            }
+        sizes = {
+            axis: size
+            for path, axes in seen.axes.items()
+            for axis, size in zip(axes, seen.values[path].shape, strict=False)
+        }
+        if {**self.steps, **sizes} != self.steps or self.parents != seen.parents:
             self.steps.update(sizes)
             self.parents = dict(seen.parents)
             self.refresh()
             self.frame_all()
-        self._colour()
+        else:  # the same steps of a later checkpoint: the view stays where the person has put it
+            self._colour()
 
     def _colour(self) -> None:
         """Put the values of every step into the boxes, as far as there are any."""
@@ -184,16 +184,16 @@ class UnrolledPane(QGraphicsView):
             return
         parts = {part.path: part for part in unrolled.parts}
         table = self.values.table(seen)
-        shown = [table[part.value] for part in parts.values() if part.value in table and part.value not in _gates(seen)]
-        scale = scale_of(shown)
+        gates = seen.gates if seen is not None and self.values.kind == "value" else frozenset()
+        shown = {part.value for part in parts.values()} & table.keys() - gates
+        scale = scale_of([table[path] for path in sorted(shown)])
         colour = theme.current().color("node")
         middle = (colour.red(), colour.green(), colour.blue())
         for (path, step), item in self.boxes.items():
             part = parts[path]
             value = table.get(part.value)
             at = _at(value, step) if value is not None else None
-            gate = self.values.kind == "value" and part.value in _gates(seen)
-            item.strip = strip(at, scale, gate, middle) if at is not None and at.dtype.kind == "f" else None
+            item.strip = strip(at, scale, part.value in gates, middle) if at is not None else None
             item.text = self._text(part, step)
             item.update()
 
@@ -242,9 +242,6 @@ class UnrolledPane(QGraphicsView):
             self.canvas.setFocus()
         self.shown.emit(on)
 
-    def toggle(self) -> None:
-        self.turn(not self.isVisible())
-
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.canvas and event.type() == QEvent.Type.Resize:
             self._fit()
@@ -256,7 +253,6 @@ class UnrolledPane(QGraphicsView):
         self.strip.move(max((self.width() - self.strip.width()) // 2, 4), 10)
 
     def _follow(self, _checked: Checked) -> None:
-        self._stale = True
         if self.isVisible():
             self.refresh()
 
@@ -272,10 +268,8 @@ class UnrolledPane(QGraphicsView):
         self.parents.clear()
         self.seen = None
         self.cursor_step = 0
-        self._stale = True
 
     def _redress(self) -> None:
-        self._stale = True
         if self.isVisible():
             self.refresh()
 
@@ -290,7 +284,6 @@ class UnrolledPane(QGraphicsView):
             if link.target_port == "prediction":
                 self._predictions.setdefault(link.target, set()).add(link.source)
         self.places = place(self.unrolled, self.cursor_step, self._room())
-        self._stale = False
         self._draw()
         axis = self.main_axis
         self.axis_name.setText(f"along {axis}" if axis else "nothing has steps")
@@ -544,10 +537,6 @@ def _at(value: npt.NDArray[np.float32], step: int) -> npt.NDArray[np.float32] | 
     if step == ONCE:
         return value.ravel() if value.ndim == 1 else None
     return value[step].ravel() if value.ndim >= 2 and step < len(value) else None
-
-
-def _gates(seen: Seen | None) -> frozenset[str]:
-    return seen.gates if seen is not None else frozenset()
 
 
 def _visible(token: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from ...catalog.catalog import CELL, REROUTE, Catalog
 from ...catalog.renaming import RenameAxis
 from ...compiler.check import Checked
+from ...compiler.muting import without_muted
 from ...compiler.resolve import cell_params, cell_ports, resolve, variables_of
 from ...design.design import MAIN, Design, Graph, Node, Wire
 
@@ -123,7 +124,7 @@ class _Unroller:
         parents: Mapping[str, Sequence[int]],
     ) -> None:
         self.checked = checked
-        self.design: Design = checked.design
+        self.design: Design = without_muted(checked.design, catalog)  # as what is trained
         self.catalog = catalog
         self.opened = opened
         self.parents = {axis: tuple(own) for axis, own in parents.items()}

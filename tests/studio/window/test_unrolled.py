@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -13,8 +18,9 @@ from rnnstudio.catalog.catalog import standard
 from rnnstudio.catalog.sketch import Sketch
 from rnnstudio.cli import main
 from rnnstudio.compiler.check import check
-from rnnstudio.design.design import Design, frozen
-from rnnstudio.studio.looking import Looks
+from rnnstudio.design.design import Design, Node, Pin, Wire, frozen
+from rnnstudio.design.edits import AddNode, Connect
+from rnnstudio.studio.looking import Looks, Seen
 from rnnstudio.studio.unrolled.places import place, shown_steps, visible
 from rnnstudio.studio.unrolled.steps import ONCE, unroll
 from tests.conformance.drawings import bidirectional, many_to_one, recurrent, stacked, with_params
@@ -23,6 +29,7 @@ from tests.runtime.test_trees import tree_net
 from .hands import Hands
 
 CELLS = standard().cells
+WHEEL = (Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False)
 
 
 def of(design, opened=(), **sizes):
@@ -177,6 +184,71 @@ def test_values_of_a_run_come_from_a_process_and_stand_in_the_boxes(hands: Hands
     pane.values.shown.setCurrentIndex(1)
     assert pane.values.kind == "total"
     assert pane.boxes[state.path, 1].strip is not None
+
+
+def test_a_muted_node_is_not_there() -> None:
+    design = recurrent("LSTM")
+    wire = next(w for w in design.graph.wires if w.source.node == "rec")
+    between = AddNode(Node("between", "Tanh", muted=True))
+    for edit in (
+        between,
+        Connect(Wire(wire.source, Pin("between", "input"))),
+        Connect(Wire(Pin("between", "out"), wire.target)),
+    ):
+        design = edit.apply(design)
+    found = of(design, time=2)
+    assert "between" not in {part.path for part in found.parts}
+    assert any((x.source, x.target) == ("rec", wire.target.node) for x in found.links)
+
+
+def seen_of(tokens: str, path: str, values) -> Seen:
+    axes = {path: ("time",)}
+    return Seen({path: values}, {}, {}, {}, {}, axes, frozenset(), 1.0, {"text": tuple(tokens)}, {}, {}, 0)
+
+
+def test_a_later_look_at_the_same_steps_leaves_the_view_where_it_is(example: Hands) -> None:
+    example.window.unrolling.toggle()
+    pane = example.window.unrolling.pane
+    assert pane is not None
+    pane._take(seen_of("abc", "readout", np.ones((3, 2), np.float32)))
+    assert pane.unrolled is not None
+    assert pane.unrolled.sizes["time"] == 3
+    pane.wheelEvent(QWheelEvent(QPointF(200, 200), QPointF(200, 200), QPoint(), QPoint(0, 240), *WHEEL))
+    zoom = pane.zoom
+    pane._take(seen_of("abc", "readout", np.zeros((3, 2), np.float32)))
+    assert pane.zoom == zoom
+    pane._take(seen_of("abcd", "readout", np.zeros((4, 2), np.float32)))
+    assert pane.unrolled.sizes["time"] == 4
+
+
+def test_what_a_plugin_prints_is_no_answer(tmp_path: Path) -> None:
+    code = "import rnnstudio.training.looker as x; x.answer = lambda looker, asked: print('hello') or asked; x.main()"
+    asked = '{"number": 7}\n'
+    done = subprocess.run([sys.executable, "-c", code], input=asked, capture_output=True, text=True, check=True)
+    assert done.stdout == asked
+    assert "hello" in done.stderr
+
+
+CLOSING = """
+import sys
+import torch
+from PySide6.QtCore import QTimer
+from rnnstudio.studio import app
+from rnnstudio.studio.background import Background
+app.SECONDS_TO_END = 0.2
+window = app.application()
+slow = Background()
+slow.ask(lambda: [torch.ones(3_000_000).sort() for _ in range(10**9)])  # mostly in foreign code
+QTimer.singleShot(300, window.quit)
+sys.exit(app.main())
+"""
+
+
+def test_a_window_that_is_closed_while_something_is_read_ends_in_order(tmp_path: Path) -> None:
+    homes = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CONFIG", "CACHE", "DATA", "STATE")}
+    environment = {**os.environ, **homes, "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run([sys.executable, "-c", CLOSING], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_run_without_a_checkpoint_is_told(hands: Hands, tmp_path: Path) -> None:
