@@ -107,9 +107,19 @@ def stretches(tokens: npt.NDArray[Any], length: int, step: int = 1) -> Marks:
     return mixed(total)
 
 
+_FILTER_BITS = 18
+
+
 def occurring(wanted: Marks, tokens: npt.NDArray[Any], length: int) -> npt.NDArray[np.bool_]:
-    """[wanted]: whether each stretch stands anywhere among the tokens. In blocks: memory is bounded."""
+    """[wanted]: whether each stretch stands anywhere among the tokens. In blocks: memory is bounded.
+
+    Most stretches are of no interest by their first bits (a Bloom filter of one hash), and only the rest are sorted.
+    """
     found = np.zeros(len(wanted), bool)
+    shift = np.uint64(64 - _FILTER_BITS)
+    likely = np.zeros(1 << _FILTER_BITS, bool)
+    likely[wanted >> shift] = True
     for low in range(0, max(len(tokens) - length + 1, 0), _BLOCK):
-        found |= np.isin(wanted, stretches(tokens[low : low + _BLOCK + length - 1], length))
+        marks = stretches(tokens[low : low + _BLOCK + length - 1], length)
+        found |= np.isin(wanted, marks[likely[marks >> shift]])
     return found

@@ -71,13 +71,13 @@ def test_a_changed_design_keeps_what_fits(folder: Path, capsys: pytest.CaptureFi
     assert set(told["from"]["kept"]) == {"embedding.weight", "scores.bias"}
     assert told["from"]["which"] == "last"
     assert "2 of 15 weights kept, 13 new" in said
-    assert "new      memory.forget_sum.weight [70 × 8, was 64 × 8]" in said
+    assert "new      memory.W_f.weight [70 × 8, was 64 × 8]" in said
 
 
 def test_a_widened_layer_keeps_its_part_when_asked_to(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told, said = train(folder, capsys, "--set", "hidden=70", "--widened")
     assert told["from"]["new"] == []
-    assert "memory.forget_sum.weight [70 × 8]: 64 of 70 rows kept" in said
+    assert "memory.W_f.weight [70 × 8]: 64 of 70 rows kept" in said
 
 
 @pytest.mark.parametrize(

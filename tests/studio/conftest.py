@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QDrag
+from PySide6.QtWidgets import QApplication, QColorDialog, QDialog, QFileDialog, QInputDialog, QMenu, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from rnnstudio.design.design import Design
 from rnnstudio.design.edits import Compound, SetTraining, SetVariable
 from rnnstudio.gallery import example
+from rnnstudio.studio.background import all_ended
 from rnnstudio.studio.live import Live
 from rnnstudio.studio.session import Session
 from rnnstudio.training.events import Finished
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +28,42 @@ def window_thread_collects(qapp: QApplication) -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def what_is_read_is_waited_for() -> Iterator[None]:
+    """A thread cannot be stopped from outside; what closed has let go of its answer."""
+    yield
+    assert all_ended(PATIENCE / 1000)
+
+
+class UnansweredError(AssertionError):
+    """A question was put to the person, and the test has no answer: it would have waited for one for ever."""
+
+
+MODAL = (
+    (QDialog, "exec"),
+    (QMessageBox, "exec"),
+    (QFileDialog, "exec"),
+    (QMenu, "exec"),
+    (QDrag, "exec"),
+    *((QFileDialog, f"get{what}") for what in ("OpenFileName", "OpenFileNames", "SaveFileName", "ExistingDirectory")),
+    *((QMessageBox, kind) for kind in ("question", "warning", "information", "critical")),
+    *((QInputDialog, f"get{what}") for what in ("Text", "Int", "Double", "Item", "MultiLineText")),
+    (QColorDialog, "getColor"),
+)
+"""What waits for a person, in a loop of Qt that no time limit interrupts."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_waits_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dialog that the test has not foreseen fails it at once. One that is foreseen is answered where it is asked."""
+    for owner, name in MODAL:
+
+        def unanswered(*args: object, _what: str = f"{owner.__name__}.{name}", **options: object) -> None:
+            raise UnansweredError(_what)
+
+        monkeypatch.setattr(owner, name, unanswered)
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_an_edited_drawing_keeps_what_fits_and_starts_afresh_at_a_click(
     line = f"Train begins with the weights of {first.name}: 2 of 15 weights kept, 13 new."
     qtbot.waitUntil(lambda: told(panel.begins) == line)
     click(qtbot, panel.begins.details_button)
-    assert "new      lstm.output_sum.weight" in panel.begins.details.toPlainText()
+    assert "new      lstm.W_o.weight" in panel.begins.details.toPlainText()
     assert panel.begins.widened.isVisible()
     click(qtbot, panel.begins.other_button)
     assert told(panel.begins) == "Train starts afresh, with new weights."

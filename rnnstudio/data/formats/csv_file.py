@@ -254,11 +254,12 @@ def _cells(rows: Sequence[Sequence[str]], place: int) -> list[str]:
 
 def _order_column(layout: Layout, rows: Sequence[Sequence[str]]) -> str:
     """A column called like a time whose values do not repeat, or a first column of dates."""
+    numbers = sum(kind in NUMERIC for kind in layout.kinds)
     for place, name in enumerate(layout.names):
         cells = _cells(rows, place)
         named = name.lower() in _ORDER_NAMES or any(name.lower().endswith(f"_{end}") for end in ("date", "time"))
         dated = not layout.numeric[place] and place == 0 and all(dates.looks_like_a_date(cell) for cell in cells)
-        others = any(kind in NUMERIC for at, kind in enumerate(layout.kinds) if at != place)
+        others = numbers > (layout.kinds[place] in NUMERIC)
         if cells and (named or dated) and not any(map(is_missing, cells)) and others:
             return name
     return ""

@@ -287,7 +287,8 @@ def test_every_panel_is_there_and_torch_is_not():
         "import sys; from rnnstudio.studio.app import open_window, application; app = application();"
         "w = open_window('char-lm'); app.processEvents(); w.live.fill(); app.processEvents();"
         "assert len(w.live.panels) == 7, w.live.panels; assert w.session.design.graph.nodes;"
-        "w.close(); assert 'torch' not in sys.modules"
+        "w.close(); assert 'torch' not in sys.modules;"
+        "from rnnstudio.studio.background import all_ended; assert all_ended(300)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
