@@ -19,6 +19,7 @@ from rnnstudio.data.options import FILE_OPTIONS, file_options
 from rnnstudio.data.packed import Bounds, Entry, Inside, located
 from rnnstudio.data.problems import Problems, listed
 from rnnstudio.data.split import TITLES
+from rnnstudio.data.whereabouts import missing, noted
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import JSON, DataRecipe
 
@@ -73,6 +74,8 @@ def build(
     if not recipe.path:
         raise StudioError("no data file is chosen", where="data recipe", remedy="Choose a text or CSV file.")
     reader = readers.find(recipe.reader)
+    if (gone := missing(recipe, base)) is not None:
+        raise gone
     path = place_of(recipe, base)
     if isinstance(path, Inside) and path.is_file() and path.others():
         problems.hint(
@@ -86,7 +89,8 @@ def build(
             found, facts = joined(
                 [PartFile("train", recipe.path, found, facts), *_others(recipe, base, found, problems)]
             )
-        return dataset_of(taught or recipe, found, facts, problems, fit, inherited)
+        made = dataset_of(taught or recipe, found, facts, problems, fit, inherited)
+        return replace(made, recipe=noted(made.recipe, base, made.rows))
     except MemoryError as error:
         much = "so many examples do" if recipe.made else f"the file of {size_of(path) / 1e6:,.0f} MB does"
         raise StudioError(f"{much} not fit into memory", where=recipe.path, remedy="Use a part of it.") from error

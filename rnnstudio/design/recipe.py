@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
 from rnnstudio.design.errors import StudioError, shortened
+from rnnstudio.design.file_note import FileNote, notes_of
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Content: TypeAlias = Literal["tokens", "real", "parents"]
@@ -200,6 +201,7 @@ class DataRecipe:
     dividing: how the parts are told apart (`Dividing` of the data package); what is as usual is left out.
     fields: what the file offers; empty while it has not been read.
     digest: SHA-256 (hexadecimal) of the file's bytes when the fields were made; "" = unknown. extra: as of a FieldSpec.
+    files: each file that was read then; they tell where data is, not what it is: recipes are equal without them.
     """
 
     reader: str
@@ -211,6 +213,7 @@ class DataRecipe:
     extra: Mapping[str, JSON] = dataclasses.field(default_factory=dict, hash=False)
     dividing: Mapping[str, JSON] = dataclasses.field(default_factory=dict, hash=False)
     long: bool = False
+    files: tuple[FileNote, ...] = dataclasses.field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         where = "data recipe"
@@ -266,6 +269,7 @@ class DataRecipe:
             **({"long": True} if self.long else {}),
             "fields": [spec.to_json() for spec in self.fields],
             "digest": self.digest,
+            **({"files": [note.to_json() for note in self.files]} if self.files else {}),
         }
 
     @classmethod
@@ -297,6 +301,7 @@ class DataRecipe:
             digest=entry.text("digest", ""),
             dividing=dividing,
             long=entry.object.get("long") is True,
+            files=notes_of(entry.object.get("files", [])),
             extra=entry.unknown(cls),
         )
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ..cli import DONE, FAILED, print_json
 from ..data.dataset import Dataset
+from ..data.whereabouts import changes
 from ..design.design import Design
 from ..design.errors import StudioError
 from ..loading import load_plugins
@@ -53,6 +54,8 @@ def train(options: argparse.Namespace) -> int:
     dataset = open_data(
         DesignFile(design, file.folder), options.data, reading, None if warm is None else warm.inherited()
     )
+    if options.data is None and (changed := changes(file.design.data, dataset.recipe)):
+        console.print(changed, markup=False)
     design, told = bound_to(design, dataset.recipe)
     for line in told:
         console.print(line, markup=False)

@@ -14,7 +14,7 @@ from ..loading import Exporter, load_plugins
 from ..loading.plugin import BUILT_IN_FORMATS
 from ..runtime.generate import Choice
 from ..training.answering import Answerer
-from ..training.evaluate import Trained, evaluate, load_trained
+from ..training.evaluate import Trained, evaluate, load_trained, open_data
 from ..training.runs import Run
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 def evaluate_run(options: argparse.Namespace) -> int:
     """`rnnstudio evaluate`: the loss over a whole part of the data, and what simple models reach on it."""
-    from .. import data
     from ..compiler import compile_design
     from ..training.comparing import accuracies, baselines
 
@@ -36,7 +35,7 @@ def evaluate_run(options: argparse.Namespace) -> int:
     design = run.design()
     assert design.data is not None
     program = compile_design(design, load_plugins().catalog)
-    dataset = data.open(design.data, run.base_folder, fit=False)
+    dataset = open_data(run)
     result["baselines"] = baselines(dataset, program, options.split, options.season)
     result["baseline_accuracy"] = accuracies(dataset, program, options.split)
     result["run"] = str(run.folder.resolve())
@@ -106,7 +105,6 @@ def generate_text(options: argparse.Namespace) -> int:
 
 def _answer(options: argparse.Namespace, run: Run, trained: Trained, answerer: Answerer) -> int:
     """What an encoder–decoder produces for the prompt, or for examples of the validation part beside the truth."""
-    from ..training.evaluate import open_data
     from ..training.validation import evaluation_batches
 
     if options.beam and options.temperature:

@@ -13,6 +13,7 @@ from ..compiler import Program, compile_design
 from ..data import open_dataset
 from ..data.dataset import Dataset
 from ..data.split import Part
+from ..data.whereabouts import MissingFileError, relinked
 from ..design.design import Design
 from ..design.errors import StudioError
 from ..design.recipe import DataRecipe, FieldSpec
@@ -75,11 +76,23 @@ def forecast_on(run: Run, steps: int, which: Which = "best") -> tuple[FieldSpec,
 
 
 def open_data(run: Run) -> Dataset:
-    """The run's data as it was trained on: its vocabulary and scaling. Raises StudioError when the file changed."""
+    """The run's data as it was trained on: its vocabulary and scaling.
+
+    A file that moved within the folder it was in, or that of the design, is found by its content. Raises StudioError
+    when it is gone, or changed.
+    """
     recipe = run.design().data
     if recipe is None:
         raise StudioError("The run's design has no data", where=str(run.folder))
-    dataset = open_dataset(recipe, run.base_folder, fit=False)
+    try:
+        dataset = open_dataset(recipe, run.base_folder, fit=False)
+    except MissingFileError as gone:
+        if not gone.same:
+            raise StudioError(
+                gone.what, where=gone.where, remedy=f"Bring it back, there or to {run.base_folder}."
+            ) from None
+        # Whatever is read there is held against the run's own fingerprint of all bytes, below.
+        dataset = open_dataset(relinked(recipe, gone.key, gone.same[0], run.base_folder), run.base_folder, fit=False)
     if recipe.digest and dataset.recipe.digest != recipe.digest:
         raise StudioError(
             "The data file is not the one this run was trained on",

@@ -21,6 +21,7 @@ from ..compiler import compile_design
 from ..compiler.units import unscaled
 from ..data.batches import Batches
 from ..data.dataset import Dataset
+from ..data.whereabouts import record_of
 from ..design.design import Design
 from ..design.errors import StudioError
 from ..design.signals import Tokens
@@ -126,6 +127,7 @@ class Trainer:
             "device": device_name(self.device),
             "threads": self.threads,
             "data_digest": dataset.recipe.digest,
+            "data_files": record_of(dataset.recipe, Path(base_folder)),
             **({} if self.transfer is None else {"warm_start": self.transfer.to_json()}),
         }
         folder = Path(run_folder)

@@ -6,8 +6,7 @@ read. The design changes only with "Use this data", as one edit that can be undo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
@@ -17,14 +16,12 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QMenu,
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -33,12 +30,9 @@ from rnnstudio import data
 from rnnstudio.compiler.binding import bind
 from rnnstudio.compiler.units import unscaled
 from rnnstudio.data import readers
-from rnnstudio.data.formats.sniff import find_layout
-from rnnstudio.data.formats.table import read_sample
-from rnnstudio.data.opening import place_of
-from rnnstudio.data.options import FILE_OPTIONS, CsvOptions, parse, renamed
-from rnnstudio.data.packed import Inside
+from rnnstudio.data.options import FILE_OPTIONS, renamed
 from rnnstudio.data.problems import Problem
+from rnnstudio.data.whereabouts import MissingFileError, changes, is_same, relinked
 from rnnstudio.design.design import MAIN
 from rnnstudio.design.edits import Compound, Edit, SetData
 from rnnstudio.design.errors import StudioError
@@ -52,30 +46,20 @@ from ..session import Session
 from ..theme import SPACE, current, monospace
 from .class_weights import ClassWeights
 from .counts import CountsPicture
+from .data_look import Look, file_filter, look_at, reads_the_same, relative_to, summary_of
+from .elided import Elided
 from .examples import ExamplePicture
 from .field_list import FieldList
 from .forms import Combo, Spin, align_labels, form_of, note, sentence
+from .missing_file import MissingFileRow
 from .packed_form import PackedForm
 from .parts import PartsPicture
 from .reader_forms import ReaderForm, RecordForm, TableForm
 from .row_table import RowTable
 from .split_form import DividingForm, SplitForm
 
-PREVIEW_ROWS = 20
 LOOK_AFTER_MS = 120
 """A changed option is looked at after this pause in typing."""
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What the thread found: preview (with the completed recipe) and, of a table, all columns and what each holds.
-
-    members: the files of an archive; None = the file is not packed.
-    """
-
-    preview: data.Preview
-    columns: Mapping[str, str]
-    members: tuple[str, ...] | None = None
 
 
 class DataPanel(QWidget):
@@ -108,9 +92,16 @@ class DataPanel(QWidget):
         self.task_button = QPushButton("Task …")
         self.task_button.setToolTip("Examples that are made: the adding problem, copy, Mackey-Glass and others")
         self.task_button.setMenu(self._tasks())
-        self.file_label = _Elided()
+        self.file_label = Elided()
         self.error = note("", "problem")
         self.error.hide()
+        self.missing = MissingFileRow()
+        self.missing.found.connect(self._relink)
+        self.missing.sought.connect(self._find)
+        self.changed_note = note("")
+        self.changed_note.hide()
+        self._told: tuple[str, str] | None = None
+        """What a change was told of: the path and the fingerprint."""
         self.empty = note(
             "Drop a data file or a folder here, or choose one.\n\nThe network learns from it; where there is none yet, "
             "one can be drawn for it."
@@ -210,9 +201,12 @@ class DataPanel(QWidget):
         column.setSpacing(SPACE)
         column.addLayout(top)
         column.addWidget(self.error)
+        column.addWidget(self.missing)
+        column.addWidget(self.changed_note)
         column.addWidget(self.problems)  # before the options: what is wrong is seen without scrolling
         column.addWidget(self.empty, 1)
         column.addWidget(self.details, 1)
+        column.addStretch()  # takes the room where only a missing file is told
         self.area = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setWidget(content)
@@ -246,7 +240,7 @@ class DataPanel(QWidget):
         self._timer.stop()
         self._wait(f"Reading {path.name} …")
         bind, sizes = self._binding(), self._sizes()
-        self._background.ask(lambda: _look(_relative(data.guess(path), base), base, bind, sizes))
+        self._background.ask(lambda: look_at(relative_to(data.guess(path), base), base, bind, sizes))
 
     def _tasks(self) -> QMenu:
         menu = QMenu(self)
@@ -265,7 +259,7 @@ class DataPanel(QWidget):
     def _choose(self) -> None:
         none = self._recipe is None or self._recipe.made
         start = self.session.base_folder if none else self._file().parent
-        chosen, _ = QFileDialog.getOpenFileName(self, "Data to learn from", str(start), _filter())
+        chosen, _ = QFileDialog.getOpenFileName(self, "Data to learn from", str(start), file_filter())
         if chosen:
             self.open_file(chosen)
 
@@ -310,7 +304,7 @@ class DataPanel(QWidget):
         bind, sizes = self._binding(), self._sizes()
         chosen = self.packed_form.options()
         self._background.ask(
-            lambda: _look(data.guess_with(reader, file, old.path, chosen).replace(path=old.path), base, bind, sizes)
+            lambda: look_at(data.guess_with(reader, file, old.path, chosen).replace(path=old.path), base, bind, sizes)
         )
 
     def _member_chosen(self, member: str) -> None:
@@ -320,7 +314,7 @@ class DataPanel(QWidget):
         chosen = self.packed_form.options()
         self._of_design = False
         self._wait("Reading …")
-        self._background.ask(lambda: _look(_relative(data.guess(file, chosen), base), base, bind, sizes))
+        self._background.ask(lambda: look_at(relative_to(data.guess(file, chosen), base), base, bind, sizes))
 
     def _look_again(self) -> None:
         if self._recipe is None:
@@ -345,7 +339,7 @@ class DataPanel(QWidget):
         base = self.session.base_folder
         self._wait("Reading …")
         bind, sizes = self._binding(), self._sizes()
-        self._background.ask(lambda: _look(recipe, base, bind, sizes))
+        self._background.ask(lambda: look_at(recipe, base, bind, sizes))
 
     def _binding(self) -> Callable[[data.Dataset], data.Dataset]:
         """What the design as it is now makes of data: the targets of losses of probabilities are not scaled."""
@@ -364,7 +358,7 @@ class DataPanel(QWidget):
 
     # --- what was found
 
-    def _show(self, look: _Look) -> None:
+    def _show(self, look: Look) -> None:
         preview = look.preview
         self.preview = preview
         other = self._recipe is None or self._recipe.path != preview.recipe.path
@@ -372,8 +366,10 @@ class DataPanel(QWidget):
         if preview.usable or other:
             self._named_in = recipe.options.get("encoding")
         self.error.hide()
+        self.missing.put(None)
         self.empty.hide()
         self.details.show()
+        self._tell_changes(recipe)
         self.bottom.show()
         self.file_label.put(recipe.path, str(self._file()))
         self.reader.put(recipe.reader)
@@ -386,7 +382,7 @@ class DataPanel(QWidget):
         self.packed_form.setVisible(look.members is not None)
         self.split_form.put(recipe.split)
         self.dividing_form.put_recipe(recipe.dividing, self.session.base_folder)
-        self.summary.setText(_statistics(preview))
+        self.summary.setText(summary_of(preview))
         self.summary.setVisible(bool(preview.summary))
         self._show_problems(preview)
         self.fields.put(recipe)
@@ -419,9 +415,51 @@ class DataPanel(QWidget):
         kept = " The data shown below is unchanged." if self._recipe is not None else ""
         self.error.setText(f"{sentence(str(error))}{kept}")
         self.error.show()
+        self.missing.put(error if isinstance(error, MissingFileError) else None)
+        if isinstance(error, MissingFileError):
+            self.error.setText(f"{sentence(error.what)}.{kept}")
+            self.file_label.put(error.where, error.where)
+            if self._told != (mark := (error.where, "")):  # said once; the row stays
+                self._told = mark
+                self.session.message.emit(f"{sentence(error.what)}: see the data panel")
         self.bottom.setVisible(self._recipe is not None)
+        self.details.setVisible(self._recipe is not None)
+        self.empty.setVisible(self._recipe is None and not isinstance(error, MissingFileError))
         self._update_buttons()
         self.looked.emit()
+
+    def _tell_changes(self, recipe: DataRecipe) -> None:
+        """What the design's own file holds now that it did not: a quiet line, and one message, once."""
+        told = changes(self.session.design.data, recipe) if self._of_design else ""
+        self.changed_note.setText(told)
+        self.changed_note.setVisible(bool(told))
+        if told and self._told != (mark := (recipe.path, recipe.digest)):
+            self._told = mark
+            self.session.message.emit(told)
+
+    # --- a file that is gone
+
+    def _find(self) -> None:
+        """Ask where the design's file is now."""
+        start = self.session.base_folder
+        title = f"Where is {self.missing.name}?"
+        chosen, _ = QFileDialog.getOpenFileName(self, title, str(start), f"{self.missing.name};;All files (*)")
+        if chosen:
+            self._relink(Path(chosen))
+
+    def _relink(self, place: Path) -> None:
+        """The design reads its file from there. With the same content at once, as one step; any other is shown first,
+        read in the design's way."""
+        recipe, gone, base = self.session.design.data, self.missing.error, self.session.base_folder
+        if recipe is None or gone is None:
+            return
+        new = relinked(recipe, gone.key, place, base)
+        if place in gone.same or is_same(recipe, gone, place):
+            if self.session.do(SetData(new)):
+                self.session.message.emit(f"The design reads {place.name} from {place.parent}")
+            return
+        self._of_design = False
+        self._ask(new)
 
     def _show_problems(self, preview: data.Preview) -> None:
         self.problems.clear()
@@ -490,7 +528,7 @@ class DataPanel(QWidget):
         preview, design = self.preview, self.session.design
         if preview is None or preview.statistics is None or design.data is None:
             return None
-        if not _reads_the_same(preview.recipe, design.data):
+        if not reads_the_same(preview.recipe, design.data):
             return None
         seen = preview.statistics
         return {axis: found.most for axis, found in seen.lengths.items()}, seen.cuttable
@@ -540,6 +578,9 @@ class DataPanel(QWidget):
             self.details.hide()
             self.problems.hide()
             self.empty.hide()
+            self.missing.put(None)
+            self.changed_note.hide()
+            self._told = None
             self.file_label.put("", "")
         if change.edit is None or change.before.data != change.after.data:
             if self.preview is not None and change.edit is not None and change.after.data == self.preview.recipe:
@@ -555,7 +596,9 @@ class DataPanel(QWidget):
         recipe = self.session.design.data
         self._of_design = True
         self.error.hide()
+        self.missing.put(None)
         if recipe is None:
+            self.changed_note.hide()
             self.problems.hide()
             self._background.forget()
             self.preview, self._recipe = None, None
@@ -573,7 +616,7 @@ class DataPanel(QWidget):
         # The design's own options may leave open ("auto") what reading the file has settled.
         same = False
         if shown is not None and recipe is not None:
-            same = shown == recipe or (self._of_design and _reads_the_same(shown, recipe))
+            same = shown == recipe or (self._of_design and reads_the_same(shown, recipe))
         usable = self.preview is not None and self.preview.usable
         self.use_button.setEnabled(usable and not same and not busy)
         self.draw_button.setEnabled(usable and not busy)
@@ -591,75 +634,3 @@ class DataPanel(QWidget):
             self.state.setText("The file gives other numbers than the design holds")
         else:
             self.state.setText("Not in use yet")
-
-
-def _filter() -> str:
-    """What the file dialog shows first: the files of all readers, plugins' among them."""
-    suffixes = sorted({suffix for reader in readers.every() for suffix in reader.suffixes})
-    packed = (".gz", ".bz2", ".xz", ".zip")
-    return f"Data ({' '.join(f'*{suffix}' for suffix in (*suffixes, *packed))});;All files (*)"
-
-
-class _Elided(QLabel):
-    """A path that loses its middle where there is no room."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._full = ""
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-
-    def put(self, text: str, tip: str) -> None:
-        self._full = text
-        self.setToolTip(tip)
-        self._fit()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, self.width()))
-
-
-def _look(
-    recipe: DataRecipe, base: Path, bind: Callable[[data.Dataset], data.Dataset], sizes: tuple[int, int]
-) -> _Look:
-    """Runs in a thread. Raises StudioError for a file that cannot be read at all."""
-    file = place_of(recipe, base)
-    columns: dict[str, str] = {}
-    if recipe.reader == "csv" and file.is_file():
-        encoding = str(recipe.options.get("encoding", "utf-8"))
-        options = parse(CsvOptions, {**recipe.options, "inputs": [], "targets": []})
-        layout = find_layout(read_sample(file, recipe.path, encoding), options)
-        columns = {name: layout.kind(name) for name in layout.names}
-    members = None
-    if isinstance(file, Inside):
-        members = () if file.archive is None else tuple(map(str, file.archive.data_files()))
-    return _Look(data.inspect(recipe, base, PREVIEW_ROWS, bind, *sizes), columns, members)
-
-
-def _relative(recipe: DataRecipe, base: Path) -> DataRecipe:
-    """A file inside the design's folder is named relative to it, so that the folder can be moved."""
-    if recipe.made:
-        return recipe
-    path = Path(recipe.path)
-    inside = path.is_relative_to(base)
-    return recipe.replace(path=path.relative_to(base).as_posix() if inside else str(path))
-
-
-def _reads_the_same(one: DataRecipe, other: DataRecipe) -> bool:
-    """Whether what was read just now is what a design notes; one that was saved earlier may know no extremes."""
-    if len(one.fields) != len(other.fields) or (one.split, one.dividing) != (other.split, other.dividing):
-        return False
-    pairs = zip(one.fields, other.fields, strict=True)
-    noted = [spec if known.low else replace(spec, low=(), high=()) for spec, known in pairs]
-    noted = [
-        spec if known.children else replace(spec, children=0) for spec, known in zip(noted, other.fields, strict=True)
-    ]
-    return tuple(noted) == other.fields and other.digest in ("", one.digest)
-
-
-def _statistics(preview: data.Preview) -> str:
-    """The summary, a line for each part of it."""
-    much, _, parts = preview.summary.rpartition("; ")
-    return f"{much[:1].upper()}{much[1:]}\n{parts[:1].upper()}{parts[1:]}" if much else parts
