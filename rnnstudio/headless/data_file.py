@@ -100,7 +100,7 @@ def _spec_line(spec: FieldSpec) -> str:
     if spec.content == "tokens":
         return f"{spec.name}: {spec.role}, {spec.size} tokens{along}"
     shown = ", ".join(spec.columns[:8]) + (", …" if len(spec.columns) > 8 else "")
-    return f"{spec.name}: {spec.role}, {spec.size} numbers{along}: {shown}"
+    return f"{spec.name}: {spec.role}, {spec.size} number{'s' * (spec.size != 1)}{along}: {shown}"
 
 
 def _short(field: FieldView) -> str:

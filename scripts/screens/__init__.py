@@ -1,0 +1,1 @@
+"""Pictures of the studio for its documentation: `python -m scripts.screens data`."""
