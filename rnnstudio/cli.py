@@ -170,6 +170,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("file", type=Path)
     sub.add_argument("--reader", default="", help="read it so, whatever it looks like")
     sub.add_argument("--examples", type=int, default=3, help="how many are shown")
+    sub.add_argument("--whole", action="store_true", help="read a large file to its end; else its beginning alone")
     sub.add_argument("--set", action="append", default=[], metavar="data.NAME=VALUE", help="an option of the reader")
     _json(sub)
 

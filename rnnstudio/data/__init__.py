@@ -13,7 +13,7 @@ from rnnstudio.data.files import outside, resolve
 from rnnstudio.data.formats import READERS
 from rnnstudio.data.guess import guess, guess_with, guesses, like, of_options
 from rnnstudio.data.opening import open_dataset
-from rnnstudio.data.preview import Preview, inspect, preview_of
+from rnnstudio.data.preview import Preview, bytes_of_a_look, inspect, preview_of
 from rnnstudio.data.problems import Problem
 from rnnstudio.data.readers import Reader, choose, plugged
 from rnnstudio.data.split import PARTS, Part
@@ -37,6 +37,7 @@ __all__ = [
     "Split",
     "Track",
     "Vocabulary",
+    "bytes_of_a_look",
     "choose",
     "guess",
     "guess_with",

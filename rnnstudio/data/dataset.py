@@ -16,7 +16,7 @@ examples may be cut into windows (`cuttable`). Along further axes examples stay 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -60,13 +60,14 @@ class Dataset:
     steps: a label per row of the main axis (a year, a date), () without an order column.
     raw: unscaled columns for people, [rows, columns] float64, or None. columns: their names.
     problems: warnings (errors never leave a dataset behind).
+    cut: it is of a file's beginning, for a first look.
     """
 
     recipe: DataRecipe
     tracks: Mapping[str, Track]
     axes: Mapping[str, Ints]
     names: tuple[str, ...]
-    steps: tuple[str, ...]
+    steps: Sequence[str]
     lines: Ints
     raw: npt.NDArray[np.float64] | None
     columns: tuple[str, ...]
@@ -74,6 +75,7 @@ class Dataset:
     facts: FileFacts
     excerpt: str
     problems: tuple[Problem, ...] = ()
+    cut: bool = False
 
     @property
     def fields(self) -> tuple[FieldSpec, ...]:
@@ -273,7 +275,7 @@ class Split:
             return ()
         shift = max(track.shift for track in self.dataset.tracks.values())
         first, end = int(self.spans.first[index]), int(self.spans.end[index])
-        return self.dataset.steps[first + shift : end + shift]
+        return tuple(self.dataset.steps[first + shift : end + shift])
 
     def name(self, index: int) -> str:
         """The name of the example of one run: its group, or its line of the file."""

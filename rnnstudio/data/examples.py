@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from rnnstudio.data.files import FileFacts
 from rnnstudio.data.split import Ints
+from rnnstudio.data.texts import taken
 from rnnstudio.data.vocabulary import IntArray
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import Role, parents_field
@@ -125,7 +126,7 @@ class Examples:
     names: Sequence[str] = ()
     lines: Sequence[int] = ()
     row_lines: Ints | None = None
-    steps: tuple[str, ...] = ()
+    steps: Sequence[str] = ()
     raw: npt.NDArray[np.float64] | None = None
     columns: tuple[str, ...] = ()
     options: Any = None
@@ -175,14 +176,13 @@ class Examples:
                     fields.append(replace(item, offsets=own_ends, values=item.values[chosen]))
         main = rows[next(iter(axes))] if axes else kept
         places = np.flatnonzero(kept).tolist()
-        steps = zip(self.steps, main.tolist(), strict=bool(self.steps))
         return replace(
             self,
             fields=tuple(fields),
             names=[self.names[i] for i in places] if self.names else (),
             lines=[self.lines[i] for i in places] if len(self.lines) else (),
             row_lines=None if self.row_lines is None else self.row_lines[main],
-            steps=tuple(step for step, keep in steps if keep),
+            steps=taken(self.steps, np.flatnonzero(main)) if self.steps else (),
             raw=None if self.raw is None else self.raw[main],
             keys={name: [cells[i] for i in places] for name, cells in self.keys.items()},
             row_keys={

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import io
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,12 @@ from pathlib import Path
 from rnnstudio.data.encodings import MARKS, guessed, without_mark
 from rnnstudio.data.packed import Entry, Inside, beside
 from rnnstudio.data.problems import listed
+from rnnstudio.data.progress import step
 from rnnstudio.design.errors import StudioError
 from rnnstudio.design.recipe import is_made
 
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 20
+"""Read at once: some milliseconds of work, after which a reading that was called off ends."""
 _AROUND = 1 << 12
 """Bytes before and behind one that cannot be decoded, which tell the encoding rather than the file's beginning."""
 
@@ -221,18 +224,26 @@ class Reading:
     """One pass over a file: iterate for its text, then ask for `facts()`.
 
     The text comes some megabytes at a time, without a byte-order mark, every line end as "\\n". shown: the path as the
-    person knows it, for messages. Iterating raises StudioError with line and column.
+    person knows it, for messages. Iterating raises StudioError with line and column. most: bytes after which it ends,
+    with the last whole line of them; 0: never. cut: whether it did.
     """
 
-    def __init__(self, path: Entry, shown: str, encoding: str) -> None:
+    def __init__(self, path: Entry, shown: str, encoding: str, most: int = 0) -> None:
         self.path = path
         self.shown = shown
         self.encoding = check_encoding(encoding)
+        self.most = most
+        self.cut = False
         self._sha = hashlib.sha256()
         self._size = 0
         self._line = 1
         self._column = 1
         self._characters = 0
+
+    @property
+    def done(self) -> int:
+        """Bytes read so far."""
+        return self._size
 
     def facts(self) -> FileFacts:
         """The facts of the part read so far."""
@@ -243,9 +254,12 @@ class Reading:
         check_text(head_of(self.path, self.shown), self.shown, self.encoding)
         decoder = codecs.getincrementaldecoder(self.encoding)()
         newlines = io.IncrementalNewlineDecoder(None, translate=True)
+        total = min(size_of(self.path), self.most or sys.maxsize)
         with opened(self.path, self.shown) as stream:
             while True:
-                raw = stream.read(BLOCK_BYTES)
+                step("reading", self._size, total)
+                raw = stream.read(min(BLOCK_BYTES, self.most - self._size) if self.most else BLOCK_BYTES)
+                self.cut = bool(raw) and self._size + len(raw) == self.most and bool(stream.peek(1))
                 self._sha.update(raw)
                 try:
                     piece = decoder.decode(raw, not raw)
@@ -268,10 +282,12 @@ class Reading:
                         where=self._place(),
                         remedy="Choose a plain text or CSV file.",
                     )
+                if self.cut:
+                    piece = piece[: piece.rfind("\n") + 1] or piece
                 if piece:
                     self._advance(piece)
                     yield piece
-                if not raw:
+                if not raw or self.cut:
                     return
 
     def _advance(self, piece: str) -> None:

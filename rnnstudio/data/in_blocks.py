@@ -1,4 +1,7 @@
-"""What is asked of arrays as large as a file: block by block, so that nothing of their size is made on the way."""
+"""What is asked of arrays as large as a file: block by block, so that nothing of their size is made on the way.
+
+Each block is some milliseconds of work, and a reading that was called off ends behind it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from rnnstudio.data.progress import check
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -18,6 +23,7 @@ def blocks_of(array: npt.NDArray[Any]) -> Iterator[slice]:
     """Slices of rows; the whole of a small array is one."""
     rows = max(1, VALUES * len(array) // max(array.size, 1))
     for start in range(0, len(array), rows):
+        check()
         yield slice(start, start + rows)
 
 
@@ -55,3 +61,16 @@ def extremes(values: npt.NDArray[Any], rows: Mask) -> tuple[Floats, Floats]:
             np.minimum(low, some.min(axis=0), out=low)
             np.maximum(high, some.max(axis=0), out=high)
     return low, high
+
+
+def is_counting(places: npt.NDArray[np.int64]) -> bool:
+    """Whether they are 0, 1, 2, …"""
+    return all(
+        np.array_equal(places[block], np.arange(block.start, min(block.stop, len(places))))
+        for block in blocks_of(places)
+    )
+
+
+def is_rising(keys: Floats) -> bool:
+    """Whether none is below the one before it."""
+    return all(bool((np.diff(keys[block.start : block.stop + 1]) >= 0).all()) for block in blocks_of(keys))

@@ -140,9 +140,20 @@ def statistics(
             middle[place], spread[place] = median, last - first or spread[place]
         elif how == "none":
             middle[place], spread[place] = 0.0, 1.0
-    for name in (name for name, still in zip(names, constant.tolist(), strict=True) if still):
-        told = f"the column {name!r} never changes in the training part: it tells the model nothing"
-        if told not in (problem.what for problem in problems.found):
-            problems.warn(told)
+    told = {problem.what for problem in problems.found}
+    still = [name for name, never in zip(names, constant.tolist(), strict=True) if never]
+    warnings = [
+        f"the column {name!r} never changes in the training part: it tells the model nothing" for name in still[:NAMED]
+    ]
+    if len(still) > NAMED:
+        more = f"{len(still) - NAMED:,} more columns"
+        warnings.append(f"{more} never change in the training part: they tell the model nothing")
+    for warning in warnings:
+        if warning not in told:
+            problems.warn(warning)
     spread[constant] = 1.0
     return tuple(middle.tolist()), tuple(spread.tolist())
+
+
+NAMED = 20
+"""Columns that a warning is made for, each; of many more, one."""

@@ -18,6 +18,7 @@ from rnnstudio.data.making import dataset_of
 from rnnstudio.data.options import FILE_OPTIONS, file_options
 from rnnstudio.data.packed import Bounds, Entry, Inside, located
 from rnnstudio.data.problems import Problems, listed
+from rnnstudio.data.progress import step
 from rnnstudio.data.split import TITLES
 from rnnstudio.data.whereabouts import missing, noted
 from rnnstudio.design.errors import StudioError
@@ -40,8 +41,10 @@ def open_dataset(
     return replace(dataset, problems=tuple(problems.found))
 
 
-def _others(recipe: DataRecipe, base: Path, first: Examples, problems: Problems) -> list[PartFile]:
-    """The files of validation and test, read as the first was."""
+def _others(
+    recipe: DataRecipe, base: Path, first: Examples, problems: Problems, most: int
+) -> tuple[list[PartFile], bool]:
+    """The files of validation and test, read as the first was, and whether a part of one was left out."""
     reader = readers.find(recipe.reader)
     if reader.made:
         raise StudioError(
@@ -49,7 +52,7 @@ def _others(recipe: DataRecipe, base: Path, first: Examples, problems: Problems)
         )
     options = dict(recipe.options if first.options is None else data_options.to_json(first.options))
     of_file = {name: recipe.options[name] for name in FILE_OPTIONS - {"member"} if name in recipe.options}
-    found = []
+    found, cut = [], False
     for part, shown in dividing_of(recipe).files().items():
         path = resolve(shown, base)
         if path.resolve() == resolve(recipe.path, base).resolve():
@@ -61,16 +64,28 @@ def _others(recipe: DataRecipe, base: Path, first: Examples, problems: Problems)
         own = Problems(shown)
         # Whatever must be learned before a text is in pieces was learned from the first file.
         entry = unpacked(path, shown, of_file)
-        examples, source = readers.read_with(reader, recipe.replace(path=shown, options=options), entry, own, False)
+        examples, source = readers.read_with(
+            reader, recipe.replace(path=shown, options=options), entry, own, False, most
+        )
         problems.take_from(own)
         found.append(PartFile(part, shown, examples, examples.facts or source.facts()))
-    return found
+        cut = cut or source.cut
+    return found, cut
 
 
 def build(
-    recipe: DataRecipe, base: Path, problems: Problems, fit: bool = True, inherited: Inherited | None = None
+    recipe: DataRecipe,
+    base: Path,
+    problems: Problems,
+    fit: bool = True,
+    inherited: Inherited | None = None,
+    most: int = 0,
 ) -> Dataset:
-    """As open_dataset, but bad cells only go to `problems`: with errors there, the dataset serves a preview only."""
+    """As open_dataset, but bad cells only go to `problems`: with errors there, the dataset serves a preview only.
+
+    most: bytes of the file that are read, where its reader can do with its beginning; 0 = all. A dataset of a part has
+    no digest.
+    """
     if not recipe.path:
         raise StudioError("no data file is chosen", where="data recipe", remedy="Choose a text or CSV file.")
     reader = readers.find(recipe.reader)
@@ -83,13 +98,16 @@ def build(
         )
     taught = inherited.options(recipe) if inherited is not None and fit else None
     try:
-        found, source = readers.read_with(reader, taught or recipe, path, problems, fit and taught is None)
-        facts = found.facts or source.facts()
+        found, source = readers.read_with(reader, taught or recipe, path, problems, fit and taught is None, most)
+        step("preparing")
+        facts, cut = found.facts or source.facts(), source.cut
         if dividing_of(recipe).files():
-            found, facts = joined(
-                [PartFile("train", recipe.path, found, facts), *_others(recipe, base, found, problems)]
-            )
+            others, one_cut = _others(recipe, base, found, problems, most)
+            found, facts = joined([PartFile("train", recipe.path, found, facts), *others])
+            cut = cut or one_cut
         made = dataset_of(taught or recipe, found, facts, problems, fit, inherited)
+        if cut:
+            return replace(made, recipe=made.recipe.replace(digest=""), cut=True)
         return replace(made, recipe=noted(made.recipe, base, made.rows))
     except MemoryError as error:
         much = "so many examples do" if recipe.made else f"the file of {size_of(path) / 1e6:,.0f} MB does"

@@ -36,6 +36,9 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 """The default of an option that is a mapping."""
 
 COLUMN_KINDS = ("number", "yes/no", "label", "text", "ignored")
+STEP_BY_STEP, FEATURE_BY_FEATURE = "step by step", "feature by feature"
+ARRANGEMENTS = (STEP_BY_STEP, FEATURE_BY_FEATURE)
+"""How the columns of rows that are sequences stand: a_0 b_0 a_1 b_1, or a_0 a_1 b_0 b_1."""
 SCALINGS = ("standard", "min-max", "robust", "none")
 
 LARGEST = 10**12
@@ -158,28 +161,28 @@ class TextOptions:
 
 
 @dataclass(frozen=True)
-class CsvOptions:
-    """A table of numbers as sequences."""
+class TableOptions:
+    """A table as sequences, however it is written."""
 
     mode: str = option(
         "row_is_step",
-        "whether a row is one time step, or holds one sequence, a column a step",
+        "whether a row is one time step, or holds one sequence, whose steps are columns",
         title="each row",
         choices=("row_is_step", "row_is_sequence"),
     )
-    encoding: str = encoding_option()
-    skip_lines: int | None = option(None, "lines above the table, such as titles", minimum=0, automatic=True)
-    delimiter: str = option(
-        "auto", "what separates the columns", choices=("auto", ",", ";", "\t", "|", "whitespace"), free=True
+    features: int = option(
+        1,
+        "how many columns make one step, where each row holds a sequence",
+        title="columns a step",
+        minimum=1,
+        when="mode=row_is_sequence",
     )
-    decimal: str = option("auto", "the decimal mark", choices=("auto", ".", ","))
-    header: bool | str = option("auto", "whether the first row holds names", choices=("auto", True, False))
-    skip_below: int | None = option(
-        None,
-        "rows below the header that are no data, such as units",
-        title="rows below the header",
-        minimum=0,
-        automatic=True,
+    arrangement: str = option(
+        STEP_BY_STEP,
+        "whether the columns of one step stand side by side, or all steps of one feature",
+        title="they stand",
+        choices=ARRANGEMENTS,
+        when="mode=row_is_sequence",
     )
     group: str = option("", "the column whose values tell the sequences apart", columns=True)
     order: str = option("", "the column that labels the steps; rows are put in its order", columns=True)
@@ -234,17 +237,12 @@ class CsvOptions:
                     where=f"option {name}",
                     remedy=f"Use one of: {', '.join(known)}.",
                 )
-        if self.delimiter not in ("auto", "whitespace") and (len(self.delimiter) != 1 or self.delimiter in '\r\n"'):
-            raise StudioError(
-                f"the delimiter {self.delimiter!r} is not one character",
-                where="option delimiter",
-                remedy='Use "auto", "whitespace", or one character such as "," ";" or a tab.',
-            )
         for name in ("inputs", "targets"):
-            columns = getattr(self, name)
-            for column in columns:
-                if columns.count(column) > 1:
+            seen: set[str] = set()
+            for column in getattr(self, name):
+                if column in seen:
                     raise StudioError(f"the column {column!r} is listed twice", where=f"option {name}")
+                seen.add(column)
         if self.mode == "row_is_sequence" and (self.group or self.order):
             raise StudioError(
                 "group and order columns have no meaning when each row is a sequence",
@@ -261,6 +259,35 @@ class CsvOptions:
                     where=f"option {name}",
                     remedy="Take it out of one of the two.",
                 )
+
+
+@dataclass(frozen=True)
+class CsvOptions(TableOptions):
+    """A table that is written as text."""
+
+    encoding: str = encoding_option()
+    skip_lines: int | None = option(None, "lines above the table, such as titles", minimum=0, automatic=True)
+    delimiter: str = option(
+        "auto", "what separates the columns", choices=("auto", ",", ";", "\t", "|", "whitespace"), free=True
+    )
+    decimal: str = option("auto", "the decimal mark", choices=("auto", ".", ","))
+    header: bool | str = option("auto", "whether the first row holds names", choices=("auto", True, False))
+    skip_below: int | None = option(
+        None,
+        "rows below the header that are no data, such as units",
+        title="rows below the header",
+        minimum=0,
+        automatic=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.delimiter not in ("auto", "whitespace") and (len(self.delimiter) != 1 or self.delimiter in '\r\n"'):
+            raise StudioError(
+                f"the delimiter {self.delimiter!r} is not one character",
+                where="option delimiter",
+                remedy='Use "auto", "whitespace", or one character such as "," ";" or a tab.',
+            )
 
 
 Options = TypeVar("Options")

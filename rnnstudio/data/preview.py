@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from rnnstudio.data.dataset import Array, Dataset
-from rnnstudio.data.opening import build
+from rnnstudio.data.files import size_of
+from rnnstudio.data.opening import build, place_of
 from rnnstudio.data.problems import Problem, Problems, from_error
 from rnnstudio.data.statistics import Statistics, statistics_of
 from rnnstudio.design.errors import StudioError
@@ -18,8 +19,14 @@ from rnnstudio.design.recipe import DataRecipe, FieldSpec, with_digits
 
 _VISIBLE = {"\n": "⏎", "\t": "⇥", " ": "␣", "\u00a0": "⍽"}
 _MAX_CELLS = 24
+LARGE, LOOKED = 1 << 22, 1 << 21
+"""Of a file of more bytes a first look reads so many, where its reader can do with a beginning."""
 _MAX_STEPS = 400
 """Steps of an example that are shown, however long it is."""
+MAX_COLUMNS = 40
+"""Columns that are shown of a field, and of the file, however wide it is."""
+_SPREAD_ROWS = 10_000
+"""From so many rows it is told how many digits the numbers of a column need."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ class Preview:
 
     examples: the first ones, for a picture of them. summary: one line about the whole file; excerpt: the beginning of a
     text, as it is. recipe: completed, or as given when the file could not be read. statistics: None then.
+    whole: whether all of the file was read; else the recipe has no digest, and learned from the file's beginning.
     """
 
     columns: tuple[str, ...]
@@ -62,6 +70,7 @@ class Preview:
     recipe: DataRecipe
     examples: tuple[ExampleView, ...] = ()
     statistics: Statistics | None = None
+    whole: bool = True
 
     @property
     def usable(self) -> bool:
@@ -76,23 +85,45 @@ def inspect(
     bind: Callable[[Dataset], Dataset] = lambda dataset: dataset,
     batch_size: int = 32,
     chunk: int = 0,
+    most: int = 0,
+    fit: bool = True,
 ) -> Preview:
     """Reads the file and shows what is there. Never raises StudioError: whatever is wrong is in `problems`.
 
     bind: makes of what was read what a design would take (Dataset.as_in_file). batch_size, chunk: see statistics_of.
+    most: bytes of the file that are read, where its reader can do with its beginning; 0 = all (see bytes_of_a_look).
+    fit: see open_dataset.
     """
     problems = Problems(recipe.path)
     try:
-        dataset = bind(build(recipe, Path(base), problems))
+        dataset = bind(build(recipe, Path(base), problems, fit, most=most))
     except StudioError as error:
         shown_problems = problems.found if problems.errors else [*problems.found, from_error(error)]
         return Preview((), (), tuple(shown_problems), "", "", recipe)
     if problems.errors > sum(problem.severity == "error" for problem in problems.found):
         problems.warn(f"{problems.errors:,} errors in all; the first are listed")
+    whole = not dataset.cut
     lines = {problem.line for problem in problems.found if problem.line}
     shown = preview_of(dataset, rows, lines, batch_size, chunk)
     found = tuple(sorted(problems.found, key=lambda problem: problem.line or sys.maxsize))
+    if not whole:
+        shown = replace(shown, summary=_of_the_beginning(dataset, size_of(place_of(recipe, Path(base)))), whole=False)
     return replace(shown, problems=found)
+
+
+def bytes_of_a_look(recipe: DataRecipe, base: Path | str = ".") -> int:
+    """How many bytes of a file a first look reads: 0, all of it, unless it is large. Never raises StudioError."""
+    try:
+        return LOOKED if not recipe.made and size_of(place_of(recipe, Path(base))) > LARGE else 0
+    except StudioError:
+        return 0
+
+
+def _of_the_beginning(dataset: Dataset, size: int) -> str:
+    read = dataset.facts.size
+    much = f"{dataset.rows:,} {'examples' if dataset.axis is None else 'steps'}"
+    much += f" in {dataset.sequences:,} sequences" if dataset.sequences > 1 and dataset.axis is not None else ""
+    return f"the first {read / 1e6:,.1f} of {size / 1e6:,.0f} MB: {much}"
 
 
 def preview_of(
@@ -125,7 +156,8 @@ def example_view(dataset: Dataset, index: int) -> ExampleView:
             values = track.values[begin : begin + min(length, _MAX_STEPS)]
         else:
             length, values = 1, track.values[where : where + 1]
-        pieces = tuple(", ".join(_cells(spec, value)) for value in values)
+        more = f", … {spec.size - MAX_COLUMNS:,} more" if _is_wide(spec) else ""
+        pieces = tuple(", ".join(_cells(spec, value)) + more for value in values)
         views.append(FieldView(spec, pieces, values if spec.axis is not None else values[0], length))
     return ExampleView(dataset.names[index], _line(dataset, index), tuple(views))
 
@@ -146,19 +178,24 @@ def _spreads(values: Array) -> list[float]:
     return [float(column.std()) if len(column) else 0.0 for column in good]
 
 
+def _is_wide(spec: FieldSpec) -> bool:
+    """Whether not all numbers of a step are shown."""
+    return spec.content == "real" and spec.size > MAX_COLUMNS
+
+
 def _cells(spec: FieldSpec, value: Array) -> list[str]:
-    """One row of a field: a token by name, or its numbers."""
+    """One row of a field: a token by name, or its numbers, the first of them where they are many."""
     if spec.content == "tokens":
         number = int(value)
         return [visible(spec.vocabulary[number]) if number < len(spec.vocabulary) else str(number)]
-    return [str(int(value))] if spec.content == "parents" else [_cell(item) for item in value.tolist()]
+    return [str(int(value))] if spec.content == "parents" else [_cell(item) for item in value[:MAX_COLUMNS].tolist()]
 
 
-def _chosen(known: Sequence[int], rows: int, lines: Collection[int]) -> list[int]:
+def _chosen(known: Array, rows: int, lines: Collection[int]) -> list[int]:
     """The first rows, and as many further ones at most that stand on these lines. known: the line of each row."""
     first = range(min(rows, len(known)))
-    wanted = np.flatnonzero(np.isin(np.asarray(known), list(lines))) if lines else np.zeros(0, int)
-    return [*first, *[row for row in wanted.tolist() if row >= len(first)][:rows]]
+    wanted = np.flatnonzero(np.isin(known, list(lines))) if lines else np.zeros(0, int)
+    return [*first, *wanted[wanted >= len(first)][:rows].tolist()]
 
 
 def _step_rows(
@@ -168,24 +205,28 @@ def _step_rows(
     many, lines = dataset.sequences > 1, len(dataset.lines) == dataset.rows
     options = dataset.recipe.options
     columns = ["line"] * lines + [str(options.get("group") or "sequence")] * many
-    columns += [str(options.get("order") or "step"), *dataset.columns]
+    columns += [str(options.get("order") or "step"), *dataset.columns[:MAX_COLUMNS]]
+    more = len(dataset.columns) - MAX_COLUMNS
+    columns += [f"… {more:,} more"] * (more > 0)
     for spec in dataset.fields:
         columns += _titles(dataset, spec)
     table = []
-    spreads = [] if dataset.raw is None else _spreads(dataset.raw)
+    spreads = [] if dataset.raw is None else _spreads(dataset.raw[:_SPREAD_ROWS, :MAX_COLUMNS])
     whole = dataset.rows - (0 if lines else _most_ahead(dataset))
-    for row in _chosen(dataset.lines.tolist(), rows, wanted) if lines else range(min(rows, whole)):
+    for row in _chosen(dataset.lines, rows, wanted) if lines else range(min(rows, whole)):
         place = int(np.searchsorted(dataset.offsets, row, side="right")) - 1
         cells = [str(int(dataset.lines[row]))] if lines else []
         cells += [dataset.names[place]] * many
         cells.append(dataset.steps[row] if dataset.steps else str(row - int(dataset.offsets[place])))
-        numbers = [] if dataset.raw is None else dataset.raw[row].tolist()
+        numbers = [] if dataset.raw is None else dataset.raw[row, :MAX_COLUMNS].tolist()
         cells += [_cell(value, spread) for value, spread in zip(numbers, spreads, strict=True)]
+        cells += ["…"] * (more > 0)
         for spec in dataset.fields:
             track = dataset.tracks[spec.name]
             at = place if track.axis is None else row + track.shift
             inside = track.axis is None or at < int(dataset.offsets[place + 1])
-            found = _cells(spec, track.values[at]) if inside else ["–"] * max(len(spec.columns), 1)
+            shown = min(max(len(spec.columns), 1), MAX_COLUMNS)
+            found = (_cells(spec, track.values[at]) if inside else ["–"] * shown) + ["…"] * _is_wide(spec)
             if spec.content == "tokens":
                 found += [str(int(track.values[at])) if inside else "–"]
             cells += found
@@ -203,7 +244,13 @@ def _titles(dataset: Dataset, spec: FieldSpec) -> list[str]:
         return [spec.name, f"{spec.name} (number)"]
     shift = dataset.tracks[spec.name].shift
     ahead = f", {shift} ahead" if shift else ""
-    return [f"{spec.name}: {column}{ahead}" for column in spec.columns] or [spec.name]
+    return _named(spec, ahead) or [spec.name]
+
+
+def _named(spec: FieldSpec, ahead: str = "") -> list[str]:
+    """A title for each number of a step that is shown, and one for all others."""
+    titles = [f"{spec.name}: {column}{ahead}" for column in spec.columns[:MAX_COLUMNS]]
+    return [*titles, f"{spec.name}: … {spec.size - MAX_COLUMNS:,} more"] if _is_wide(spec) and titles else titles
 
 
 def _example_rows(
@@ -219,9 +266,9 @@ def _example_rows(
             columns += [f"{spec.name}, step {step}" for step in range(spread[spec.name])]
         else:
             one = spec.axis is None and spec.content == "real"
-            columns += [f"{spec.name}: {column}" for column in spec.columns] if one else [spec.name]
+            columns += _named(spec) if one else [spec.name]
     table = []
-    begins = dataset.lines[dataset.offsets[:-1]].tolist() if lines else [0] * dataset.sequences
+    begins = dataset.lines[dataset.offsets[:-1]] if lines else np.zeros(dataset.sequences, np.int64)
     for index in _chosen(begins, rows, wanted if lines else ()):
         view = example_view(dataset, index)
         cells = [str(view.line) if lines else view.name]
@@ -245,7 +292,7 @@ def _example_cells(view: FieldView, spread: int) -> list[str]:
         shown = list(view.pieces[:spread])
         return shown + ["–"] * (spread - len(shown))
     if spec.axis is None:
-        return _cells(spec, view.values)
+        return _cells(spec, view.values) + ["…"] * _is_wide(spec)
     short = all(len(piece) == 1 for piece in view.pieces)
     between = "" if short and spec.content == "tokens" else " " if spec.content == "tokens" else "; "
     return [between.join(view.pieces) + (" …" if view.length > len(view.pieces) else "")]

@@ -14,16 +14,20 @@ KEPT = 50
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing found in a file. line: from 1, 0 = the whole file. column: its name or number, "" = the row."""
+    """One thing found in a file. line: from 1, 0 = the whole file. column: its name or number, "" = the row.
+
+    counted: what lines are called: "row" in a file that has none.
+    """
 
     what: str
     line: int = 0
     column: str = ""
     remedy: str = ""
     severity: Literal["error", "warning", "hint"] = "error"
+    counted: str = "line"
 
     def place(self, shown: str) -> str:
-        line = f", line {self.line}" if self.line else ""
+        line = f", {self.counted} {self.line}" if self.line else ""
         column = f", column {self.column}" if self.column else ""
         return f"{shown}{line}{column}"
 
@@ -34,19 +38,23 @@ class Problem:
 
 @dataclass
 class Problems:
-    """The problems of one reading. Owner: the reader that fills it; everybody else gets tuples."""
+    """The problems of one reading. Owner: the reader that fills it; everybody else gets tuples.
+
+    counted: what the lines of this file are called.
+    """
 
     shown: str
     found: list[Problem] = field(default_factory=list)
     errors: int = 0
+    counted: str = "line"
 
     def error(self, what: str, *, line: int = 0, column: str = "", remedy: str = "") -> None:
         self.errors += 1
         if self.errors <= KEPT:
-            self.found.append(Problem(what, line, column, remedy))
+            self.found.append(Problem(what, line, column, remedy, counted=self.counted))
 
     def warn(self, what: str, *, line: int = 0, column: str = "", remedy: str = "") -> None:
-        self.found.append(Problem(what, line, column, remedy, "warning"))
+        self.found.append(Problem(what, line, column, remedy, "warning", self.counted))
 
     def hint(self, what: str, *, line: int = 0, column: str = "", remedy: str = "") -> None:
         self.found.append(Problem(what, line, column, remedy, "hint"))
@@ -79,10 +87,10 @@ def from_error(error: StudioError) -> Problem:
     return Problem(f"{error.what} ({error.where})" if error.where else error.what, remedy=error.remedy)
 
 
-def listed(names: Iterable[str], most: int = 12) -> str:
+def listed(names: Iterable[str], most: int = 12, between: str = ", ") -> str:
     """Names for a sentence: so many at most, each of 40 characters at most, however a file has them."""
     names = list(names)
-    shown = ", ".join(name if len(name) <= 40 else f"{name[:40]}…" for name in names[:most])
+    shown = between.join(name if len(name) <= 40 else f"{name[:40]}…" for name in names[:most])
     return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown or "none"
 
 

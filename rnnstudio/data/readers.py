@@ -83,6 +83,7 @@ class Reader:
     portable: names of the options that a design keeps when it is given another file; None = all.
     made: it reads no file but makes its examples; its name, which begins with "task:", stands where a path would.
     together: it reads all files of a folder or an archive as one data set.
+    beginnings: the first lines of its files are a file by themselves: of a large one a preview reads no more.
     """
 
     name: ClassVar[str]
@@ -95,6 +96,7 @@ class Reader:
     portable: ClassVar[tuple[str, ...] | None] = None
     made: ClassVar[bool] = False
     together: ClassVar[bool] = False
+    beginnings: ClassVar[bool] = False
 
     def guess(self, sample: Sample) -> Guess | None:
         """How this reader would read the file; None = it would not. Looks at the sample alone, and never raises."""
@@ -247,11 +249,11 @@ def _guess_of(reader: Reader, sample: Sample) -> Guess | None:
 
 
 def read_with(
-    reader: Reader, recipe: DataRecipe, path: Entry, problems: Problems, fit: bool = True
+    reader: Reader, recipe: DataRecipe, path: Entry, problems: Problems, fit: bool = True, most: int = 0
 ) -> tuple[Examples, Source]:
     """What the reader finds in the file. Whatever goes wrong in it is a StudioError with its name.
 
-    fit: see open_dataset.
+    fit, most: see open_dataset and preview.inspect.
     """
     if reader.made != recipe.made or (reader.made and reader.name != recipe.path):
         raise StudioError(
@@ -260,10 +262,11 @@ def read_with(
             remedy="A task is both the reader and the path; a file has a reader of files.",
         )
     options = data_options.parse(reader.Options, recipe.options)
-    source = Source(path, recipe.path, column=dividing_of(recipe).split_column)
+    most = most if reader.beginnings and not path.is_dir() else 0
+    source = Source(path, recipe.path, most, column=dividing_of(recipe).split_column)
     try:
         if fit:
-            options = reader.learn(Source(path, recipe.path), options, TrainingPart(recipe))
+            options = reader.learn(Source(path, recipe.path, most), options, TrainingPart(recipe))
         found = reader.read(source, options, problems)
     except (StudioError, MemoryError):
         raise

@@ -40,6 +40,9 @@ GROUP_NAMES = frozenset(
 )
 """What columns are called whose values tell what belongs together."""
 
+LONG_ROWS, _FEW_LINES = 1 << 23, 8
+"""Of a table whose rows are so long that the sample holds few of them, so many bytes are looked at, or lines."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -65,6 +68,8 @@ class Sample:
             return cls(path, shown, b"", 0, tuple(entries_of(path, shown)[:LINES]), given=encoding)
         head = head_of(path, shown, SAMPLE_BYTES)
         size = len(head) if len(head) < SAMPLE_BYTES else size_of(path)
+        if len(head) == SAMPLE_BYTES and head.count(b"\n") < _FEW_LINES and _like_rows(head):
+            head = _lines_of(head_of(path, shown, LONG_ROWS))
         return cls(path, shown, head, size, given=encoding)
 
     @property
@@ -112,7 +117,7 @@ class Sample:
     def lines(self) -> tuple[str, ...]:
         """The first lines with their line ends: none cut off at the sample's end, unless it is the only one."""
         lines = _lines(self.text)
-        if not self.whole and len(lines) > 1:
+        if not self.whole and len(lines) > 1 and not lines[-1].endswith("\n"):
             lines = lines[:-1]
         return tuple(lines[:LINES])
 
@@ -149,6 +154,23 @@ def _encoding_of_folder(entries: tuple[Entry, ...], shown: str) -> str:
     return guessed(b"\n".join(heads), False) if heads else "utf-8"
 
 
+def _like_rows(head: bytes) -> bool:
+    """Whether bytes look like cells between delimiters, or numbers between spaces."""
+    marks = max(map(head.count, (b",", b"\t", b";", b"|")))
+    digits = len(head) - len(head.translate(None, b"0123456789"))
+    return marks * 64 > len(head) or (digits * 3 > len(head) and head.count(b" ") * 64 > len(head))
+
+
+def _lines_of(head: bytes) -> bytes:
+    """The first lines, as many as are enough to guess from."""
+    end = 0
+    for _ in range(_FEW_LINES):
+        end = head.find(b"\n", end) + 1
+        if not end:
+            return head
+    return head[:end]
+
+
 def _lines(text: str) -> list[str]:
     """Lines as a file has them: split at line feeds alone."""
     pieces = text.split("\n")
@@ -180,18 +202,22 @@ class Source:
 
     path: the file or folder, unpacked: asked like a path where it lies in an archive; shown: as the person knows it.
     column: the one that the split goes by, "" = none. kept: cells of each example, by column; see keeper.
+    most: bytes of a text that are read, 0 = all; what is read then ends with a line. shortened: set by a reader that
+    leaves a part out in a way of its own.
     """
 
     path: Entry
     shown: str
+    most: int = 0
     column: str = ""
     kept: dict[str, list[str]] = field(default_factory=dict)
+    shortened: bool = field(default=False, kw_only=True)
     _readings: list[Reading] = field(default_factory=list)
     _others: list[Entry] = field(default_factory=list)
 
     def reading(self, encoding: str = "utf-8") -> Reading:
         """The text in pieces of some megabytes, every line end as "\\n"; see Reading for errors."""
-        made = Reading(self.path, self.shown, encoding)
+        made = Reading(self.path, self.shown, encoding, self.most)
         self._readings.append(made)
         return made
 
@@ -225,7 +251,7 @@ class Source:
 
     def inner(self, entry: Entry, shown: str) -> Source:
         """A file of this folder, as `entries_of` lists it: it counts for the fingerprint, too."""
-        other = Source(entry, shown, _readings=self._readings)
+        other = Source(entry, shown, self.most, _readings=self._readings)
         self._others.append(entry)
         return other
 
@@ -233,6 +259,11 @@ class Source:
         """All of the file, unpacked."""
         with opened(self.path, self.shown) as stream:
             return stream.read()
+
+    @property
+    def cut(self) -> bool:
+        """Whether a part of the file was left out, as `most` says."""
+        return self.shortened or any(reading.cut for reading in self._readings)
 
     def facts(self) -> FileFacts:
         """Size, fingerprint, lines and characters of all that was read."""

@@ -92,6 +92,8 @@ class Statistics:
     """Of targets of one number that is 0 or 1: how often each occurs in the training part."""
     padding: str = ""
     """How much of the batches is padding, in words; "" = nothing."""
+    beginning: bool = False
+    """All of it is counted in the beginning of a file alone."""
 
     @property
     def longest(self) -> int:
@@ -116,6 +118,7 @@ def statistics_of(dataset: Dataset, batch_size: int = 32, chunk: int = 0) -> Sta
         parts_of(dataset),
         yes_or_no_of(dataset),
         padding_in_words(expected_padding(dataset, batch_size, chunk), batch_size),
+        dataset.cut,
     )
 
 

@@ -14,13 +14,17 @@ from ..data.dividing import FRACTIONS, Dividing
 from ..data.options import FileOptions, describe
 from ..data.packed import is_packed
 from ..data.preview import ExampleView, FieldView, Preview
+from ..data.problems import listed
 from ..data.split import TITLES
 from ..data.statistics import PartSize, Statistics
 from ..design.recipe import DataRecipe, FieldSpec
 from .design_file import options_of
+from .waiting import read_with_a_bar
 
 SHOWN = 60
 """Characters of a field of an example."""
+LISTED = 40
+"""Names of columns that an option is printed with."""
 
 
 def show_data(options: argparse.Namespace) -> int:
@@ -32,7 +36,8 @@ def show_data(options: argparse.Namespace) -> int:
         recipe = data.guess_with(readers.find(options.reader), options.file, str(options.file), chosen)
         why = "as you say"
     recipe = data.choose(recipe, chosen)
-    preview = data.inspect(recipe, rows=options.examples)
+    most = 0 if options.whole else data.bytes_of_a_look(recipe)
+    preview = read_with_a_bar(lambda: data.inspect(recipe, rows=options.examples, most=most))
     if options.json:
         others = [{"reader": other.reader, "confidence": sure, "why": seen} for sure, other, seen in found]
         print_json({"why": why, "guesses": others, **_as_json(preview)})
@@ -48,7 +53,7 @@ def _print(preview: Preview, why: str, found: list[DataRecipe]) -> None:
     if others:
         print("It could also be read as " + ", ".join(f"{other.title} (--reader {other.name})" for other in others))
     if preview.summary:
-        print(preview.summary)
+        print(preview.summary + ("" if preview.whole else "; --whole reads it to its end"))
     for spec in recipe.fields:
         print(f"  {_spec_line(spec)}")
     if preview.statistics is not None:
@@ -113,7 +118,7 @@ def _short(field: FieldView) -> str:
 
 def _option(value: object) -> str:
     if isinstance(value, list | tuple):
-        return ",".join(map(str, value)) or "(none)"
+        return listed(map(str, value), LISTED, ",") if value else "(none)"
     return (
         "(none)" if value in ("", None) else repr(value) if isinstance(value, str) and not value.strip() else str(value)
     )
@@ -131,6 +136,7 @@ def _as_json(preview: Preview) -> dict[str, Any]:
         "parts": [dataclasses.asdict(own) for own in preview.statistics.parts] if preview.statistics else [],
         "usable": preview.usable,
         "summary": preview.summary,
+        "whole": preview.whole,
         "fields": [
             {
                 "name": spec.name,

@@ -28,6 +28,7 @@ from ..design.storage import load
 from ..gallery import example
 from ..loading import load_plugins
 from ..training.settings import TrainingSettings
+from .waiting import read_with_a_bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ def open_data(
                 f"The design “{file.design.name}” has no data",
                 remedy="Give a file with --data, or load one in the studio.",
             )
-        recipe = data.choose(recipe, chosen or {})
-        return _bound(data.open(recipe, file.folder, inherited=inherited), file.design)
+        its_own = data.choose(recipe, chosen or {})
+        return _bound(read_with_a_bar(lambda: data.open(its_own, file.folder, inherited=inherited)), file.design)
     guessed = data.guess(path, chosen or {})
     if recipe is not None:
         found = data.guesses(path, chosen)
@@ -83,8 +84,8 @@ def open_data(
         if own is not None:
             guessed = recipe if own.made else data.like(recipe, own, chosen or {})
     guessed = guessed if guessed.made else guessed.replace(path=str(path.resolve()))
-    recipe = data.choose(guessed, chosen or {})
-    return _bound(data.open(recipe, path.resolve().parent, inherited=inherited), file.design)
+    its_own = data.choose(guessed, chosen or {})
+    return _bound(read_with_a_bar(lambda: data.open(its_own, path.resolve().parent, inherited=inherited)), file.design)
 
 
 def _bound(dataset: Dataset, design: Design) -> Dataset:

@@ -20,6 +20,7 @@ from ..loading import load_plugins
 from ..proposals import Amount, propose
 from ..proposals.patterns import PATTERNS
 from .design_file import options_of
+from .waiting import read_with_a_bar
 
 
 def draw_design(options: argparse.Namespace) -> int:
@@ -35,7 +36,7 @@ def draw_design(options: argparse.Namespace) -> int:
         recipe = data.guess_with(readers.find(options.reader), file, shown, chosen)
     else:
         recipe = data.guess(file, chosen).replace(path=shown)
-    preview = inspect(data.choose(recipe, chosen), folder, rows=0)
+    preview = read_with_a_bar(lambda: inspect(data.choose(recipe, chosen), folder, rows=0))
     for problem in preview.problems:
         print(f"{problem.severity}: {problem}", file=sys.stderr)
     if not preview.usable or preview.statistics is None:

@@ -14,6 +14,7 @@ from rnnstudio import data
 from rnnstudio.data import readers
 from rnnstudio.data.batches import Batches
 from rnnstudio.data.options import describe, parse, to_json
+from rnnstudio.data.progress import Cancelled, Watch, watched
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import SAMPLE_BYTES, Sample
 from rnnstudio.design.errors import StudioError
@@ -106,6 +107,60 @@ def a_guess_reads_a_bounded_sample(reader: Reader, path: Path) -> None:
     assert len(sample.head) == SAMPLE_BYTES
     made = reader.guess(sample)
     assert made is None or isinstance(made, Guess)
+
+
+def a_beginning_is_a_file_of_its_own(reader: Reader, recipe: DataRecipe, path: Path) -> None:
+    """Where a reader says so, a first look that ends amid a file has no errors that the whole of it has not."""
+    if not reader.beginnings or not path.is_file():
+        return
+    whole = data.inspect(recipe)
+    assert whole.whole
+    size = path.stat().st_size
+    for most in range(size // 2, size - 1, max(size // 12, 1)):
+        shown = data.inspect(recipe, most=most)
+        assert not shown.whole
+        assert shown.usable, (most, shown.problems)
+        assert shown.recipe.digest == ""
+        assert shown.statistics is not None
+        assert whole.statistics is not None
+        assert shown.statistics.beginning
+        assert 0 < shown.statistics.rows <= whole.statistics.rows
+        assert [spec.name for spec in shown.recipe.fields] == [spec.name for spec in whole.recipe.fields]
+        assert f"of {size / 1e6:,.0f} MB" in shown.summary
+
+
+def a_reading_that_is_called_off_ends(recipe: DataRecipe) -> None:
+    """Whenever that is: before it begins, and at moments at which it says how far it is."""
+    moments = _Moments()
+    with watched(moments):
+        dataset = data.open(recipe)
+    assert moments.told
+    assert dataset.recipe == data.open(recipe).recipe  # being watched changes nothing
+    for last in sorted({1, *range(1, moments.told + 1, max(moments.told // 5, 1)), moments.told}):
+        called_off = _Moments(last)
+        try:
+            with watched(called_off):
+                data.open(recipe)
+        except Cancelled:
+            continue
+        raise AssertionError(f"it went on when called off at its moment {last} of {moments.told}")
+
+
+class _Moments(Watch):
+    """Counts the moments at which it is asked whether to go on, and calls the reading off at one of them."""
+
+    def __init__(self, last: int = 0) -> None:
+        self.last, self.told = last, 0
+        super().__init__()
+
+    @property  # type: ignore[override]
+    def cancelled(self) -> bool:
+        self.told += 1
+        return self.told == self.last
+
+    @cancelled.setter
+    def cancelled(self, value: bool) -> None:
+        pass
 
 
 def hostile(good: bytes) -> Iterator[bytes]:

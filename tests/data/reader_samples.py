@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import polars
 import pytest
 
 from rnnstudio.data import TASKS, readers
@@ -28,6 +30,14 @@ def text(folder: Path) -> Path:
 def table(folder: Path) -> Path:
     path = folder / "flow.csv"
     path.write_text("t,flow,rain\n" + "".join(f"{n},{n * n % 17},{n % 5}\n" for n in range(60)))
+    return path
+
+
+def parquet(folder: Path) -> Path:
+    path = folder / "flow.parquet"
+    days = [datetime.date(2024, 1, 1) + datetime.timedelta(days=n) for n in range(60)]
+    numbers = {"flow": [n * n % 17 / 4 for n in range(60)], "rain": [n % 5 for n in range(60)]}
+    polars.DataFrame({"day": days, **numbers}).write_parquet(path)
     return path
 
 
@@ -56,6 +66,7 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("text", text),
     ("text", chapters),
     ("csv", table),
+    ("parquet", parquet),
     ("labelled", reviews),
     ("labelled", json_lines),
     ("labelled", folders),

@@ -52,6 +52,18 @@ def test_a_guess_reads_a_bounded_sample(name: str, write: Write, tmp_path: Path)
 
 
 @of_each
+def test_a_beginning_is_a_file_of_its_own(name: str, write: Write, tmp_path: Path) -> None:
+    path = write(tmp_path)
+    recipe = laws.it_proposes_its_own_file(readers.find(name), path)
+    laws.a_beginning_is_a_file_of_its_own(readers.find(name), recipe, path)
+
+
+@of_each
+def test_a_reading_that_is_called_off_ends(name: str, write: Write, tmp_path: Path) -> None:
+    laws.a_reading_that_is_called_off_ends(laws.it_proposes_its_own_file(readers.find(name), write(tmp_path)))
+
+
+@of_each
 def test_a_bad_file_gives_one_clear_error(name: str, write: Write, tmp_path: Path) -> None:
     path = write(tmp_path)
     recipe = laws.it_proposes_its_own_file(readers.find(name), path)

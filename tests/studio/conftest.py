@@ -66,6 +66,15 @@ def nothing_waits_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(owner, name, unanswered)
 
 
+_EXEC = QMessageBox.exec
+
+
+@pytest.fixture
+def message_boxes_are_answered(nothing_waits_for_a_person: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test that presses a button of the box itself, once it is open."""
+    monkeypatch.setattr(QMessageBox, "exec", _EXEC)
+
+
 @pytest.fixture
 def session(qapp: QApplication) -> Iterator[Session]:
     found = Session()

@@ -19,7 +19,7 @@ from rnnstudio.design.edits import AddNode, Compound, Connect, SetCell
 from rnnstudio.studio.canvas.look import look as look_of
 from rnnstudio.studio.canvas.shape import shape_of
 from rnnstudio.studio.panels.data import DataPanel
-from rnnstudio.studio.panels.reader_forms import BY_HAND
+from rnnstudio.studio.panels.table_form import BY_HAND
 from rnnstudio.studio.session import Session
 from tests.data.reader_samples import table, text
 from tests.data.sequence_files import pairs, reviews, tagged

@@ -48,6 +48,7 @@ def test_without_runs_the_panel_says_what_will_be_here(panel: RunsPanel) -> None
     assert not panel.delete_button.isEnabled()
 
 
+@pytest.mark.usefixtures("message_boxes_are_answered")
 def test_runs_are_listed_compared_gone_on_with_and_deleted(
     panel: RunsPanel, session: Session, trained: Callable[[str], Live], live: Live, qtbot: QtBot
 ) -> None:

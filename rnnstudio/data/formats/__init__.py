@@ -7,6 +7,7 @@ from rnnstudio.data.formats.csv_file import CsvReader
 from rnnstudio.data.formats.labelled import LabelledReader
 from rnnstudio.data.formats.music import MusicReader
 from rnnstudio.data.formats.pairs import PairReader
+from rnnstudio.data.formats.parquet import ParquetReader
 from rnnstudio.data.formats.signals import SignalReader
 from rnnstudio.data.formats.tagged import TaggedReader
 from rnnstudio.data.formats.text import TextReader
@@ -18,6 +19,7 @@ from rnnstudio.data.readers import Reader
 READERS: tuple[Reader, ...] = (
     TextReader(),
     CsvReader(),
+    ParquetReader(),
     LabelledReader(),
     PairReader(),
     TaggedReader(),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rnnstudio.data.problems import Problems
+from rnnstudio.data.progress import going
 
 _PIECES = {"(": re.compile(r"[()]|[^\s()]+"), "[": re.compile(r"[\[\]]|[^\s\[\]]+")}
 _CLOSE = {"(": ")", "[": "]"}
@@ -52,7 +53,7 @@ def brackets(lines: Sequence[str], problems: Problems, comment: str = "") -> Ite
     mark = opening(lines, comment)
     close, pieces = _CLOSE[mark], _PIECES[mark]
     stack: list[Bracket] = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(going(lines), 1):
         if comment and line.startswith(comment):
             continue
         value = None if stack else _VALUE_FIRST.match(line)

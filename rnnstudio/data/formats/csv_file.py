@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from rnnstudio.data.formats import dates
 from rnnstudio.data.formats.columns import NUMERIC
 from rnnstudio.data.formats.labelled import LABEL_NAMES
 from rnnstudio.data.formats.numerals import is_missing, number
-from rnnstudio.data.formats.series import STEP_COLUMN, Series, read_series, repeat_previous
+from rnnstudio.data.formats.series import Series, repeat_previous
 from rnnstudio.data.formats.sniff import (
     Layout,
     find_delimiter,
@@ -23,8 +24,11 @@ from rnnstudio.data.formats.sniff import (
     find_preamble,
     sample_rows,
 )
-from rnnstudio.data.formats.table import Floats
-from rnnstudio.data.options import CsvOptions, parse
+from rnnstudio.data.formats.steps_in_names import Steps, feature_names, first_columns, steps_of
+from rnnstudio.data.formats.table import Floats, read_table
+from rnnstudio.data.formats.table_series import series_of
+from rnnstudio.data.in_blocks import any_missing
+from rnnstudio.data.options import CsvOptions, TableOptions, parse
 from rnnstudio.data.problems import Problems
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import GROUP_NAMES, Sample, Source
@@ -41,25 +45,26 @@ _ORDER_NAMES = (
 _TARGET_NAMES = (*LABEL_NAMES, "labels", "classes", "fault", "failure", "anomaly", "outcome")
 
 
-class CsvReader(Reader):
-    """Fields `inputs`, and `targets`, some steps ahead, or one for each sequence."""
+class TableReader(Reader):
+    """Of tables, however they are written. Fields `inputs`, and `targets`, some steps ahead, or one for each sequence;
+    columns of classes are fields of their own."""
 
-    name = "csv"
-    title = "table of numbers (CSV)"
-    what = "a table"
-    suffixes = _TABLES
-    Options = CsvOptions
+    Options = TableOptions
     parts = (0.8, 0.1, 0.1)
+    beginnings = True
     portable = ("horizon", "window", "stride", "missing")
 
-    def guess(self, sample: Sample) -> Guess | None:
-        if sample.why_not is not None or not sample.text.strip():
-            return None
-        named = sample.suffix in self.suffixes
-        if not named and not _is_table(sample.lines, sure=sample.suffix in _TEXTS):
-            return None
-        why = f"the suffix {sample.suffix}" if named else "most cells are numbers"
-        return Guess(0.5, _proposed(sample), self.parts, why)
+    def columns(self, sample: Sample, options: Mapping[str, JSON]) -> dict[str, str]:
+        """The kind of every column, as these options say or the file does; not of inputs and targets alone.
+
+        Raises StudioError for options that do not fit, or a file that is no table.
+        """
+        layout = self.layout(sample, parse(self.Options, {**options, "inputs": [], "targets": []}))
+        return dict(zip(layout.names, layout.kinds, strict=True))
+
+    def layout(self, sample: Sample, options: TableOptions) -> Layout:
+        """What the first rows show, where the options leave it open."""
+        raise NotImplementedError
 
     def choose(self, options: Mapping[str, JSON], chosen: Mapping[str, JSON]) -> dict[str, JSON]:
         """Columns that `chosen` gives a role leave those roles that the recipe's own options gave them and that go not
@@ -75,14 +80,14 @@ class CsvReader(Reader):
         for role in ("targets", "inputs"):
             if role not in chosen:
                 other = set(_texts(options.get("targets"))) if role == "inputs" and same_step else set()
-                options[role] = [name for name in _texts(options.get(role)) if name not in taken | other]
+                left = taken | other
+                options[role] = [name for name in _texts(options.get(role)) if name not in left]
         return options
 
     def like(self, sample: Sample, guessed: Mapping[str, JSON], own: Mapping[str, JSON]) -> dict[str, JSON]:
         """The design's roles stay where the file has their columns."""
         options = super().like(sample, guessed, own)
-        written = parse(CsvOptions, {k: v for k, v in guessed.items() if k in ("encoding", "skip_lines", "delimiter")})
-        names = set(find_layout(sample.lines, written).names)
+        names = self.columns(sample, guessed).keys()
         roles = {name: own[name] for name in ("mode", "group", "order", "inputs", "targets") if name in own}
         wanted = [*_texts(roles.get("group")), *_texts(roles.get("order"))]
         wanted += [*_texts(roles.get("inputs")), *_texts(roles.get("targets"))]
@@ -92,20 +97,46 @@ class CsvReader(Reader):
             options["horizon"] = guessed["horizon"]
         return options
 
+
+class CsvReader(TableReader):
+    """Text in rows and columns."""
+
+    name = "csv"
+    title = "table of numbers (CSV)"
+    what = "a table"
+    suffixes = _TABLES
+    Options = CsvOptions
+
+    def guess(self, sample: Sample) -> Guess | None:
+        if sample.why_not is not None or not sample.text.strip():
+            return None
+        named = sample.suffix in self.suffixes
+        if not named and not _is_table(sample.lines, sure=sample.suffix in _TEXTS):
+            return None
+        made = _proposed(sample)
+        if made.mode == "row_is_sequence":
+            return Guess(0.7, made, self.parts, "the names of columns count steps: each row is a sequence")
+        why = f"the suffix {sample.suffix}" if named else "most cells are numbers"
+        return Guess(0.5, made, self.parts, why)
+
+    def layout(self, sample: Sample, options: CsvOptions) -> Layout:  # type: ignore[override]
+        return find_layout(sample.lines, options)
+
     def read(self, source: Source, options: CsvOptions, problems: Problems) -> Examples:
-        return examples_of(read_series(source, options, problems), source)
+        table, settled, facts = read_table(source, options, problems)
+        return examples_of(series_of(table, settled, facts, source.shown, problems))
 
 
 def _texts(value: JSON) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else [str(value)] if value else []
 
 
-def examples_of(series: Series, source: Source) -> Examples:
+def examples_of(series: Series) -> Examples:
     """The fields of a table: numbers together as `inputs` and `targets`, each column of classes by itself."""
     options = series.options
     rows = options.mode == "row_is_sequence"
     classes = series.classes
-    names = (STEP_COLUMN,) if rows else tuple(name for name in series.inputs if name not in classes)
+    names = series.columns if rows else tuple(name for name in series.inputs if name not in classes)
     wanted = tuple(name for name in series.targets if name not in classes)
     ahead = rows and not series.targets  # each sequence is its own target
     fields: list[Found] = [_filled(_numbers("inputs", series, names, 0))] if names else []
@@ -113,7 +144,7 @@ def examples_of(series: Series, source: Source) -> Examples:
         chosen = tuple(_scaling(options, name) for name in wanted)
         fields.append(NumberField("targets", series.static, wanted, None, None, "", chosen))
     elif names and (ahead or wanted == names):
-        gaps = not rows and bool(np.isnan(series.values).any())
+        gaps = not rows and any_missing(series.values)
         later_on = later("targets", "inputs", options.horizon)
         fields.append(replace(later_on, values=_values(series, names)) if gaps else later_on)
     elif wanted:
@@ -143,12 +174,16 @@ def examples_of(series: Series, source: Source) -> Examples:
 
 
 def _values(series: Series, columns: Sequence[str]) -> Floats:
-    return series.values[:, [series.columns.index(column) for column in columns]]
+    """[rows, columns]: a view where they lie side by side, so that a large table is not copied."""
+    known = {column: place for place, column in enumerate(series.columns)}
+    places = [known[column] for column in columns]
+    side_by_side = places == list(range(places[0], places[0] + len(places)))
+    return series.values[:, slice(places[0], places[-1] + 1) if side_by_side else places]
 
 
 def _filled(field: NumberField) -> NumberField:
     """What is missing is the value before in its sequence, as far as there is one."""
-    if field.offsets is None or not np.isnan(field.values).any():
+    if field.offsets is None or not any_missing(field.values):
         return field
     values = field.values.copy()
     for start, stop in itertools.pairwise(field.offsets.tolist()):
@@ -161,8 +196,14 @@ def _numbers(name: str, series: Series, columns: Sequence[str], shift: int) -> N
     return NumberField(name, _values(series, columns), tuple(columns), "time", series.offsets, "", scaling, shift)
 
 
-def _scaling(options: CsvOptions, column: str) -> Scaling:
-    return cast(Scaling, options.scaling.get(column, "standard"))
+def _scaling(options: TableOptions, column: str) -> Scaling:
+    """A column's; a feature's that stands in many columns is what is said of the first of them."""
+    own = options.scaling.get(column)
+    if own is None and options.mode == "row_is_sequence" and options.scaling:
+        named = feature_names(options.inputs, options.features, options.arrangement)
+        first = first_columns(options.inputs, options.features, options.arrangement)
+        own = options.scaling.get(dict(zip(named, first, strict=True)).get(column, ""))
+    return cast(Scaling, own or "standard")
 
 
 def _classes(name: str, series: Series, column: str, role: Role, shift: int) -> TokenField:
@@ -201,26 +242,35 @@ def _is_table(lines: Sequence[str], sure: bool) -> bool:
 
 def _proposed(sample: Sample) -> CsvOptions:
     """All options settled, from the first lines."""
-    lines = sample.lines
     options = CsvOptions(encoding=sample.encoding)
-    layout = find_layout(lines, options)
-    options = layout.options(options)
-    rows = sample_rows(lines[layout.skip :], layout.delimiter)[1 if layout.header else 0 :]
+    layout = find_layout(sample.lines, options)
+    rows = sample_rows(sample.lines[layout.skip :], layout.delimiter)[1 if layout.header else 0 :]
+    steps = max(sample.count - int(layout.header) - layout.skip, 1)
+    return with_roles(layout.options(options), layout, rows, steps)
+
+
+Chosen = TypeVar("Chosen", bound=TableOptions)
+
+
+def with_roles(options: Chosen, layout: Layout, rows: Sequence[Sequence[str]], steps: int) -> Chosen:
+    """With what every column is proposed to be for. rows: the first ones; steps: how many the file has, about."""
+    seen = Counter(layout.names)
+    if len(seen) == len(layout.names) and (sequences := _as_sequences(options, layout, rows)) is not None:
+        return sequences
     order = _order_column(layout, rows)
     group = _group_column(layout, rows, order)
     numeric = tuple(
         name
         for name, kind in zip(layout.names, layout.kinds, strict=True)
-        if kind in NUMERIC and name not in (order, group) and layout.names.count(name) == 1
+        if kind in NUMERIC and name not in (order, group) and seen[name] == 1
     )
-    steps = max(sample.count - int(layout.header) - layout.skip, 1)
     # A window of half the training part at most, so that there are several.
-    window = 0 if group else max(2, min(WINDOW, int(steps * CsvReader.parts[0]) // 4))
+    window = 0 if group else max(2, min(WINDOW, int(steps * TableReader.parts[0]) // 4))
     options = replace(options, order=order, group=group, inputs=numeric, targets=numeric, window=window)
     return _with_target(options, layout)
 
 
-def _with_target(options: CsvOptions, layout: Layout) -> CsvOptions:
+def _with_target(options: Chosen, layout: Layout) -> Chosen:
     """With a last column that is called like a target as the target, and the other columns of numbers as inputs.
 
     Where the others count on, as t0 t1 t2 do, each row is a sequence. A number in the order of time is to be forecast;
@@ -246,6 +296,50 @@ def _count_on(names: Sequence[str]) -> bool:
     parts = [(match.group(1), int(match.group(2))) for match in found if match is not None]
     counted = all(one[0] == other[0] and one[1] + 1 == other[1] for one, other in itertools.pairwise(parts))
     return len(parts) == len(names) >= 3 and counted
+
+
+def _as_sequences(options: Chosen, layout: Layout, rows: Sequence[Sequence[str]]) -> Chosen | None:
+    """With each row as a sequence, where the names of its columns say that they are steps; all others are its labels.
+
+    One feature that is called x0, x1, x2 may be a vector: only where rows end early it is a sequence for sure.
+    """
+    steps = steps_of(layout.names)
+    if steps is None or any(layout.kind(name) not in (*NUMERIC, "ignored") for name in steps.columns):
+        return None
+    known = {name: _cells(rows, layout.place(name)) for name in steps.columns}
+    if not (steps.clocked or len(steps.features) > 1 or _ends_early(known, steps)):
+        return None
+    chosen = set(steps.columns)
+    others = [name for name in layout.names if name not in chosen]
+    if any(name.lower() in _ORDER_NAMES or layout.kind(name) == "time" for name in others):
+        return None
+    labels = tuple(name for name in others if _is_label(name, layout, rows))
+    return replace(
+        options,
+        mode="row_is_sequence",
+        inputs=steps.columns,
+        targets=labels,
+        features=len(steps.features),
+        arrangement=steps.arrangement,
+        window=0,
+    )
+
+
+def _ends_early(known: Mapping[str, Sequence[str]], steps: Steps) -> bool:
+    """Whether some rows have nothing in their last steps."""
+    last = known[steps.columns[-1]]
+    first = known[steps.columns[0]]
+    return len(last) < len(first) or any(map(is_missing, last))
+
+
+def _is_label(name: str, layout: Layout, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a column beside the steps says something of them: not what the row is called, and not its number."""
+    cells = _cells(rows, layout.place(name))
+    if layout.kind(name) in ("label", "yes/no"):
+        return name.lower() not in GROUP_NAMES
+    called = name.lower() in (*GROUP_NAMES, "name", "row", "no", "number", "") or name.lower().endswith("_id")
+    counts_on = all(cell == str(int(cells[0]) + at) for at, cell in enumerate(cells)) if cells[0].isdigit() else False
+    return layout.kind(name) == "number" and not called and not counts_on
 
 
 def _cells(rows: Sequence[Sequence[str]], place: int) -> list[str]:

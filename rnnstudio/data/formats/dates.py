@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rnnstudio.data.iso_times import IsoTimes
+
 Seconds = npt.NDArray[np.float64]
 
 ORDERS = ("ymd", "dmy", "mdy")
@@ -38,6 +40,8 @@ def looks_like_a_date(cell: str) -> bool:
 
 def read(cells: Sequence[str], order: str = "auto") -> Read:
     """The column's dates. order: of day, month and year where the person says it."""
+    if isinstance(cells, IsoTimes) and order in ("auto", "ymd"):
+        return Read(cells.seconds(), ("ymd",))
     wanted = ORDERS if order == "auto" else (order,)
     found: dict[str, tuple[Seconds, bool]] = {}
     for one in wanted:

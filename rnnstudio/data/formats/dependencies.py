@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rnnstudio.data.problems import Problems
+from rnnstudio.data.progress import going
 
 COLUMNS = ("upos", "xpos", "deprel")
 _PLACE = {"upos": 3, "xpos": 4, "deprel": 7}
@@ -39,7 +40,7 @@ def sentences(lines: Sequence[str], label: str, repair: bool, problems: Problems
     here: list[_Row] = []
     broken = False
     skipped: dict[str, int] = {}
-    for number, line in enumerate([*lines, ""], 1):
+    for number, line in enumerate(going([*lines, ""]), 1):
         if not line.strip():
             made = _tree(here, repair, problems) if here and not broken else None
             if made is not None:

@@ -24,6 +24,7 @@ from rnnstudio.data.formats.pieces import (
 from rnnstudio.data.options import encoding_option, option
 from rnnstudio.data.packed import Entry, beside
 from rnnstudio.data.problems import Problems, listed, quoted
+from rnnstudio.data.progress import going
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
 from rnnstudio.data.vocabulary import Vocabulary
@@ -35,6 +36,8 @@ TEXT_NAMES = ("text", "sentence", "review", "content", "comment", "message", "ti
 LABEL_NAMES = ("label", "class", "category", "sentiment", "target", "y", "intent", "topic", "language", "stars")
 _TEXT_FILES = (".txt", ".md", "")
 _MOST_FILES = 200_000
+_MOST_COLUMNS = 1000
+"""Of a table that is taken for texts with a class."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class LabelledReader(Reader):
     suffixes = (".jsonl", ".ndjson")
     Options = LabelledOptions
     parts = (0.8, 0.1, 0.1)
+    beginnings = True
     portable = ("level", "lowercase", "min_count", "longest")
 
     def guess(self, sample: Sample) -> Guess | None:
@@ -93,7 +97,7 @@ class LabelledReader(Reader):
             except StudioError:
                 continue  # the sample's end may cut a quoted cell; another delimiter may do
             widths = {len(row) for row in rows}
-            if len(rows) < 4 or len(widths) != 1 or widths == {1}:
+            if len(rows) < 4 or len(widths) != 1 or not 1 < len(rows[0]) <= _MOST_COLUMNS:
                 continue
             body = rows[1:]
             names = [name.lower() for name in rows[0]]
@@ -119,7 +123,7 @@ class LabelledReader(Reader):
         if not texts:
             problems.raise_first()
             raise StudioError("no text with a class was found", where=source.shown, remedy="Choose another file.")
-        pieces = [pieces_of(text, options.level, options.lowercase) for text in texts]
+        pieces = [pieces_of(text, options.level, options.lowercase) for text in going(texts)]
         if options.longest:
             cut = sum(len(piece) > options.longest for piece in pieces)
             pieces = [piece[: options.longest] for piece in pieces]
@@ -147,7 +151,7 @@ _Read = tuple[list[str], list[str], list[int], list[str]]
 
 
 def _of_table(source: Source, options: LabelledOptions, problems: Problems) -> _Read:
-    rows = cells_of(source.text(options.encoding), options.delimiter, source.shown)
+    rows = cells_of(source.text(options.encoding), options.delimiter, source.shown, source.cut)
     if not rows:
         raise StudioError("the file has only blank lines", where=source.shown, remedy="Choose a file with data in it.")
     first = rows[0]
@@ -205,7 +209,7 @@ def _of_lines(source: Source, options: LabelledOptions, problems: Problems) -> _
     names: list[str] = []
     keep = source.keeper(names)
     ignored: dict[str, str] = {}
-    for place, line in enumerate(source.lines(options.encoding), 1):
+    for place, line in enumerate(going(source.lines(options.encoding)), 1):
         if not line.strip():
             continue
         try:

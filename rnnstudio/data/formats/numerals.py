@@ -6,6 +6,7 @@ thousands.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -46,6 +47,13 @@ def bare(cell: str) -> str:
 
 def number(cell: str, decimal: str) -> float | None:
     """The cell as a number; None when it is not one. A missing cell is not a number here."""
+    if "_" not in cell and (decimal == "." or "." not in cell):
+        try:  # most cells are plain numbers
+            plain = float(cell if decimal == "." else cell.replace(",", "."))
+        except ValueError:
+            plain = math.nan
+        if math.isfinite(plain):
+            return plain
     text = bare(cell)
     spaced = _THOUSANDS_SPACE.fullmatch(text)
     if spaced is not None:
@@ -66,12 +74,26 @@ def number(cell: str, decimal: str) -> float | None:
         return None
 
 
+def all_plain(cells: Sequence[str]) -> bool:
+    """Whether all are plain numbers with a decimal point, as most rows of a table of numbers are: quickly known."""
+    try:
+        values = list(map(float, cells))
+    except ValueError:
+        return False
+    return math.isfinite(math.fsum(map(abs, values))) and not any(map(_UNDERSCORE, cells))
+
+
+_UNDERSCORE = re.compile("_").search
+
+
 def is_number(cell: str) -> bool:
     return number(cell, ".") is not None or DECIMAL_COMMA.fullmatch(bare(cell)) is not None
 
 
 def find_decimal(rows: Sequence[Sequence[str]]) -> str:
     """The decimal mark: a comma where some column cannot be read otherwise, and no other column needs the point."""
+    if all(map(all_plain, rows)):
+        return "."
     width = max((len(row) for row in rows), default=0)
     commas = points = 0
     for place in range(width):

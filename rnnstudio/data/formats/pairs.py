@@ -20,6 +20,7 @@ from rnnstudio.data.formats.pieces import (
 from rnnstudio.data.options import encoding_option, option
 from rnnstudio.data.packed import SUFFIXES
 from rnnstudio.data.problems import Problems
+from rnnstudio.data.progress import going
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
 from rnnstudio.data.vocabulary import Vocabulary
@@ -54,6 +55,7 @@ class PairReader(Reader):
     what = "pairs of texts"
     Options = PairOptions
     parts = (0.8, 0.1, 0.1)
+    beginnings = True
     portable = ("source_level", "target_level", "lowercase", "min_count", "shared", "end")
 
     def guess(self, sample: Sample) -> Guess | None:
@@ -109,6 +111,8 @@ def _sides(source: Source, options: PairOptions, problems: Problems) -> tuple[li
     here = source.lines(options.encoding)
     if options.target_file:
         there = source.beside(options.target_file).lines(options.encoding)
+        if source.cut:  # two beginnings of the same number of bytes are not of the same number of lines
+            here, there = here[: len(there)], there[: len(here)]
         if len(here) != len(there):
             raise StudioError(
                 f"{Path(source.shown).name} has {len(here):,} lines and {options.target_file} {len(there):,}",
@@ -122,7 +126,7 @@ def _sides(source: Source, options: PairOptions, problems: Problems) -> tuple[li
         places = (options.source_column - 1, options.target_column - 1)
     widest = max((len(row) for row in rows), default=0)
     keep = source.keeper([f"column {place + 1}" for place in range(widest)])
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(going(rows), 1):
         cells = [cell.strip() for cell in row]
         if not any(cells):
             continue

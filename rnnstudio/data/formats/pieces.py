@@ -49,11 +49,11 @@ def vocabulary_at(spec: FieldSpec, level: str, lowercase: bool) -> Vocabulary:
     return Vocabulary(spec.vocabulary, level, lowercase)
 
 
-def cells_of(text: str, delimiter: str, shown: str) -> list[tuple[int, list[str]]]:
+def cells_of(text: str, delimiter: str, shown: str, cut: bool = False) -> list[tuple[int, list[str]]]:
     """The rows of a table of texts, each with the line it ends on; blank ones left out.
 
     Tabs know no quotes; with other delimiters a cell in quotes may hold anything. Raises StudioError for a quote that
-    is never closed.
+    is never closed; cut: the text is a beginning, and may end within a cell, which is left out then.
     """
     if delimiter == "\t":
         lines = enumerate(lines_of(text, shown), 1)
@@ -68,6 +68,8 @@ def cells_of(text: str, delimiter: str, shown: str) -> list[tuple[int, list[str]
             if any(cell.strip() for cell in row):
                 found.append((reader.line_num, [cell.strip() for cell in row]))
     except csv.Error as error:
+        if cut and "unexpected end" in str(error):
+            return found
         what = "a quote is opened and never closed" if "unexpected end" in str(error) else str(error)
         if "field limit" in what:
             what = f"a cell has more than {LARGEST_CELL:,} characters: a quote may be open, or it is no table"

@@ -1,27 +1,23 @@
-"""The CSV reader: a table of numbers becomes sequences laid end to end, with their labels."""
+"""The rows of a table as steps: in the order of time, group by group, laid end to end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.files import FileFacts
 from rnnstudio.data.formats import dates
-from rnnstudio.data.formats.numerals import is_missing
-from rnnstudio.data.formats.table import MISSING_REMEDY, MISSING_VALUE, Floats, Table, find_columns, read_table
-from rnnstudio.data.options import CsvOptions
+from rnnstudio.data.formats.table import Floats, Table
+from rnnstudio.data.in_blocks import any_missing, is_counting, is_rising
+from rnnstudio.data.options import TableOptions
 from rnnstudio.data.problems import Problems, quoted
-from rnnstudio.data.source import Source
-from rnnstudio.design.errors import StudioError
+from rnnstudio.data.texts import taken
 
 Ints: TypeAlias = npt.NDArray[np.int64]
-
-STEP_COLUMN = "value"
-"""What the one feature of a sequence is called when each row is a sequence and each column a step."""
 
 
 @dataclass(frozen=True)
@@ -41,58 +37,37 @@ class Series:
     targets: tuple[str, ...]
     static: Floats | None
     names: tuple[str, ...]
-    steps: tuple[str, ...]
+    steps: Sequence[str]
     lines: Ints
-    options: CsvOptions
+    options: TableOptions
     facts: FileFacts
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Cells of columns that a split may go by, as many as of the classes."""
 
 
-def read_series(source: Source, options: CsvOptions, problems: Problems) -> Series:
-    """Reads the file. Bad cells go to `problems`; raises StudioError when there is nothing to make sequences of."""
-    shown = source.shown
-    table, settled, facts = read_table(source.path, shown, options, problems, source.wants, source.column)
-    if len(table.numbers) == 0:
-        header = "only a header line" if table.layout.header else "no row of data"
-        problems.raise_first()  # what was found in the rows explains best why none is left
-        raise StudioError(f"the file has {header}", where=shown, remedy="Add rows of numbers below it.")
-    if len(table.numbers) == 1 and settled.mode == "row_is_step" and not problems.errors:
-        raise StudioError(
-            "the file has one row of numbers, and one step is no sequence",
-            where=f"{shown}, line {int(table.lines[0])}",
-            remedy='Add rows, or set the mode option to "row_is_sequence".',
-        )
-    inputs, targets = find_columns(table.layout, settled, shown)
-    if not problems.errors:
-        wanted = inputs if settled.missing == "mask" else (*inputs, *targets)
-        _report_missing_classes(table, [n for n in wanted if table.layout.kind(n) == "label"], problems)
-    if settled.mode == "row_is_sequence":
-        return _rows_as_sequences(table, inputs, targets, settled, facts, problems)
-    return _rows_as_steps(table, inputs, targets, settled, facts, problems)
-
-
-def _rows_as_steps(
+def rows_as_steps(
     table: Table,
     inputs: tuple[str, ...],
     targets: tuple[str, ...],
-    options: CsvOptions,
+    options: TableOptions,
     facts: FileFacts,
     problems: Problems,
 ) -> Series:
     order, offsets, names, doubled = _arranged(table, options, problems)
-    values, lines = table.numbers[order], table.lines[order]
+    ordered = is_counting(order)
+    values, lines = (table.numbers, table.lines) if ordered else (table.numbers[order], table.lines[order])
     if options.doubled == "average" and doubled.any():
         first = np.concatenate(([True], ~doubled[:-1]))  # the first row of each moment
         values = _averaged(values, np.cumsum(first) - 1)
         offsets = np.concatenate(([0], np.cumsum(first)))[offsets].astype(np.int64)
         order, lines = order[first], lines[first]
-    labels = table.labels.get(options.order, [])
-    steps = tuple(labels[row] for row in order.tolist()) if labels else ()
-    wanted = dict.fromkeys((*_labels(table, (*inputs, *targets)), *table.keys))
-    cells = {name: [table.labels[name][row] for row in order.tolist()] for name in wanted}
-    if options.missing in ("previous", "drop") and np.isnan(values).any():
+        ordered = False
+    labels = table.labels.get(options.order, ())
+    steps = labels if ordered or not labels else taken(labels, order)
+    wanted = dict.fromkeys((*labels_of(table, (*inputs, *targets)), *table.split_columns))
+    cells = {n: table.labels[n] if ordered else taken(table.labels[n], order) for n in wanted}
+    if options.missing in ("previous", "drop") and any_missing(values):
         kept = np.ones(len(values), bool)
         for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
             if options.missing == "previous":
@@ -104,10 +79,10 @@ def _rows_as_steps(
             counted = np.concatenate(([0], np.cumsum(kept)))
             offsets = counted[offsets]
             values, lines = values[kept], lines[kept]
-            steps = tuple(step for step, keep in zip(steps, kept.tolist(), strict=True) if keep) if steps else ()
-            cells = {name: _kept(found, kept) for name, found in cells.items()}
-    classes = {name: cells[name] for name in _labels(table, (*inputs, *targets))}
-    keys = {name: cells[name] for name in table.keys}
+            steps = taken(steps, np.flatnonzero(kept)) if steps else ()
+            cells = {name: taken(found, np.flatnonzero(kept)) for name, found in cells.items()}
+    classes = {name: cells[name] for name in labels_of(table, (*inputs, *targets))}
+    keys = {name: cells[name] for name in table.split_columns}
     roles = (table.columns, inputs, targets)
     return Series(values, offsets, *roles, None, names, steps, lines, options, facts, classes, keys)
 
@@ -122,36 +97,20 @@ def _averaged(values: Floats, moments: Ints) -> Floats:
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
-def _labels(table: Table, names: Sequence[str]) -> list[str]:
+def labels_of(table: Table, names: Sequence[str]) -> list[str]:
     """Those of the columns that hold classes."""
     return [name for name in dict.fromkeys(names) if table.layout.kind(name) == "label"]
 
 
-def _kept(cells: Sequence[str], kept: npt.NDArray[Any]) -> list[str]:
-    return [cell for cell, keep in zip(cells, kept.tolist(), strict=True) if keep]
-
-
-def _report_missing_classes(table: Table, names: Sequence[str], problems: Problems) -> None:
-    for name in dict.fromkeys(names):
-        for row, cell in enumerate(table.labels[name]):
-            if is_missing(cell):
-                problems.error(
-                    f"a class is missing: {cell!r}",
-                    line=int(table.lines[row]),
-                    column=repr(name),
-                    remedy="Fill it in, or leave the column out of inputs and targets.",
-                )
-
-
 def _arranged(
-    table: Table, options: CsvOptions, problems: Problems
+    table: Table, options: TableOptions, problems: Problems
 ) -> tuple[Ints, Ints, tuple[str, ...], npt.NDArray[np.bool_]]:
     """Which row comes where, the first row of each sequence, the sequences' names in order of appearance, and for each
     row whether the next one has the same time."""
     rows = len(table.numbers)
     order = np.arange(rows)
     keys, dated = _sortable(table, options, problems) if options.order else (None, False)
-    if keys is not None:
+    if keys is not None and not is_rising(keys):
         order = np.argsort(keys, kind="stable")
         if not options.group and (np.diff(order) < 0).any():
             problems.warn(f"rows were put in the order of the column {options.order!r}")
@@ -174,11 +133,15 @@ def _arranged(
     return order, offsets, names, doubled
 
 
-def _sortable(table: Table, options: CsvOptions, problems: Problems) -> tuple[Floats | None, bool]:
+def _sortable(table: Table, options: TableOptions, problems: Problems) -> tuple[Floats | None, bool]:
     """The order column as numbers, or its dates as seconds (True); None when it is neither, which is told."""
     labels, name = table.labels[options.order], options.order
     try:
-        numbers = np.array(list(map(float, labels)))
+        numbers = (
+            table.order_keys[name]
+            if name in table.order_keys
+            else np.fromiter(map(float, labels), np.float64, len(labels))
+        )
     except ValueError:
         numbers = None
     if numbers is not None:
@@ -224,7 +187,7 @@ _ORDERS = {"ymd": "year, month, day", "dmy": "day, month, year", "mdy": "month, 
 
 
 def _in_time(
-    table: Table, keys: Floats, order: Ints, offsets: Ints, options: CsvOptions, problems: Problems, dated: bool
+    table: Table, keys: Floats, order: Ints, offsets: Ints, options: TableOptions, problems: Problems, dated: bool
 ) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
     """Doubled times and gaps of each sequence, told with their lines; and what the options say of them.
 
@@ -232,11 +195,12 @@ def _in_time(
 
     Returns the rows' order, the sequences' offsets, and for each row whether the next one is at the same time.
     """
-    steps = np.diff(keys[order])
+    steps = np.diff(keys if is_counting(order) else keys[order])
     borders = np.zeros(max(len(order) - 1, 0), bool)
     borders[offsets[1:-1] - 1] = True
     doubled = (steps == 0) & ~borders
-    usual = steps[(steps > 0) & ~borders]
+    some = slice(None, None, max(1, len(steps) // _STEPS))
+    usual = steps[some][(steps[some] > 0) & ~borders[some]]
     most = float(np.median(usual)) if len(usual) > 4 else 0.0
     gaps = (steps > _GAP * most) & ~borders if most else np.zeros(len(steps), bool)
     # Where times are uneven anyway, as in a log of events, a long step is none of the ordinary.
@@ -249,12 +213,12 @@ def _in_time(
         if found.any():
             places = np.flatnonzero(found)
             lines = [int(table.lines[order[place + 1]]) for place in places[:5].tolist()]
-            listed = ", ".join(map(str, lines)) + (", …" if len(places) > 5 else "")
+            listed = f"{problems.counted} {', '.join(map(str, lines))}" + (", …" if len(places) > 5 else "")
             times = f"{len(places)} times" if len(places) > 1 else "once"
             lacking = _lacking(float(steps[places].max()), most, dated) if found is gaps else ""
             most_of = "at most " if len(places) > 1 and lacking else ""
             size = f": {most_of}{lacking}" if lacking else ""
-            problems.warn(f"{what}{size}, {times}: line {listed}", line=lines[0], remedy=f"To change that, {choice}.")
+            problems.warn(f"{what}{size}, {times}: {listed}", line=lines[0], remedy=f"To change that, {choice}.")
     if options.gaps == "cut" and gaps.any():
         offsets = np.unique(np.concatenate((offsets, np.flatnonzero(gaps) + 1))).astype(np.int64)
     return order, offsets, np.concatenate((doubled, [False])) if len(order) else doubled
@@ -270,6 +234,8 @@ def _lacking(step: float, usual: float, dated: bool) -> str:
     return f"{step - usual:,.4g} seconds are missing"
 
 
+_STEPS = 1_000_000
+"""From about so many steps it is told what is usual."""
 _GAP, _EVEN = 3.0, 0.8
 """A step of so many usual ones is a gap, in times of which so many parts are even."""
 
@@ -280,67 +246,3 @@ def repeat_previous(values: Floats) -> None:
     last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
     filled = np.take_along_axis(values, np.maximum(last, 0), axis=0)
     values[:] = np.where(last < 0, np.nan, filled)
-
-
-def _report_missing(table: Table, missing: npt.NDArray[np.bool_], names: tuple[str, ...], problems: Problems) -> None:
-    for row, column in np.argwhere(missing).tolist():
-        problems.error(MISSING_VALUE, line=int(table.lines[row]), column=repr(names[column]), remedy=MISSING_REMEDY)
-
-
-def _rows_as_sequences(
-    table: Table,
-    inputs: tuple[str, ...],
-    targets: tuple[str, ...],
-    options: CsvOptions,
-    facts: FileFacts,
-    problems: Problems,
-) -> Series:
-    wrong = _labels(table, inputs)
-    if wrong:
-        raise StudioError(
-            f"the column {wrong[0]!r} holds classes, and the steps of a sequence are numbers here",
-            where="option inputs",
-            remedy=f"Take it out of inputs, or set its kind to number: kinds.{wrong[0]}=number.",
-        )
-    numbers = [name for name in targets if table.layout.kind(name) != "label"]
-    places = [table.columns.index(name) for name in inputs]
-    cells = table.numbers[:, places]
-    missing = np.isnan(cells)
-    # Cells that are missing at the right end of a row are not missing: the sequence ends there.
-    lengths = np.where(missing.all(axis=1), 0, missing.shape[1] - np.argmin(missing[:, ::-1], axis=1))
-    inside = np.arange(cells.shape[1]) < lengths[:, None]
-    if options.missing in ("previous", "mask"):
-        filled = cells.T.copy()
-        repeat_previous(filled)
-        cells = filled.T
-    # What is missing at a beginning has no value before it: where it is not left out, its column's mean stands for it.
-    used = inside if options.missing == "mask" else inside & ~np.isnan(cells)
-    static = None
-    kept = used.any(axis=1)
-    if numbers:
-        static = table.numbers[:, [table.columns.index(name) for name in numbers]]
-        if options.missing in ("previous", "drop"):
-            kept &= ~np.isnan(static).any(axis=1)
-    if options.missing == "error" and not problems.errors:
-        _report_missing(table, inside & missing, inputs, problems)
-        if static is not None:
-            _report_missing(table, np.isnan(static), tuple(numbers), problems)
-    if not kept.all():
-        problems.warn(f"{int((~kept).sum())} rows without values were left out", line=int(table.lines[~kept][0]))
-    used, cells = used[kept], cells[kept]
-    counts = used.sum(axis=1)
-    return Series(
-        values=cells[used][:, None],
-        offsets=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-        columns=(STEP_COLUMN,),
-        inputs=inputs,
-        targets=targets,
-        static=None if static is None else static[kept],
-        names=tuple(f"line {line}" for line in table.lines[kept].tolist()),
-        steps=(),
-        lines=np.repeat(table.lines[kept], counts),
-        options=options,
-        facts=facts,
-        classes={name: _kept(table.labels[name], np.asarray(kept)) for name in _labels(table, targets)},
-        keys={name: _kept(table.labels[name], np.asarray(kept)) for name in table.keys},
-    )

@@ -13,6 +13,7 @@ from rnnstudio.data.examples import Examples, numbers, tokens
 from rnnstudio.data.formats.pieces import cells_of, learning_of
 from rnnstudio.data.options import SCALINGS, encoding_option, option
 from rnnstudio.data.problems import Problems
+from rnnstudio.data.progress import going
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
 from rnnstudio.data.vocabulary import Vocabulary
@@ -47,6 +48,7 @@ class SignalReader(Reader):
     what = "signals with unaligned labels"
     Options = SignalOptions
     parts = (0.8, 0.1, 0.1)
+    beginnings = True
     portable = ("level", "scaling")
 
     def guess(self, sample: Sample) -> Guess | None:
@@ -109,7 +111,7 @@ class SignalReader(Reader):
 
 def _of_lines(source: Source, options: SignalOptions, problems: Problems) -> Iterator[tuple[int, Signal, list[str]]]:
     unused: dict[str, str] = {}
-    for line, text in enumerate(source.lines(options.encoding), 1):
+    for line, text in enumerate(going(source.lines(options.encoding)), 1):
         if not text.strip():
             continue
         found = _object(text)
@@ -133,7 +135,7 @@ def _of_lines(source: Source, options: SignalOptions, problems: Problems) -> Ite
 
 
 def _of_rows(source: Source, options: SignalOptions, problems: Problems) -> Iterator[tuple[int, Signal, list[str]]]:
-    for line, row in cells_of(source.text(options.encoding), options.delimiter, source.shown):
+    for line, row in cells_of(source.text(options.encoding), options.delimiter, source.shown, source.cut):
         while row and not row[-1]:  # a spreadsheet fills its rows with empty cells
             row.pop()
         labels = _labels(row[0] if row else "", options.level)

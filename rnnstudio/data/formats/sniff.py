@@ -6,14 +6,17 @@ import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 from rnnstudio.data.formats.columns import guess_kind
-from rnnstudio.data.formats.numerals import DECIMAL_COMMA, find_decimal, is_missing, is_number, number
+from rnnstudio.data.formats.numerals import DECIMAL_COMMA, all_plain, find_decimal, is_missing, is_number, number
 from rnnstudio.data.options import CsvOptions
 
 _DELIMITERS = (",", ";", "\t", "|", "whitespace")
 _MOST_TITLE_LINES = 10
+_CELLS, _LEAST_ROWS = 20_000, 4
+"""A delimiter is told by so many cells, or rows."""
 _MOST_UNITS = 4
 """Rows below a header that say more of the columns: units, kinds, how they were made."""
 
@@ -37,9 +40,17 @@ class Layout:
     below: int = 0
     """Rows below the header that are no data, such as units."""
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in reversed(tuple(enumerate(self.names)))}
+
+    def place(self, name: str) -> int:
+        """Which column is called so; the first, where several are."""
+        return self._places[name]
+
     def kind(self, name: str) -> str:
         """Of the column of that name."""
-        return self.kinds[self.names.index(name)]
+        return self.kinds[self.place(name)]
 
     def options(self, options: CsvOptions) -> CsvOptions:
         """The options with everything that was "auto" settled."""
@@ -93,12 +104,21 @@ def find_delimiter(lines: Sequence[str]) -> tuple[str, float]:
         width, same = Counter(len(row) for row in rows[1:] or rows).most_common(1)[0]
         if width < 2 or (len(rows) > 1 and len(rows[0]) == 1):
             continue
-        cells = [cell for row in rows[1:] or rows for cell in row if not is_missing(cell)]
-        share = sum(map(is_number, cells)) / max(len(cells), 1)
+        share = _share_of_numbers((rows[1:] or rows)[: max(_CELLS // width, _LEAST_ROWS)])
         consistent = same >= 0.8 * len(rows[1:] or rows)
         if (consistent, round(share, 2), width) > best[:3]:
             best = (consistent, round(share, 2), width, delimiter)
     return best[3], best[1]
+
+
+def _share_of_numbers(rows: Sequence[Sequence[str]]) -> float:
+    """Of the cells that are not missing."""
+    cells = numbers = 0
+    for row in rows:
+        there = row if all_plain(row) else [cell for cell in row if not is_missing(cell)]
+        cells += len(there)
+        numbers += len(row) if there is row else sum(map(is_number, there))
+    return numbers / max(cells, 1)
 
 
 def _for_one_column(lines: Sequence[str]) -> str:
@@ -120,7 +140,7 @@ def find_preamble(lines: Sequence[str]) -> int:
     if not 0 < title < len(rows) or title > _MOST_TITLE_LINES:
         return skip
     body = [row[0] for row in rows[title + 1 :] if row]
-    numeric = [_mostly_numbers([row[i] for row in body if i < len(row)], ".") for i in range(len(rows[title][0]))]
+    numeric = _numeric(body, len(rows[title][0]), ".")
     return skip + title if _looks_like_header(rows[title][0], numeric, ".") else skip
 
 
@@ -136,12 +156,12 @@ def find_layout(lines: Sequence[str], options: CsvOptions) -> Layout:
     tail = rows[1:]
     # A delimiter at the end of every line makes an empty last column, which is none.
     width = max((len(row) for row in trimmed(rows)), default=0)
-    numeric = tuple(_mostly_numbers([row[i] for row in tail if i < len(row)], decimal) for i in range(width))
+    numeric = _numeric(tail, width, decimal)
     header = options.header
     if not isinstance(header, bool):
         header = bool(rows) and _looks_like_header(rows[0], numeric, decimal)
     if not header:
-        numeric = tuple(_mostly_numbers([row[i] for row in rows if i < len(row)], decimal) for i in range(width))
+        numeric = _numeric(rows, width, decimal)
     if header and rows:
         cells = trimmed(rows[:1])[0]
         names = [" ".join(cell.split()) for cell in cells]
@@ -159,7 +179,7 @@ def find_layout(lines: Sequence[str], options: CsvOptions) -> Layout:
     below = options.skip_below if options.skip_below is not None else _units(body, decimal) if header else 0
     body = body[below:]
     if below:
-        numeric = tuple(_mostly_numbers([row[i] for row in body if i < len(row)], decimal) for i in range(len(names)))
+        numeric = _numeric(body, len(names), decimal)
     example = tuple(body[0]) if body else ()
     kinds = tuple(_kind(body, place, name, numeric[place], options) for place, name in enumerate(names))
     return Layout(skip, delimiter, decimal, header, tuple(names), numeric, example, kinds, below)
@@ -174,6 +194,13 @@ def _kind(rows: Sequence[Sequence[str]], place: int, name: str, numeric: bool, o
     return guess_kind([row[place] for row in rows if place < len(row) and not is_missing(row[place])], numeric)
 
 
+def _numeric(rows: Sequence[Sequence[str]], width: int, decimal: str) -> tuple[bool, ...]:
+    """Of each column, whether most of its cells are numbers."""
+    if decimal == "." and rows and all(len(row) == width and all_plain(row) for row in rows):
+        return (True,) * width
+    return tuple(_mostly_numbers([row[i] for row in rows if i < len(row)], decimal) for i in range(width))
+
+
 def _mostly_numbers(cells: Sequence[str], decimal: str) -> bool:
     present = [cell for cell in cells if not is_missing(cell)]
     return bool(present) and sum(number(cell, decimal) is not None for cell in present) > len(present) / 2
@@ -181,6 +208,8 @@ def _mostly_numbers(cells: Sequence[str], decimal: str) -> bool:
 
 def _units(body: Sequence[Sequence[str]], decimal: str) -> int:
     """How many of the first rows are no data: words stand in them where all rows below have numbers."""
+    if decimal == "." and all(map(all_plain, body[:_MOST_UNITS])):
+        return 0
     for rows in range(min(_MOST_UNITS, len(body) - 3), 0, -1):
         width = min(len(row) for row in body[: rows + 1])
         below = [

@@ -9,6 +9,7 @@ from rnnstudio.data.examples import Examples, tags, tokens
 from rnnstudio.data.formats.pieces import learning_of, lowercase_option, min_count_option
 from rnnstudio.data.options import encoding_option, option
 from rnnstudio.data.problems import Problems
+from rnnstudio.data.progress import going
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
 from rnnstudio.data.vocabulary import Vocabulary
@@ -42,6 +43,7 @@ class TaggedReader(Reader):
     suffixes = (".conllu", ".conll", ".iob", ".bio", ".conllx")
     Options = TaggedOptions
     parts = (0.8, 0.1, 0.1)
+    beginnings = True
     portable = ("lowercase", "min_count", "word", "tag", "universal")
 
     def guess(self, sample: Sample) -> Guess | None:
@@ -105,7 +107,7 @@ def _sentences(source: Source, options: TaggedOptions, problems: Problems) -> li
     here: list[tuple[int, str, str]] = []
     skipped = {"ranges": 0, "empty nodes": 0}
     unused: Sequence[str] = ()
-    for number, line in enumerate([*source.lines(options.encoding), ""], 1):
+    for number, line in enumerate(going([*source.lines(options.encoding), ""]), 1):
         if not line.strip() or line.startswith(DOCUMENT):
             if here:
                 found.append(here)

@@ -6,6 +6,7 @@ in a mapped file (mapped.py), and no copy of the text itself is kept.
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -40,6 +41,7 @@ class TextReader(Reader):
     together = True
     suffixes = (".txt", ".md", ".rst", ".tex", ".html", ".xml", ".json", ".py", ".c", ".log")
     Options = TextOptions
+    beginnings = True
     portable = ("level", "lowercase", "min_count", "size")
 
     def guess(self, sample: Sample) -> Guess | None:
@@ -81,7 +83,7 @@ class TextReader(Reader):
                     lengths[before] += len(numbers)
                     yield numbers
 
-        size = sum(size_of(file.path) for file in files)
+        size = sum(min(size_of(file.path), file.most or sys.maxsize) for file in files)
         numbers = gathered(numbers_of_all(), size >= MAPPED_BYTES)
         if len(numbers) < LEAST_TOKENS:
             lines = source.facts().lines

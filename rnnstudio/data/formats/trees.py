@@ -70,6 +70,7 @@ class TreeReader(Reader):
     suffixes = (".mrg", ".ptb", ".trees", ".tree", ".sexp")
     Options = TreeOptions
     parts = (0.8, 0.1, 0.1)
+    beginnings = True
     portable = ("labels", "relation", "binary", "functions", "traces", "bad_heads", "lowercase", "min_count")
 
     def guess(self, sample: Sample) -> Guess | None:
@@ -105,6 +106,8 @@ class TreeReader(Reader):
 
     def read(self, source: Source, options: TreeOptions, problems: Problems) -> Examples:
         lines = source.lines(options.encoding)
+        if source.cut:
+            lines = _of_whole_trees(lines, options.form)
         form = {"treebank": _treebank, "expressions": _expressions, "dependencies": _dependencies}[options.form]
         found = form(lines, options, problems)
         if not found:
@@ -129,6 +132,12 @@ class TreeReader(Reader):
             unit="nodes",
             excerpt="\n".join(" ".join(word for word in each if word != UNKNOWN) for each in words[:20]),
         )
+
+
+def _of_whole_trees(lines: list[str], form: str) -> list[str]:
+    """The beginning of a file without the tree at its end, which may be a part of one."""
+    starts = [at for at, line in enumerate(lines) if (not line.strip() if form == "dependencies" else line[:1] == "(")]
+    return lines[: starts[-1]] if len(starts) > 1 else lines
 
 
 def _targets(found: Sequence[list[Node]], options: TreeOptions) -> list[Found]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from rnnstudio.data.examples import Examples, labels, numbers
 from rnnstudio.data.options import encoding_option, option
 from rnnstudio.data.problems import Problems
+from rnnstudio.data.progress import going
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
 from rnnstudio.design.errors import StudioError
@@ -48,6 +49,7 @@ class TsReader(Reader):
     suffixes = (".ts",)
     Options = TsOptions
     parts = (0.7, 0.15, 0.15)
+    beginnings = True
     portable = ("missing",)
 
     def guess(self, sample: Sample) -> Guess | None:
@@ -60,7 +62,7 @@ class TsReader(Reader):
         return Guess(0.95, TsOptions(sample.encoding), self.parts, "a header of @ lines, then series")
 
     def read(self, source: Source, options: TsOptions, problems: Problems) -> Examples:
-        lines = enumerate(source.lines(options.encoding), 1)
+        lines = enumerate(going(source.lines(options.encoding)), 1)
         header = _Header(source.shown)
         if not any(header.take(number, line, problems) for number, line in lines):
             raise StudioError("there is no line @data", where=source.shown, remedy="Write it before the first series.")

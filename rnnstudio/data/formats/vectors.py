@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.examples import Examples, Found, labels, numbers, tokens
+from rnnstudio.data.formats.csv_rows import MISSING_VALUE
 from rnnstudio.data.formats.labelled import LABEL_NAMES
 from rnnstudio.data.formats.numerals import find_decimal, is_missing, is_number, number
 from rnnstudio.data.formats.pieces import END, cells_of, learning_of
-from rnnstudio.data.formats.table import MISSING_VALUE
 from rnnstudio.data.options import NOTHING, SCALINGS, encoding_option, option
 from rnnstudio.data.problems import Problems
+from rnnstudio.data.progress import going
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
 from rnnstudio.data.vocabulary import Vocabulary
@@ -63,6 +64,7 @@ class VectorReader(Reader):
     what = "vectors with a class"
     Options = VectorOptions
     parts = (0.8, 0.1, 0.1)
+    beginnings = True
     portable = ("missing", "steps", "scaling", "spell", "names")
 
     def guess(self, sample: Sample) -> Guess | None:
@@ -112,7 +114,7 @@ class VectorReader(Reader):
         return Guess(sure, made, self.parts, f"{len(rest) - len(rising)} columns of numbers, and classes in {listed}")
 
     def read(self, source: Source, options: VectorOptions, problems: Problems) -> Examples:
-        rows = cells_of(source.text(options.encoding), options.delimiter, source.shown)
+        rows = cells_of(source.text(options.encoding), options.delimiter, source.shown, source.cut)
         if len(rows) <= options.header:
             raise StudioError("the file holds no row", where=source.shown, remedy="Choose a file with data in it.")
         names = rows[0][1] if options.header else _numbered(len(rows[0][1]))
@@ -187,7 +189,7 @@ def _values(
 ) -> tuple[npt.NDArray[np.float64], list[list[str]], list[int]]:
     """[examples, columns], the classes of each, its line. What is wrong is told with line and column."""
     values, classes, lines, dropped = [], [], [], []
-    for line, row in rows:
+    for line, row in going(rows):
         if len(row) != len(names):
             problems.error(f"the row has {len(row)} cells, the others have {len(names)}", line=line)
             continue

@@ -10,14 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFontMetrics, QResizeEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFontMetrics
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
     QMenu,
     QPlainTextEdit,
     QPushButton,
@@ -30,6 +27,7 @@ from rnnstudio import data
 from rnnstudio.compiler.binding import bind
 from rnnstudio.compiler.units import unscaled
 from rnnstudio.data import readers
+from rnnstudio.data.formats.csv_file import TableReader
 from rnnstudio.data.options import FILE_OPTIONS, renamed
 from rnnstudio.data.problems import Problem
 from rnnstudio.data.whereabouts import MissingFileError, changes, is_same, relinked
@@ -46,7 +44,7 @@ from ..session import Session
 from ..theme import SPACE, current, monospace
 from .class_weights import ClassWeights
 from .counts import CountsPicture
-from .data_look import Look, file_filter, look_at, reads_the_same, relative_to, summary_of
+from .data_look import Look, Looking, file_filter, in_lines, reads_the_same
 from .elided import Elided
 from .examples import ExamplePicture
 from .field_list import FieldList
@@ -54,9 +52,12 @@ from .forms import Combo, Spin, align_labels, form_of, note, sentence
 from .missing_file import MissingFileRow
 from .packed_form import PackedForm
 from .parts import PartsPicture
-from .reader_forms import ReaderForm, RecordForm, TableForm
+from .problem_list import ProblemList
+from .reader_forms import ReaderForm, RecordForm
+from .reading_bar import ReadingBar
 from .row_table import RowTable
 from .split_form import DividingForm, SplitForm
+from .table_form import TableForm
 
 LOOK_AFTER_MS = 120
 """A changed option is looked at after this pause in typing."""
@@ -112,11 +113,11 @@ class DataPanel(QWidget):
             *((reader.title, reader.name) for reader in readers.every()), tip="How the file is understood"
         )
         self.reader.activated.connect(self._reader_chosen)
-        self.table_form = TableForm()
-        self.record_forms = {
-            reader.name: RecordForm(reader.Options) for reader in readers.every() if reader.name != "csv"
-        }
-        self.reader_forms: dict[str, ReaderForm] = {"csv": self.table_form, **self.record_forms}
+        every = readers.every()
+        self.table_forms = {own.name: TableForm(own.Options) for own in every if isinstance(own, TableReader)}
+        self.table_form = self.table_forms["csv"]
+        self.record_forms = {own.name: RecordForm(own.Options) for own in every if not isinstance(own, TableReader)}
+        self.reader_forms: dict[str, ReaderForm] = {**self.table_forms, **self.record_forms}
         self.split_form = SplitForm()
         self.packed_form = PackedForm()
         self.packed_form.memberChosen.connect(self._member_chosen)
@@ -125,13 +126,8 @@ class DataPanel(QWidget):
         for changed in (*(form.changed for form in forms), self.split_form.changed):
             changed.connect(self._changed)
         self.summary = note("")
-        self.problems = QListWidget()
-        self.problems.setWordWrap(True)
-        self.problems.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.problems.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.problems.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.problems.itemClicked.connect(self._show_problem)
-        self.problems.hide()
+        self.problems = ProblemList()
+        self.problems.chosen.connect(self._show_problem)
         self.excerpt = QPlainTextEdit()
         self.excerpt.setReadOnly(True)
         self.excerpt.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
@@ -158,6 +154,11 @@ class DataPanel(QWidget):
         self.back_button.setToolTip("Show the design's own data again")
         self.back_button.clicked.connect(self._show_design)
         self.state = note("")
+        self.reading = ReadingBar(self._background)
+        self.reading.stopped.connect(self._stopped)
+        self.read_button = QPushButton("Read it all")
+        self.read_button.setToolTip("Read the file to its end, so that the network can learn from it")
+        self.read_button.clicked.connect(self._read_all)
         self._lay_out()
         session.unfinished.append(self.unfinished)
         session.designChanged.connect(self._follow)
@@ -216,9 +217,10 @@ class DataPanel(QWidget):
         rows.setContentsMargins(SPACE, SPACE // 2, SPACE, SPACE)
         rows.setSpacing(SPACE // 2)
         rows.addWidget(self.state)
+        rows.addWidget(self.reading)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
-        for button in (self.back_button, self.draw_button, self.use_button):
+        for button in (self.back_button, self.read_button, self.draw_button, self.use_button):
             buttons.addWidget(button)
         rows.addLayout(buttons)
         layout = QVBoxLayout(self)
@@ -235,12 +237,10 @@ class DataPanel(QWidget):
 
     def open_file(self, path: Path | str) -> None:
         """Look at a file and propose how to read it; nothing changes when it cannot be read."""
-        path, base = Path(path).expanduser().absolute(), self.session.base_folder
+        path, looking = Path(path).expanduser().absolute(), self._looking()
         self._of_design = False
         self._timer.stop()
-        self._wait(f"Reading {path.name} …")
-        bind, sizes = self._binding(), self._sizes()
-        self._background.ask(lambda: look_at(relative_to(data.guess(path), base), base, bind, sizes))
+        self._ask(lambda: looking.look(looking.relative(data.guess(path))), f"Reading {path.name} …")
 
     def _tasks(self) -> QMenu:
         menu = QMenu(self)
@@ -254,7 +254,7 @@ class DataPanel(QWidget):
         """Look at the examples that a task makes as it comes; see open_file."""
         self._of_design = False
         self._timer.stop()
-        self._ask(data.guess(name))
+        self._look_at(data.guess(name))
 
     def _choose(self) -> None:
         none = self._recipe is None or self._recipe.made
@@ -297,24 +297,17 @@ class DataPanel(QWidget):
     def _reader_chosen(self) -> None:
         if self._recipe is None or self.reader.currentData() == self._recipe.reader:
             return
-        reader, old, base = readers.find(self.reader.currentData()), self._recipe, self.session.base_folder
-        file = self._file()
+        reader, old, looking = readers.find(self.reader.currentData()), self._recipe, self._looking()
+        file, chosen = self._file(), self.packed_form.options()
         self._of_design = False
-        self._wait("Reading …")
-        bind, sizes = self._binding(), self._sizes()
-        chosen = self.packed_form.options()
-        self._background.ask(
-            lambda: look_at(data.guess_with(reader, file, old.path, chosen).replace(path=old.path), base, bind, sizes)
-        )
+        self._ask(lambda: looking.look(data.guess_with(reader, file, old.path, chosen).replace(path=old.path)))
 
     def _member_chosen(self, member: str) -> None:
         """Another file of the archive: it may be of another kind."""
         assert self._recipe is not None
-        file, base, bind, sizes = self._file(), self.session.base_folder, self._binding(), self._sizes()
-        chosen = self.packed_form.options()
+        file, looking, chosen = self._file(), self._looking(), self.packed_form.options()
         self._of_design = False
-        self._wait("Reading …")
-        self._background.ask(lambda: look_at(relative_to(data.guess(file, chosen), base), base, bind, sizes))
+        self._ask(lambda: looking.look(looking.relative(data.guess(file, chosen))))
 
     def _look_again(self) -> None:
         if self._recipe is None:
@@ -333,28 +326,43 @@ class DataPanel(QWidget):
         except StudioError as error:
             self._show_failure(error)
             return
-        self._ask(recipe)
+        self._look_at(recipe)
 
-    def _ask(self, recipe: DataRecipe) -> None:
-        base = self.session.base_folder
-        self._wait("Reading …")
-        bind, sizes = self._binding(), self._sizes()
-        self._background.ask(lambda: look_at(recipe, base, bind, sizes))
+    def _look_at(self, recipe: DataRecipe, whole: bool = False) -> None:
+        looking = self._looking()
+        # Of a large file that the design has learned from already its beginning is enough to be shown.
+        fit = whole or not (self._of_design and recipe.fields)
+        self._ask(lambda: looking.look(recipe, whole, fit), "Reading all of it …" if whole else "Reading …")
 
-    def _binding(self) -> Callable[[data.Dataset], data.Dataset]:
-        """What the design as it is now makes of data: the targets of losses of probabilities are not scaled."""
-        design, catalog = self.session.design, self.session.catalog
-        return lambda dataset: dataset.as_in_file(unscaled(design.replace(data=dataset.recipe), catalog))
-
-    def _sizes(self) -> tuple[int, int]:
-        """Batch size and chunk of the design's training."""
-        settings = TrainingSettings(**self.session.design.training)
-        return settings.batch_size, settings.chunk
-
-    def _wait(self, text: str) -> None:
+    def _ask(self, look: Callable[[], Look], text: str = "Reading …") -> None:
+        self._background.ask(look)
         self.state.setText(text)
         self.bottom.show()
+        self.reading.begin()
         self._update_buttons()
+
+    def _looking(self) -> Looking:
+        """The design as it is now: the targets of losses of probabilities are not scaled."""
+        design, catalog = self.session.design, self.session.catalog
+        settings = TrainingSettings(**design.training)
+        return Looking(
+            self.session.base_folder,
+            lambda dataset: dataset.as_in_file(unscaled(design.replace(data=dataset.recipe), catalog)),
+            (settings.batch_size, settings.chunk),
+        )
+
+    def _stopped(self) -> None:
+        """A person called the reading off: what is shown and what the design holds stay."""
+        if self.preview is None:
+            self.bottom.hide()
+            if self.session.design.data is None:
+                self.empty.show()
+        self._update_buttons()
+        self.looked.emit()
+
+    def _read_all(self) -> None:
+        assert self._recipe is not None
+        self._look_at(self._recipe, whole=True)
 
     # --- what was found
 
@@ -375,16 +383,17 @@ class DataPanel(QWidget):
         self.reader.put(recipe.reader)
         for name, form in self.reader_forms.items():
             form.setVisible(name == recipe.reader)
-        self.table_form.kinds = look.columns
+        for table in self.table_forms.values():
+            table.kinds = look.columns
         if recipe.reader in self.reader_forms:
             self.reader_forms[recipe.reader].put(recipe.options, tuple(look.columns))
         self.packed_form.put(recipe.options, look.members or ())
         self.packed_form.setVisible(look.members is not None)
         self.split_form.put(recipe.split)
         self.dividing_form.put_recipe(recipe.dividing, self.session.base_folder)
-        self.summary.setText(summary_of(preview))
+        self.summary.setText(in_lines(preview))
         self.summary.setVisible(bool(preview.summary))
-        self._show_problems(preview)
+        self.problems.put(preview.problems)
         self.fields.put(recipe)
         self.fields.setVisible(bool(recipe.fields))
         self.examples.put(preview.examples, self._window())
@@ -398,6 +407,9 @@ class DataPanel(QWidget):
         self.excerpt.setVisible(bool(preview.excerpt))
         self.excerpt.setPlainText("\n".join(preview.excerpt.splitlines()[:40]))
         self.table.put(preview, tuple(look.columns))
+        self.reading.end()
+        if not preview.whole and not self._of_design and preview.usable:
+            self._read_all()  # what is learned from it is learned from all of it
         self._update_buttons()
         self.looked.emit()
 
@@ -413,6 +425,7 @@ class DataPanel(QWidget):
     def _show_failure(self, error: StudioError) -> None:
         """The file could not be read at all: what is shown and what the design holds stay."""
         kept = " The data shown below is unchanged." if self._recipe is not None else ""
+        self.reading.end()
         self.error.setText(f"{sentence(str(error))}{kept}")
         self.error.show()
         self.missing.put(error if isinstance(error, MissingFileError) else None)
@@ -459,44 +472,16 @@ class DataPanel(QWidget):
                 self.session.message.emit(f"The design reads {place.name} from {place.parent}")
             return
         self._of_design = False
-        self._ask(new)
-
-    def _show_problems(self, preview: data.Preview) -> None:
-        self.problems.clear()
-        theme = current()
-        for problem in preview.problems:
-            item = QListWidgetItem(f"{'●' if problem.severity == 'error' else '▲'}  {sentence(str(problem))}")
-            item.setForeground(theme.severity(problem.severity))
-            item.setData(Qt.ItemDataRole.UserRole, problem)
-            item.setToolTip(f"{problem}\nClick to see the cell" if problem.line else str(problem))
-            self.problems.addItem(item)
-        self.problems.setVisible(bool(preview.problems))
-        self._fit_problems()
-
-    def _fit_problems(self) -> None:
-        width = max(self.problems.viewport().width() - 12, 120)
-        metrics = QFontMetrics(self.problems.font())
-        heights = []
-        for row in range(self.problems.count()):
-            item = self.problems.item(row)
-            flags = int(Qt.TextFlag.TextWordWrap.value)
-            box = metrics.boundingRect(0, 0, width - 8, 10_000, flags, item.text())
-            item.setSizeHint(QSize(width, box.height() + 8))
-            heights.append(box.height() + 8)
-        self.problems.setFixedHeight(min(sum(heights) + 6, 180))
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit_problems()
+        self._look_at(new)
 
     def _column_menu(self, name: str, at: QPoint) -> None:
         """The menu of a column of the file; the table of any other reader has none."""
-        if self.table_form.isVisibleTo(self) and name in self.table_form.kinds:
-            self.table_form.menu_of(name).popup(at)
+        table = next((form for form in self.table_forms.values() if form.isVisibleTo(self)), None)
+        if table is not None and name in table.kinds:
+            table.menu_of(name).popup(at)
 
-    def _show_problem(self, item: QListWidgetItem) -> None:
+    def _show_problem(self, problem: Problem) -> None:
         """Select the cell that a problem is about, where the table shows its row."""
-        problem: Problem = item.data(Qt.ItemDataRole.UserRole)
         cell = self.table.show_cell(problem.line, problem.column)
         if cell is not None:
             self.area.ensureWidgetVisible(self.table)
@@ -601,13 +586,14 @@ class DataPanel(QWidget):
             self.changed_note.hide()
             self.problems.hide()
             self._background.forget()
+            self.reading.end()
             self.preview, self._recipe = None, None
             self.file_label.put("", "")
             self.details.hide()
             self.bottom.hide()
             self.empty.show()
             return
-        self._ask(recipe)
+        self._look_at(recipe)
 
     def _update_buttons(self) -> None:
         recipe = self.session.design.data
@@ -617,7 +603,11 @@ class DataPanel(QWidget):
         same = False
         if shown is not None and recipe is not None:
             same = shown == recipe or (self._of_design and reads_the_same(shown, recipe))
-        usable = self.preview is not None and self.preview.usable
+        beginning = self.preview is not None and not self.preview.whole
+        if beginning and self._of_design and shown is not None and recipe is not None:
+            same = shown.replace(digest=recipe.digest) == recipe
+        usable = self.preview is not None and self.preview.usable and not beginning
+        self.read_button.setVisible(beginning and not busy and not same)
         self.use_button.setEnabled(usable and not same and not busy)
         self.draw_button.setEnabled(usable and not busy)
         drawn = bool(self.session.design.graph.nodes)
@@ -627,7 +617,9 @@ class DataPanel(QWidget):
         if busy:
             return
         if same:
-            self.state.setText("In use")
+            self.state.setText("In use; its beginning is shown" if beginning else "In use")
+        elif beginning:
+            self.state.setText("Only its beginning was read")
         elif not usable:
             self.state.setText("Cannot be used yet")
         elif self._of_design:

@@ -1,4 +1,4 @@
-"""What the data panel has done in a thread, and what it says of it: a file is looked at, recipes are compared."""
+"""What the data panel asks of a file, in a thread: its first examples as the model will see them, its columns."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 
 from rnnstudio import data
 from rnnstudio.data import readers
-from rnnstudio.data.formats.sniff import find_layout
-from rnnstudio.data.formats.table import read_sample
+from rnnstudio.data.formats.csv_file import TableReader
 from rnnstudio.data.opening import place_of
-from rnnstudio.data.options import CsvOptions, parse
 from rnnstudio.data.packed import Inside
+from rnnstudio.data.source import Sample
 from rnnstudio.data.whereabouts import missing
 from rnnstudio.design.recipe import DataRecipe
 
@@ -31,32 +30,44 @@ class Look:
     members: tuple[str, ...] | None = None
 
 
-def look_at(
-    recipe: DataRecipe, base: Path, bind: Callable[[data.Dataset], data.Dataset], sizes: tuple[int, int]
-) -> Look:
-    """Runs in a thread. Raises StudioError for a file that cannot be read at all."""
-    if (gone := missing(recipe, base)) is not None:
-        raise gone
-    file = place_of(recipe, base)
-    columns: dict[str, str] = {}
-    if recipe.reader == "csv" and file.is_file():
-        encoding = str(recipe.options.get("encoding", "utf-8"))
-        options = parse(CsvOptions, {**recipe.options, "inputs": [], "targets": []})
-        layout = find_layout(read_sample(file, recipe.path, encoding), options)
-        columns = {name: layout.kind(name) for name in layout.names}
-    members = None
-    if isinstance(file, Inside):
-        members = () if file.archive is None else tuple(map(str, file.archive.data_files()))
-    return Look(data.inspect(recipe, base, PREVIEW_ROWS, bind, *sizes), columns, members)
+@dataclass(frozen=True)
+class Looking:
+    """How files are looked at for a design. bind: what it makes of data; sizes: batch size and chunk of its training.
 
+    base: the folder that paths are relative to.
+    """
 
-def relative_to(recipe: DataRecipe, base: Path) -> DataRecipe:
-    """A file inside the design's folder is named relative to it, so that the folder can be moved."""
-    if recipe.made:
-        return recipe
-    path = Path(recipe.path)
-    inside = path.is_relative_to(base)
-    return recipe.replace(path=path.relative_to(base).as_posix() if inside else str(path))
+    base: Path
+    bind: Callable[[data.Dataset], data.Dataset]
+    sizes: tuple[int, int]
+
+    def look(self, recipe: DataRecipe, whole: bool = False, fit: bool = True) -> Look:
+        """Of a large file its beginning, unless `whole`. fit: learn vocabulary and scaling, else keep the recipe's.
+
+        Raises StudioError for a file that cannot be read at all.
+        """
+        if (gone := missing(recipe, self.base)) is not None:
+            raise gone
+        file = place_of(recipe, self.base)
+        columns: dict[str, str] = {}
+        reader = readers.find(recipe.reader)
+        if isinstance(reader, TableReader) and file.is_file():
+            encoding = str(recipe.options.get("encoding", "utf-8"))
+            columns = reader.columns(Sample.of(file, recipe.path, encoding), recipe.options)
+        members = None
+        if isinstance(file, Inside):
+            members = () if file.archive is None else tuple(map(str, file.archive.data_files()))
+        most = 0 if whole else data.bytes_of_a_look(recipe, self.base)
+        preview = data.inspect(recipe, self.base, PREVIEW_ROWS, self.bind, *self.sizes, most=most, fit=fit or not most)
+        return Look(preview, columns, members)
+
+    def relative(self, recipe: DataRecipe) -> DataRecipe:
+        """A file inside the design's folder is named relative to it, so that the folder can be moved."""
+        if recipe.made:
+            return recipe
+        path = Path(recipe.path)
+        inside = path.is_relative_to(self.base)
+        return recipe.replace(path=path.relative_to(self.base).as_posix() if inside else str(path))
 
 
 def reads_the_same(one: DataRecipe, other: DataRecipe) -> bool:
@@ -71,10 +82,10 @@ def reads_the_same(one: DataRecipe, other: DataRecipe) -> bool:
     return tuple(noted) == other.fields and other.digest in ("", one.digest)
 
 
-def summary_of(preview: data.Preview) -> str:
+def in_lines(preview: data.Preview) -> str:
     """The summary, a line for each part of it."""
     much, _, parts = preview.summary.rpartition("; ")
-    return f"{much[:1].upper()}{much[1:]}\n{parts[:1].upper()}{parts[1:]}" if much else parts
+    return "\n".join(f"{part[:1].upper()}{part[1:]}" for part in (much, parts) if part)
 
 
 def file_filter() -> str:
