@@ -199,7 +199,7 @@ class Dataset:
 
     def summary(self) -> str:
         """One line for people: how much there is, and how it is divided."""
-        if self.long and (vocabulary := self.vocabulary) is not None:
+        if self.long and self.raw is None and (vocabulary := self.vocabulary) is not None:
             much = f"{self.rows:,} {vocabulary.level}, {len(vocabulary):,} different"
         elif len(self.axes) > 1 or (self.axis is not None and self.axis != "time"):
             runs = (f"{axis} {_span(self.lengths(axis))}" for axis in self.axes)

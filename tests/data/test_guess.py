@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rnnstudio import data
+from rnnstudio.data.formats.sniff import find_delimiter
 from rnnstudio.design.errors import StudioError
 
 
@@ -97,3 +98,19 @@ def test_the_preview_of_sequences_shows_one_a_row(tmp_path: Path) -> None:
     assert shown.columns == ("line", "steps", "inputs, step 0", "inputs, step 1", "inputs, step 2", "targets: y")
     assert shown.rows[1][:2] == ("3", "2")
     assert shown.rows[1][4] == "–"
+
+
+@pytest.mark.parametrize("mark", ["\t", ",", ";", "|"])
+def test_spaces_between_words_part_no_columns_where_a_mark_does(mark: str) -> None:
+    lines = [f"the cat sleeps{mark}le chat dort\n", f"a dog eats{mark}un chien mange\n"] * 8
+    assert find_delimiter(lines)[0] == mark
+
+
+def test_numbers_with_spaces_between_them_are_columns() -> None:
+    assert find_delimiter([f"{n} {n % 3} {n * 0.5}\n" for n in range(9)])[0] == "whitespace"
+
+
+def test_a_table_with_classes_has_steps_and_no_tokens(tmp_path: Path) -> None:
+    path = tmp_path / "flowers.csv"
+    path.write_text("a,b,label\n" + "".join(f"{n % 7},{n % 5},{'xyz'[n % 3]}\n" for n in range(150)), encoding="utf-8")
+    assert data.open(data.guess(path)).summary().startswith("150 steps")

@@ -97,3 +97,14 @@ def test_numbers_are_curves_and_a_vector_is_written(tmp_path: Path) -> None:
     assert any(curve.dashed for curve in curves)
     written = [part.text for part in painted(vectors(tmp_path)).parts if isinstance(part, Words)]
     assert any(line.startswith("inputs: a ") for line in written)
+
+
+def test_a_node_without_a_word_shows_what_else_is_known_of_it(tmp_path: Path) -> None:
+    """Words stand at the leaves of most treebanks; the labels of the nodes above stay."""
+    path = tmp_path / "trees.txt"
+    path.write_text("(1 (2 It) (1 (2 was) (0 dull)))\n(2 (2 A) (2 film))\n(3 (2 So) (3 good))\n" * 3, encoding="utf-8")
+    picture = painted(path, 900.0)
+    assert all("\u2047" not in chip.text for chip in picture.chips("token"))
+    assert {"It", "was", "dull"} <= {chip.text for chip in picture.chips("token")}
+    nodes = sum(view.length for example in examples_of(path)[:EXAMPLES] for view in example.fields[:1])
+    assert len(picture.chips("class")) == nodes

@@ -106,6 +106,8 @@ def find_delimiter(lines: Sequence[str]) -> tuple[str, float]:
             continue
         share = _share_of_numbers((rows[1:] or rows)[: max(_CELLS // width, _LEAST_ROWS)])
         consistent = same >= 0.8 * len(rows[1:] or rows)
+        if delimiter == "whitespace" and share < 0.5 and best[0]:
+            continue  # spaces between words part no columns where a mark does
         if (consistent, round(share, 2), width) > best[:3]:
             best = (consistent, round(share, 2), width, delimiter)
     return best[3], best[1]

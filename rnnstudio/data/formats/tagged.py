@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rnnstudio.data.examples import Examples, tags, tokens
@@ -97,6 +97,10 @@ class TaggedReader(Reader):
         return Vocabulary(spec.vocabulary, "words", options.lowercase)
 
 
+COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
+"""Of CoNLL-U."""
+
+
 def _cells(line: str) -> list[str]:
     return line.split("\t") if "\t" in line else line.split()
 
@@ -106,7 +110,7 @@ def _sentences(source: Source, options: TaggedOptions, problems: Problems) -> li
     found: list[list[tuple[int, str, str]]] = []
     here: list[tuple[int, str, str]] = []
     skipped = {"ranges": 0, "empty nodes": 0}
-    unused: Sequence[str] = ()
+    unused: Mapping[int, str] = {}
     for number, line in enumerate(going([*source.lines(options.encoding), ""]), 1):
         if not line.strip() or line.startswith(DOCUMENT):
             if here:
@@ -132,11 +136,12 @@ def _sentences(source: Source, options: TaggedOptions, problems: Problems) -> li
         if not word or not tag:
             problems.error(f"the {'tag' if word else 'word'} is empty", line=number)
             continue
-        unused = unused or [cell for place, cell in enumerate(cells) if place not in (options.word - 1, at)]
+        unused = unused or {place: cell for place, cell in enumerate(cells) if place not in (options.word - 1, at)}
         here.append((number, word, tag))
     for what, count in skipped.items():
         if count:
             problems.ignore(f"{count} lines of {what}", "their words stand alone" if what == "ranges" else "no words")
-    if unused:
-        problems.ignore(f"{len(unused)} other column{'s' * (len(unused) != 1)}", ", ".join(unused[:4]))
+    for place, cell in unused.items():
+        name = COLUMNS[place] if options.universal and place < len(COLUMNS) else place + 1
+        problems.ignore(f"the column {name}", cell)
     return found

@@ -13,6 +13,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 
 from rnnstudio.data.preview import ExampleView, FieldView
+from rnnstudio.data.vocabulary import UNKNOWN
 
 EXAMPLES = 4
 LINES = 3
@@ -294,14 +295,20 @@ class _Pen:
             if parent >= 0:
                 down = QPointF(0, stack / 2)
                 self.parts.append(Line(middle(parent) + down, middle(node) - down, "branch"))
+        inner = frozenset(parents)
         for node in range(len(parents)):
             at = middle(node)
-            for row, view in enumerate(views):
-                if node < len(view.pieces):
-                    own = min(self._wide(view.pieces[node]), max(across - 2, self.line * 0.6))
-                    box = QRectF(at.x() - own / 2, at.y() - stack / 2 + row * self.chip, own, self.chip - 1)
-                    self.parts.append(_token(box, view, node))
-            if not views:
+            said = [
+                (row, view)
+                for row, view in enumerate(views)
+                # Most treebanks have words at the leaves alone.
+                if node < len(view.pieces) and not (view.pieces[node] == UNKNOWN and node in inner)
+            ]
+            for row, view in said:
+                own = min(self._wide(view.pieces[node]), max(across - 2, self.line * 0.6))
+                box = QRectF(at.x() - own / 2, at.y() - stack / 2 + row * self.chip, own, self.chip - 1)
+                self.parts.append(_token(box, view, node))
+            if not said:
                 side = self.line * 0.5
                 box = QRectF(at.x() - side / 2, at.y() - side / 2, side, side)
                 self.parts.append(Chip(box, "", "token", 0, f"node {node}"))
