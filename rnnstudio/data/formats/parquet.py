@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnstudio.data.examples import Examples
-from rnnstudio.data.files import FileFacts, size_of
+from rnnstudio.data.files import FileFacts, opened, size_of
 from rnnstudio.data.formats.columns import YES_NO, guess_kind
 from rnnstudio.data.formats.csv_file import TableReader, examples_of, with_roles
 from rnnstudio.data.formats.csv_rows import MISSING_REMEDY, MISSING_VALUE
@@ -123,7 +123,8 @@ class _File:
     def __init__(self, path: Entry, shown: str) -> None:
         self.shown = shown
         self._polars = library()
-        source = path if isinstance(path, Path) else io.BytesIO(path.read_bytes())
+        with opened(path, shown) as stream:  # polars would wait for a pipe
+            source = path if isinstance(path, Path) else io.BytesIO(stream.read())
         self._frame = self._asked(lambda: self._polars.scan_parquet(source, glob=False, hive_partitioning=False))
         self.schema: Mapping[str, Any] = self._asked(self._frame.collect_schema)
         if not self.schema:
