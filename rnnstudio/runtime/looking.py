@@ -62,6 +62,7 @@ class Look:
     total, direct: path → the shape of its value; without those that no gradient reaches.
     loss: L; steps: node of a loss → [*axes] of what each place gives to it, before its mean.
     left_out: paths of nodes in loops within loops over trees, and of what each child of a node has for itself.
+    weights: path of an attention → [queries, keys]: how much of each key's value each query takes (the mean of heads).
     """
 
     values: dict[str, Tensor]
@@ -73,6 +74,7 @@ class Look:
     steps: dict[str, Tensor]
     left_out: tuple[str, ...] = ()
     predictions: dict[str, Tensor] = field(default_factory=dict)
+    weights: dict[str, Tensor] = field(default_factory=dict)
 
 
 def look(
@@ -109,7 +111,7 @@ def look(
     loss = float(seen.total.detach()) if seen.total is not None else float("nan")
     predictions = {item.node: _squeezed(seen.values[item.prediction].detach()) for item in program.losses}
     each = {item.node: x for item in program.losses if (x := _each(item, ops, seen.values)) is not None}
-    return Look(values, axes, gates, total, direct, loss, each, left_out, predictions)
+    return Look(values, axes, gates, total, direct, loss, each, left_out, predictions, seen.weights())
 
 
 def alone(
@@ -176,6 +178,19 @@ class _Run:
                 continue
             found[path], axes[path] = whole
         return found, axes, tuple(left_out)
+
+    def weights(self) -> dict[str, Tensor]:
+        """What each attention takes of what; see Look."""
+        found: dict[str, Tensor] = {}
+        by_node: dict[str, list[Done]] = {}
+        for one in self.done:
+            if one.op.kind == "softmax_axis" and one.op.name != one.op.node:
+                by_node.setdefault(one.op.node, []).append(one)
+        for path, done in by_node.items():
+            whole = _whole([one.value.detach() for one in done], done, self.program, self.context)
+            if whole is not None and len(whole[1]) == 2:
+                found[path] = whole[0].mean(-1)
+        return found
 
     def gradients(self, of: Tensor | None) -> dict[str, Tensor]:
         """path → ∂of/∂value."""

@@ -9,7 +9,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class Seen:
     predicted: Mapping[str, tuple[str, ...]]
     parents: Mapping[str, tuple[int, ...]]
     examples: int
+    weights: Mapping[str, Floats] = field(default_factory=dict)
+    """Of each attention: [queries, keys]."""
 
 
 class Looks(QObject):
@@ -122,7 +124,8 @@ class Looks(QObject):
 
 def _read_from(answer: dict[str, Any]) -> Seen:
     numbers = np.fromfile(answer["file"], dtype=np.float32)
-    tables: dict[str, dict[str, Floats]] = {kind: {} for kind in ("value", "total", "direct", "loss", "prediction")}
+    kinds = ("value", "total", "direct", "loss", "prediction", "weights")
+    tables: dict[str, dict[str, Floats]] = {kind: {} for kind in kinds}
     for name, (offset, shape) in answer["arrays"].items():
         kind, _, path = name.partition("/")
         count = int(np.prod(shape)) if shape else 1
@@ -141,4 +144,5 @@ def _read_from(answer: dict[str, Any]) -> Seen:
         {node: tuple(words) for node, words in answer["predicted"].items()},
         {axis: tuple(own) for axis, own in answer["parents"].items()},
         int(answer["examples"]),
+        tables["weights"],
     )

@@ -45,7 +45,7 @@ def _written(seen: Seen, out: Path) -> dict[str, Any]:
     with out.open("wb") as file:
         for kind, table in (
             *(("value", look.values), ("total", look.total), ("direct", look.direct)),
-            *(("loss", look.steps), ("prediction", look.predictions)),
+            *(("loss", look.steps), ("prediction", look.predictions), ("weights", look.weights)),
         ):
             for path, value in table.items():
                 array = np.ascontiguousarray(value.detach().cpu().numpy(), dtype=np.float32)

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import rnnstudio
 from rnnstudio.cli import BAD_INPUT, main
 from rnnstudio.training.evaluate import load_trained
+from tests.headless.field_drawings import attending
 
 QUICK = ("--steps", 3, "--seed", 1, "--set", "threads=1")
 
@@ -96,3 +98,15 @@ def test_bad_words_are_one_line(
     told = capsys.readouterr().err.strip()
     assert word in told
     assert "\n" not in told
+
+
+def test_an_attention_takes_what_its_weights_say(tmp_path: Path) -> None:
+    attending(tmp_path).save(tmp_path / "d.rnn")
+    steps = ("--steps", "2", "--set", "threads=1", "--seed", "1", "--json")
+    assert main(["train", str(tmp_path / "d.rnn"), "--run", str(tmp_path / "run"), *steps]) == 0
+    seen = rnnstudio.look(tmp_path / "run").look
+    weights = seen.weights["looked"]
+    assert seen.axes["looked"] == ("target",)
+    assert weights.shape == (len(seen.values["looked"]), len(seen.values["encoder.state"]))
+    torch.testing.assert_close(weights.sum(1), torch.ones(len(weights)))
+    torch.testing.assert_close(weights @ seen.values["encoder.state"], seen.values["looked"])

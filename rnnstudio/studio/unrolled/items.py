@@ -112,10 +112,11 @@ class BoxItem(QGraphicsRectItem):
 class LinkItem(QGraphicsPathItem):
     """From a part to a part. A state runs level on top; what is read at the same step rises."""
 
-    def __init__(self, link: Link, start: QPointF, end: QPointF, sideways: bool, strength: float = 1.0) -> None:
+    def __init__(self, link: Link, start: QPointF, end: QPointF, sideways: bool) -> None:
         super().__init__()
         self.link = link
-        self.strength = strength
+        self.strength: float | None = None
+        """0 to 1: the weight of an attention, or how much is carried; None where it is not known."""
         self.setPath(_sideways(start, end, link) if sideways else _upwards(start, end))
         self.setZValue(1)
         self.dress()
@@ -123,8 +124,17 @@ class LinkItem(QGraphicsPathItem):
     def dress(self) -> None:
         """In the colours of the theme that is worn."""
         role, style, width = STYLES[self.link.kind]
-        color = theme.current().color(role, max(0.08, min(1.0, self.strength)))
-        self.setPen(QPen(color, width, style, Qt.PenCapStyle.RoundCap))
+        alpha = 1.0
+        if self.strength is not None:
+            strength = max(0.0, min(1.0, self.strength))
+            alpha = max(0.06, strength) if self.link.kind == "attention" else 1.0
+            width = 0.6 + 3.0 * strength
+        self.setPen(QPen(theme.current().color(role, alpha), width, style, Qt.PenCapStyle.RoundCap))
+
+    def put(self, strength: float | None) -> None:
+        if strength != self.strength:
+            self.strength = strength
+            self.dress()
 
 
 def _upwards(start: QPointF, end: QPointF) -> QPainterPath:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import (
@@ -31,7 +29,8 @@ from .colours import scale_of, strip
 from .items import BlockItem, BoxItem, LinkItem, StepItem
 from .places import BOX, GAP_X, Places, place, visible
 from .steps import ONCE, Link, Part, Unrolled, unroll
-from .values import ValuesBar, checkpoint_stamp
+from .told import Strengths, told, value_at
+from .values import KINDS, ValuesBar, checkpoint_stamp
 
 SMALLEST, LARGEST = 0.08, 3.0
 READABLE = 0.8
@@ -192,10 +191,15 @@ class UnrolledPane(QGraphicsView):
         for (path, step), item in self.boxes.items():
             part = parts[path]
             value = table.get(part.value)
-            at = _at(value, step) if value is not None else None
+            at = value_at(value, step) if value is not None else None
             item.strip = strip(at, scale, part.value in gates, middle) if at is not None else None
             item.text = self._text(part, step)
+            kind = KINDS[self.values.kind] if self.values.kind != "value" else "value"
+            item.setToolTip(told(f"{path}, {kind}{_where(part, step)}", at) if at is not None and len(at) else "")
             item.update()
+        strengths = Strengths(seen, table, parts)
+        for line in self.links:
+            line.put(strengths.of(line.link))
 
     def _text(self, part: Part, step: int) -> str:
         """What stands on a box besides its name: the token that is read, what is predicted, the loss."""
@@ -532,11 +536,8 @@ class UnrolledPane(QGraphicsView):
         painter.fillRect(rect, theme.current().color("canvas"))
 
 
-def _at(value: npt.NDArray[np.float32], step: int) -> npt.NDArray[np.float32] | None:
-    """The value at a step: a vector; None where it has none there, or tokens."""
-    if step == ONCE:
-        return value.ravel() if value.ndim == 1 else None
-    return value[step].ravel() if value.ndim >= 2 and step < len(value) else None
+def _where(part: Part, step: int) -> str:
+    return "" if step == ONCE else f" at {part.axis} {step}"
 
 
 def _visible(token: str) -> str:

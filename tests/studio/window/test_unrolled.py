@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ from rnnstudio.design.design import Design, Node, Pin, Wire, frozen
 from rnnstudio.design.edits import AddNode, Connect
 from rnnstudio.studio.looking import Looks, Seen
 from rnnstudio.studio.unrolled.places import place, shown_steps, visible
-from rnnstudio.studio.unrolled.steps import ONCE, unroll
+from rnnstudio.studio.unrolled.steps import ONCE, Link, unroll
+from rnnstudio.studio.unrolled.told import Strengths
 from tests.conformance.drawings import bidirectional, many_to_one, recurrent, stacked, with_params
 from tests.runtime.test_trees import tree_net
 
@@ -266,3 +268,34 @@ def test_what_cannot_be_looked_at_is_told_and_the_next_question_is_answered(tmp_
     assert "no such run" in told.args[0]
     looks.close()
     looks.close()
+
+
+def test_a_value_under_the_mouse_is_told_with_its_largest_units(example: Hands) -> None:
+    example.window.unrolling.toggle()
+    pane = example.window.unrolling.pane
+    assert pane is not None
+    values = np.array([[0.05, -3.0, 0.95, 0.5], [0.0, 0.0, 0.0, 1.0]], np.float32)
+    pane._take(seen_of("ab", "readout", values))
+    assert pane.boxes["readout", 0].toolTip().split("\n") == [
+        "readout, value at time 0",
+        "[4]   norm 3.187   mean -0.375",
+        "50% below 0.1   25% above 0.9",
+        "largest: 1: -3, 2: 0.95, 3: 0.5, 0: 0.05",
+    ]
+
+
+def test_a_wire_is_as_strong_as_what_it_carries_and_an_attention_as_its_weight(example: Hands) -> None:
+    example.window.unrolling.toggle()
+    pane = example.window.unrolling.pane
+    assert pane is not None
+    source = next(link for link in pane.links if link.link.source).link.source
+    value = pane.unrolled.part(source).value
+    pane._take(seen_of("abc", value, np.array([[4.0, 3.0], [0.0, 0.0], [0.0, 1.0]], np.float32)))
+    found = {item.link.source_step: item.strength for item in pane.links if item.link.source == source}
+    assert found == {0: 1.0, 1: 0.0, 2: pytest.approx(0.2)}
+    strongest = next(item for item in pane.links if item.strength == 1.0)
+    assert strongest.pen().widthF() == pytest.approx(3.6)
+    seen = replace(seen_of("abc", value, np.ones((3, 2), np.float32)), weights={"looked": np.eye(3, dtype=np.float32)})
+    strengths = Strengths(seen, seen.values, {})
+    assert strengths.of(Link("encoder", 1, "out", "looked", 1, "keys", "attention")) == 1.0
+    assert strengths.of(Link("encoder", 0, "out", "looked", 1, "keys", "attention")) == 0.0
