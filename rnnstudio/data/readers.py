@@ -50,6 +50,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rnnstudio.data import options as data_options
 from rnnstudio.data.dividing import TrainingPart, chosen_of, dividing_of
 from rnnstudio.data.examples import Examples
+from rnnstudio.data.files import is_folder
 from rnnstudio.data.options import NoOptions
 from rnnstudio.data.packed import Entry
 from rnnstudio.data.problems import Problems
@@ -262,7 +263,7 @@ def read_with(
             remedy="A task is both the reader and the path; a file has a reader of files.",
         )
     options = data_options.parse(reader.Options, recipe.options)
-    most = most if reader.beginnings and not path.is_dir() else 0
+    most = most if most and reader.beginnings and not is_folder(path, recipe.path) else 0
     source = Source(path, recipe.path, most, column=dividing_of(recipe).split_column)
     try:
         if fit:
