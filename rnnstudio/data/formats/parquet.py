@@ -122,9 +122,14 @@ class _File:
 
     def __init__(self, path: Entry, shown: str) -> None:
         self.shown = shown
-        self._polars = library()
-        with opened(path, shown) as stream:  # polars would wait for a pipe
+        with opened(path, shown) as stream:  # polars would wait for a pipe, and asks for much memory before it looks
+            if stream.read(len(_MAGIC)) != _MAGIC:
+                raise StudioError(
+                    "this is no Parquet table", where=shown, remedy="Choose another reader, or another file."
+                )
+            stream.seek(0)
             source = path if isinstance(path, Path) else io.BytesIO(stream.read())
+        self._polars = library()
         self._frame = self._asked(lambda: self._polars.scan_parquet(source, glob=False, hive_partitioning=False))
         self.schema: Mapping[str, Any] = self._asked(self._frame.collect_schema)
         if not self.schema:

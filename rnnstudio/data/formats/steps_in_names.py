@@ -56,9 +56,13 @@ def steps_of(names: Sequence[str]) -> Steps | None:
     for _, (feature, step) in every:
         counted.setdefault(feature, []).append(step)
     # Features of other steps than most columns have are no features: label1, label2.
-    columns_of = Counter(tuple(sorted(own)) for own in counted.values() for _ in own)
+    steps_by = {feature: tuple(sorted(own)) for feature, own in counted.items()}
+    columns_of: Counter[tuple[int, ...]] = Counter()
+    for own in steps_by.values():
+        columns_of[own] += len(own)
     common = max(columns_of, key=columns_of.__getitem__, default=())
-    found = [(place, told) for place, told in every if tuple(sorted(counted[told[0]])) == common]
+    features_of = {feature for feature, own in steps_by.items() if own == common}
+    found = [(place, told) for place, told in every if told[0] in features_of]
     places = [place for place, _ in found]
     if not found or places != list(range(places[0], places[-1] + 1)):
         return None

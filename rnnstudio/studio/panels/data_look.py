@@ -50,7 +50,7 @@ class Looking:
             raise gone
         file = place_of(recipe, self.base)
         columns: dict[str, str] = {}
-        reader = readers.find(recipe.reader)
+        reader = next((own for own in readers.every() if own.name == recipe.reader), None)  # none: a plugin is missing
         if isinstance(reader, TableReader) and file.is_file():
             encoding = str(recipe.options.get("encoding", "utf-8"))
             columns = reader.columns(Sample.of(file, recipe.path, encoding), recipe.options)
