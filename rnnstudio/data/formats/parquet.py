@@ -123,12 +123,12 @@ class _File:
     def __init__(self, path: Entry, shown: str) -> None:
         self.shown = shown
         with opened(path, shown) as stream:  # polars would wait for a pipe, and asks for much memory before it looks
-            if stream.read(len(_MAGIC)) != _MAGIC:
+            head = stream.read(len(_MAGIC))
+            if head != _MAGIC:
                 raise StudioError(
                     "this is no Parquet table", where=shown, remedy="Choose another reader, or another file."
                 )
-            stream.seek(0)
-            source = path if isinstance(path, Path) else io.BytesIO(stream.read())
+            source = path if isinstance(path, Path) else io.BytesIO(head + stream.read())
         self._polars = library()
         self._frame = self._asked(lambda: self._polars.scan_parquet(source, glob=False, hive_partitioning=False))
         self.schema: Mapping[str, Any] = self._asked(self._frame.collect_schema)
