@@ -252,6 +252,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--gradients", action="store_true", help="what the loss asks of each value, in all and directly")
     sub.add_argument("--of", default="", help="gradients of this value instead of the loss: readout[3]@5")
     sub.add_argument("--hold", action="append", default=[], help="a value that is held: lstm.f[3]@5=0; repeatable")
+    sub.add_argument(
+        "--cut", action="append", default=[], help="a wire that carries nothing: embedding:lstm@5; repeatable"
+    )
     sub.add_argument("--double", action="store_true", help="in float64")
     sub.add_argument("--out", type=_file, help="write the arrays to this .npz")
     sub.add_argument("--checkpoint", choices=("best", "last"), default="best")

@@ -11,6 +11,7 @@ import numpy as np
 from ..cli import DONE, print_json
 from ..design.errors import StudioError
 from ..design.storage import write_atomically
+from ..runtime.cutting import Cut
 from ..runtime.looking import Asked, Hold, Look
 from ..training.looking import Looker, arrays
 
@@ -32,12 +33,14 @@ def look_into(options: argparse.Namespace) -> int:
         gradients=options.gradients or bool(options.of),
         of=_asked(options.of) if options.of else None,
         holds=[_hold(text) for text in options.hold],
+        cuts=[_cut(text) for text in options.cut],
     )
     wanted = tuple(name for name in options.values.split(",") if name)
     made = arrays(seen, wanted)
     rows = [_row(seen.look, path) for path in (wanted or tuple(seen.look.values))]
     print(
         f"loss {seen.look.loss:.6g}"
+        + (f" (with nothing held or cut {seen.free.loss:.6g})" if seen.free is not None else "")
         + (f" of example {options.example or 0} of {seen.examples}" if seen.examples else "")
     )
     print(f"{'value':<28}{'shape':<16}{'norm':>10}{'mean':>10}{'< 0.1':>8}{'> 0.9':>8}{'‖total‖':>12}{'‖direct‖':>12}")
@@ -52,6 +55,11 @@ def look_into(options: argparse.Namespace) -> int:
         print_json(
             {
                 "loss": seen.look.loss,
+                "free_loss": seen.free.loss if seen.free is not None else None,
+                "losses": {node: x.tolist() for node, x in seen.look.steps.items()},
+                "free_losses": {n: x.tolist() for n, x in seen.free.steps.items()} if seen.free is not None else None,
+                "predicted": {node: list(words) for node, words in seen.predicted.items()},
+                "free_predicted": {node: list(words) for node, words in seen.predicted_free.items()},
                 "examples": seen.examples,
                 "tokens": {name: list(words) for name, words in seen.tokens.items()},
                 "values": rows,
@@ -94,6 +102,20 @@ def _hold(text: str) -> Hold:
     except ValueError:
         raise StudioError(
             f"“{text}” is no value to hold", where="--hold", remedy="Write lstm.f=0, lstm.f[3]@5=1 …"
+        ) from None
+
+
+def _cut(text: str) -> Cut:
+    """SOURCE:TARGET@STEP, without a step where all are meant."""
+    try:
+        source, colon, rest = text.partition(":")
+        target, unit, step = _place(rest)
+        if not (colon and source and target) or unit is not None:
+            raise ValueError
+        return Cut(source, target, step)
+    except ValueError:
+        raise StudioError(
+            f"“{text}” is no wire to cut", where="--cut", remedy="Write embedding:lstm, or lstm.h_before:lstm@5."
         ) from None
 
 

@@ -26,6 +26,7 @@ from ..compiler.program import Loss, Program, State, parents_field, region_ops
 from ..design.errors import StudioError
 from ..design.signals import Content, Tokens
 from .context import Context, Done
+from .cutting import Cut, Wires, put, within
 from .trees import by_node
 
 if TYPE_CHECKING:
@@ -86,8 +87,9 @@ def look(
     gradients: bool = True,
     of: Asked | None = None,
     holds: Sequence[Hold] = (),
+    cuts: Sequence[Cut] = (),
 ) -> Look:
-    """Look at the first example of a batch. Raises StudioError for a path, unit or step that is not there."""
+    """Look at the first example of a batch. Raises StudioError for a path, wire, unit or step that is not there."""
     fields, lengths, state = alone(network.program, fields, lengths, state)
     known = {op.node: op.signal.content for op in region_ops(network.program.regions)}
     known |= {
@@ -95,15 +97,18 @@ def look(
     }
     for asked in (*holds, *((of,) if of is not None else ())):
         _known(asked, known)
-    seen = _Run(network, fields, state, holds)
+    wires = Wires(network.program, cuts)
+    seen = _Run(network, fields, state, holds, wires)
     values, axes, left_out = seen.arranged(lambda done: done.value.detach())
     for asked in (*holds, *((of,) if of is not None else ())):
         _has_step(asked, values, axes)
+    for cut in cuts:
+        _cut_has_step(cut, values, axes)
     total: dict[str, Tensor] = {}
     direct: dict[str, Tensor] = {}
     if gradients:
         total = seen.gradients(seen.asked(of))
-        within = _Run(network, fields, state, holds, cut=True)
+        within = _Run(network, fields, state, holds, wires, apart=True)
         direct = within.gradients(within.asked(of))
     program = network.program
     ops = {op.name: op for op in region_ops(program.regions)}
@@ -134,10 +139,17 @@ def alone(
 
 
 class _Run:
-    """One run with all of its values. cut: no gradient passes from step to step."""
+    """One run with all of its values. apart: no gradient passes from step to step."""
 
     def __init__(
-        self, network: Network, fields: Fields, state: Fields, holds: Sequence[Hold], *, cut: bool = False
+        self,
+        network: Network,
+        fields: Fields,
+        state: Fields,
+        holds: Sequence[Hold],
+        wires: Wires,
+        *,
+        apart: bool = False,
     ) -> None:
         self.program = network.program
         twin = copy.copy(network)  # runs every loop by the reference; no tensor is another
@@ -157,7 +169,7 @@ class _Run:
                 training=False,
                 weights=weights,
                 done=self.done,
-                looking=_Looking(self.program, holds, cut),
+                looking=_Looking(self.program, holds, wires, apart),
             )
             self.total = twin._total(self.values) if self.program.losses else None
         self.places = _places(self.done)
@@ -232,14 +244,18 @@ class _Run:
 
 
 class _Looking:
-    """Values that are held, and states that are read where one can see them. finals: path → the op that makes it."""
+    """Values that are held, wires that are cut, and states that are read where one can see them."""
 
-    def __init__(self, program: Program, holds: Sequence[Hold], cut: bool) -> None:
-        self._cut = cut
+    def __init__(self, program: Program, holds: Sequence[Hold], wires: Wires, apart: bool) -> None:
+        self._apart, self._wires = apart, wires
         finals = {op.node: op.name for op in region_ops(program.regions)}
         self._holds: dict[str, list[Hold]] = {}
         for hold in holds:
             self._holds.setdefault(finals.get(hold.path, hold.path), []).append(hold)
+
+    def reads(self, op: Op, values: Mapping[str, Tensor], context: Context) -> tuple[Tensor, ...] | None:
+        """What an operation reads where a wire to it is cut; None where none is."""
+        return self._wires.reads(op, values, context)
 
     def held(self, op: Op, value: Tensor, context: Context) -> Tensor:
         """A value as it is held, else as it is; a tensor of its own (dropout that is off hands on what it read)."""
@@ -248,37 +264,19 @@ class _Looking:
             return value
         value = value.clone()
         for hold in holds:
-            unit = slice(None) if hold.unit is None else hold.unit
-            if hold.step is None:
-                value[..., unit] = hold.value
-            elif context.heights:
-                rows = _rows_of(hold.step, context)
-                value[..., rows, unit] = hold.value
-            elif not context.steps:
-                value[hold.step, ..., unit] = hold.value
-            elif hold.step == next(reversed(context.steps.values())):
-                value[..., unit] = hold.value
+            put(value, hold.value, hold.unit, hold.step, context)
         return value
 
     def read(self, state: State, value: Tensor, context: Context) -> Tensor:
         """What a loop reads of the step before, as a value of its own, which gradients pass or do not."""
         if value.is_floating_point():
-            apart = self._cut or not value.requires_grad
+            apart = self._apart or not value.requires_grad
             value = value.detach().requires_grad_() if apart else value.view_as(value)
         op = Op(state.delay, "delay", (state.source,), state.signal, state.delay.split("/")[0])
         value = self.held(op, value, context)
         if context.done is not None and state.how != "each":
             context.done.append(Done(op, (), value, {**context.steps, **context.heights}, context))
         return value
-
-
-def _rows_of(node: int, context: Context) -> Tensor:
-    """Where a node of the tree stands among those of one height; empty at every height but its own."""
-    axis, level = next(reversed(context.heights.items()))
-    assert context.above is not None
-    forest = context.above[0].forest(axis)
-    first, last = forest.levels[level]
-    return torch.nonzero(forest.place[first:last] // forest.batch == node).flatten()
 
 
 def _leaf(x: Tensor) -> Tensor:
@@ -344,6 +342,15 @@ def _known(asked: Hold | Asked, known: Mapping[str, Content]) -> None:
         raise StudioError(f"“{asked.path}” carries tokens", remedy="Ask for a value of numbers.")
     if asked.unit is not None and not 0 <= asked.unit < content.width:
         raise StudioError(f"“{asked.path}” has the units 0 to {content.width - 1}, and no unit {asked.unit}")
+
+
+def _cut_has_step(cut: Cut, values: Mapping[str, Tensor], axes: Mapping[str, tuple[str, ...]]) -> None:
+    if cut.step is None:
+        return
+    steps = max((len(values[path]) for path in values if within(path, cut.target) and axes[path]), default=0)
+    if not 0 <= cut.step < steps:
+        known = f"the steps 0 to {steps - 1}" if steps else "no steps"
+        raise StudioError(f"“{cut.target}” has {known}, and no step {cut.step}")
 
 
 def _has_step(asked: Hold | Asked, values: Mapping[str, Tensor], axes: Mapping[str, tuple[str, ...]]) -> None:

@@ -30,6 +30,8 @@ def run_map(region: Map, values: dict[str, Tensor], context: Context) -> None:
     for op in region.ops:
         part = parts.get((op.inputs[0], op.attrs["start"], op.attrs["stop"])) if op.kind == "slice" else None
         inputs = tuple(values[name] for name in op.inputs)
+        if context.looking is not None and (cut := context.looking.reads(op, values, context)) is not None:
+            inputs, part = cut, None
         values[op.name] = part if part is not None else _run(op, inputs, context)
         if context.looking is not None:
             values[op.name] = context.looking.held(op, values[op.name], context)

@@ -38,6 +38,10 @@ class Seen:
     examples: int
     weights: Mapping[str, Floats] = field(default_factory=dict)
     """Of each attention: [queries, keys]."""
+    free: float = float("nan")
+    """The loss with nothing held or cut; NaN where nothing is."""
+    losses_free: Mapping[str, Floats] = field(default_factory=dict)
+    predicted_free: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Looks(QObject):
@@ -60,7 +64,7 @@ class Looks(QObject):
         return self._asked
 
     def ask(self, run: Path, **how: Any) -> None:
-        """Look at an example: example, part, text, which, gradients, of, holds. Of several questions the last is
+        """Look at an example: example, part, text, which, gradients, of, holds, cuts. Of several questions the last is
         answered."""
         self._number += 1
         if self._folder is None:
@@ -124,7 +128,7 @@ class Looks(QObject):
 
 def _read_from(answer: dict[str, Any]) -> Seen:
     numbers = np.fromfile(answer["file"], dtype=np.float32)
-    kinds = ("value", "total", "direct", "loss", "prediction", "weights")
+    kinds = ("value", "total", "direct", "loss", "prediction", "weights", "free")
     tables: dict[str, dict[str, Floats]] = {kind: {} for kind in kinds}
     for name, (offset, shape) in answer["arrays"].items():
         kind, _, path = name.partition("/")
@@ -145,4 +149,7 @@ def _read_from(answer: dict[str, Any]) -> Seen:
         {axis: tuple(own) for axis, own in answer["parents"].items()},
         int(answer["examples"]),
         tables["weights"],
+        float("nan") if answer["free"] is None else float(answer["free"]),
+        tables["free"],
+        {node: tuple(words) for node, words in answer["predicted_free"].items()},
     )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..design.errors import StudioError
+from ..runtime.cutting import Cut
 from ..runtime.looking import Asked, Hold
 from .looking import Looker, Seen
 
@@ -33,6 +34,7 @@ def answer(looker: Looker, request: dict[str, Any]) -> dict[str, Any]:
             gradients=bool(request.get("gradients", True)),
             of=Asked(**of) if of else None,
             holds=[Hold(**hold) for hold in request.get("holds", ())],
+            cuts=[Cut(**cut) for cut in request.get("cuts", ())],
         )
         return {"number": number, **_written(seen, Path(request["out"]))}
     except (StudioError, OSError) as error:
@@ -46,6 +48,7 @@ def _written(seen: Seen, out: Path) -> dict[str, Any]:
         for kind, table in (
             *(("value", look.values), ("total", look.total), ("direct", look.direct)),
             *(("loss", look.steps), ("prediction", look.predictions), ("weights", look.weights)),
+            ("free", seen.free.steps if seen.free is not None else {}),
         ):
             for path, value in table.items():
                 array = np.ascontiguousarray(value.detach().cpu().numpy(), dtype=np.float32)
@@ -60,6 +63,8 @@ def _written(seen: Seen, out: Path) -> dict[str, Any]:
         "axes": {path: list(axes) for path, axes in look.axes.items()},
         "gates": list(look.gates),
         "loss": look.loss if look.loss == look.loss else None,
+        "free": seen.free.loss if seen.free is not None and seen.free.loss == seen.free.loss else None,
+        "predicted_free": {node: list(words) for node, words in seen.predicted_free.items()},
         "tokens": {name: list(words) for name, words in seen.tokens.items()},
         "predicted": {node: list(words) for node, words in seen.predicted.items()},
         "parents": {axis: list(own) for axis, own in seen.parents.items()},

@@ -16,6 +16,7 @@ from ..data.batches import Batches
 from ..data.split import Part
 from ..data.vocabulary import vocabulary_of
 from ..design.errors import StudioError
+from ..runtime.cutting import Cut
 from ..runtime.looking import Asked, Hold, Look, look
 from .evaluate import Trained, load_trained, open_data
 from .runs import Run, Which
@@ -33,6 +34,9 @@ class Seen:
     """Of a loss whose scores tell a token: its node → what is likeliest at each place, with its probability."""
     parents: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Of trees: axis → the parent of each node, −1 at the root."""
+    free: Look | None = None
+    """The same example with nothing held or cut, without gradients; None where nothing is."""
+    predicted_free: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Looker:
@@ -54,11 +58,13 @@ class Looker:
         gradients: bool = True,
         of: Asked | None = None,
         holds: Sequence[Hold] = (),
+        cuts: Sequence[Cut] = (),
     ) -> Seen:
         """Look at an example of the run's data, by its number in the order of the file, or at a text.
 
-        A long text's examples are its chunks, each from a state of nothing. double: in float64. Raises StudioError for
-        an example, a path, a unit or a step that is not there, and for a text where the network reads more than one.
+        A long text's examples are its chunks, each from a state of nothing. double: in float64. Where something is held
+        or cut, the same example comes without it as well. Raises StudioError for an example, a path, a wire, a unit or
+        a step that is not there, and for a text where the network reads more than one.
         """
         run = run if isinstance(run, Run) else Run.open(run)
         trained = self._network(run, which, double)
@@ -75,9 +81,11 @@ class Looker:
         if double:
             fields = {name: x.double() if x.is_floating_point() else x for name, x in fields.items()}
         own = trained.network.own_lengths(lengths)
-        seen = look(trained.network, fields, own, gradients=gradients, of=of, holds=holds)
+        seen = look(trained.network, fields, own, gradients=gradients, of=of, holds=holds, cuts=cuts)
+        free = look(trained.network, fields, own, gradients=False) if holds or cuts else None
         words, parents = _words(trained, fields, lengths), _parents(trained, fields, lengths)
-        return Seen(seen, words, count, _predicted(trained, seen), parents)
+        told = _predicted(trained, free) if free is not None else {}
+        return Seen(seen, words, count, _predicted(trained, seen), parents, free, told)
 
     def _network(self, run: Run, which: Which, double: bool) -> Trained:
         path = run.checkpoint(which)
@@ -169,7 +177,8 @@ def _words(trained: Trained, fields: Mapping[str, Tensor], lengths: Mapping[str,
 
 
 def arrays(seen: Seen, wanted: Sequence[str] = ()) -> dict[str, npt.NDArray[np.generic]]:
-    """What `look --out` writes: “value/PATH”, “total/PATH”, “direct/PATH”, “loss/NODE” and “tokens/FIELD”.
+    """What `look --out` writes: “value/PATH”, “total/PATH”, “direct/PATH”, “loss/NODE” and “tokens/FIELD”;
+    where something is held or cut, “free-loss/NODE” and “free/PATH” too: without it.
 
     wanted: the paths; none: all. Raises StudioError for a path that is not there.
     """
@@ -183,5 +192,8 @@ def arrays(seen: Seen, wanted: Sequence[str] = ()) -> dict[str, npt.NDArray[np.g
     for kind, table in (("value", look.values), ("total", look.total), ("direct", look.direct)):
         found |= {f"{kind}/{path}": table[path].detach().cpu().numpy() for path in paths if path in table}
     found |= {f"loss/{node}": x.detach().cpu().numpy() for node, x in look.steps.items()}
+    if seen.free is not None:
+        found |= {f"free/{path}": seen.free.values[path].detach().cpu().numpy() for path in paths}
+        found |= {f"free-loss/{node}": x.detach().cpu().numpy() for node, x in seen.free.steps.items()}
     found |= {f"tokens/{name}": np.array(words) for name, words in seen.tokens.items()}
     return found

@@ -79,12 +79,34 @@ def test_a_held_gate_changes_the_loss_and_not_the_run(run: Path, capsys: pytest.
     assert told(capsys, "look", run, "--text", "the cat", "--json")["loss"] == free["loss"]
 
 
+def test_a_cut_wire_is_told_beside_the_run_as_it_is(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cell = cell_of(run)
+    free = told(capsys, "look", run, "--text", "the cat", "--json")
+    assert free["free_loss"] is None
+    out = tmp_path / "look.npz"
+    cut = told(capsys, "look", run, "--text", "the cat", "--cut", f"{cell}:{cell}@3", "--out", out, "--json")
+    assert cut["free_loss"] == free["loss"] != cut["loss"]
+    (loss,) = cut["losses"]
+    assert cut["losses"][loss][:3] == cut["free_losses"][loss][:3] == free["losses"][loss][:3]
+    assert cut["losses"][loss][3] != cut["free_losses"][loss][3]
+    assert cut["free_predicted"] == free["predicted"]
+    with np.load(out) as arrays:
+        state, before = arrays[f"value/{cell}.state"], arrays[f"free/{cell}.state"]
+        assert np.array_equal(state[:3], before[:3])
+        assert not np.allclose(state[3], before[3])
+    assert told(capsys, "look", run, "--text", "the cat", "--json")["loss"] == free["loss"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
         (("--example", "99999999"), "no example 99999999"),
         (("--values", "nowhere"), "nowhere"),
         (("--hold", "nonsense"), "nonsense"),
+        (("--cut", "nonsense"), "no wire to cut"),
+        (("--text", "the cat", "--cut", "nowhere:readout"), "no wire from “nowhere”"),
         (("--of", "x[1"), "no value to ask for"),
         (("--text", "a"), "too short"),
         (("--text", "the cat", "--example", "1"), "two looks"),

@@ -173,7 +173,11 @@ def test_a_look_is_of_the_example_alone_whatever_stands_beside_it() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "told"),
-    [(Hold("nowhere", 0.0), "no value “nowhere”"), (Hold("rec.f", 0.0, unit=99), "no unit 99")],
+    [
+        (Hold("nowhere", 0.0), "no value “nowhere”"),
+        (Hold("rec.f", 0.0, unit=99), "no unit 99"),
+        (Hold("readout", 0.0, step=99), "no step 99"),
+    ],
 )
 def test_what_is_not_there_is_told(asked: Hold, told: str) -> None:
     network, fields, lengths = chain("LSTM")
