@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QWheelEvent
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGraphicsScene,
     QGraphicsView,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
@@ -26,11 +27,12 @@ from ..icons import icon
 from ..looking import Looks, Seen
 from ..session import Session
 from .colours import scale_of, strip
+from .hands import Asked, Hands, box_menu
 from .items import BlockItem, BoxItem, LinkItem, StepItem
 from .places import BOX, GAP_X, Places, place, visible
 from .steps import ONCE, Link, Part, Unrolled, unroll
-from .told import Strengths, told, value_at
-from .values import KINDS, ValuesBar, checkpoint_stamp
+from .told import Floats, Strengths, told, value_at
+from .values import KINDS, ValuesBar, beside, checkpoint_stamp
 
 SMALLEST, LARGEST = 0.08, 3.0
 READABLE = 0.8
@@ -76,6 +78,8 @@ class UnrolledPane(QGraphicsView):
         self.seen: Seen | None = None
         self.parents: dict[str, tuple[int, ...]] = {}
         self._stamp: object = None
+        self.menu: QMenu | None = None
+        """Of the box that was clicked last with the right button."""
         self._predictions: dict[str, set[str]] = {}
         """Loss → the parts that it takes as its prediction."""
         self.looks = Looks(self)
@@ -130,6 +134,9 @@ class UnrolledPane(QGraphicsView):
         self.values.kindChanged.connect(self._colour)
         rows.addWidget(self.values)
         self.values.hide()
+        self.hands = Hands(self)
+        self.hands.changed.connect(self.ask)
+        rows.addWidget(self.hands)
 
     # Values of a run
 
@@ -137,6 +144,8 @@ class UnrolledPane(QGraphicsView):
         """The run whose values are shown; None: none."""
         if run != self.run:
             self.run, self.seen = run, None
+            self.hands.clear()
+            self.values.of = None
             self._colour()
             if self.isVisible():
                 self.ask()
@@ -152,7 +161,7 @@ class UnrolledPane(QGraphicsView):
             self.values.tell("No checkpoint yet")
             return
         self.values.tell("looking …")
-        self.looks.ask(self.run, **self.values.question())
+        self.looks.ask(self.run, **self.values.question(), **self.hands.question())
 
     def _look_again(self) -> None:
         """While a run trains, follow its checkpoints."""
@@ -211,10 +220,13 @@ class UnrolledPane(QGraphicsView):
             return _visible(words[place]) if place < len(words) else ""
         each = self.seen.losses.get(part.path)
         if each is not None and each.ndim == 1 and 0 <= step < len(each):
-            return f"{each[step]:.3g}"
+            free = self.seen.losses_free.get(part.path)
+            return beside(float("nan") if free is None else float(free[step]), float(each[step]), ".3g")
         for loss, predicted in self.seen.predicted.items():
             if part.path in self._predictions.get(loss, ()) and 0 <= step < len(predicted):
-                return _visible(predicted[step])
+                free_words = self.seen.predicted_free.get(loss, predicted)
+                now, before = _visible(predicted[step]), _visible(free_words[step])
+                return now if now == before else f"{before} → {now}"
         return ""
 
     def _button(self, text: str, tip: str, slot: object) -> QToolButton:
@@ -270,6 +282,8 @@ class UnrolledPane(QGraphicsView):
         self.opened.clear()
         self.steps.clear()
         self.parents.clear()
+        self.hands.clear()
+        self.values.of = None
         self.seen = None
         self.cursor_step = 0
 
@@ -471,6 +485,9 @@ class UnrolledPane(QGraphicsView):
         event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.RightButton:  # its menu comes by itself
+            event.accept()
+            return
         self._held, self._moved = event.position().toPoint(), False
         event.accept()
 
@@ -506,6 +523,34 @@ class UnrolledPane(QGraphicsView):
             self.session.focus.select((part.node.id,))
         if step != ONCE and part.axis == self.main_axis:
             self.set_cursor(step)
+        if self.values.kind != "value" and any(path in own for own in self._predictions.values()):
+            self._ask_of_output(part, step)
+
+    def _ask_of_output(self, part: Part, step: int) -> None:
+        """Gradients of what an output finds likeliest at a step, in place of the loss."""
+        value = self._value_at(part, step)
+        if value is not None and len(value):
+            self.values.ask_of(Asked(part.value, int(value.argmax()), None if step == ONCE else step))
+
+    def _value_at(self, part: Part, step: int) -> Floats | None:
+        value = self.seen.values.get(part.value) if self.seen is not None else None
+        return value_at(value, step) if value is not None else None
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        box = self.box_at(event.pos())
+        if box is None or self.unrolled is None or self.seen is None:
+            return
+        (path, step), seen = box.key, self.seen
+        part = self.unrolled.part(path)
+        tokens = frozenset(p.path for p in self.unrolled.parts if p.node.params.get("field") in seen.tokens)
+        value = self._value_at(part, step) if path not in tokens else None
+        units, where = (len(value) if value is not None else 0), event.globalPos()
+        if self.menu is not None:
+            self.menu.deleteLater()
+        hands = self.hands
+        self.menu = box_menu(part, step, units, self.unrolled, tokens, hands, self.values.ask_of, where, self)
+        self.menu.popup(where)
+        event.accept()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         box = self.box_at(event.position().toPoint())
@@ -519,7 +564,9 @@ class UnrolledPane(QGraphicsView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())
-        if key in (Qt.Key.Key_Escape, Qt.Key.Key_U):
+        if key == Qt.Key.Key_Escape and self.values.of is not None:
+            self.values.ask_of(None)
+        elif key in (Qt.Key.Key_Escape, Qt.Key.Key_U):
             self.turn(False)
         elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
             self.set_cursor(self.cursor_step + (1 if key == Qt.Key.Key_Right else -1))

@@ -12,6 +12,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
 from ..looking import Seen
+from .hands import Asked
 
 KINDS = {"value": "values", "total": "gradient ∂L/∂·", "direct": "direct gradient"}
 CHECKPOINTS = ("best", "last")
@@ -50,6 +51,8 @@ class ValuesBar(QWidget):
         self.said = QLabel()
         self.said.setProperty("role", "muted")
         self._asked_text = ""
+        self.of: Asked | None = None
+        """The output whose gradients are shown in place of the loss's."""
         for widget in (self.shown, QLabel("of example"), self.example, self.text, QLabel("at"), self.which, self.said):
             row.addWidget(widget)
 
@@ -60,7 +63,18 @@ class ValuesBar(QWidget):
     def question(self) -> dict[str, Any]:
         """What is asked of the run."""
         text = self.text.text()
-        return {"example": self.example.value(), "text": text, "which": self.which.currentText()}
+        asked = {"example": self.example.value(), "text": text, "which": self.which.currentText()}
+        if self.of is not None:
+            asked["of"] = {"path": self.of.path, "unit": self.of.unit, "step": self.of.step}
+        return asked
+
+    def ask_of(self, of: Asked | None) -> None:
+        """Show gradients of an output; None: of the loss again."""
+        if of != self.of:
+            self.of = of
+            if of is not None and self.kind == "value":
+                self.shown.setCurrentIndex(self.shown.findData("total"))
+            self.changed.emit()
 
     def _typed(self) -> None:
         if self.text.text() != self._asked_text:
@@ -77,13 +91,19 @@ class ValuesBar(QWidget):
             self.example.blockSignals(True)
             self.example.setMaximum(seen.examples - 1)
             self.example.blockSignals(False)
-        self.tell(f"loss {seen.loss:.4g}")
+        loss = f"loss {beside(seen.free, seen.loss, '.4g')}"
+        self.tell(loss if self.of is None else f"{loss}   ∂ {self.of} / ∂ ·   (Esc: the loss again)")
 
     def table(self, seen: Seen | None) -> Mapping[str, npt.NDArray[np.float32]]:
         """path → what is shown of it."""
         if seen is None:
             return {}
         return {"value": seen.values, "total": seen.total, "direct": seen.direct}[self.kind]
+
+
+def beside(before: float, after: float, form: str) -> str:
+    """A number with nothing held or cut and as it is now; alone where nothing is (before is NaN)."""
+    return f"{after:{form}}" if before != before else f"{before:{form}} → {after:{form}}"
 
 
 def checkpoint_stamp(run: Path) -> object:
