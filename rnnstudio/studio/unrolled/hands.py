@@ -184,7 +184,8 @@ def box_menu(
     menu = QMenu(parent)
     here = None if step == ONCE else step
     place = part.path + ("" if here is None else f" at {part.axis} {step}")
-    menu.addSection(place)
+    menu.addAction(place).setEnabled(False)
+    menu.addSeparator()
     scopes: list[tuple[str, int | None]] = [("", None)] if here is None else [("here", here), ("at every step", None)]
     if units:
         for word, at in scopes:
@@ -203,7 +204,7 @@ def box_menu(
     if units:
         menu.addSeparator()
         menu.addAction("What it listened to: ∂ of it", lambda: ask(Asked(part.value, None, here)))
-    if menu.actions()[-1].isSeparator():
+    if len(menu.actions()) == 2:
         menu.addAction("Nothing here can be held").setEnabled(False)
     return menu
 

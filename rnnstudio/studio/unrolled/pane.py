@@ -32,7 +32,7 @@ from .items import BlockItem, BoxItem, LinkItem, StepItem
 from .places import BOX, GAP_X, Places, place, visible
 from .steps import ONCE, Link, Part, Unrolled, unroll
 from .told import Floats, Strengths, told, value_at
-from .values import KINDS, ValuesBar, beside, checkpoint_stamp
+from .values import KINDS, ValuesBar, beside, chances, checkpoint_stamp
 
 SMALLEST, LARGEST = 0.08, 3.0
 READABLE = 0.8
@@ -225,8 +225,7 @@ class UnrolledPane(QGraphicsView):
         for loss, predicted in self.seen.predicted.items():
             if part.path in self._predictions.get(loss, ()) and 0 <= step < len(predicted):
                 free_words = self.seen.predicted_free.get(loss, predicted)
-                now, before = _visible(predicted[step]), _visible(free_words[step])
-                return now if now == before else f"{before} → {now}"
+                return chances(free_words[step], predicted[step], _visible)
         return ""
 
     def _button(self, text: str, tip: str, slot: object) -> QToolButton:

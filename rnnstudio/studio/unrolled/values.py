@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +102,18 @@ class ValuesBar(QWidget):
 
 
 def beside(before: float, after: float, form: str) -> str:
-    """A number with nothing held or cut and as it is now; alone where nothing is (before is NaN)."""
-    return f"{after:{form}}" if before != before else f"{before:{form}} → {after:{form}}"
+    """A number with nothing held or cut and as it is now; alone where nothing is (before is NaN) or changes."""
+    then, now = f"{before:{form}}", f"{after:{form}}"
+    return now if before != before or then == now else f"{then} → {now}"
+
+
+def chances(before: str, after: str, visible: Callable[[str], str]) -> str:
+    """A likeliest token with its probability, “e 18%”, with nothing held or cut and as it is now."""
+    (old, _, old_share), (new, _, share) = before.rpartition(" "), after.rpartition(" ")
+    if old == new:
+        share = share if share == old_share else f"{old_share.removesuffix('%')} → {share}"
+        return f"{visible(new)} {share}"
+    return f"{visible(old)} {old_share} → {visible(new)} {share}"
 
 
 def checkpoint_stamp(run: Path) -> object:

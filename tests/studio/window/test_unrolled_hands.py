@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from rnnstudio.cli import main
 from rnnstudio.studio.unrolled.hands import HoldForm
 from rnnstudio.studio.unrolled.pane import UnrolledPane
+from rnnstudio.studio.unrolled.values import chances
 
 from .hands import Hands
 
@@ -179,8 +180,22 @@ def test_a_part_of_tokens_offers_nothing_to_hold(pane: UnrolledPane) -> None:
     QApplication.sendEvent(viewport, event)
     assert pane.menu is not None
     texts = [action.text() for action in pane.menu.actions() if not action.isSeparator()]
-    assert texts == ["Nothing here can be held"]
+    assert texts == ["text at time 1", "Nothing here can be held"]
     pane.menu.close()
+
+
+def test_a_likeliest_token_stands_apart_from_its_probability(pane: UnrolledPane) -> None:
+    """Once the space between them was drawn as a token."""
+    shown = [pane.boxes[output_of(pane), step].text for step in range(4)]
+    assert pane.seen is not None
+    (predicted,) = pane.seen.predicted.values()
+    for text, told in zip(shown, predicted, strict=False):
+        token, _, share = told.rpartition(" ")
+        assert text == f"{token.replace(' ', '␣').replace(chr(10), '⏎')} {share}"
+    same = str
+    assert chances("e 18%", "e 18%", same) == "e 18%"
+    assert chances("e 18%", "e 9%", same) == "e 18 → 9%"
+    assert chances("e 18%", "  9%", same) == "e 18% →   9%"
 
 
 def test_another_run_holds_nothing(pane: UnrolledPane, tmp_path: Path, qtbot) -> None:
