@@ -2,18 +2,22 @@
 
 A node whose field the data has stays as it is. One that reads a field that is not there gets the field that fits it
 best, where one alone does: same content (tokens or features), same role (input or target), not read by another node of
-that role. So a drawing meets another file, whose fields are called otherwise, without a hand.
+that role; of several the one that is called alike, or that alone runs along an axis as the node does. Sizes that were
+the old field's (`next_size`) become the new one's. So a drawing meets another file, whose fields are called otherwise,
+without a hand.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from ..catalog.catalog import Catalog
-from ..design.design import Design, Node
+from ..design.design import Design, Node, Var
 from ..design.edits import Compound, Edit, SetParam
 from ..design.recipe import FieldSpec
+from .resolve import variables_of
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def bindings(design: Design, catalog: Catalog) -> tuple[Binding, ...]:
     found: list[Binding] = []
     for node, name, fits in lacking:
         free = [field for field in fits if field.name not in taken]
-        chosen = free[0] if len(free) == 1 else _called_like(name, node, free)
+        chosen = free[0] if len(free) == 1 else _called_like(name, node, free) or _along_like(node, free, catalog)
         if chosen is not None:
             taken.add(chosen.name)
             found.append(Binding(node.id, name, chosen))
@@ -68,14 +72,41 @@ def _called_like(name: str, node: Node, fields: list[FieldSpec]) -> FieldSpec | 
     return scored[0][2]
 
 
+def _along_like(node: Node, fields: list[FieldSpec], catalog: Catalog) -> FieldSpec | None:
+    """The one field that runs along an axis, where the node does; or that runs along none, where it does not."""
+    kind = catalog.of(node)
+    default = next((param.default for param in kind.params if param.name == "axis"), "") if kind is not None else ""
+    along = bool(node.params.get("axis", default))
+    alike = [field for field in fields if bool(field.axis) == along]
+    return alike[0] if len(alike) == 1 else None
+
+
 def _likeness(one: str, others: tuple[str, ...]) -> float:
     return max(SequenceMatcher(None, one.lower(), other.lower()).ratio() for other in others)
 
 
 def bind(design: Design, catalog: Catalog) -> Edit | None:
-    """The edit that makes the bindings, with the axis each field runs along; None where there is nothing to do."""
+    """The edit that makes the bindings, with the axis each field runs along and the sizes that were another field's.
+
+    None where there is nothing to do.
+    """
     edits: list[Edit] = []
-    for found in bindings(design, catalog):
+    made = bindings(design, catalog)
+    for found in made:
         edits.append(SetParam(found.node, "field", found.field.name))
         edits.append(SetParam(found.node, "axis", found.field.axis or ""))
+    edits += _sizes(design, made)
     return Compound(tuple(edits), "Bind to the data") if edits else None
+
+
+def _sizes(design: Design, made: Sequence[Binding]) -> list[Edit]:
+    """Every parameter that reads the size of a field that is no longer there reads that of the field in its place."""
+    known = variables_of(design)
+    instead = {Var(f"{own.before}_size"): Var(f"{own.field.name}_size") for own in made}
+    instead = {old: new for old, new in instead.items() if old.name not in known}
+    return [
+        SetParam(node.id, name, instead[value])
+        for _, node in sorted(design.graph.nodes.items())
+        for name, value in sorted(node.params.items())
+        if isinstance(value, Var) and value in instead
+    ]

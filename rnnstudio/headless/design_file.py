@@ -72,7 +72,8 @@ def open_data(
         found = data.guesses(path, chosen)
         sure = found[0][0] / 2  # a table could be read as text, too: but that is not meant
         own = next((other for how, other, _ in found if other.reader == recipe.reader and how >= sure), None)
-        if own is None and readers.known(recipe.reader):
+        # A task says nothing of how files are read: a drawing that was made for one takes whatever can be bound to it.
+        if own is None and readers.known(recipe.reader) and not recipe.made:
             wanted, other = (readers.find(name) for name in (recipe.reader, guessed.reader))
             raise StudioError(
                 f"The design “{file.design.name}” reads {wanted.what or wanted.title}, and this file is "

@@ -7,7 +7,7 @@ from pathlib import Path
 import rnnstudio
 from rnnstudio.catalog.catalog import standard
 from rnnstudio.compiler.binding import bind, bindings
-from rnnstudio.design.design import Design
+from rnnstudio.design.design import Design, Var
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 from tests.data.sequence_files import pairs, reviews
 
@@ -72,3 +72,30 @@ def test_sizes_of_all_fields_are_variables(tmp_path: Path) -> None:
         design = rnnstudio.new()
         design.read(write(tmp_path))
         assert names <= set(variables_of(design.design))
+
+
+def test_sizes_that_were_the_old_fields_become_the_new_ones() -> None:
+    made = rnnstudio.Drawing(drawn(text(), label()))
+    made.add("Embedding", "embedding", units=Var("text_size"), input="words")
+    made.add("Linear", "scores", units=Var("next_size"), input="embedding")
+    made.add("Linear", "other", units=Var("hidden_size"), input="embedding")
+    edit = bind(made.design, standard())
+    assert edit is not None
+    units = {node.id: node.params.get("units") for node in edit.apply(made.design).graph.nodes.values()}
+    assert units["embedding"] == Var("review_size")
+    assert units["scores"] == Var("stars_size")
+    assert units["other"] == Var("hidden_size")
+
+
+def test_a_size_that_the_design_has_itself_stays() -> None:
+    made = rnnstudio.Drawing(drawn(text(), label()).replace(variables={"next_size": 7}))
+    made.add("Linear", "scores", units=Var("next_size"), input="words")
+    edit = bind(made.design, standard())
+    assert edit is not None
+    assert edit.apply(made.design).graph.nodes["scores"].params["units"] == Var("next_size")
+
+
+def test_of_two_targets_the_one_along_an_axis_is_for_a_node_that_runs_along_one() -> None:
+    spelt = FieldSpec("spelling", "tokens", 9, "letters", role="target")
+    chosen = drawn(text(), label("kind"), spelt)
+    assert {b.node: b.field.name for b in bindings(chosen, standard())} == {"words": "review", "truth": "spelling"}
