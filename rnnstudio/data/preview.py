@@ -21,6 +21,8 @@ _VISIBLE = {"\n": "⏎", "\t": "⇥", " ": "␣", "\u00a0": "⍽"}
 _MAX_CELLS = 24
 LARGE, LOOKED = 1 << 22, 1 << 21
 """Of a file of more bytes a first look reads so many, where its reader can do with a beginning."""
+MOST_LOOKED = 1 << 27
+"""Where so many are too few to show anything, eight times as many are looked at, up to about so many."""
 _MAX_STEPS = 400
 """Steps of an example that are shown, however long it is."""
 MAX_COLUMNS = 40
@@ -91,13 +93,15 @@ def inspect(
     """Reads the file and shows what is there. Never raises StudioError: whatever is wrong is in `problems`.
 
     bind: makes of what was read what a design would take (Dataset.as_in_file). batch_size, chunk: see statistics_of.
-    most: bytes of the file that are read, where its reader can do with its beginning; 0 = all (see bytes_of_a_look).
-    fit: see open_dataset.
+    most: bytes of the file that are read, where its reader can do with its beginning; 0 = all (see bytes_of_a_look);
+    more where these are too few to make a dataset of, as they are of a table of long rows. fit: see open_dataset.
     """
     problems = Problems(recipe.path)
     try:
         dataset = bind(build(recipe, Path(base), problems, fit, most=most))
     except StudioError as error:
+        if most and not problems.errors and most < min(MOST_LOOKED, _size(recipe, Path(base))):
+            return inspect(recipe, base, rows, bind, batch_size, chunk, most * 8, fit)
         shown_problems = problems.found if problems.errors else [*problems.found, from_error(error)]
         return Preview((), (), tuple(shown_problems), "", "", recipe)
     if problems.errors > sum(problem.severity == "error" for problem in problems.found):
@@ -113,8 +117,13 @@ def inspect(
 
 def bytes_of_a_look(recipe: DataRecipe, base: Path | str = ".") -> int:
     """How many bytes of a file a first look reads: 0, all of it, unless it is large. Never raises StudioError."""
+    return LOOKED if not recipe.made and _size(recipe, Path(base)) > LARGE else 0
+
+
+def _size(recipe: DataRecipe, base: Path) -> int:
+    """Bytes of the file; 0 where it cannot be looked at."""
     try:
-        return LOOKED if not recipe.made and size_of(place_of(recipe, Path(base))) > LARGE else 0
+        return size_of(place_of(recipe, base))
     except StudioError:
         return 0
 

@@ -198,3 +198,21 @@ def test_names_are_parted() -> None:
     steps = steps_of([f"a_{n}" for n in np.random.default_rng(0).permutation(9)])
     assert steps is not None
     assert steps.columns == tuple(f"a_{n}" for n in range(9))
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("t0,t1,t2,label\n", "only a header line"),
+        ("t0,t1,t2,label\n1,2\n1\n", ""),
+        ("t0,t1,t2,a" + "9" * 5000 + "\n" + "1,2,3,4\n" * 20, ""),
+        ("t0,t1,t2,weight\n" + f"1,2,3,{'9' * 5000}\n" * 20, "infinity"),
+        ("t0,t1,t2,size\n" + "1,2,3,²\n" * 20, ""),
+    ],
+)
+def test_odd_tables_of_steps_are_read_or_told(table: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text(table)
+    shown = data.inspect(data.guess(path))
+    assert told in " ".join(map(str, shown.problems))
+    assert "Please report this" not in " ".join(map(str, shown.problems))

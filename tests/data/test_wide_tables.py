@@ -9,6 +9,7 @@ import pytest
 
 from rnnstudio import data
 from rnnstudio.cli import main
+from rnnstudio.data import preview
 from rnnstudio.data.preview import MAX_COLUMNS
 from rnnstudio.data.source import SAMPLE_BYTES, Sample
 
@@ -72,3 +73,45 @@ def test_the_command_line_prints_the_first_names_alone(wide: Path, capsys: pytes
     assert f"and {WIDE - 40:,} more" in printed
     assert f"sensor{WIDE - 1}" not in printed
     assert len(printed) < 20_000
+
+
+def test_a_look_at_long_rows_goes_on_until_there_are_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One row is no sequence: that the beginning holds no more of them is no fault of the file."""
+    monkeypatch.setattr(preview, "LARGE", 8_000)
+    monkeypatch.setattr(preview, "LOOKED", 4_000)
+    path = tmp_path / "long rows.csv"
+    row = ",".join(f"{place % 7}.5" for place in range(700))
+    path.write_text(",".join(f"c{place}" for place in range(700)) + "\n" + f"{row}\n" * 60)
+    recipe = data.guess(path)
+    shown = data.inspect(recipe, most=data.bytes_of_a_look(recipe))
+    assert shown.usable
+    assert not shown.whole
+    assert main(["data", str(path)]) == 0
+    assert "--whole reads it to its end" in capsys.readouterr().out
+
+
+def test_what_is_wrong_with_a_long_file_is_told_by_a_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "LARGE", 8_000)
+    monkeypatch.setattr(preview, "LOOKED", 4_000)
+    path = tmp_path / "long.csv"
+    path.write_text("a,b\n" + "1,2\n" * 20_000)
+    recipe = data.choose(data.guess(path), {"inputs": ["c"]})
+    shown = data.inspect(recipe, most=data.bytes_of_a_look(recipe))
+    errors = [problem.what for problem in shown.problems if problem.severity == "error"]
+    assert len(errors) == 1
+    assert errors[0].startswith("there is no column 'c'")
+
+
+def test_columns_that_count_are_steps_however_many(tmp_path: Path) -> None:
+    """Each name is looked at once: with as many columns as here, all pairs of them would take minutes."""
+    steps = 30_000
+    path = tmp_path / "steps.csv"
+    rows = [",".join([*(str((row + step) % 9) for step in range(steps)), "ab"[row % 2]]) for row in range(12)]
+    path.write_text(",".join([*(f"t{step}" for step in range(steps)), "label"]) + "\n" + "\n".join(rows) + "\n")
+    recipe = data.guess(path)
+    assert recipe.options["mode"] == "row_is_sequence"
+    assert recipe.options["targets"] == ["label"]
+    dataset = data.open(recipe)
+    assert set(dataset.lengths("time").tolist()) == {steps}

@@ -338,8 +338,15 @@ def _is_label(name: str, layout: Layout, rows: Sequence[Sequence[str]]) -> bool:
     if layout.kind(name) in ("label", "yes/no"):
         return name.lower() not in GROUP_NAMES
     called = name.lower() in (*GROUP_NAMES, "name", "row", "no", "number", "") or name.lower().endswith("_id")
-    counts_on = all(cell == str(int(cells[0]) + at) for at, cell in enumerate(cells)) if cells[0].isdigit() else False
-    return layout.kind(name) == "number" and not called and not counts_on
+    return layout.kind(name) == "number" and not called and not _counts(cells)
+
+
+def _counts(cells: Sequence[str]) -> bool:
+    """Whether they are whole numbers that count on, as those of rows do."""
+    first = cells[0] if cells else ""
+    if not (first.isascii() and first.isdigit() and len(first) < 10):
+        return False
+    return all(cell == str(int(first) + at) for at, cell in enumerate(cells))
 
 
 def _cells(rows: Sequence[Sequence[str]], place: int) -> list[str]:

@@ -16,9 +16,9 @@ VALUE = "value"
 """What the one feature of a step is called."""
 
 _TIME = "t|time|step|day|week|month|hour|minute|frame|lag|year|tick"
-_FIRST = re.compile(rf"(?:(?:{_TIME})[_ .-]?)?(\d+)[_ .:-]+(\D.*)", re.IGNORECASE)
-_LAST = re.compile(rf"(.*?\D)[_ .:[(-]+(?:(?:{_TIME})[_ .-]?)?(\d+)[\])]?", re.IGNORECASE)
-_BARE = re.compile(r"(.*?\D)(\d+)")
+_FIRST = re.compile(rf"(?:(?:{_TIME})[_ .-]?)?(\d{{1,9}})[_ .:-]+(\D.*)", re.IGNORECASE)
+_LAST = re.compile(rf"(.*?\D)[_ .:[(-]+(?:(?:{_TIME})[_ .-]?)?(\d{{1,9}})[\])]?", re.IGNORECASE)
+_BARE = re.compile(r"(.*?\D)(\d{1,9})")
 _CLOCK = re.compile(rf"(?:{_TIME})[_ .-]?", re.IGNORECASE)
 _LEAST = 3
 """Steps that a sequence has."""
