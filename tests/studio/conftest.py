@@ -17,6 +17,7 @@ from rnnstudio.design.edits import Compound, SetTraining, SetVariable
 from rnnstudio.gallery import example
 from rnnstudio.studio.background import all_ended
 from rnnstudio.studio.live import Live
+from rnnstudio.studio.panels.data import DataPanel
 from rnnstudio.studio.session import Session
 from rnnstudio.training.events import Finished
 from tests.patience import PATIENCE
@@ -80,6 +81,15 @@ def session(qapp: QApplication) -> Iterator[Session]:
     found = Session()
     yield found
     found.close()
+
+
+@pytest.fixture
+def data_panel(session: Session, qtbot: QtBot) -> DataPanel:
+    found = DataPanel(session)
+    qtbot.addWidget(found)
+    found.resize(360, 900)
+    found.show()
+    return found
 
 
 @pytest.fixture

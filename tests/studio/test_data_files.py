@@ -18,12 +18,8 @@ from tests.data.test_encodings import table as table_below
 
 
 @pytest.fixture
-def panel(session: Session, qtbot: QtBot) -> DataPanel:
-    found = DataPanel(session)
-    qtbot.addWidget(found)
-    found.resize(360, 900)
-    found.show()
-    return found
+def panel(data_panel: DataPanel) -> DataPanel:
+    return data_panel
 
 
 def look(qtbot: QtBot, panel: DataPanel, path: Path) -> None:

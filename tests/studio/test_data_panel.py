@@ -29,12 +29,9 @@ TABLE = "year,level,flow\n" + "".join(f"{1900 + n},{n % 11},{n * 0.5}\n" for n i
 
 
 @pytest.fixture
-def panel(session: Session, qtbot: QtBot) -> DataPanel:
-    found = DataPanel(session)
-    qtbot.addWidget(found)
-    found.resize(340, 700)
-    found.show()
-    return found
+def panel(data_panel: DataPanel) -> DataPanel:
+    data_panel.resize(340, 700)
+    return data_panel
 
 
 def look(qtbot: QtBot, panel: DataPanel, path: Path) -> None:

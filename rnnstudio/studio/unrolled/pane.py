@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QWheelEvent
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGraphicsScene,
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QSpinBox,
     QToolButton,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -194,8 +195,6 @@ class UnrolledPane(QGraphicsView):
             at = value_at(value, step) if value is not None else None
             item.strip = strip(at, scale, part.value in gates, middle) if at is not None else None
             item.text = self._text(part, step)
-            kind = KINDS[self.values.kind] if self.values.kind != "value" else "value"
-            item.setToolTip(told(f"{path}, {kind}{_where(part, step)}", at) if at is not None and len(at) else "")
             item.update()
         strengths = Strengths(seen, table, parts)
         for line in self.links:
@@ -491,6 +490,23 @@ class UnrolledPane(QGraphicsView):
         self._held = None
         event.accept()
 
+    def viewportEvent(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            box = self.box_at(event.pos())
+            QToolTip.showText(event.globalPos(), self.told_of(box) if box is not None else "", self)
+            return True
+        return super().viewportEvent(event)
+
+    def told_of(self, box: BoxItem) -> str:
+        """What is said of a box under the mouse; "" where it has no value."""
+        if self.unrolled is None:
+            return ""
+        part, step = self.unrolled.part(box.key[0]), box.key[1]
+        value = self.values.table(self.seen).get(part.value)
+        at = value_at(value, step) if value is not None else None
+        where = "" if step == ONCE else f" at {part.axis} {step}"
+        return told(f"{part.path}, {KINDS[self.values.kind]}{where}", at) if at is not None and len(at) else ""
+
     def box_at(self, where: QPoint) -> BoxItem | None:
         at = self.mapToScene(where)
         return next((b for b in self.boxes.values() if b.body().translated(b.pos()).contains(at)), None)
@@ -534,10 +550,6 @@ class UnrolledPane(QGraphicsView):
 
     def drawBackground(self, painter: QPainter, rect: QRectF) -> None:  # type: ignore[override]
         painter.fillRect(rect, theme.current().color("canvas"))
-
-
-def _where(part: Part, step: int) -> str:
-    return "" if step == ONCE else f" at {part.axis} {step}"
 
 
 def _visible(token: str) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QHelpEvent, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QToolTip
 
 from rnnstudio.catalog.catalog import standard
 from rnnstudio.catalog.sketch import Sketch
@@ -276,12 +276,18 @@ def test_a_value_under_the_mouse_is_told_with_its_largest_units(example: Hands) 
     assert pane is not None
     values = np.array([[0.05, -3.0, 0.95, 0.5], [0.0, 0.0, 0.0, 1.0]], np.float32)
     pane._take(seen_of("ab", "readout", values))
-    assert pane.boxes["readout", 0].toolTip().split("\n") == [
-        "readout, value at time 0",
+    box = pane.boxes["readout", 0]
+    at = pane.mapFromScene(box.pos())
+    event = QHelpEvent(QEvent.Type.ToolTip, at, pane.viewport().mapToGlobal(at))
+    QApplication.sendEvent(pane.viewport(), event)
+    assert QToolTip.text().split("\n") == [
+        "readout, values at time 0",
         "[4]   norm 3.187   mean -0.375",
         "50% below 0.1   25% above 0.9",
         "largest: 1: -3, 2: 0.95, 3: 0.5, 0: 0.05",
     ]
+    assert pane.told_of(next(other for (path, _), other in pane.boxes.items() if path != "readout")) == ""
+    QToolTip.hideText()
 
 
 def test_a_wire_is_as_strong_as_what_it_carries_and_an_attention_as_its_weight(example: Hands) -> None:
