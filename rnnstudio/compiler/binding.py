@@ -20,6 +20,15 @@ from ..design.recipe import FieldSpec
 from .resolve import variables_of
 
 
+def field_of(node: Node, catalog: Catalog) -> str:
+    """The field of the data that a node reads, by itself or as its kind does; "" of one that reads none."""
+    kind = catalog.of(node)
+    default = (
+        next((param.default for param in kind.params if param.name == "field"), None) if kind is not None else None
+    )
+    return "" if default is None else str(node.params.get("field", default))
+
+
 @dataclass(frozen=True)
 class Binding:
     """A node of the main drawing and the field that it is to read."""
@@ -45,8 +54,7 @@ def bindings(design: Design, catalog: Catalog) -> tuple[Binding, ...]:
         kind = catalog.of(node)
         if kind is None or not hasattr(kind, "target") or "field" not in {param.name for param in kind.params}:
             continue
-        default = next(param.default for param in kind.params if param.name == "field")
-        name = str(node.params.get("field", default))
+        name = field_of(node, catalog)
         tokens, target = bool(getattr(kind, "tokens", False)), bool(kind.target)
         spec = fields.get(name)
         if spec is not None and (spec.content == "tokens") == tokens:

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..catalog.catalog import Catalog
-from ..design.design import Design, Node, Pin
+from ..design.design import Design, Pin
 from ..design.edits import Compound, Edit, SetParam
 from ..design.recipe import FieldSpec
+from .binding import field_of
 
 CLASSES, YES = "class_weights", "positive_weight"
 """The parameters of losses that hold weights."""
@@ -81,7 +82,7 @@ def _weighings(design: Design, catalog: Catalog, yes_or_no: Mapping[str, tuple[i
         kind = catalog.of(node)
         names = {param.name for param in kind.params} if kind is not None else set()
         target = design.graph.nodes.get(feeds.get(Pin(node.id, "target"), ""))
-        spec = fields.get(_field_of(target, catalog)) if target is not None else None
+        spec = fields.get(field_of(target, catalog)) if target is not None else None
         if spec is None:
             continue
         if CLASSES in names and spec.content == "tokens" and (counts := _counts(spec, fields)):
@@ -99,11 +100,3 @@ def _weighings(design: Design, catalog: Catalog, yes_or_no: Mapping[str, tuple[i
 def _counts(spec: FieldSpec, fields: Mapping[str, FieldSpec]) -> tuple[int, ...]:
     """Of a field of classes, or of the one that it is later read of."""
     return spec.counts or (fields[spec.shift_of].counts if spec.shift_of in fields else ())
-
-
-def _field_of(node: Node, catalog: Catalog) -> str:
-    kind = catalog.of(node)
-    if kind is None or kind.family != "Data":
-        return ""
-    default = next((param.default for param in kind.params if param.name == "field"), "")
-    return str(node.params.get("field", default))

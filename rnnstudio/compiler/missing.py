@@ -13,6 +13,7 @@ from ..catalog.catalog import Catalog
 from ..catalog.primitives import Op
 from ..design.design import Design
 from ..design.signals import Real, Signal
+from .binding import field_of
 from .flatten import Flat
 
 
@@ -31,8 +32,7 @@ def readers_of_gaps(design: Design, catalog: Catalog) -> Iterator[tuple[str, str
         kind = catalog.of(source) if source is not None else None
         if source is None or reader is None or kind is None or kind.family != "Data":
             continue
-        default = next((param.default for param in kind.params if param.name == "field"), "")
-        field = str(source.params.get("field", default))
+        field = field_of(source, catalog)
         own = catalog.of(reader)
         masks = own is not None and own.masks and wire.target.port == "target"
         if field in gaps and not masks:

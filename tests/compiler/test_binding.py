@@ -6,8 +6,8 @@ from pathlib import Path
 
 import rnnstudio
 from rnnstudio.catalog.catalog import standard
-from rnnstudio.compiler.binding import bind, bindings
-from rnnstudio.design.design import Design, Var
+from rnnstudio.compiler.binding import bind, bindings, field_of
+from rnnstudio.design.design import Design, Node, Var
 from rnnstudio.design.recipe import DataRecipe, FieldSpec
 from tests.data.sequence_files import pairs, reviews
 
@@ -99,3 +99,9 @@ def test_of_two_targets_the_one_along_an_axis_is_for_a_node_that_runs_along_one(
     spelt = FieldSpec("spelling", "tokens", 9, "letters", role="target")
     chosen = drawn(text(), label("kind"), spelt)
     assert {b.node: b.field.name for b in bindings(chosen, standard())} == {"words": "review", "truth": "spelling"}
+
+
+def test_a_node_reads_the_field_of_its_kind_until_it_is_given_another() -> None:
+    assert field_of(Node("a", "TokenInput"), standard()) == "text"
+    assert field_of(Node("a", "TokenInput", {"field": "source"}), standard()) == "source"
+    assert field_of(Node("a", "Linear"), standard()) == ""

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from ...catalog.catalog import CELL
+from ...compiler.binding import field_of
 from ...compiler.check import Checked
 from .. import theme
 from ..canvas.look import look
@@ -204,7 +205,7 @@ class UnrolledPane(QGraphicsView):
         """What stands on a box besides its name: the token that is read, what is predicted, the loss."""
         if self.seen is None:
             return ""
-        words = self.seen.tokens.get(str(part.node.params.get("field", "")))
+        words = self.seen.tokens.get(field_of(part.node, self.session.catalog))
         if words is not None:
             place = step if step != ONCE else 0
             return _visible(words[place]) if place < len(words) else ""
@@ -213,7 +214,8 @@ class UnrolledPane(QGraphicsView):
             return f"{each[step]:.3g}"
         for loss, predicted in self.seen.predicted.items():
             if part.path in self._predictions.get(loss, ()) and 0 <= step < len(predicted):
-                return _visible(predicted[step])
+                token, _, share = predicted[step].rpartition(" ")
+                return f"{_visible(token)} {share}"
         return ""
 
     def _button(self, text: str, tip: str, slot: object) -> QToolButton:
@@ -448,13 +450,13 @@ class UnrolledPane(QGraphicsView):
         return self.transform().m11()
 
     def frame_all(self) -> None:
-        rect = self.scene().itemsBoundingRect().adjusted(-30, -50, 30, 30)
-        area = self.viewport().rect()
+        rect = self.scene().itemsBoundingRect().adjusted(-30, -30, 30, 30)
+        area = self.viewport().rect().adjusted(0, self.strip.geometry().bottom(), 0, 0)
         if rect.isEmpty() or area.width() < 40:
             return
-        zoom = min(area.width() / rect.width(), (area.height() - 40) / rect.height(), 1.25)
+        zoom = min(area.width() / rect.width(), area.height() / rect.height(), 1.25)
         self._set_zoom(max(zoom, SMALLEST), QPointF(area.center()))
-        self.centerOn(rect.center() - QPointF(0, 20 / self.zoom))
+        self.centerOn(rect.center() - QPointF(0, area.top() / 2 / self.zoom))
 
     def _set_zoom(self, zoom: float, about: QPointF) -> None:
         zoom = min(max(zoom, SMALLEST), LARGEST)

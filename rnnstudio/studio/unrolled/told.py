@@ -11,8 +11,8 @@ from ..looking import Seen
 from .steps import ONCE, Link, Part
 
 Floats = npt.NDArray[np.float32]
-LARGEST = 10
-"""Units that are listed, of the largest magnitude."""
+LARGEST, A_LINE = 10, 5
+"""Units that are listed, of the largest magnitude, and how many in a line."""
 
 
 def value_at(value: Floats, step: int) -> Floats | None:
@@ -28,7 +28,8 @@ def told(what: str, value: Floats) -> str:
     if len(value) > 1:
         lines.append(f"{np.mean(value < 0.1):.0%} below 0.1   {np.mean(value > 0.9):.0%} above 0.9")
         order = np.argsort(-np.abs(value), kind="stable")[:LARGEST]
-        lines.append("largest: " + ", ".join(f"{unit}: {value[unit]:.3g}" for unit in order.tolist()))
+        named = [f"{unit}: {value[unit]:.3g}" for unit in order.tolist()]
+        lines += ["largest units", *(",  ".join(named[at : at + A_LINE]) for at in range(0, len(named), A_LINE))]
     return "\n".join(lines)
 
 
@@ -36,7 +37,7 @@ class Strengths:
     """How strong each link is, 0 to 1, as far as it is known.
 
     Of an attention the weight of the step it reads; of any other the norm of what it carries, as a share of the largest
-    norm that any part has.
+    norm that any part has. Tokens have none.
     """
 
     def __init__(self, seen: Seen | None, table: Mapping[str, Floats], parts: Mapping[str, Part]) -> None:
@@ -45,7 +46,7 @@ class Strengths:
         self._norms = {
             part.value: np.linalg.norm(value.reshape(1 if value.ndim == 1 else len(value), -1), axis=-1)
             for part in parts.values()
-            if (value := table.get(part.value)) is not None and value.ndim in (1, 2) and len(value)
+            if (value := table.get(part.value)) is not None and value.ndim == (2 if part.axis else 1) and len(value)
         }
         self._most = max((float(np.nanmax(norms)) for norms in self._norms.values()), default=0.0)
 

@@ -181,6 +181,9 @@ def test_values_of_a_run_come_from_a_process_and_stand_in_the_boxes(hands: Hands
     assert pane.unrolled.sizes["time"] == 6
     read = [pane.boxes["text", step].text for step in range(4)]
     assert read == ["t", "h", "e", "␣"]
+    said = [box.text for box in pane.boxes.values() if box.text.endswith("%")]
+    assert said
+    assert all(" " in text for text in said), "a token and its probability"
     state = next(part for part in pane.unrolled.parts if part.node.kind == "cell")
     assert all(pane.boxes[state.path, step].strip is not None for step in range(4))
     pane.values.shown.setCurrentIndex(1)
@@ -284,7 +287,8 @@ def test_a_value_under_the_mouse_is_told_with_its_largest_units(example: Hands) 
         "readout, values at time 0",
         "[4]   norm 3.187   mean -0.375",
         "50% below 0.1   25% above 0.9",
-        "largest: 1: -3, 2: 0.95, 3: 0.5, 0: 0.05",
+        "largest units",
+        "1: -3,  2: 0.95,  3: 0.5,  0: 0.05",
     ]
     assert pane.told_of(next(other for (path, _), other in pane.boxes.items() if path != "readout")) == ""
     QToolTip.hideText()
@@ -299,6 +303,10 @@ def test_a_wire_is_as_strong_as_what_it_carries_and_an_attention_as_its_weight(e
     pane._take(seen_of("abc", value, np.array([[4.0, 3.0], [0.0, 0.0], [0.0, 1.0]], np.float32)))
     found = {item.link.source_step: item.strength for item in pane.links if item.link.source == source}
     assert found == {0: 1.0, 1: 0.0, 2: pytest.approx(0.2)}
+    tokens = replace(seen, values={"x": np.array([3, 1, 2], np.float32)}) if (seen := pane.seen) else None
+    assert tokens is not None
+    link = next(item.link for item in pane.links if item.link.source == "x")
+    assert Strengths(tokens, tokens.values, {"x": pane.unrolled.part("x")}).of(link) is None, "tokens have no norm"
     strongest = next(item for item in pane.links if item.strength == 1.0)
     assert strongest.pen().widthF() == pytest.approx(3.6)
     seen = replace(seen_of("abc", value, np.ones((3, 2), np.float32)), weights={"looked": np.eye(3, dtype=np.float32)})
