@@ -107,7 +107,7 @@ def build(
             cut = cut or one_cut
         made = dataset_of(taught or recipe, found, facts, problems, fit, inherited)
         if cut:
-            return replace(made, recipe=made.recipe.replace(digest=""), cut=True)
+            return replace(made, recipe=noted(made.recipe.replace(digest=""), base, 0), cut=True)
         return replace(made, recipe=noted(made.recipe, base, made.rows))
     except MemoryError as error:
         much = "so many examples do" if recipe.made else f"the file of {size_of(path) / 1e6:,.0f} MB does"

@@ -206,11 +206,16 @@ def _written(place: Path, folder: Path) -> str:
 
 
 def changes(before: DataRecipe | None, now: DataRecipe) -> str:
-    """One sentence for people: what was just read is no longer what a design notes of the same files; "" = it is."""
+    """One sentence for people: what was just read is no longer what a design notes of the same files; "" = it is.
+
+    Of a file whose beginning alone was read (there is no digest then) size and fingerprint say it.
+    """
     if before is None or before.made or not before.digest or before.digest == now.digest or not before.fields:
         return ""
     if before.path != now.path or before.reader != now.reader or _choosing(before) != _choosing(now):
         return ""
+    if not now.digest:
+        return _of_the_beginning(before, now)
     found = []
     rows = [sum(note.rows for note in recipe.files) for recipe in (before, now)]
     if all(rows) and rows[0] != rows[1]:
@@ -235,6 +240,17 @@ def changes(before: DataRecipe | None, now: DataRecipe) -> str:
                     found.append(f"{what} {kind} of “{spec.name}”: {_some(names)}")
     told = "; ".join(found) or "other values in as many rows"
     return f"“{before.path}” has changed since the design read it: {told}."
+
+
+def _of_the_beginning(before: DataRecipe, now: DataRecipe) -> str:
+    known = {note.path: note for note in before.files}
+    for note in now.files:
+        old = known.get(note.path, note)
+        if old.size != note.size:
+            return f"“{note.path}” has changed since the design read it: {note.size:,} bytes, {old.size:,} before."
+        if old.sample != note.sample:
+            return f"“{note.path}” has changed since the design read it: other content of the same size."
+    return ""
 
 
 def _choosing(recipe: DataRecipe) -> dict[str, JSON]:

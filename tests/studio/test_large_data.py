@@ -99,6 +99,7 @@ def test_a_design_that_has_learned_from_a_large_file_shows_its_beginning(
     with qtbot.waitSignal(data_panel.looked):
         session.new(session.design)
     assert data_panel.state.text() == "In use; its beginning is shown"
+    assert data_panel.changed_note.isHidden()
     assert session.design.data == recipe
     assert not data_panel.use_button.isEnabled()
     with qtbot.waitSignal(data_panel.looked):
@@ -178,3 +179,23 @@ def test_a_parquet_table_has_the_form_of_tables_but_nothing_of_texts(
     assert form.window_length.isVisible()
     assert {form.columns.topLevelItem(n).text(0) for n in range(2)} == {"a", "b"}
     assert "delimiter" not in form.options()
+
+
+def test_a_large_file_that_changed_behind_its_beginning_is_told(
+    data_panel: DataPanel,
+    session: Session,
+    large: Path,
+    qtbot: QtBot,
+) -> None:
+    look(qtbot, data_panel, large)
+    qtbot.waitUntil(data_panel.use_button.isEnabled)
+    qtbot.mouseClick(data_panel.use_button, CLICK)
+    large.write_text(LONG + "1,2\n")
+    with qtbot.waitSignal(data_panel.looked):
+        session.new(session.design)
+    size = len(LONG)
+    assert (
+        f"has changed since the design read it: {size + 4:,} bytes, {size:,} before." in data_panel.changed_note.text()
+    )
+    assert data_panel.state.text() == "Only its beginning was read"
+    assert data_panel.read_button.isVisible()

@@ -44,7 +44,7 @@ from ..session import Session
 from ..theme import SPACE, current, monospace
 from .class_weights import ClassWeights
 from .counts import CountsPicture
-from .data_look import Look, Looking, file_filter, in_lines, reads_the_same
+from .data_look import Look, Looking, file_filter, in_lines, is_beginning_of, reads_the_same
 from .elided import Elided
 from .examples import ExamplePicture
 from .field_list import FieldList
@@ -605,7 +605,7 @@ class DataPanel(QWidget):
             same = shown == recipe or (self._of_design and reads_the_same(shown, recipe))
         beginning = self.preview is not None and not self.preview.whole
         if beginning and self._of_design and shown is not None and recipe is not None:
-            same = shown.replace(digest=recipe.digest) == recipe
+            same = is_beginning_of(shown, recipe)
         usable = self.preview is not None and self.preview.usable and not beginning
         self.read_button.setVisible(beginning and not busy and not same)
         self.use_button.setEnabled(usable and not same and not busy)

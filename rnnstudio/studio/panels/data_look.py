@@ -12,7 +12,7 @@ from rnnstudio.data.formats.csv_file import TableReader
 from rnnstudio.data.opening import place_of
 from rnnstudio.data.packed import Inside
 from rnnstudio.data.source import Sample
-from rnnstudio.data.whereabouts import missing
+from rnnstudio.data.whereabouts import changes, missing
 from rnnstudio.design.recipe import DataRecipe
 
 PREVIEW_ROWS = 20
@@ -80,6 +80,11 @@ def reads_the_same(one: DataRecipe, other: DataRecipe) -> bool:
         spec if known.children else replace(spec, children=0) for spec, known in zip(noted, other.fields, strict=True)
     ]
     return tuple(noted) == other.fields and other.digest in ("", one.digest)
+
+
+def is_beginning_of(seen: DataRecipe, known: DataRecipe) -> bool:
+    """Whether a file whose beginning alone was read is, as far as one sees, the one that a design notes."""
+    return seen.replace(digest=known.digest, files=known.files) == known and not changes(known, seen)
 
 
 def in_lines(preview: data.Preview) -> str:
