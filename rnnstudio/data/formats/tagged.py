@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rnnstudio.data.examples import Examples, tags, tokens
 from rnnstudio.data.formats.pieces import learning_of, lowercase_option, min_count_option
 from rnnstudio.data.options import encoding_option, option
-from rnnstudio.data.problems import Problems
+from rnnstudio.data.problems import Problems, quoted
 from rnnstudio.data.progress import going
 from rnnstudio.data.readers import Guess, Reader
 from rnnstudio.data.source import Sample, Source
@@ -141,7 +141,8 @@ def _sentences(source: Source, options: TaggedOptions, problems: Problems) -> li
     for what, count in skipped.items():
         if count:
             problems.ignore(f"{count} lines of {what}", "their words stand alone" if what == "ranges" else "no words")
-    for place, cell in unused.items():
-        name = COLUMNS[place] if options.universal and place < len(COLUMNS) else place + 1
-        problems.ignore(f"the column {name}", cell)
+    if unused:
+        names = [COLUMNS[n] if options.universal and n < len(COLUMNS) else str(n + 1) for n in unused]
+        told = ", ".join(f"{name} ({quoted(cell, 20)})" for name, cell in zip(names, unused.values(), strict=True))
+        problems.hint(f"not used: the column{'s' * (len(names) > 1)} {told}")
     return found

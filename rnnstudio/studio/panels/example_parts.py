@@ -291,22 +291,22 @@ class _Pen:
         def middle(node: int) -> QPointF:
             return QPointF((places[node] + 0.5) * across, top + depths[node] * level + stack / 2)
 
+        # Most treebanks have words at the leaves alone: above them stands what else is known.
+        inner = frozenset(parents)
+        known = [
+            [v for v in views if n < len(v.pieces) and not (v.pieces[n] == UNKNOWN and n in inner)]
+            for n in range(len(parents))
+        ]
         for node, parent in enumerate(parents):
             if parent >= 0:
-                down = QPointF(0, stack / 2)
-                self.parts.append(Line(middle(parent) + down, middle(node) - down, "branch"))
-        inner = frozenset(parents)
-        for node in range(len(parents)):
+                ends = [QPointF(0, self.chip * max(len(known[n]), 1) / 2) for n in (parent, node)]
+                self.parts.append(Line(middle(parent) + ends[0], middle(node) - ends[1], "branch"))
+        for node, said in enumerate(known):
             at = middle(node)
-            said = [
-                (row, view)
-                for row, view in enumerate(views)
-                # Most treebanks have words at the leaves alone.
-                if node < len(view.pieces) and not (view.pieces[node] == UNKNOWN and node in inner)
-            ]
-            for row, view in said:
+            high = at.y() - self.chip * len(said) / 2
+            for row, view in enumerate(said):
                 own = min(self._wide(view.pieces[node]), max(across - 2, self.line * 0.6))
-                box = QRectF(at.x() - own / 2, at.y() - stack / 2 + row * self.chip, own, self.chip - 1)
+                box = QRectF(at.x() - own / 2, high + row * self.chip, own, self.chip - 1)
                 self.parts.append(_token(box, view, node))
             if not said:
                 side = self.line * 0.5
